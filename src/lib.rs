@@ -1,0 +1,20 @@
+//! Carry container images, with everything that proves where they come from, across an air gap in one file.
+//!
+//! Dependencies point down; a test keeps the floors:
+//!
+//! ```text
+//! cli (binary only)
+//! pack  unpack  serve
+//! archive  registry  trust  host      (archive and registry never know each other; trust does no I/O)
+//! inventory  report
+//! oci
+//! ```
+
+pub mod archive;
+pub mod host;
+pub mod oci;
+pub mod pack;
+pub mod registry;
+pub mod serve;
+pub mod trust;
+pub mod unpack;

@@ -1,0 +1,73 @@
+//! Content descriptors (OCI image-spec descriptor.md), validated.
+
+use super::{Digest, Platform, digest::DigestError};
+use std::collections::BTreeMap;
+
+/// What a piece of content is, how long it is and what it hashes to.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Descriptor {
+    /// Media type as written; never interpreted beyond the constants of [`super::media_type`].
+    pub media_type: String,
+    /// SHA-256 of the content.
+    pub digest: Digest,
+    /// Length in bytes.
+    pub size: u64,
+    /// The platform, in descriptors of an index.
+    pub platform: Option<Platform>,
+    /// Type of the artifact behind it, in answers of the referrers API. A hint only.
+    pub artifact_type: Option<String>,
+    /// Annotations, sorted by key.
+    pub annotations: BTreeMap<String, String>,
+    /// Where foreign content may be had. Never fetched unless asked for.
+    pub urls: Vec<String>,
+}
+
+impl Descriptor {
+    /// A descriptor of these three properties and no others.
+    pub fn new(media_type: &str, digest: Digest, size: u64) -> Self {
+        Self {
+            media_type: media_type.to_owned(),
+            digest,
+            size,
+            platform: None,
+            artifact_type: None,
+            annotations: BTreeMap::new(),
+            urls: Vec::new(),
+        }
+    }
+
+    /// The descriptor of `bytes`.
+    pub fn of(media_type: &str, bytes: &[u8]) -> Self {
+        Self::new(media_type, Digest::of(bytes), bytes.len() as u64)
+    }
+
+    /// One annotation's value.
+    pub fn annotation(&self, key: &str) -> Option<&str> {
+        self.annotations.get(key).map(String::as_str)
+    }
+}
+
+impl TryFrom<&oci_spec::image::Descriptor> for Descriptor {
+    type Error = DigestError;
+
+    fn try_from(wire: &oci_spec::image::Descriptor) -> Result<Self, DigestError> {
+        Ok(Self {
+            media_type: wire.media_type().to_string(),
+            digest: wire.digest().to_string().parse()?,
+            size: wire.size(),
+            platform: wire.platform().as_ref().map(|platform| Platform {
+                os: platform.os().to_string(),
+                architecture: platform.architecture().to_string(),
+                variant: platform.variant().clone(),
+            }),
+            artifact_type: wire.artifact_type().as_ref().map(ToString::to_string),
+            annotations: wire
+                .annotations()
+                .clone()
+                .unwrap_or_default()
+                .into_iter()
+                .collect(),
+            urls: wire.urls().clone().unwrap_or_default(),
+        })
+    }
+}

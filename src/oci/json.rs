@@ -1,0 +1,159 @@
+//! JSON without ambiguity: duplicate keys, trailing data and deep nesting are refused.
+//!
+//! Two readers that resolve a duplicate key differently see two documents, so whatever came from outside and decides
+//! something goes through here. `serde`'s derive keeps the last duplicate and accepts arrays for structs.
+
+use serde::de::{DeserializeSeed, Deserializer, Error as _, MapAccess, SeqAccess, Visitor};
+use serde_json::{Map, Number, Value};
+use std::fmt;
+
+/// Deepest nesting that is read. Real manifests and payloads stay below 10.
+pub const MAX_DEPTH: u8 = 32;
+
+/// Reads one JSON document strictly.
+///
+/// # Errors
+/// Syntax errors, invalid UTF-8, a duplicate key at any level, nesting over [`MAX_DEPTH`], anything after the document.
+pub fn parse(bytes: &[u8]) -> Result<Value, serde_json::Error> {
+    let mut deserializer = serde_json::Deserializer::from_slice(bytes);
+    let value = Strict(MAX_DEPTH).deserialize(&mut deserializer)?;
+    deserializer.end()?;
+    Ok(value)
+}
+
+/// Reads one level; holds how many more may follow.
+#[derive(Clone, Copy)]
+struct Strict(u8);
+
+impl Strict {
+    fn deeper<E: serde::de::Error>(self) -> Result<Self, E> {
+        self.0
+            .checked_sub(1)
+            .map(Self)
+            .ok_or_else(|| E::custom("nested too deep"))
+    }
+}
+
+impl<'de> DeserializeSeed<'de> for Strict {
+    type Value = Value;
+
+    fn deserialize<D: Deserializer<'de>>(self, deserializer: D) -> Result<Value, D::Error> {
+        deserializer.deserialize_any(self)
+    }
+}
+
+impl<'de> Visitor<'de> for Strict {
+    type Value = Value;
+
+    fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("a JSON value")
+    }
+
+    fn visit_bool<E>(self, v: bool) -> Result<Value, E> {
+        Ok(Value::Bool(v))
+    }
+
+    fn visit_i64<E>(self, v: i64) -> Result<Value, E> {
+        Ok(Value::Number(v.into()))
+    }
+
+    fn visit_u64<E>(self, v: u64) -> Result<Value, E> {
+        Ok(Value::Number(v.into()))
+    }
+
+    fn visit_f64<E: serde::de::Error>(self, v: f64) -> Result<Value, E> {
+        Number::from_f64(v)
+            .map(Value::Number)
+            .ok_or_else(|| E::custom("not a finite number"))
+    }
+
+    fn visit_str<E>(self, v: &str) -> Result<Value, E> {
+        Ok(Value::String(v.to_owned()))
+    }
+
+    fn visit_unit<E>(self) -> Result<Value, E> {
+        Ok(Value::Null)
+    }
+
+    fn visit_seq<A: SeqAccess<'de>>(self, mut seq: A) -> Result<Value, A::Error> {
+        let inner = self.deeper()?;
+        let mut items = Vec::new();
+        while let Some(item) = seq.next_element_seed(inner)? {
+            items.push(item);
+        }
+        Ok(Value::Array(items))
+    }
+
+    fn visit_map<A: MapAccess<'de>>(self, mut map: A) -> Result<Value, A::Error> {
+        let inner = self.deeper()?;
+        let mut object = Map::new();
+        while let Some(key) = map.next_key::<String>()? {
+            if object.contains_key(&key) {
+                return Err(A::Error::custom(format_args!("duplicate key {key:?}")));
+            }
+            let value = map.next_value_seed(inner)?;
+            object.insert(key, value);
+        }
+        Ok(Value::Object(object))
+    }
+}
+
+/// Finds a key of `object` that differs from one of `known` only in the case of its letters. Go's decoder would take
+/// such a key for the known one, so documents that hold it mean different things to different readers.
+pub fn case_variant<'a>(object: &'a Map<String, Value>, known: &[&str]) -> Option<&'a str> {
+    object.keys().map(String::as_str).find(|key| {
+        known
+            .iter()
+            .any(|k| k != key && k.eq_ignore_ascii_case(key))
+    })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_plain_document_reads_as_serde_json_reads_it() {
+        let text = br#"{"a":[1,-2,3.5,"x",null,true],"b":{"c":{}}}"#;
+        assert_eq!(
+            parse(text).expect("strict"),
+            serde_json::from_slice::<Value>(text).expect("plain")
+        );
+    }
+
+    #[test]
+    fn ambiguous_documents_are_refused() {
+        let deep = "[".repeat(10_000) + &"]".repeat(10_000);
+        for text in [
+            &br#"{"a":1,"a":2}"#[..],
+            br#"{"x":{"a":1,"a":1}}"#,
+            b"{} {}",
+            b"{}x",
+            b"\xef\xbb\xbf{}",
+            b"{\"a\":\"\xff\"}",
+            deep.as_bytes(),
+            b"",
+        ] {
+            assert!(
+                parse(text).is_err(),
+                "{:?}",
+                String::from_utf8_lossy(&text[..text.len().min(40)])
+            );
+        }
+    }
+
+    #[test]
+    fn depth_is_capped_exactly() {
+        let nested = |n: usize| "[".repeat(n) + &"]".repeat(n);
+        assert!(parse(nested(usize::from(MAX_DEPTH)).as_bytes()).is_ok());
+        assert!(parse(nested(usize::from(MAX_DEPTH) + 1).as_bytes()).is_err());
+    }
+
+    #[test]
+    fn a_key_that_differs_only_in_case_is_found() {
+        let value = parse(br#"{"Layers":[],"config":1}"#).expect("object");
+        let object = value.as_object().expect("object");
+        assert_eq!(case_variant(object, &["layers", "config"]), Some("Layers"));
+        assert_eq!(case_variant(object, &["config"]), None);
+    }
+}

@@ -1,0 +1,358 @@
+//! Image manifests and indexes: the bytes that came, and what they mean.
+//!
+//! The bytes are what is hashed, carried and pushed; the meaning is only read. `oci-spec` supplies the grammar of the
+//! documents, the checks here refuse what two readers could understand differently (VERIFY §6, media types).
+
+use super::{Descriptor, Digest, digest::DigestError, json, media_type};
+use bytes::Bytes;
+use serde_json::{Map, Value};
+use std::collections::BTreeMap;
+
+/// Largest manifest read: what registries accept (distribution-spec: at least 4 MiB should be).
+pub const MAX_MANIFEST: u64 = 4 << 20;
+
+/// A manifest or an index, parsed.
+#[derive(Debug, Clone)]
+pub struct Manifest {
+    media_type: String,
+    digest: Digest,
+    bytes: Bytes,
+    meaning: Meaning,
+}
+
+/// What a manifest says.
+#[derive(Debug, Clone)]
+pub enum Meaning {
+    /// One image or artifact.
+    Image(Image),
+    /// A list of manifests.
+    Index(Index),
+}
+
+/// An image manifest, also the form of every artifact, signature and attestation.
+#[derive(Debug, Clone)]
+pub struct Image {
+    /// The config blob.
+    pub config: Descriptor,
+    /// Layers in order; duplicates are legal.
+    pub layers: Vec<Descriptor>,
+    /// What this artifact is attached to.
+    pub subject: Option<Descriptor>,
+    /// The artifact's own type.
+    pub artifact_type: Option<String>,
+    /// Annotations, sorted by key.
+    pub annotations: BTreeMap<String, String>,
+}
+
+/// An image index or manifest list.
+#[derive(Debug, Clone)]
+pub struct Index {
+    /// The manifests it lists, in order.
+    pub manifests: Vec<Descriptor>,
+    /// What this index is attached to.
+    pub subject: Option<Descriptor>,
+    /// The artifact's own type.
+    pub artifact_type: Option<String>,
+    /// Annotations, sorted by key.
+    pub annotations: BTreeMap<String, String>,
+}
+
+/// Why a document is not a manifest that this product carries.
+#[derive(Debug, thiserror::Error)]
+pub enum ManifestError {
+    /// Longer than [`MAX_MANIFEST`].
+    #[error("the manifest has {0} bytes, more than {MAX_MANIFEST}")]
+    TooLarge(u64),
+    /// Not strict JSON, or not of the shape its type has.
+    #[error("the manifest is not valid JSON of its type")]
+    Json(#[from] serde_json::Error),
+    /// A media type that is not a manifest's.
+    #[error("manifest type {0:?} is not supported")]
+    MediaType(String),
+    /// `mediaType` inside differs from what the descriptor or registry said.
+    #[error("the manifest says it is {inside:?}, but was announced as {outside:?}")]
+    MediaTypeMismatch {
+        /// `mediaType` in the document.
+        inside: String,
+        /// Media type of the descriptor or of the `Content-Type` header.
+        outside: String,
+    },
+    /// Two readers could understand it differently.
+    #[error("the manifest is ambiguous: {0}")]
+    Ambiguous(String),
+    /// A digest in it cannot be used.
+    #[error("the manifest names content that cannot be carried")]
+    Digest(#[from] DigestError),
+}
+
+/// Keys with a meaning at the top level of a manifest or index.
+const KNOWN: [&str; 9] = [
+    "schemaVersion",
+    "mediaType",
+    "artifactType",
+    "config",
+    "layers",
+    "manifests",
+    "subject",
+    "annotations",
+    "blobs",
+];
+
+impl Manifest {
+    /// Parses the raw bytes of a manifest that was announced as `announced`.
+    ///
+    /// # Errors
+    /// Any [`ManifestError`]; nothing is repaired.
+    pub fn parse(bytes: Bytes, announced: &str) -> Result<Self, ManifestError> {
+        if bytes.len() as u64 > MAX_MANIFEST {
+            return Err(ManifestError::TooLarge(bytes.len() as u64));
+        }
+        if !media_type::is_manifest(announced) {
+            return Err(ManifestError::MediaType(announced.to_owned()));
+        }
+        let Value::Object(mut object) = json::parse(&bytes)? else {
+            return Err(ManifestError::Ambiguous("it is not an object".into()));
+        };
+        check_unambiguous(&object, announced)?;
+        if let Some(inside) = object.get("mediaType").and_then(Value::as_str)
+            && inside != announced
+        {
+            return Err(ManifestError::MediaTypeMismatch {
+                inside: inside.to_owned(),
+                outside: announced.to_owned(),
+            });
+        }
+        // Go writes null for an empty slice or map; it means absent.
+        let list = if media_type::is_index(announced) {
+            "manifests"
+        } else {
+            "layers"
+        };
+        object.retain(|_, value| !value.is_null());
+        object
+            .entry(list)
+            .or_insert_with(|| Value::Array(Vec::new()));
+        let meaning = if media_type::is_index(announced) {
+            Meaning::Index(Index::from_wire(&serde_json::from_value(Value::Object(
+                object,
+            ))?)?)
+        } else {
+            Meaning::Image(Image::from_wire(&serde_json::from_value(Value::Object(
+                object,
+            ))?)?)
+        };
+        Ok(Self {
+            media_type: announced.to_owned(),
+            digest: Digest::of(&bytes),
+            bytes,
+            meaning,
+        })
+    }
+
+    /// Media type, as announced.
+    pub fn media_type(&self) -> &str {
+        &self.media_type
+    }
+
+    /// SHA-256 of the bytes.
+    pub fn digest(&self) -> Digest {
+        self.digest
+    }
+
+    /// The bytes as they came.
+    pub fn bytes(&self) -> &Bytes {
+        &self.bytes
+    }
+
+    /// What it says.
+    pub fn meaning(&self) -> &Meaning {
+        &self.meaning
+    }
+
+    /// The plain descriptor of this manifest.
+    pub fn descriptor(&self) -> Descriptor {
+        Descriptor::new(&self.media_type, self.digest, self.bytes.len() as u64)
+    }
+
+    /// What it is attached to, when it is an attachment.
+    pub fn subject(&self) -> Option<&Descriptor> {
+        match &self.meaning {
+            Meaning::Image(image) => image.subject.as_ref(),
+            Meaning::Index(index) => index.subject.as_ref(),
+        }
+    }
+
+    /// Manifests it lists; empty for an image.
+    pub fn children(&self) -> &[Descriptor] {
+        match &self.meaning {
+            Meaning::Image(_) => &[],
+            Meaning::Index(index) => &index.manifests,
+        }
+    }
+
+    /// Blobs it names, config first; empty for an index.
+    pub fn blobs(&self) -> impl Iterator<Item = &Descriptor> {
+        let image = match &self.meaning {
+            Meaning::Image(image) => Some(image),
+            Meaning::Index(_) => None,
+        };
+        image
+            .into_iter()
+            .flat_map(|image| std::iter::once(&image.config).chain(&image.layers))
+    }
+
+    /// Type of the artifact as the referrers API would list it: `artifactType`, else the config's media type
+    /// (distribution-spec §listing referrers).
+    pub fn effective_artifact_type(&self) -> Option<&str> {
+        match &self.meaning {
+            Meaning::Image(image) => Some(
+                image
+                    .artifact_type
+                    .as_deref()
+                    .unwrap_or(&image.config.media_type),
+            ),
+            Meaning::Index(index) => index.artifact_type.as_deref(),
+        }
+    }
+
+    /// Annotations of the manifest itself.
+    pub fn annotations(&self) -> &BTreeMap<String, String> {
+        match &self.meaning {
+            Meaning::Image(image) => &image.annotations,
+            Meaning::Index(index) => &index.annotations,
+        }
+    }
+}
+
+fn check_unambiguous(object: &Map<String, Value>, announced: &str) -> Result<(), ManifestError> {
+    let ambiguous = |why: String| Err(ManifestError::Ambiguous(why));
+    if let Some(key) = json::case_variant(object, &KNOWN) {
+        return ambiguous(format!(
+            "the key {key:?} differs from a known one only in case"
+        ));
+    }
+    // containers/image `ValidateUnambiguousManifestFormat` refuses these for the same reason (CVE-2021-41190).
+    let foreign: &[&str] = if media_type::is_index(announced) {
+        &["layers", "config", "fsLayers"]
+    } else {
+        &["manifests", "fsLayers"]
+    };
+    if let Some(key) = foreign.iter().find(|key| object.contains_key(**key)) {
+        return ambiguous(format!(
+            "a manifest of type {announced} must not have {key:?}"
+        ));
+    }
+    if object.get("schemaVersion").and_then(Value::as_u64) != Some(2) {
+        return ambiguous("schemaVersion is not 2".into());
+    }
+    Ok(())
+}
+
+type Annotations = Option<std::collections::HashMap<String, String>>;
+
+fn sorted(annotations: &Annotations) -> BTreeMap<String, String> {
+    annotations
+        .clone()
+        .unwrap_or_default()
+        .into_iter()
+        .collect()
+}
+
+fn descriptors(wire: &[oci_spec::image::Descriptor]) -> Result<Vec<Descriptor>, DigestError> {
+    wire.iter().map(Descriptor::try_from).collect()
+}
+
+impl Image {
+    fn from_wire(wire: &oci_spec::image::ImageManifest) -> Result<Self, DigestError> {
+        Ok(Self {
+            config: wire.config().try_into()?,
+            layers: descriptors(wire.layers())?,
+            subject: wire
+                .subject()
+                .as_ref()
+                .map(Descriptor::try_from)
+                .transpose()?,
+            artifact_type: wire.artifact_type().as_ref().map(ToString::to_string),
+            annotations: sorted(wire.annotations()),
+        })
+    }
+}
+
+impl Index {
+    fn from_wire(wire: &oci_spec::image::ImageIndex) -> Result<Self, DigestError> {
+        Ok(Self {
+            manifests: descriptors(wire.manifests())?,
+            subject: wire
+                .subject()
+                .as_ref()
+                .map(Descriptor::try_from)
+                .transpose()?,
+            artifact_type: wire.artifact_type().as_ref().map(ToString::to_string),
+            annotations: sorted(wire.annotations()),
+        })
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    const HEX: &str = "e3b0c44298fc1c149afbf4c8996fb92427ae41e4649b934ca495991b7852b855";
+
+    fn image(extra: &str) -> Result<Manifest, ManifestError> {
+        let text = format!(
+            r#"{{"schemaVersion":2,"config":{{"mediaType":"application/x","digest":"sha256:{HEX}","size":0}},"layers":[]{extra}}}"#
+        );
+        Manifest::parse(Bytes::from(text), media_type::OCI_MANIFEST)
+    }
+
+    #[test]
+    fn an_image_keeps_its_bytes_and_its_meaning() {
+        let manifest = image(r#","annotations":{"b":"2","a":"1"},"subject":null"#).expect("valid");
+        assert_eq!(manifest.digest(), Digest::of(manifest.bytes()));
+        assert_eq!(manifest.annotations().len(), 2);
+        assert_eq!(manifest.effective_artifact_type(), Some("application/x"));
+        assert_eq!(manifest.blobs().count(), 1);
+    }
+
+    #[test]
+    fn null_layers_mean_none() {
+        let text = format!(
+            r#"{{"schemaVersion":2,"config":{{"mediaType":"application/x","digest":"sha256:{HEX}","size":0}},"layers":null}}"#
+        );
+        let manifest =
+            Manifest::parse(Bytes::from(text), media_type::DOCKER_MANIFEST).expect("valid");
+        assert_eq!(manifest.blobs().count(), 1);
+    }
+
+    #[test]
+    fn what_two_readers_could_understand_differently_is_refused() {
+        for extra in [
+            r#","manifests":[]"#,
+            r#","Layers":[]"#,
+            r#","layers":[]"#,
+            r#","fsLayers":[]"#,
+            r#","mediaType":"application/vnd.oci.image.index.v1+json""#,
+        ] {
+            assert!(image(extra).is_err(), "{extra}");
+        }
+        let index = r#"{"schemaVersion":2,"manifests":[],"config":{}}"#;
+        assert!(Manifest::parse(Bytes::from(index), media_type::OCI_INDEX).is_err());
+        let old = r#"{"schemaVersion":1,"manifests":[]}"#;
+        assert!(Manifest::parse(Bytes::from(old), media_type::OCI_INDEX).is_err());
+        assert!(Manifest::parse(Bytes::from_static(b"{}"), "text/html").is_err());
+    }
+
+    #[test]
+    fn a_sha512_descriptor_is_named_as_such() {
+        let text = format!(
+            r#"{{"schemaVersion":2,"manifests":[{{"mediaType":"{}","digest":"sha512:{HEX}{HEX}","size":1}}]}}"#,
+            media_type::OCI_MANIFEST
+        );
+        let error = Manifest::parse(Bytes::from(text), media_type::OCI_INDEX).expect_err("sha512");
+        assert!(
+            matches!(error, ManifestError::Digest(DigestError::Algorithm(_))),
+            "{error:?}"
+        );
+    }
+}

@@ -1,0 +1,27 @@
+//! What the OCI specifications name, parsed at the edge: what exists here is valid.
+//!
+//! - [`digest`]: `sha256:…`, and the hasher that makes it
+//! - [`reference`]: `host/repository:tag@digest`, normalised as container tools do
+//! - [`platform`]: `os/architecture/variant`
+//! - [`media_type`]: the types that decide how a blob is read or stored
+//! - [`descriptor`]: media type, digest and size of one piece of content
+//! - [`json`]: JSON without duplicate keys, for everything that came from outside
+//! - [`manifest`]: an image manifest or an index, original bytes beside their meaning
+//! - [`source`]: where blobs come from: the one door to bytes, bounded and hashed
+//! - [`layout`]: an OCI image layout directory, as a source and as a target
+
+pub mod descriptor;
+pub mod digest;
+pub mod json;
+pub mod layout;
+pub mod manifest;
+pub mod media_type;
+pub mod platform;
+pub mod reference;
+pub mod source;
+
+pub use descriptor::Descriptor;
+pub use digest::{Digest, Hasher};
+pub use manifest::{Manifest, Meaning};
+pub use platform::Platform;
+pub use reference::{Reference, Repository};
