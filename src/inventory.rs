@@ -302,10 +302,8 @@ impl Inventory {
         if version.format_version.split('.').next() != FORMAT_VERSION.split('.').next() {
             return Err(InventoryError::Version(bounded(&version.format_version)));
         }
-        if let Some(feature) = version
-            .must_understand
-            .iter()
-            .find(|f| !UNDERSTOOD.contains(&f.as_str()))
+        if let Some(feature) =
+            version.must_understand.iter().find(|f| !UNDERSTOOD.contains(&f.as_str()))
         {
             return Err(InventoryError::MustUnderstand(bounded(feature)));
         }
@@ -332,11 +330,7 @@ impl Inventory {
                 None => return contradiction("the sizes of its blobs overflow".into()),
             };
         }
-        let attachments: usize = self
-            .images
-            .iter()
-            .map(|image| image.attachments.len())
-            .sum();
+        let attachments: usize = self.images.iter().map(|image| image.attachments.len()).sum();
         let totals = Totals {
             images: self.images.len() as u64,
             attachments: attachments as u64,
@@ -415,10 +409,7 @@ mod tests {
             value["blobs"] = blobs;
             value["totals"]["blobs"] = json!(count);
             value["totals"]["bytes"] = json!(bytes);
-            assert!(
-                matches!(read(&value), Err(InventoryError::Contradiction(_))),
-                "{value}"
-            );
+            assert!(matches!(read(&value), Err(InventoryError::Contradiction(_))), "{value}");
         }
         let mut good = minimal();
         good["blobs"] = json!([early, blob]);
@@ -430,9 +421,6 @@ mod tests {
     fn duplicate_keys_are_refused() {
         let text = serde_json::to_string(&minimal()).expect("JSON");
         let doubled = text.replacen('{', r#"{"format":"bundle","#, 1);
-        assert!(matches!(
-            Inventory::from_bytes(doubled.as_bytes()),
-            Err(InventoryError::Json(_))
-        ));
+        assert!(matches!(Inventory::from_bytes(doubled.as_bytes()), Err(InventoryError::Json(_))));
     }
 }

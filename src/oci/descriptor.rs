@@ -61,12 +61,7 @@ impl TryFrom<&oci_spec::image::Descriptor> for Descriptor {
                 variant: platform.variant().clone(),
             }),
             artifact_type: wire.artifact_type().as_ref().map(ToString::to_string),
-            annotations: wire
-                .annotations()
-                .clone()
-                .unwrap_or_default()
-                .into_iter()
-                .collect(),
+            annotations: wire.annotations().clone().unwrap_or_default().into_iter().collect(),
             urls: wire.urls().clone().unwrap_or_default(),
         })
     }

@@ -37,10 +37,7 @@ struct Strict(u8);
 
 impl Strict {
     fn deeper<E: serde::de::Error>(self) -> Result<Self, E> {
-        self.0
-            .checked_sub(1)
-            .map(Self)
-            .ok_or_else(|| E::custom("nested too deep"))
+        self.0.checked_sub(1).map(Self).ok_or_else(|| E::custom("nested too deep"))
     }
 }
 
@@ -72,9 +69,7 @@ impl<'de> Visitor<'de> for Strict {
     }
 
     fn visit_f64<E: serde::de::Error>(self, v: f64) -> Result<Value, E> {
-        Number::from_f64(v)
-            .map(Value::Number)
-            .ok_or_else(|| E::custom("not a finite number"))
+        Number::from_f64(v).map(Value::Number).ok_or_else(|| E::custom("not a finite number"))
     }
 
     fn visit_str<E>(self, v: &str) -> Result<Value, E> {
@@ -114,10 +109,7 @@ struct Check(u8);
 
 impl Check {
     fn deeper<E: serde::de::Error>(self) -> Result<Self, E> {
-        self.0
-            .checked_sub(1)
-            .map(Self)
-            .ok_or_else(|| E::custom("nested too deep"))
+        self.0.checked_sub(1).map(Self).ok_or_else(|| E::custom("nested too deep"))
     }
 }
 
@@ -183,11 +175,10 @@ impl<'de> Visitor<'de> for Check {
 /// Finds a key of `object` that differs from one of `known` only in the case of its letters. Go's decoder would take
 /// such a key for the known one, so documents that hold it mean different things to different readers.
 pub fn case_variant<'a>(object: &'a Map<String, Value>, known: &[&str]) -> Option<&'a str> {
-    object.keys().map(String::as_str).find(|key| {
-        known
-            .iter()
-            .any(|k| k != key && k.eq_ignore_ascii_case(key))
-    })
+    object
+        .keys()
+        .map(String::as_str)
+        .find(|key| known.iter().any(|k| k != key && k.eq_ignore_ascii_case(key)))
 }
 
 #[cfg(test)]
