@@ -10,7 +10,7 @@ use std::fmt;
 use std::str::FromStr;
 
 /// Longest `host/path` accepted (distribution/reference: 255 for the whole name).
-const MAX_NAME: usize = 255;
+pub const MAX_NAME: usize = 255;
 /// Longest tag (distribution-spec: 128).
 const MAX_TAG: usize = 128;
 
@@ -157,7 +157,7 @@ pub fn is_host(text: &str) -> bool {
 }
 
 /// Path components: runs of `[a-z0-9]` joined by `.`, `_`, `__` or any number of `-`.
-fn is_path(text: &str) -> bool {
+pub fn is_path(text: &str) -> bool {
     let alphanumeric = |b: u8| b.is_ascii_lowercase() || b.is_ascii_digit();
     let component = |c: &str| {
         let bytes = c.as_bytes();
