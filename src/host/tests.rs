@@ -634,7 +634,12 @@ fn a_full_disk_leaves_nothing_behind() {
     // Directories, the lock and one key are there, and one page is left: enough for the next key file, not for its
     // record.
     let first = [key(b"first", &["quay.io/first"])];
-    let planned = plan_install(root(&scratch), &first, &BTreeMap::new(), Digest::of(b"bundle"));
+    let planned = plan_install(
+        root(&scratch),
+        &first,
+        &BTreeMap::new(),
+        Digest::of(b"bundle"),
+    );
     install(planned.expect("plan"), now()).expect("first");
     let ballast = scratch.path().join("ballast");
     let mut size = 64 << 10;
