@@ -7,7 +7,7 @@ import os
 import subprocess
 import tarfile
 
-from registry import INDEX, MANIFEST, digest_of
+from registry import INDEX, MANIFEST, blobs_of, digest_of
 
 CONFIG = "application/vnd.oci.image.config.v1+json"
 LAYER = "application/vnd.oci.image.layer.v1.tar"
@@ -116,7 +116,7 @@ def push(layout, registry, entry, repository, tag):
         content = json.loads(data)
         for child in content.get("manifests", []):
             send(child, child["digest"])
-        for blob in [content["config"], *content["layers"]] if "layers" in content else []:
+        for blob in blobs_of(content):
             with open(layout.path(blob["digest"]), "rb") as file:
                 registry.put_blob(repository, blob["digest"], file)
         registry.put_manifest(repository, reference, descriptor["mediaType"], data)

@@ -38,6 +38,11 @@ def fallback_tag(digest):
     return digest.replace(":", "-")
 
 
+def blobs_of(manifest):
+    """The descriptors of the blobs that a manifest, as parsed JSON, names; none of an index."""
+    return [manifest["config"], *manifest["layers"]] if "layers" in manifest else []
+
+
 class Registry:
     """A client of the registry at `host` (HOST:PORT). May be shared by threads: each has its own connection."""
 
@@ -66,6 +71,9 @@ class Registry:
         kind = Absent if answer.status == 404 else RegistryError
         raise kind(f"{method} {self.host}{path}: status {answer.status}: {data[:300].decode(errors='replace')}")
 
+    def get(self, path):
+        return self._request("GET", path)[1]
+
     def manifest(self, repository, reference):
         """(media type, bytes) of a manifest. Bytes asked for by digest are compared with it."""
         answer, data = self._request("GET", f"/v2/{repository}/manifests/{reference}", headers={"Accept": ACCEPT})
@@ -74,14 +82,14 @@ class Registry:
         return answer.getheader("Content-Type"), data
 
     def blob(self, repository, digest):
-        _, data = self._request("GET", f"/v2/{repository}/blobs/{digest}")
+        data = self.get(f"/v2/{repository}/blobs/{digest}")
         if digest_of(data) != digest:
             raise RegistryError(f"{self.host}/{repository}@{digest}: other bytes came: {digest_of(data)}")
         return data
 
     def tags(self, repository):
-        _, data = self._request("GET", f"/v2/{repository}/tags/list")
-        return sorted(json.loads(data)["tags"] or [])
+        listed = json.loads(self.get(f"/v2/{repository}/tags/list"))
+        return sorted(listed["tags"] or [])
 
     def put_blob(self, repository, digest, body):
         """`body` is bytes or an open file. A blob that is there is not sent again."""
@@ -156,7 +164,7 @@ class DockerRegistry:
         deadline = time.monotonic() + 30
         while time.monotonic() < deadline and self._process.poll() is None:
             try:
-                Registry(self.host)._request("GET", "/v2/")
+                Registry(self.host).get("/v2/")
                 return True
             except RegistryError:
                 time.sleep(0.02)
