@@ -15,6 +15,7 @@ pub mod host;
 pub mod inventory;
 pub mod oci;
 pub mod pack;
+pub mod progress;
 pub mod registry;
 pub mod serve;
 pub mod trust;

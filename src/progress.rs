@@ -1,0 +1,15 @@
+//! What a run tells while it works. The library speaks through this; what is printed is the binary's business.
+
+use crate::oci::Digest;
+
+/// Hears of progress. Called from many threads.
+pub trait Progress: Send + Sync {
+    /// How much there is to transfer, as soon as that is known.
+    fn total(&self, blobs: u64, bytes: u64);
+    /// So many more bytes were transferred.
+    fn advanced(&self, bytes: u64);
+    /// A blob is done.
+    fn finished(&self, blob: &Digest, size: u64);
+    /// A step worth a line.
+    fn note(&self, text: &str);
+}
