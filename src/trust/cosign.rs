@@ -1,0 +1,86 @@
+//! Cosign's simple signing, as in `.sig` manifests: one layer for each signature, the signature in an annotation
+//! (VERIFY §1). The order of the steps matters: nothing is parsed before its signature verified.
+
+use super::identity::IdentityRule;
+use super::judgement::Judgement;
+use super::keyring::Keyring;
+use super::payload::Payload;
+use super::text::bounded;
+use super::verdict::SignatureCode;
+use crate::oci::{Descriptor, Digest, Reference};
+use base64::Engine as _;
+use base64::engine::general_purpose::STANDARD;
+
+/// Annotation that holds the base64 of the signature over the layer's bytes.
+pub const SIGNATURE_ANNOTATION: &str = "dev.cosignproject.cosign/signature";
+/// Largest payload read. Real ones have a few hundred bytes.
+pub const MAX_PAYLOAD: u64 = 4 << 20;
+/// Most layers of a signature manifest: each costs a public-key operation for each key.
+pub const MAX_LAYERS: usize = 1000;
+
+/// What a simple signature is checked against.
+pub(super) struct Claim<'a> {
+    /// Digest of the raw bytes of the manifest that will be pushed.
+    pub(super) subject: Digest,
+    /// Where the image comes from.
+    pub(super) source: &'a Reference,
+    /// How the signed name must relate to it.
+    pub(super) rule: IdentityRule,
+}
+
+/// Judges one layer of simple-signing type; `payload` are its bytes, size and digest checked already. Certificate and
+/// log annotations are not evidence for a key and are not looked at (VERIFY §1.12).
+pub(super) fn judge_layer(
+    layer: &Descriptor,
+    payload: &[u8],
+    keyring: &Keyring<'_>,
+    claim: &Claim<'_>,
+) -> Judgement {
+    let Some(annotation) = layer.annotation(SIGNATURE_ANNOTATION) else {
+        return Judgement::bare(SignatureCode::SignatureMissing);
+    };
+    let Some(signature) = decode(annotation) else {
+        return Judgement::refused(
+            SignatureCode::SignatureInvalid,
+            "the annotation is not base64",
+        );
+    };
+    let key = match keyring.signer(payload, &signature) {
+        Ok(key) => key.fingerprint(),
+        Err(failure) => return failure.into(),
+    };
+    let payload = match Payload::parse(payload) {
+        Ok(payload) => payload,
+        Err(error) => {
+            return Judgement::by(
+                key,
+                SignatureCode::PayloadMalformed,
+                Some(bounded(&error.to_string())),
+            );
+        }
+    };
+    if payload.manifest_digest != claim.subject {
+        let detail = format!("it is for {}", payload.manifest_digest);
+        return Judgement::by(key, SignatureCode::DigestMismatch, Some(detail));
+    }
+    match claim.rule.check(&payload.docker_reference, claim.source) {
+        Ok(()) => Judgement::by(key, SignatureCode::Verified, None),
+        Err(error) => Judgement::by(
+            key,
+            SignatureCode::IdentityMismatch,
+            Some(error.to_string()),
+        ),
+    }
+}
+
+/// Strict base64, but for the line breaks that some signers put in.
+fn decode(annotation: &str) -> Option<Vec<u8>> {
+    let joined: String = annotation
+        .chars()
+        .filter(|c| !matches!(c, '\r' | '\n'))
+        .collect();
+    STANDARD
+        .decode(joined)
+        .ok()
+        .filter(|bytes| !bytes.is_empty())
+}

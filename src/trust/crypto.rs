@@ -1,0 +1,124 @@
+//! The one door to the cryptographic library.
+//!
+//! The algorithm always comes from the key, never from what was signed, and the hash is always SHA-256: cosign uses it
+//! with every key, P-384 and P-521 included. Ed25519 signs the message itself.
+
+use aws_lc_rs::error::KeyRejected;
+use aws_lc_rs::signature::{
+    ECDSA_P256_SHA256_ASN1, ECDSA_P384_SHA256_ASN1, ECDSA_P521_SHA256_ASN1, ED25519,
+    ParsedPublicKey, RSA_PKCS1_2048_8192_SHA256, VerificationAlgorithm,
+};
+use spki::der::{Decode as _, Reader as _, SliceReader, asn1::UintRef};
+use std::fmt;
+
+/// What a key is, and thereby how its signatures are checked.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Algorithm {
+    /// ECDSA on P-256, signatures in DER.
+    EcdsaP256,
+    /// ECDSA on P-384, signatures in DER.
+    EcdsaP384,
+    /// ECDSA on P-521, signatures in DER.
+    EcdsaP521,
+    /// RSA with PKCS#1 v1.5 padding.
+    Rsa {
+        /// Length of the modulus, 2048 to 8192.
+        bits: u32,
+    },
+    /// Ed25519 over the raw message.
+    Ed25519,
+}
+
+impl Algorithm {
+    fn verification(self) -> &'static dyn VerificationAlgorithm {
+        match self {
+            Self::EcdsaP256 => &ECDSA_P256_SHA256_ASN1,
+            Self::EcdsaP384 => &ECDSA_P384_SHA256_ASN1,
+            Self::EcdsaP521 => &ECDSA_P521_SHA256_ASN1,
+            Self::Rsa { .. } => &RSA_PKCS1_2048_8192_SHA256,
+            Self::Ed25519 => &ED25519,
+        }
+    }
+}
+
+impl fmt::Display for Algorithm {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::EcdsaP256 => f.write_str("ECDSA P-256"),
+            Self::EcdsaP384 => f.write_str("ECDSA P-384"),
+            Self::EcdsaP521 => f.write_str("ECDSA P-521"),
+            Self::Rsa { bits } => write!(f, "RSA-{bits}"),
+            Self::Ed25519 => f.write_str("Ed25519"),
+        }
+    }
+}
+
+/// A key whose numbers the library has accepted: a point on its curve, a usable modulus.
+#[derive(Clone)]
+pub(super) struct VerifyingKey {
+    algorithm: Algorithm,
+    key: ParsedPublicKey,
+}
+
+impl VerifyingKey {
+    /// Loads the content of a `subjectPublicKey`: the uncompressed point, the `RSAPublicKey` or the 32 bytes.
+    ///
+    /// # Errors
+    /// When the library refuses the numbers.
+    pub(super) fn load(algorithm: Algorithm, subject_key: &[u8]) -> Result<Self, KeyRejected> {
+        let key = ParsedPublicKey::new(algorithm.verification(), subject_key)?;
+        Ok(Self { algorithm, key })
+    }
+
+    pub(super) fn algorithm(&self) -> Algorithm {
+        self.algorithm
+    }
+
+    /// True when `signature` is this key's over `message`. High-S signatures are accepted, as everywhere in the field.
+    pub(super) fn verifies(&self, message: &[u8], signature: &[u8]) -> bool {
+        self.key.verify_sig(message, signature).is_ok()
+    }
+}
+
+/// True when `signature` has the form that some supported algorithm gives its signatures. Only serves to tell a
+/// damaged signature from one by another key; never decides trust.
+pub(super) fn has_signature_form(signature: &[u8]) -> bool {
+    let rsa = (256..=1024).contains(&signature.len()) && signature.len().is_multiple_of(64);
+    signature.len() == 64 || rsa || is_ecdsa_der(signature)
+}
+
+/// `ECDSA-Sig-Value ::= SEQUENCE { r INTEGER, s INTEGER }` (RFC 3279 §2.2.3), nothing after it.
+fn is_ecdsa_der(signature: &[u8]) -> bool {
+    let parse = || -> spki::der::Result<()> {
+        let mut reader = SliceReader::new(signature)?;
+        reader.sequence(|inner| {
+            UintRef::decode(inner)?;
+            UintRef::decode(inner).map(drop)
+        })?;
+        reader.finish()
+    };
+    parse().is_ok()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_form_of_a_signature_is_recognised() {
+        let der = [0x30, 6, 2, 1, 1, 2, 1, 1];
+        assert!(has_signature_form(&der));
+        assert!(has_signature_form(&[7; 64]) && has_signature_form(&[7; 512]));
+        let doubled = [der, der].concat();
+        for damaged in [
+            &b""[..],
+            &doubled,
+            &der[..7],
+            &[7; 63],
+            &[7; 300],
+            &[7; 1088],
+        ] {
+            assert!(!has_signature_form(damaged), "{damaged:?}");
+        }
+    }
+}

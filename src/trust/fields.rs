@@ -1,0 +1,140 @@
+//! Reading JSON objects by their exact keys, on top of [`crate::oci::json::parse`].
+//!
+//! serde's derive would take an array for a struct; Go's decoder takes `Critical` for `critical`. Here an object is an
+//! object, and a key is its exact spelling.
+
+use super::text::bounded;
+use crate::oci::json;
+use base64::Engine as _;
+use base64::engine::general_purpose::STANDARD;
+use serde_json::{Map, Value};
+
+/// A document does not have the shape that its format prescribes.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+#[error("{0}")]
+pub struct ShapeError(String);
+
+impl ShapeError {
+    /// A shape error; untrusted parts of `what` must be bounded already.
+    pub(super) fn new(what: impl Into<String>) -> Self {
+        Self(what.into())
+    }
+}
+
+/// An object of a document, with the name it has in messages.
+#[derive(Clone, Copy)]
+pub(super) struct Fields<'a> {
+    name: &'static str,
+    object: &'a Map<String, Value>,
+}
+
+/// Reads a strict JSON document.
+pub(super) fn document(name: &str, bytes: &[u8]) -> Result<Value, ShapeError> {
+    json::parse(bytes).map_err(|error| {
+        ShapeError(format!(
+            "{name} is not strict JSON: {}",
+            bounded(&error.to_string())
+        ))
+    })
+}
+
+impl<'a> Fields<'a> {
+    /// An object with exactly the keys `keys`.
+    pub(super) fn exactly(
+        name: &'static str,
+        value: &'a Value,
+        keys: &[&str],
+    ) -> Result<Self, ShapeError> {
+        let fields = Self::among(name, value, keys)?;
+        match keys.iter().find(|key| !fields.object.contains_key(**key)) {
+            Some(missing) => Err(ShapeError(format!("{name} has no {missing:?}"))),
+            None => Ok(fields),
+        }
+    }
+
+    /// An object with no other keys than `keys`.
+    pub(super) fn among(
+        name: &'static str,
+        value: &'a Value,
+        keys: &[&str],
+    ) -> Result<Self, ShapeError> {
+        let fields = Self::open(name, value, &[])?;
+        match fields
+            .object
+            .keys()
+            .find(|key| !keys.contains(&key.as_str()))
+        {
+            Some(unknown) => Err(ShapeError(format!(
+                "{name} has an unknown key {:?}",
+                bounded(unknown)
+            ))),
+            None => Ok(fields),
+        }
+    }
+
+    /// An object that may have keys beyond `known`, but none that some reader would take for a known one.
+    pub(super) fn open(
+        name: &'static str,
+        value: &'a Value,
+        known: &[&str],
+    ) -> Result<Self, ShapeError> {
+        let Value::Object(object) = value else {
+            return Err(ShapeError(format!("{name} is not an object")));
+        };
+        match json::case_variant(object, known) {
+            Some(key) => Err(ShapeError(format!(
+                "{name} has a key {:?} that differs from a known one only in case",
+                bounded(key)
+            ))),
+            None => Ok(Self { name, object }),
+        }
+    }
+
+    /// A value that may be absent. `null` is a value, not absence.
+    pub(super) fn get(&self, key: &str) -> Option<&'a Value> {
+        self.object.get(key)
+    }
+
+    /// A value, with `null` for absence as protobuf's JSON mapping has it.
+    pub(super) fn present(&self, key: &str) -> Option<&'a Value> {
+        self.get(key).filter(|value| !value.is_null())
+    }
+
+    /// A value that must be there.
+    pub(super) fn need(&self, key: &str) -> Result<&'a Value, ShapeError> {
+        self.get(key).ok_or_else(|| self.not(key, "there"))
+    }
+
+    /// A text that must be there.
+    pub(super) fn text(&self, key: &str) -> Result<&'a str, ShapeError> {
+        self.need(key)?
+            .as_str()
+            .ok_or_else(|| self.not(key, "a string"))
+    }
+
+    /// A list; absent means empty.
+    pub(super) fn list(&self, key: &str) -> Result<&'a [Value], ShapeError> {
+        match self.get(key) {
+            None => Ok(&[]),
+            Some(Value::Array(items)) => Ok(items),
+            Some(_) => Err(self.not(key, "a list")),
+        }
+    }
+
+    /// A non-empty text in padded standard base64, decoded.
+    pub(super) fn bytes(&self, key: &str) -> Result<Vec<u8>, ShapeError> {
+        match STANDARD.decode(self.text(key)?) {
+            Ok(bytes) if !bytes.is_empty() => Ok(bytes),
+            _ => Err(self.not(key, "base64 of anything")),
+        }
+    }
+
+    /// The error that `key` is not what it must be.
+    pub(super) fn not(&self, key: &str, wanted: &str) -> ShapeError {
+        ShapeError(format!(
+            "{:?} of {} is not {wanted}",
+            bounded(key),
+            self.name
+        ))
+    }
+}

@@ -1,0 +1,183 @@
+//! Indexes: what a signature on them covers, and when an unsigned one is good because all it lists is (VERIFY §1.11).
+
+use super::evidence::Evidence;
+use super::fields::{Fields, document};
+use super::tree::Tree;
+use super::verdict::{ChildStatus, ChildVerdict, Refusal, RefusalCode};
+use super::{signatures, text::bounded};
+use crate::oci::{Descriptor, Digest, Manifest, Meaning, Platform};
+use std::collections::BTreeSet;
+
+/// Largest image config read.
+const MAX_CONFIG: u64 = 4 << 20;
+const REFERENCE_TYPE: &str = "vnd.docker.reference.type";
+const REFERENCE_DIGEST: &str = "vnd.docker.reference.digest";
+
+/// Judges indexes of one image by the manifests of it that are signed.
+pub(super) struct Indexes<'a> {
+    pub(super) tree: &'a Tree<'a>,
+    pub(super) signed: &'a BTreeSet<Digest>,
+    pub(super) evidence: &'a dyn Evidence,
+}
+
+impl Indexes<'_> {
+    /// Accepts the unsigned index `root` when everything that it lists is carried, signed, and what it says.
+    pub(super) fn accept_unsigned(&self, root: &Manifest) -> Result<(), Refusal> {
+        self.accept(root, &mut BTreeSet::new())
+    }
+
+    /// `accepted` holds nested indexes that were found good, so that each is looked into once.
+    fn accept(&self, index: &Manifest, accepted: &mut BTreeSet<Digest>) -> Result<(), Refusal> {
+        let (attestations, images): (Vec<_>, Vec<_>) = index
+            .children()
+            .iter()
+            .partition(|child| is_attestation(child));
+        let about = |code, child: &Descriptor| Err(Refusal::new(code, child.digest.to_string()));
+        if images.is_empty() {
+            return Err(Refusal::bare(RefusalCode::NoSignature));
+        }
+        for child in index.children() {
+            if self.tree.is_omitted(&child.digest) {
+                return about(RefusalCode::ChildOmitted, child);
+            }
+            if !child.urls.is_empty() {
+                return about(RefusalCode::ForeignUrl, child);
+            }
+        }
+        for &child in &images {
+            let Some(manifest) = self.tree.get(&child.digest) else {
+                return about(RefusalCode::ChildMissing, child);
+            };
+            match manifest.meaning() {
+                Meaning::Image(image) if self.signed.contains(&child.digest) => {
+                    self.check_platform(child, &image.config)?;
+                }
+                Meaning::Index(_) if child.platform.is_some() => {
+                    return about(RefusalCode::PlatformMismatch, child);
+                }
+                Meaning::Index(_) if self.signed.contains(&child.digest) => {}
+                Meaning::Index(_) if accepted.contains(&child.digest) => {}
+                Meaning::Index(_) => {
+                    self.accept(manifest, accepted)?;
+                    accepted.insert(child.digest);
+                }
+                Meaning::Image(_) => return about(RefusalCode::ChildUnsigned, child),
+            }
+        }
+        let names_a_listed_image = |attestation: &Descriptor| {
+            let named = attestation.annotation(REFERENCE_DIGEST);
+            images
+                .iter()
+                .any(|image| named == Some(image.digest.to_string().as_str()))
+        };
+        match attestations
+            .into_iter()
+            .find(|attestation| !names_a_listed_image(attestation))
+        {
+            Some(stray) => about(RefusalCode::AttestationUnbound, stray),
+            None => Ok(()),
+        }
+    }
+
+    /// An unsigned index could send one platform's machines to another's image.
+    fn check_platform(&self, child: &Descriptor, config: &Descriptor) -> Result<(), Refusal> {
+        let mismatch = |detail: String| {
+            let detail = bounded(&format!("manifest {}: {detail}", child.digest));
+            Refusal::new(RefusalCode::PlatformMismatch, detail)
+        };
+        let bytes = signatures::read(self.evidence, config, MAX_CONFIG)
+            .map_err(|failure| mismatch(failure.detail.unwrap_or_default()))?;
+        let stated = config_platform(&bytes).map_err(mismatch)?;
+        let same = match (&child.platform, &stated) {
+            // Both ways: a variant that only one side names is a difference, but for arm64, which is arm64/v8.
+            (Some(listed), Some(stated)) => listed.serves(stated) && stated.serves(listed),
+            (None, None) => true,
+            _ => false,
+        };
+        if same {
+            return Ok(());
+        }
+        let name = |platform: &Option<Platform>| {
+            platform
+                .as_ref()
+                .map_or_else(|| "no platform".to_owned(), |p| bounded(&p.to_string()))
+        };
+        Err(mismatch(format!(
+            "listed as {}, built for {}",
+            name(&child.platform),
+            name(&stated)
+        )))
+    }
+
+    /// The status of every manifest listed below `root`, each once.
+    pub(super) fn statuses(&self, root: &Manifest) -> Vec<ChildVerdict> {
+        let mut children = Vec::new();
+        let covered = self.signed.contains(&root.digest());
+        self.list(root, covered, &mut BTreeSet::new(), &mut children);
+        children
+    }
+
+    fn list(
+        &self,
+        index: &Manifest,
+        covered: bool,
+        seen: &mut BTreeSet<Digest>,
+        children: &mut Vec<ChildVerdict>,
+    ) {
+        for child in index.children() {
+            if !seen.insert(child.digest) {
+                continue;
+            }
+            let signed = self.signed.contains(&child.digest);
+            let status = if self.tree.is_omitted(&child.digest) {
+                ChildStatus::Omitted
+            } else if signed {
+                ChildStatus::Signed
+            } else if covered {
+                ChildStatus::CoveredByIndex
+            } else if is_attestation(child) {
+                ChildStatus::Attachment
+            } else {
+                ChildStatus::Unsigned
+            };
+            let platform = child.platform.clone();
+            children.push(ChildVerdict {
+                digest: child.digest,
+                platform,
+                status,
+            });
+            if let Some(nested) = self.tree.get(&child.digest) {
+                self.list(nested, covered || signed, seen, children);
+            }
+        }
+    }
+}
+
+/// The form in which buildx lists attestations: no machine chooses such an entry to run it.
+fn is_attestation(child: &Descriptor) -> bool {
+    child.annotation(REFERENCE_TYPE) == Some("attestation-manifest")
+        && child.platform.as_ref().is_some_and(Platform::is_unknown)
+}
+
+/// What an image config says that it runs on (image-spec config.md); `None` where it says nothing, as artifacts do.
+fn config_platform(bytes: &[u8]) -> Result<Option<Platform>, String> {
+    let read = || {
+        let value = document("the config", bytes)?;
+        let config = Fields::open("the config", &value, &["os", "architecture", "variant"])?;
+        let text = |key: &str| config.get(key).map(|_| config.text(key)).transpose();
+        let set = |text: &&str| !text.is_empty();
+        let (os, architecture) = (text("os")?.filter(set), text("architecture")?.filter(set));
+        let variant = text("variant")?.filter(set).map(str::to_owned);
+        match (os, architecture) {
+            (None, None) => Ok(None),
+            (Some(os), Some(architecture)) => Ok(Some(Platform {
+                os: os.to_owned(),
+                architecture: architecture.to_owned(),
+                variant,
+            })),
+            (None, _) => Err(config.not("os", "there")),
+            (_, None) => Err(config.not("architecture", "there")),
+        }
+    };
+    read().map_err(|error| error.to_string())
+}

@@ -1,0 +1,46 @@
+//! The keys that may vouch for one image, tried in turn.
+
+use super::anchors::ScopedKey;
+use super::keys::{PublicKey, SignatureError};
+
+/// Every key whose scope covers the image at hand. One of them is enough.
+pub(super) struct Keyring<'a>(Vec<&'a PublicKey>);
+
+/// No key of the ring verifies a signature.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Unverified {
+    /// The ring is empty.
+    NoKey,
+    /// The bytes are no signature by any algorithm.
+    Malformed,
+    /// By another key, or over other content.
+    OtherKey,
+}
+
+impl<'a> Keyring<'a> {
+    pub(super) fn new(keys: impl IntoIterator<Item = &'a ScopedKey>) -> Self {
+        Self(keys.into_iter().map(|anchor| &anchor.key).collect())
+    }
+
+    #[cfg(test)]
+    pub(super) fn of(keys: &'a [PublicKey]) -> Self {
+        Self(keys.iter().collect())
+    }
+
+    /// The key that made `signature` over `message`.
+    pub(super) fn signer(
+        &self,
+        message: &[u8],
+        signature: &[u8],
+    ) -> Result<&'a PublicKey, Unverified> {
+        let mut failure = Unverified::NoKey;
+        for key in &self.0 {
+            failure = match key.verify(message, signature) {
+                Ok(()) => return Ok(key),
+                Err(SignatureError::Malformed) => Unverified::Malformed,
+                Err(SignatureError::OtherKey) => Unverified::OtherKey,
+            };
+        }
+        Err(failure)
+    }
+}

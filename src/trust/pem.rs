@@ -1,0 +1,90 @@
+//! One PEM block out of a file (RFC 7468), with everything refused that could be taken for another key.
+
+use super::text::bounded;
+
+/// Largest key file read. An RSA-8192 key has 1.5 KiB; vendors put some prose before it.
+pub const MAX_PEM: usize = 64 << 10;
+
+const PUBLIC_KEY: &str = "PUBLIC KEY";
+const BEGIN: &str = "-----BEGIN";
+
+/// Why a file does not hold exactly one public key block.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+pub enum PemError {
+    /// Longer than [`MAX_PEM`].
+    #[error("the file has {0} bytes, more than the {MAX_PEM} of a key file")]
+    TooLarge(usize),
+    /// No `-----BEGIN` anywhere.
+    #[error("there is no PEM block in it")]
+    NoBlock,
+    /// A private key: it has no business where public keys are read.
+    #[error("it holds a private key; give the public key instead")]
+    PrivateKey,
+    /// A certificate is not a key: what it vouches for is decided by other rules.
+    #[error("it holds a certificate, not a bare public key")]
+    Certificate,
+    /// Some other block, such as `RSA PUBLIC KEY` or `PGP PUBLIC KEY BLOCK`.
+    #[error("it holds a block {0:?}, expected one {PUBLIC_KEY:?}")]
+    OtherBlock(String),
+    /// Several public keys: which one is meant is not for us to guess.
+    #[error("it holds {0} public keys, expected one")]
+    SeveralKeys(usize),
+    /// Text after the block.
+    #[error("there is text after the public key block")]
+    Trailing,
+    /// The block itself is not well formed.
+    #[error("the public key block is damaged: {0}")]
+    Damaged(String),
+}
+
+/// The DER inside the only block of `file`, which must be a `PUBLIC KEY`. Prose before the block is allowed, as RFC
+/// 7468 §2 says and the keys that Red Hat ships have.
+///
+/// # Errors
+/// [`PemError`], one kind for each thing people put there by mistake.
+pub(super) fn public_key_block(file: &[u8]) -> Result<Vec<u8>, PemError> {
+    if file.len() > MAX_PEM {
+        return Err(PemError::TooLarge(file.len()));
+    }
+    let text = String::from_utf8_lossy(file);
+    let labels: Vec<&str> = text.split(BEGIN).skip(1).map(label).collect();
+    if labels.is_empty() {
+        return Err(PemError::NoBlock);
+    }
+    if labels.iter().any(|label| label.contains("PRIVATE KEY")) {
+        return Err(PemError::PrivateKey);
+    }
+    if let Some(other) = labels.iter().find(|label| **label != PUBLIC_KEY) {
+        return Err(if other.contains("CERTIFICATE") {
+            PemError::Certificate
+        } else {
+            PemError::OtherBlock(bounded(other))
+        });
+    }
+    if labels.len() > 1 {
+        return Err(PemError::SeveralKeys(labels.len()));
+    }
+    let end = format!("-----END {PUBLIC_KEY}-----");
+    if let Some((_, after)) = text.split_once(&end)
+        && !after.trim().is_empty()
+    {
+        return Err(PemError::Trailing);
+    }
+    let damaged = |error: pem_rfc7468::Error| PemError::Damaged(error.to_string());
+    let mut decoder = pem_rfc7468::Decoder::new_detect_wrap(file).map_err(damaged)?;
+    let mut der = Vec::new();
+    decoder.decode_to_end(&mut der).map_err(damaged)?;
+    Ok(der)
+}
+
+/// One block with lines of 64 characters and one newline at the end.
+pub(super) fn encode_public_key(der: &[u8]) -> Result<String, PemError> {
+    let text = pem_rfc7468::encode_string(PUBLIC_KEY, pem_rfc7468::LineEnding::LF, der)
+        .map_err(|error| PemError::Damaged(error.to_string()))?;
+    Ok(format!("{}\n", text.trim_end()))
+}
+
+fn label(after_begin: &str) -> &str {
+    let line = after_begin.lines().next().unwrap_or_default();
+    line.split("-----").next().unwrap_or_default().trim()
+}
