@@ -10,10 +10,10 @@
 //! a symbolic link and never writes where somebody else could change what was written.
 //!
 //! - [`root`]: `/` or the directory given in its place
-//! - [`directory`]: one directory below it, and the files in it
-//! - [`staged`]: a file that is whole before it has its name
+//! - `directory`: one directory below it, and the files in it
+//! - `staged`: a file that is whole before it has its name
 //! - [`key_name`], [`public_key`], [`record`]: names, key files and records, parsed
-//! - [`install`](mod@install) and [`install_error`], [`installed`]: the two directions
+//! - [`install`](mod@install) and `install_error`, [`installed`]: the two directions
 
 mod directory;
 mod error;
