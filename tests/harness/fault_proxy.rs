@@ -85,6 +85,13 @@ impl FaultProxy {
         lock(&self.shared.rules).clear();
     }
 
+    /// Makes every token that was handed out expire.
+    pub(crate) fn forget_tokens(&self) {
+        if let Some(gate) = &self.shared.gate {
+            gate.forget();
+        }
+    }
+
     /// Every request so far, in the order of their answers.
     pub(crate) fn seen(&self) -> Vec<Seen> {
         lock(&self.shared.seen).clone()

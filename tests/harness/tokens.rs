@@ -37,7 +37,7 @@ impl TokenGate {
     }
 
     /// Makes all tokens expire.
-    pub(crate) fn forget(&self) {
+    pub(super) fn forget(&self) {
         self.issued.lock().expect("tokens").clear();
     }
 

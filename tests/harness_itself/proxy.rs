@@ -71,6 +71,8 @@ fn tokens_are_good_for_their_scope_only() {
     );
     let push = token("repository%3Aapp%3Apull%2Cpush", true);
     assert_eq!(status(Method::POST, "app/blobs/uploads/", &push), 202);
+    proxy.forget_tokens();
+    assert_eq!(status(Method::GET, "app/tags/list", &pull), 401, "expired");
 }
 
 #[test]
