@@ -15,7 +15,7 @@ use std::path::{Path, PathBuf};
 /// Held by whoever changes a directory. Mode 0600: a lock that everybody could open, everybody could hold forever.
 const LOCK: &str = ".lock";
 const DIRECTORY_MODE: Mode = Mode::from_raw_mode(0o755);
-const OTHERS_MAY_WRITE: u32 = 0o022;
+const OTHERS_MAY_WRITE: Mode = Mode::WGRP.union(Mode::WOTH);
 
 /// An open directory that only those who count can write to.
 #[derive(Debug)]
@@ -194,8 +194,9 @@ impl Directory {
                 expected: self.owners.in_words(),
             });
         }
-        if stat.st_mode & OTHERS_MAY_WRITE != 0 {
-            let mode = stat.st_mode & 0o7777;
+        let mode = Mode::from_raw_mode(stat.st_mode);
+        if mode.intersects(OTHERS_MAY_WRITE) {
+            let mode = format!("{:04o}", mode.as_raw_mode());
             return Err(PathError::Exposed {
                 path: path.to_owned(),
                 mode,

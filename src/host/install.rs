@@ -163,13 +163,12 @@ pub fn install(plan: InstallPlan, now: OffsetDateTime) -> Result<Installed, Inst
         let fresh = key.is_some();
         if let Some(key) = key {
             key.publish_new()?;
-            key_directory.sync()?;
         }
-        let published = match planned.change {
+        let recorded = key_directory.sync().and_then(|()| match planned.change {
             Change::Widen => record.publish_over(),
             _ => record.publish_new(),
-        };
-        if let Err(error) = published {
+        });
+        if let Err(error) = recorded {
             if fresh {
                 key_directory.remove(&planned.name.key_file())?;
             }
@@ -263,8 +262,9 @@ impl<'a> Store<'a> {
             path,
             fingerprint: wanted.fingerprint,
         };
-        let present = self.holds_key(wanted)?;
-        let (scopes, change) = match (present, self.record(name)?) {
+        // The record first: where another run is at work, a record that is there has its key already.
+        let record = self.record(name)?;
+        let (scopes, change) = match (self.holds_key(wanted)?, record) {
             (_, Some(record)) if record.fingerprint != wanted.fingerprint => {
                 return Err(different(record_path));
             }

@@ -5,8 +5,8 @@ use crate::oci::{Digest, json};
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
 use std::collections::BTreeSet;
-use time::OffsetDateTime;
 use time::format_description::well_known::Rfc3339;
+use time::{OffsetDateTime, UtcOffset};
 
 /// Most scopes of one key. A catalogue of 1,000 repositories fits twice.
 pub const MAX_SCOPES: usize = 2_000;
@@ -74,6 +74,9 @@ pub enum RecordError {
     /// The time in it is none.
     #[error("the record's time of installation is not valid by RFC 3339")]
     Time(#[from] time::error::Parse),
+    /// The time of installation lies outside what RFC 3339 can say.
+    #[error("the time of installation cannot be written by RFC 3339")]
+    Clock(#[from] time::error::Format),
     /// A scope, or the number of them.
     #[error(transparent)]
     Scope(#[from] ScopeError),
@@ -148,7 +151,6 @@ impl KeyRecord {
 
     /// The bytes of the record.
     pub(super) fn to_json(&self) -> Result<Vec<u8>, RecordError> {
-        let installed_at = self.origin.installed_at.to_offset(time::UtcOffset::UTC);
         let wire = Wire {
             name: self.name.to_string(),
             usage: self.usage,
@@ -157,18 +159,19 @@ impl KeyRecord {
             origin: WireOrigin {
                 bundle: self.origin.bundle,
                 file: self.origin.file.clone(),
-                installed_at: installed_at
-                    .replace_nanosecond(0)
-                    .unwrap_or(installed_at)
-                    .format(&Rfc3339)
-                    .map_err(|e| serde::ser::Error::custom(e))
-                    .map_err(RecordError::Json)?,
+                installed_at: to_second(self.origin.installed_at).format(&Rfc3339)?,
             },
         };
         let mut bytes = serde_json::to_vec_pretty(&wire)?;
         bytes.push(b'\n');
         Ok(bytes)
     }
+}
+
+/// The time in UTC, without the fraction of its second.
+fn to_second(time: OffsetDateTime) -> OffsetDateTime {
+    let time = time.to_offset(UtcOffset::UTC);
+    time.replace_nanosecond(0).unwrap_or(time)
 }
 
 /// Scopes that may be recorded, sorted and without duplicates.

@@ -37,7 +37,7 @@ impl TokenGate {
     }
 
     /// Makes all tokens expire.
-    pub(crate) fn forget(&self) {
+    pub(super) fn forget(&self) {
         self.issued.lock().expect("tokens").clear();
     }
 
@@ -94,7 +94,7 @@ impl TokenGate {
     fn hand_out(&self, query: &str, authorization: Option<&str>) -> Response {
         let expected = format!("Basic {}", STANDARD.encode(format!("{USER}:{PASSWORD}")));
         let user = authorization == Some(expected.as_str());
-        let refused = authorization.is_some() && !user || self.issue == Issue::UserOnly && !user;
+        let refused = !user && (authorization.is_some() || self.issue == Issue::UserOnly);
         if refused {
             let refusal = Response::builder().status(401).body(Body::from("{}"));
             return refusal.expect("refusal");
