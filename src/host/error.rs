@@ -59,11 +59,7 @@ pub enum PathError {
 
 impl PathError {
     pub(super) fn system(doing: &'static str, path: &Path, source: impl Into<io::Error>) -> Self {
-        Self::System {
-            doing,
-            path: path.to_owned(),
-            source: source.into(),
-        }
+        Self::System { doing, path: path.to_owned(), source: source.into() }
     }
 }
 

@@ -47,7 +47,9 @@ impl Attachment {
     /// # Panics
     /// Never: an attachment is not made without one.
     pub fn manifest(&self) -> &Manifest {
-        let [.., own] = self.manifests.as_slice() else { unreachable!("an attachment has a manifest") };
+        let [.., own] = self.manifests.as_slice() else {
+            unreachable!("an attachment has a manifest")
+        };
         own
     }
 }
@@ -89,8 +91,11 @@ impl Search<'_> {
         let mut level: Vec<Digest> = subjects.to_vec();
         for _ in 0..MAX_DEPTH {
             level.retain(|subject| looked.insert(*subject));
-            let found: Vec<Result<Vec<Attachment>, Failed>> =
-                stream::iter(level).map(|subject| self.attached_to(subject)).buffered(IN_FLIGHT).collect().await;
+            let found: Vec<Result<Vec<Attachment>, Failed>> = stream::iter(level)
+                .map(|subject| self.attached_to(subject))
+                .buffered(IN_FLIGHT)
+                .collect()
+                .await;
             level = Vec::new();
             for result in found {
                 match result {
@@ -123,7 +128,10 @@ impl Search<'_> {
                 return Ok(attachments);
             }
         }
-        Err(PackError::Usage(format!("attachments of {} are nested deeper than {MAX_DEPTH}", self.image)))
+        Err(PackError::Usage(format!(
+            "attachments of {} are nested deeper than {MAX_DEPTH}",
+            self.image
+        )))
     }
 
     /// Attachments of one manifest, tags first, in a fixed order.
@@ -137,7 +145,8 @@ impl Search<'_> {
         ];
         for (suffix, kind) in suffixes {
             let tag = format!("sha256-{}.{suffix}", subject.hex());
-            let manifest = self.origin.manifest_by_tag(&tag, self.layout_name).await.map_err(failed)?;
+            let manifest =
+                self.origin.manifest_by_tag(&tag, self.layout_name).await.map_err(failed)?;
             // A registry that answers the subject itself for such a tag has no attachment there.
             if let Some(manifest) = manifest.filter(|m| m.digest() != subject) {
                 found.push(self.complete(kind, Found::Tag(tag), subject, manifest).await?);
@@ -150,7 +159,10 @@ impl Search<'_> {
             let manifest = manifest.ok_or_else(|| {
                 Failed::Other(PackError::Missing {
                     image: self.image.clone(),
-                    what: format!("{}, listed as attached to {subject}, does not exist", referrer.digest),
+                    what: format!(
+                        "{}, listed as attached to {subject}, does not exist",
+                        referrer.digest
+                    ),
                     trouble: crate::oci::source::Trouble::Network,
                 })
             })?;
@@ -182,7 +194,10 @@ impl Search<'_> {
             let child = fetched.filter(|m| m.children().is_empty()).ok_or_else(|| {
                 Failed::Other(PackError::Missing {
                     image: self.image.clone(),
-                    what: format!("{}, part of an attachment, does not exist or is an index", child.digest),
+                    what: format!(
+                        "{}, part of an attachment, does not exist or is an index",
+                        child.digest
+                    ),
                     trouble: crate::oci::source::Trouble::Network,
                 })
             })?;

@@ -1,9 +1,9 @@
 //! Why nothing was packed.
 
 use crate::archive::ArchiveError;
-use crate::oci::Reference;
 use crate::oci::manifest::ManifestError;
 use crate::oci::source::{SourceError, Trouble};
+use crate::oci::{Digest, Reference};
 use crate::registry::RegistryError;
 use crate::trust::ImageVerdict;
 
@@ -50,6 +50,17 @@ pub enum PackError {
         image: Reference,
         /// What was being done.
         what: String,
+        /// The cause.
+        #[source]
+        source: SourceError,
+    },
+    /// A blob could not be fetched, or is not what its descriptor says.
+    #[error("blob {digest} from {origin} cannot be packed")]
+    Blob {
+        /// Which blob.
+        digest: Digest,
+        /// Where it comes from.
+        origin: String,
         /// The cause.
         #[source]
         source: SourceError,

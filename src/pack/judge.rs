@@ -5,7 +5,10 @@ use super::{PackError, Request, SignatureRule};
 use crate::inventory::{self, AttachmentKind, PackVerdict};
 use crate::oci::source::read_blob;
 use crate::oci::{Descriptor, Digest, Manifest};
-use crate::trust::{self, Anchors, Attached, Evidence, EvidenceError, Found, ImageUnderTest, ImageVerdict, ScopedKey};
+use crate::trust::{
+    self, Anchors, Attached, Evidence, EvidenceError, Found, ImageUnderTest, ImageVerdict,
+    ScopedKey,
+};
 use bytes::Bytes;
 use std::collections::{BTreeSet, HashMap};
 
@@ -53,7 +56,11 @@ pub fn judge(request: &Request, resolved: Resolved) -> Result<Judged, PackError>
         }
         images.push((image, found));
     }
-    if refused.is_empty() { Ok(Judged { images, verdicts, warnings }) } else { Err(PackError::Refused(refused)) }
+    if refused.is_empty() {
+        Ok(Judged { images, verdicts, warnings })
+    } else {
+        Err(PackError::Refused(refused))
+    }
 }
 
 fn anchors(request: &Request) -> Anchors {
@@ -129,8 +136,12 @@ impl Evidence for Fetched<'_> {
             return Ok((*content).clone());
         }
         let origin = self.image.origin.clone();
-        let fetch = async move { read_blob(&origin, blob, crate::archive::limits::MAX_TRUST_BLOB).await };
-        let fetched = tokio::task::block_in_place(|| tokio::runtime::Handle::current().block_on(fetch));
-        fetched.map_err(|error| EvidenceError::caused(format!("blob {} cannot be fetched", blob.digest), error))
+        let fetch =
+            async move { read_blob(&origin, blob, crate::archive::limits::MAX_TRUST_BLOB).await };
+        let fetched =
+            tokio::task::block_in_place(|| tokio::runtime::Handle::current().block_on(fetch));
+        fetched.map_err(|error| {
+            EvidenceError::caused(format!("blob {} cannot be fetched", blob.digest), error)
+        })
     }
 }

@@ -82,16 +82,23 @@ impl Layout {
             let found = self.directory.tagged(name).or_else(|| {
                 self.directory.entries().into_iter().find(|entry| Some(entry.digest) == by_digest)
             });
-            return found.ok_or_else(|| format!("the layout has no image {name:?}; it has {}", self.names()));
+            return found.ok_or_else(|| {
+                format!("the layout has no image {name:?}; it has {}", self.names())
+            });
         }
-        let attached: HashSet<Digest> = self.referrers.values().flatten().map(|d| d.digest).collect();
+        let attached: HashSet<Digest> =
+            self.referrers.values().flatten().map(|d| d.digest).collect();
         let mut images = self.directory.entries().into_iter().filter(|entry| {
-            !attached.contains(&entry.digest) && !entry.annotation(REF_NAME).is_some_and(is_attachment_name)
+            !attached.contains(&entry.digest)
+                && !entry.annotation(REF_NAME).is_some_and(is_attachment_name)
         });
         match (images.next(), images.next()) {
             (Some(only), None) => Ok(only),
             (None, _) => Err("the layout has no image".into()),
-            _ => Err(format!("the layout has several images, name one: oci:DIR:REF; it has {}", self.names())),
+            _ => Err(format!(
+                "the layout has several images, name one: oci:DIR:REF; it has {}",
+                self.names()
+            )),
         }
     }
 
@@ -116,7 +123,9 @@ impl Layout {
         });
         beside.or_else(|| self.directory.tagged(tag)).or_else(|| {
             let ending = format!(":{tag}");
-            let named = |entry: &Descriptor| entry.annotation(REF_NAME).is_some_and(|n| n.ends_with(&ending));
+            let named = |entry: &Descriptor| {
+                entry.annotation(REF_NAME).is_some_and(|n| n.ends_with(&ending))
+            };
             self.directory.entries().into_iter().find(named)
         })
     }
@@ -133,7 +142,11 @@ impl Origin {
     ///
     /// # Errors
     /// When that cannot be told; "none" is `Ok(None)`.
-    pub async fn manifest_by_tag(&self, tag: &str, image: Option<&str>) -> Result<Option<Manifest>, OriginError> {
+    pub async fn manifest_by_tag(
+        &self,
+        tag: &str,
+        image: Option<&str>,
+    ) -> Result<Option<Manifest>, OriginError> {
         match self {
             Self::Registry(repository) => Ok(repository.manifest_by_tag(tag).await?),
             Self::Layout(layout) => match layout.tagged(tag, image) {
@@ -149,7 +162,9 @@ impl Origin {
     /// As [`Origin::manifest_by_tag`].
     pub async fn manifest(&self, descriptor: &Descriptor) -> Result<Option<Manifest>, OriginError> {
         match self {
-            Self::Registry(repository) => Ok(repository.manifest_by_digest(&descriptor.digest).await?),
+            Self::Registry(repository) => {
+                Ok(repository.manifest_by_digest(&descriptor.digest).await?)
+            }
             Self::Layout(layout) => Ok(layout.directory.read_manifest(descriptor).await?),
         }
     }
@@ -162,6 +177,15 @@ impl Origin {
         match self {
             Self::Registry(repository) => Ok(repository.referrers(subject).await?.descriptors),
             Self::Layout(layout) => Ok(layout.referrers.get(subject).cloned().unwrap_or_default()),
+        }
+    }
+}
+
+impl std::fmt::Display for Origin {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        match self {
+            Self::Registry(repository) => write!(f, "{}", repository.name()),
+            Self::Layout(layout) => write!(f, "oci:{}", layout.directory.path().display()),
         }
     }
 }

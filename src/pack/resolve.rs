@@ -77,7 +77,11 @@ pub async fn resolve(
             None => once.push(image),
             Some(same) if same == image.root().digest() => {}
             Some(other) => {
-                let what = format!("{} was asked for twice, as {other} and as {}", image.source, image.root().digest());
+                let what = format!(
+                    "{} was asked for twice, as {other} and as {}",
+                    image.source,
+                    image.root().digest()
+                );
                 return Err(PackError::Usage(what));
             }
         }
@@ -113,18 +117,26 @@ async fn resolve_one(
     layouts: &HashMap<PathBuf, Arc<Layout>>,
     progress: &Arc<dyn Progress>,
 ) -> Result<ResolvedImage, PackError> {
-    let Found { source, fetched_from, origin, root, layout_name } = find(source, client, layouts).await?;
-    let mut walk = Walk { image: &source, origin: &origin, wanted: &request.platforms, ..Walk::new(&source, &origin) };
+    let Found { source, fetched_from, origin, root, layout_name } =
+        find(source, client, layouts).await?;
+    let mut walk = Walk {
+        image: &source,
+        origin: &origin,
+        wanted: &request.platforms,
+        ..Walk::new(&source, &origin)
+    };
     walk.visit(root, None, 0).await?;
     let Walk { manifests, platforms, omitted, .. } = walk;
-    if !request.platforms.is_empty() && manifests.len() == 1 && !manifests[0].children().is_empty() {
+    if !request.platforms.is_empty() && manifests.len() == 1 && !manifests[0].children().is_empty()
+    {
         let wanted: Vec<String> = request.platforms.iter().map(ToString::to_string).collect();
         let what = format!("it has none of the platforms {}", wanted.join(", "));
         return Err(PackError::Missing { image: source, what, trouble: Trouble::Network });
     }
     let rule = request.signature_rule(&source);
     let subjects: Vec<Digest> = manifests.iter().rev().map(Manifest::digest).collect();
-    let search = discover::Search { image: &source, origin: &origin, layout_name: layout_name.as_deref() };
+    let search =
+        discover::Search { image: &source, origin: &origin, layout_name: layout_name.as_deref() };
     let attachments = search.all(&subjects, rule, request.attachment_errors).await?;
     if attachments.lookup == Lookup::Incomplete {
         progress.note(&format!("{source}: attachments: incomplete, a lookup failed"));
@@ -236,7 +248,11 @@ impl<'a> Walk<'a> {
     ) -> Result<(), PackError> {
         if depth > MAX_DEPTH {
             let what = format!("its indexes are nested deeper than {MAX_DEPTH}");
-            return Err(PackError::Missing { image: self.image.clone(), what, trouble: Trouble::Content });
+            return Err(PackError::Missing {
+                image: self.image.clone(),
+                what,
+                trouble: Trouble::Content,
+            });
         }
         if !self.seen.insert(manifest.digest()) {
             return Ok(());
@@ -251,8 +267,11 @@ impl<'a> Walk<'a> {
             for (child, platform) in children {
                 Box::pin(self.visit(child, platform, depth + 1)).await?;
             }
-            let carried = |d: &&Descriptor| !self.seen.contains(&d.digest) && !self.omitted.contains(&d.digest);
-            let left_out: Vec<Digest> = index.manifests.iter().filter(carried).map(|d| d.digest).collect();
+            let carried = |d: &&Descriptor| {
+                !self.seen.contains(&d.digest) && !self.omitted.contains(&d.digest)
+            };
+            let left_out: Vec<Digest> =
+                index.manifests.iter().filter(carried).map(|d| d.digest).collect();
             self.omitted.extend(left_out);
         } else if let Some(platform) = platform.filter(|p| !p.is_unknown())
             && !self.platforms.contains(&platform)
@@ -282,7 +301,8 @@ impl<'a> Walk<'a> {
 
     async fn fetch(&self, child: Descriptor) -> Result<(Manifest, Option<Platform>), PackError> {
         let what = format!("cannot fetch {}, which its index lists", child.digest);
-        let fetched = self.origin.manifest(&child).await.map_err(|error| error.of(self.image, what))?;
+        let fetched =
+            self.origin.manifest(&child).await.map_err(|error| error.of(self.image, what))?;
         let manifest = fetched.ok_or_else(|| PackError::Missing {
             image: self.image.clone(),
             what: format!("{}, which its index lists, does not exist", child.digest),

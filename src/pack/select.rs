@@ -36,7 +36,9 @@ pub enum SourceTextError {
     #[error(transparent)]
     Reference(#[from] ReferenceError),
     /// A transport that is not read.
-    #[error("{0:?} sources are not supported: use REGISTRY/REPO:TAG, REGISTRY/REPO@sha256:… or oci:DIR[:REF]")]
+    #[error(
+        "{0:?} sources are not supported: use REGISTRY/REPO:TAG, REGISTRY/REPO@sha256:… or oci:DIR[:REF]"
+    )]
     Transport(String),
     /// `oci:` without a directory.
     #[error("{0:?} names no directory: expected oci:DIR[:REF]")]
@@ -59,7 +61,9 @@ impl FromStr for Source {
             },
             None => (text, None),
         };
-        for transport in ["docker:", "docker-archive:", "oci-archive:", "dir:", "containers-storage:"] {
+        for transport in
+            ["docker:", "docker-archive:", "oci-archive:", "dir:", "containers-storage:"]
+        {
             if location.starts_with(transport) {
                 return Err(SourceTextError::Transport(transport.to_owned()));
             }
@@ -191,11 +195,16 @@ mod tests {
         assert_eq!(plain.name.expect("name").to_string(), "quay.io/a/b:1");
         let renamed = source("127.0.0.1:5000/a/b:1=quay.io/a/b:1");
         assert_eq!(renamed.name.expect("name").to_string(), "quay.io/a/b:1");
-        assert!(matches!(renamed.location, Location::Registry(r) if r.repository().host() == "127.0.0.1:5000"));
+        assert!(
+            matches!(renamed.location, Location::Registry(r) if r.repository().host() == "127.0.0.1:5000")
+        );
         let layout = source("oci:some/dir:quay.io/a/b:1");
         assert_eq!(
             layout.location,
-            Location::Layout { directory: "some/dir".into(), reference: Some("quay.io/a/b:1".into()) }
+            Location::Layout {
+                directory: "some/dir".into(),
+                reference: Some("quay.io/a/b:1".into())
+            }
         );
         let odd = source("oci:a=b=quay.io/a/b:1");
         assert_eq!(odd.location, Location::Layout { directory: "a=b".into(), reference: None });
@@ -204,9 +213,15 @@ mod tests {
 
     #[test]
     fn what_cannot_be_packed_is_refused() {
-        for text in
-            ["quay.io/a/b", "", "oci:", "docker-archive:x.tar", "quay.io/a:1=quay.io/b", "quay.io/a:1=", "oci::x"]
-        {
+        for text in [
+            "quay.io/a/b",
+            "",
+            "oci:",
+            "docker-archive:x.tar",
+            "quay.io/a:1=quay.io/b",
+            "quay.io/a:1=",
+            "oci::x",
+        ] {
             assert!(text.parse::<Source>().is_err(), "{text}");
         }
     }

@@ -153,22 +153,9 @@ impl RegistryError {
             401 => Self::Unauthorized { asked, said },
             403 => Self::Forbidden { asked, said },
             404 => Self::NotFound { asked, said },
-            429 => Self::RateLimited {
-                asked,
-                said,
-                retry_after,
-            },
-            status @ 500..=599 => Self::Server {
-                asked,
-                status,
-                said,
-                retry_after,
-            },
-            status => Self::Refused {
-                asked,
-                status,
-                said,
-            },
+            429 => Self::RateLimited { asked, said, retry_after },
+            status @ 500..=599 => Self::Server { asked, status, said, retry_after },
+            status => Self::Refused { asked, status, said },
         }
     }
 
@@ -194,19 +181,11 @@ impl RegistryError {
     }
 
     pub(super) fn stalled(asked: Asked) -> Self {
-        Self::Network {
-            asked,
-            what: "nothing came for too long",
-            transient: true,
-            source: None,
-        }
+        Self::Network { asked, what: "nothing came for too long", transient: true, source: None }
     }
 
     pub(super) fn bad_answer(asked: Asked, why: impl Into<String>) -> Self {
-        Self::BadAnswer {
-            asked,
-            why: why.into(),
-        }
+        Self::BadAnswer { asked, why: why.into() }
     }
 
     /// Whether the same request could succeed a moment later.

@@ -110,14 +110,7 @@ mod tests {
         assert!(has_signature_form(&der));
         assert!(has_signature_form(&[7; 64]) && has_signature_form(&[7; 512]));
         let doubled = [der, der].concat();
-        for damaged in [
-            &b""[..],
-            &doubled,
-            &der[..7],
-            &[7; 63],
-            &[7; 300],
-            &[7; 1088],
-        ] {
+        for damaged in [&b""[..], &doubled, &der[..7], &[7; 63], &[7; 300], &[7; 1088]] {
             assert!(!has_signature_form(damaged), "{damaged:?}");
         }
     }

@@ -28,10 +28,8 @@ impl Indexes<'_> {
 
     /// `accepted` holds nested indexes that were found good, so that each is looked into once.
     fn accept(&self, index: &Manifest, accepted: &mut BTreeSet<Digest>) -> Result<(), Refusal> {
-        let (attestations, images): (Vec<_>, Vec<_>) = index
-            .children()
-            .iter()
-            .partition(|child| is_attestation(child));
+        let (attestations, images): (Vec<_>, Vec<_>) =
+            index.children().iter().partition(|child| is_attestation(child));
         let about = |code, child: &Descriptor| Err(Refusal::new(code, child.digest.to_string()));
         if images.is_empty() {
             return Err(Refusal::bare(RefusalCode::NoSignature));
@@ -66,14 +64,9 @@ impl Indexes<'_> {
         }
         let names_a_listed_image = |attestation: &Descriptor| {
             let named = attestation.annotation(REFERENCE_DIGEST);
-            images
-                .iter()
-                .any(|image| named == Some(image.digest.to_string().as_str()))
+            images.iter().any(|image| named == Some(image.digest.to_string().as_str()))
         };
-        match attestations
-            .into_iter()
-            .find(|attestation| !names_a_listed_image(attestation))
-        {
+        match attestations.into_iter().find(|attestation| !names_a_listed_image(attestation)) {
             Some(stray) => about(RefusalCode::AttestationUnbound, stray),
             None => Ok(()),
         }
@@ -98,15 +91,9 @@ impl Indexes<'_> {
             return Ok(());
         }
         let name = |platform: &Option<Platform>| {
-            platform
-                .as_ref()
-                .map_or_else(|| "no platform".to_owned(), |p| bounded(&p.to_string()))
+            platform.as_ref().map_or_else(|| "no platform".to_owned(), |p| bounded(&p.to_string()))
         };
-        Err(mismatch(format!(
-            "listed as {}, built for {}",
-            name(&child.platform),
-            name(&stated)
-        )))
+        Err(mismatch(format!("listed as {}, built for {}", name(&child.platform), name(&stated))))
     }
 
     /// The status of every manifest listed below `root`, each once.
@@ -141,11 +128,7 @@ impl Indexes<'_> {
                 ChildStatus::Unsigned
             };
             let platform = child.platform.clone();
-            children.push(ChildVerdict {
-                digest: child.digest,
-                platform,
-                status,
-            });
+            children.push(ChildVerdict { digest: child.digest, platform, status });
             if let Some(nested) = self.tree.get(&child.digest) {
                 self.list(nested, covered || signed, seen, children);
             }

@@ -112,11 +112,7 @@ impl PublicKey {
         let algorithm = algorithm_of(&info, subject_key)?;
         let verifying =
             VerifyingKey::load(algorithm, subject_key).map_err(|_| KeyError::Numbers(algorithm))?;
-        Ok(Self {
-            fingerprint: Fingerprint(Digest::of(&der)),
-            spki: der,
-            verifying,
-        })
+        Ok(Self { fingerprint: Fingerprint(Digest::of(&der)), spki: der, verifying })
     }
 
     /// SHA-256 of the SubjectPublicKeyInfo.
@@ -202,13 +198,9 @@ fn algorithm_of(
             Ok(algorithm)
         }
         RSA_ENCRYPTION if info.algorithm.parameters == Some(AnyRef::NULL) => rsa_of(subject_key),
-        RSA_ENCRYPTION => Err(KeyError::Structure(
-            "the RSA parameters are not NULL".into(),
-        )),
+        RSA_ENCRYPTION => Err(KeyError::Structure("the RSA parameters are not NULL".into())),
         ED25519 if info.algorithm.parameters.is_none() => Ok(Algorithm::Ed25519),
-        ED25519 => Err(KeyError::Structure(
-            "an Ed25519 key has no parameters".into(),
-        )),
+        ED25519 => Err(KeyError::Structure("an Ed25519 key has no parameters".into())),
         other => Err(unsupported(other)),
     }
 }
@@ -229,9 +221,7 @@ fn rsa_of(subject_key: &[u8]) -> Result<Algorithm, KeyError> {
     if exponent.len() > 8 {
         return Err(KeyError::RsaExponent);
     }
-    let exponent = exponent
-        .iter()
-        .fold(0u64, |n, byte| n << 8 | u64::from(*byte));
+    let exponent = exponent.iter().fold(0u64, |n, byte| n << 8 | u64::from(*byte));
     if exponent < MIN_RSA_EXPONENT || exponent.is_multiple_of(2) {
         return Err(KeyError::RsaExponent);
     }

@@ -36,9 +36,7 @@ where
             _ => (Scope::Everything, text),
         };
         if value.is_empty() {
-            return Err(ScopeError::NoValue {
-                text: bounded(text),
-            });
+            return Err(ScopeError::NoValue { text: bounded(text) });
         }
         let value = value.parse().map_err(|error: T::Err| ScopeError::Value {
             text: bounded(value),
@@ -49,9 +47,7 @@ where
 }
 
 fn neither(text: &str) -> ScopeError {
-    ScopeError::NeitherScopeNorPath {
-        text: bounded(text),
-    }
+    ScopeError::NeitherScopeNorPath { text: bounded(text) }
 }
 
 #[cfg(test)]
@@ -90,14 +86,8 @@ mod tests {
                 "{text}: {error:?}"
             );
         }
-        assert!(matches!(
-            "quay.io=".parse::<Scoped<PathBuf>>(),
-            Err(ScopeError::NoValue { .. })
-        ));
-        assert!(matches!(
-            "".parse::<Scoped<PathBuf>>(),
-            Err(ScopeError::NoValue { .. })
-        ));
+        assert!(matches!("quay.io=".parse::<Scoped<PathBuf>>(), Err(ScopeError::NoValue { .. })));
+        assert!(matches!("".parse::<Scoped<PathBuf>>(), Err(ScopeError::NoValue { .. })));
         assert!(matches!(
             "docker.io/name=k".parse::<Scoped<PathBuf>>(),
             Err(ScopeError::Ambiguous { .. })

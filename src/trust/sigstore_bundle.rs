@@ -82,22 +82,14 @@ impl Bundle {
     /// limits.
     pub fn parse(bytes: &[u8]) -> Result<Self, BundleError> {
         let value = document("the bundle", bytes)?;
-        let known = [
-            "mediaType",
-            "verificationMaterial",
-            "messageSignature",
-            "dsseEnvelope",
-        ];
+        let known = ["mediaType", "verificationMaterial", "messageSignature", "dsseEnvelope"];
         // The version is looked at first: a newer one may have keys that are rightly unknown.
         let version = Fields::open("the bundle", &value, &known)?.text("mediaType")?;
         if !MEDIA_TYPES.contains(&version) {
             return Err(BundleError::Version(bounded(version)));
         }
         let bundle = Fields::among("the bundle", &value, &known)?;
-        let content = match (
-            bundle.present("dsseEnvelope"),
-            bundle.present("messageSignature"),
-        ) {
+        let content = match (bundle.present("dsseEnvelope"), bundle.present("messageSignature")) {
             (Some(envelope), None) => Content::Envelope(Envelope::read(envelope)?),
             (None, Some(message)) => read_message(message)?,
             _ => {
@@ -105,10 +97,7 @@ impl Bundle {
             }
         };
         let log_entries = read_material(bundle.need("verificationMaterial")?)?;
-        Ok(Self {
-            content,
-            log_entries,
-        })
+        Ok(Self { content, log_entries })
     }
 
     /// Judges the bundle as a signature or attestation of `subject`. `Verified` says that the digest was signed as an
@@ -125,10 +114,7 @@ impl Bundle {
 
     fn with_log_note(&self, mut judgement: Judgement) -> Judgement {
         if self.log_entries > 0 && judgement.code == SignatureCode::Verified {
-            let note = format!(
-                "{} log entries were not needed and not checked",
-                self.log_entries
-            );
+            let note = format!("{} log entries were not needed and not checked", self.log_entries);
             judgement.detail.get_or_insert(note);
         }
         judgement
@@ -144,10 +130,7 @@ fn read_message(value: &Value) -> Result<Content, BundleError> {
         }
         hint.bytes("digest")
     });
-    Ok(Content::Message {
-        digest: digest.transpose()?,
-        signature: message.bytes("signature")?,
-    })
+    Ok(Content::Message { digest: digest.transpose()?, signature: message.bytes("signature")? })
 }
 
 /// Checks the material of a key-signed bundle; gives the number of its log entries.
@@ -176,14 +159,9 @@ fn read_material(value: &Value) -> Result<usize, BundleError> {
             .list("rfc3161Timestamps")
     });
     let entries = material.list("tlogEntries")?.len();
-    if entries > MAX_ENTRIES
-        || timestamps
-            .transpose()?
-            .is_some_and(|list| list.len() > MAX_ENTRIES)
+    if entries > MAX_ENTRIES || timestamps.transpose()?.is_some_and(|list| list.len() > MAX_ENTRIES)
     {
-        return Err(
-            ShapeError::new("the bundle has more than 32 log entries or timestamps").into(),
-        );
+        return Err(ShapeError::new("the bundle has more than 32 log entries or timestamps").into());
     }
     Ok(entries)
 }
@@ -225,10 +203,7 @@ fn unverified(envelope: &Envelope, failure: Unverified) -> Judgement {
     match Statement::parse(&envelope.payload) {
         Ok(statement) if statement.predicate_type != COSIGN_SIGNATURE => Judgement::refused(
             SignatureCode::Attestation,
-            format!(
-                "{}, not verified by any trusted key",
-                bounded(&statement.predicate_type)
-            ),
+            format!("{}, not verified by any trusted key", bounded(&statement.predicate_type)),
         ),
         _ => failure.into(),
     }

@@ -48,9 +48,8 @@ impl FaultProxy {
     }
 
     fn start_with(upstream: &str, gate: Option<TokenGate>) -> Self {
-        let listener = RUNTIME
-            .block_on(tokio::net::TcpListener::bind("127.0.0.1:0"))
-            .expect("a free port");
+        let listener =
+            RUNTIME.block_on(tokio::net::TcpListener::bind("127.0.0.1:0")).expect("a free port");
         let shared = Arc::new(Shared {
             address: listener.local_addr().expect("address").to_string(),
             upstream: upstream.to_owned(),
@@ -59,13 +58,9 @@ impl FaultProxy {
             rules: Mutex::default(),
             seen: Mutex::default(),
         });
-        let router = axum::Router::new()
-            .fallback(handle)
-            .with_state(Arc::clone(&shared));
+        let router = axum::Router::new().fallback(handle).with_state(Arc::clone(&shared));
         let server = RUNTIME.spawn(async move {
-            axum::serve(listener, router)
-                .await
-                .expect("the proxy serves");
+            axum::serve(listener, router).await.expect("the proxy serves");
         });
         Self { shared, server }
     }
@@ -99,10 +94,7 @@ impl FaultProxy {
 
     /// How many requests of this method had a path that satisfies `path`.
     pub(crate) fn count(&self, method: &Method, path: impl Fn(&str) -> bool) -> usize {
-        self.seen()
-            .iter()
-            .filter(|seen| seen.method == *method && path(&seen.path))
-            .count()
+        self.seen().iter().filter(|seen| seen.method == *method && path(&seen.path)).count()
     }
 }
 
@@ -113,25 +105,15 @@ impl Drop for FaultProxy {
 }
 
 fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
-    mutex
-        .lock()
-        .expect("no test thread panics while it holds this")
+    mutex.lock().expect("no test thread panics while it holds this")
 }
 
 async fn handle(State(shared): State<Arc<Shared>>, request: Request) -> Response {
     let method = request.method().clone();
-    let path = request
-        .uri()
-        .path_and_query()
-        .map_or("/", |path| path.as_str())
-        .to_owned();
+    let path = request.uri().path_and_query().map_or("/", |path| path.as_str()).to_owned();
     let response = answer(&shared, &method, &path, request).await;
     let status = response.status().as_u16();
-    lock(&shared.seen).push(Seen {
-        method,
-        path,
-        status,
-    });
+    lock(&shared.seen).push(Seen { method, path, status });
     response
 }
 
@@ -139,12 +121,7 @@ async fn answer(shared: &Shared, method: &Method, path: &str, request: Request) 
     let fault = lock(&shared.rules)
         .iter_mut()
         .find_map(|rule| rule.meets(method, path).then(|| rule.fault.clone()));
-    if let Some(Fault::Answer {
-        status,
-        headers,
-        body,
-    }) = fault
-    {
+    if let Some(Fault::Answer { status, headers, body }) = fault {
         let mut response = Response::builder().status(status);
         for (name, value) in headers {
             response = response.header(name, value);
@@ -183,9 +160,7 @@ async fn answer(shared: &Shared, method: &Method, path: &str, request: Request) 
         _ => {}
     }
     *response.headers_mut().expect("a fresh answer") = headers;
-    let body = passed
-        .bytes_stream()
-        .map(|piece| piece.map_err(io::Error::other));
+    let body = passed.bytes_stream().map(|piece| piece.map_err(io::Error::other));
     let body = match fault {
         Some(Fault::CloseAfter(length)) => Body::from_stream(cut(body, length)),
         Some(Fault::FlipBit(offset)) => Body::from_stream(flip(body, offset)),
@@ -215,9 +190,7 @@ async fn pass_on(
         .request(parts.method, format!("http://{}{path}", shared.upstream))
         .headers(headers);
     if has_body {
-        let body = body
-            .into_data_stream()
-            .map(|piece| piece.map_err(io::Error::other));
+        let body = body.into_data_stream().map(|piece| piece.map_err(io::Error::other));
         passed = passed.body(match fault {
             Some(Fault::CloseUploadAfter(length)) => reqwest::Body::wrap_stream(cut(body, *length)),
             _ => reqwest::Body::wrap_stream(body),
@@ -228,18 +201,12 @@ async fn pass_on(
 
 /// Where an answer leads to the registry, it leads here instead.
 fn point_here(shared: &Shared, headers: &mut HeaderMap) {
-    let Some(location) = headers
-        .get(header::LOCATION)
-        .and_then(|value| value.to_str().ok())
-    else {
+    let Some(location) = headers.get(header::LOCATION).and_then(|value| value.to_str().ok()) else {
         return;
     };
     let there = format!("http://{}", shared.upstream);
     if let Some(rest) = location.strip_prefix(&there) {
         let here = format!("http://{}{rest}", shared.address);
-        headers.insert(
-            header::LOCATION,
-            HeaderValue::from_str(&here).expect("location"),
-        );
+        headers.insert(header::LOCATION, HeaderValue::from_str(&here).expect("location"));
     }
 }

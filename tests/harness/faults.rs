@@ -13,11 +13,7 @@ const FLUSH: Duration = Duration::from_millis(100);
 #[derive(Debug, Clone)]
 pub(crate) enum Fault {
     /// This answer, without asking the registry.
-    Answer {
-        status: u16,
-        headers: Vec<(&'static str, String)>,
-        body: String,
-    },
+    Answer { status: u16, headers: Vec<(&'static str, String)>, body: String },
     /// The connection breaks after so many bytes of the answer's body.
     CloseAfter(u64),
     /// The connection breaks before the request's body was read whole, and the registry sees a broken upload.
@@ -35,21 +31,13 @@ pub(crate) enum Fault {
 impl Fault {
     /// An answer with a status alone.
     pub(crate) fn status(status: u16) -> Self {
-        Self::Answer {
-            status,
-            headers: Vec::new(),
-            body: String::new(),
-        }
+        Self::Answer { status, headers: Vec::new(), body: String::new() }
     }
 
     /// Too many requests, to be tried again after so many seconds.
     pub(crate) fn too_many(seconds: u32) -> Self {
         let headers = vec![("retry-after", seconds.to_string())];
-        Self::Answer {
-            status: 429,
-            headers,
-            body: String::new(),
-        }
+        Self::Answer { status: 429, headers, body: String::new() }
     }
 }
 
@@ -72,14 +60,7 @@ impl Rule {
         path: impl Fn(&str) -> bool + Send + Sync + 'static,
         fault: Fault,
     ) -> Self {
-        Self {
-            method,
-            path: Box::new(path),
-            from: 1,
-            times: usize::MAX,
-            seen: 0,
-            fault,
-        }
+        Self { method, path: Box::new(path), from: 1, times: usize::MAX, seen: 0, fault }
     }
 
     /// Only the `number`th matching request, counted from 1.
@@ -143,9 +124,7 @@ pub(super) fn flip(
     body.map(move |piece| {
         let mut piece = piece?.to_vec();
         if let Some(place) = offset.checked_sub(start)
-            && let Some(byte) = usize::try_from(place)
-                .ok()
-                .and_then(|place| piece.get_mut(place))
+            && let Some(byte) = usize::try_from(place).ok().and_then(|place| piece.get_mut(place))
         {
             *byte ^= 1;
         }

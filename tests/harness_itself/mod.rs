@@ -23,12 +23,7 @@ fn pushed(registry: &Registry, repository: &str) -> TestImage {
 fn cosign2_verifies(program: &Path, key: &Signer, reference: &str) -> bool {
     let key = key.public_file();
     let ran = Program::new(program)
-        .args(&[
-            "verify",
-            "--insecure-ignore-tlog",
-            "--allow-http-registry",
-            "--key",
-        ])
+        .args(&["verify", "--insecure-ignore-tlog", "--allow-http-registry", "--key"])
         .arg(key.path())
         .arg(reference)
         .run();
@@ -55,10 +50,7 @@ fn cosign_2_accepts_our_simple_signatures_and_not_those_we_break() {
         let (signer, stranger) = (Signer::of_kind(kind), Signer::of_kind(kind));
         sign_simple(&registry, "team/app", &digest, &signer);
         assert!(cosign2_verifies(&cosign, &signer, &reference), "{kind:?}");
-        assert!(
-            !cosign2_verifies(&cosign, &stranger, &reference),
-            "{kind:?}, another key"
-        );
+        assert!(!cosign2_verifies(&cosign, &stranger, &reference), "{kind:?}, another key");
     }
     let signer = Signer::generate();
     let identity = format!("{}/team/app", registry.address());
@@ -108,9 +100,7 @@ fn cosign_3_accepts_our_bundles_and_not_those_we_break() {
     changed.document["dsseEnvelope"]["signatures"][0]["sig"] = base64(&no_signature("x")).into();
     for (repository, bundle) in [("other-subject", of_other), ("no-signature", changed)] {
         let image = pushed(&registry, repository);
-        bundle
-            .referrer(&image.manifest)
-            .push_referrer(&registry, repository);
+        bundle.referrer(&image.manifest).push_referrer(&registry, repository);
         assert!(!verifies(&signer, repository, &image), "{repository}");
     }
 }
@@ -118,14 +108,8 @@ fn cosign_3_accepts_our_bundles_and_not_those_we_break() {
 #[test]
 fn images_are_valid_to_skopeo_and_the_same_every_time() {
     let test = "images_are_valid_to_skopeo_and_the_same_every_time";
-    assert_eq!(
-        images::multi_platform("a").digest(),
-        images::multi_platform("a").digest()
-    );
-    assert_ne!(
-        images::multi_platform("a").digest(),
-        images::multi_platform("b").digest()
-    );
+    assert_eq!(images::multi_platform("a").digest(), images::multi_platform("a").digest());
+    assert_ne!(images::multi_platform("a").digest(), images::multi_platform("b").digest());
     let Some(skopeo) = peers::require(test, "skopeo-new") else {
         return;
     };
@@ -137,13 +121,7 @@ fn images_are_valid_to_skopeo_and_the_same_every_time() {
     let target = tempfile::tempdir().expect("directory");
     // Decompressing makes skopeo compare every diff_id.
     Program::new(&skopeo)
-        .args(&[
-            "--insecure-policy",
-            "--override-os",
-            "linux",
-            "--override-arch",
-            "arm64",
-        ])
+        .args(&["--insecure-policy", "--override-os", "linux", "--override-arch", "arm64"])
         .args(&["copy", "--src-tls-verify=false", "--dest-decompress"])
         .arg(format!("docker://{}/app:1", registry.address()))
         .arg(format!("dir:{}", target.path().display()))
@@ -159,10 +137,7 @@ fn a_registry_with_passwords_admits_its_user_only() {
         return;
     };
     let stranger = Registry::at(server.address());
-    assert_eq!(
-        stranger.send(stranger.request(Method::GET, "")).status(),
-        401
-    );
+    assert_eq!(stranger.send(stranger.request(Method::GET, "")).status(), 401);
     let user = Registry::at(server.address()).with_credentials(USER, PASSWORD);
     pushed(&user, "app");
     assert_eq!(user.tags("app"), ["1"]);
@@ -174,9 +149,7 @@ fn the_product_runs_without_the_callers_environment() {
     assert!(ran.code.is_some(), "{ran}");
     let sees = |name: &str| {
         let ran = Program::new(Path::new("/usr/bin/env")).run().expect_code(0);
-        ran.stdout
-            .lines()
-            .any(|line| line.starts_with(&format!("{name}=")))
+        ran.stdout.lines().any(|line| line.starts_with(&format!("{name}=")))
     };
     assert!(sees("HOME"));
     assert!(!sees("CARGO_MANIFEST_DIR"));

@@ -29,19 +29,11 @@ fn root(scratch: &TempDir) -> HostRoot {
 fn key(content: &[u8], scopes: &[&str]) -> KeyToInstall {
     let (pem, fingerprint) = key_file(content);
     let scopes = scopes.iter().map(ToString::to_string).collect();
-    KeyToInstall {
-        pem,
-        fingerprint,
-        scopes,
-        file: "keys/one.pub".into(),
-    }
+    KeyToInstall { pem, fingerprint, scopes, file: "keys/one.pub".into() }
 }
 
 fn named(keys: &[KeyToInstall]) -> BTreeMap<Digest, KeyName> {
-    keys.iter()
-        .take(1)
-        .map(|key| (key.fingerprint, "acme".parse().expect("name")))
-        .collect()
+    keys.iter().take(1).map(|key| (key.fingerprint, "acme".parse().expect("name"))).collect()
 }
 
 fn now() -> OffsetDateTime {

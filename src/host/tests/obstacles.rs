@@ -7,32 +7,12 @@ use std::os::unix::fs::{PermissionsExt as _, symlink};
 fn whatever_else_stands_at_a_target_or_above_it_is_refused() {
     type Obstacle = fn(&Path);
     let obstacles: [(&str, &str, Obstacle, &str); 11] = [
-        (
-            "a link to nowhere",
-            KEY,
-            |p| symlink("/nowhere", p).expect("link"),
-            "is a symbolic link",
-        ),
-        (
-            "a link to the same key",
-            KEY,
-            link_to_the_key,
-            "is a symbolic link",
-        ),
+        ("a link to nowhere", KEY, |p| symlink("/nowhere", p).expect("link"), "is a symbolic link"),
+        ("a link to the same key", KEY, link_to_the_key, "is a symbolic link"),
         ("a pipe", KEY, pipe, "is a named pipe"),
-        (
-            "a directory",
-            KEY,
-            |p| fs::create_dir(p).expect("directory"),
-            "is a directory",
-        ),
+        ("a directory", KEY, |p| fs::create_dir(p).expect("directory"), "is a directory"),
         ("a socket", KEY, socket, "is a socket"),
-        (
-            "a file that others can write",
-            KEY,
-            exposed,
-            "can be written by others",
-        ),
+        ("a file that others can write", KEY, exposed, "can be written by others"),
         (
             "a link as record",
             RECORD,
@@ -65,14 +45,9 @@ fn whatever_else_stands_at_a_target_or_above_it_is_refused() {
         fs::create_dir_all(path.parent().expect("parent")).expect("parents");
         obstacle(&path);
         let before = listing(scratch.path());
-        let Err(error) = plan(&scratch, &[acme()]) else {
-            panic!("{what}: refused")
-        };
+        let Err(error) = plan(&scratch, &[acme()]) else { panic!("{what}: refused") };
         let text = messages(&error);
-        assert!(
-            text.contains(expected) && text.contains(place),
-            "{what}: {text}"
-        );
+        assert!(text.contains(expected) && text.contains(place), "{what}: {text}");
         assert_eq!(listing(scratch.path()), before, "{what}");
         if path.symlink_metadata().expect("metadata").is_dir() {
             fs::remove_dir(&path).expect("remove");
@@ -114,21 +89,10 @@ fn an_obstacle_that_comes_up_after_planning_is_refused_too() {
     let scratch = scratch();
     let plan = plan(&scratch, &[acme(), key(b"second", &["quay.io/second"])]).expect("plan");
     write(&scratch, KEY, b"somebody else's");
-    let Err(error) = install(plan, now()) else {
-        panic!("refused")
-    };
-    assert!(
-        matches!(error, InstallError::DifferentKey { .. }),
-        "{error:?}"
-    );
-    let files: Vec<_> = listing(scratch.path())
-        .into_keys()
-        .filter(|p| p.is_file())
-        .collect();
-    let expected = [
-        scratch.path().join("etc/bundle/trust.d/.lock"),
-        scratch.path().join(KEY),
-    ];
+    let Err(error) = install(plan, now()) else { panic!("refused") };
+    assert!(matches!(error, InstallError::DifferentKey { .. }), "{error:?}");
+    let files: Vec<_> = listing(scratch.path()).into_keys().filter(|p| p.is_file()).collect();
+    let expected = [scratch.path().join("etc/bundle/trust.d/.lock"), scratch.path().join(KEY)];
     assert_eq!(files, expected, "the second key is not installed either");
 }
 
@@ -165,9 +129,7 @@ fn a_device_at_the_target_is_refused_unopened() {
         );
         return;
     }
-    let Err(error) = plan(&scratch, &[acme()]) else {
-        panic!("refused")
-    };
+    let Err(error) = plan(&scratch, &[acme()]) else { panic!("refused") };
     assert!(messages(&error).contains("is a device"), "{error:?}");
     fs::remove_file(path).expect("remove");
     plan(&scratch, &[acme()]).expect("twin");
@@ -183,12 +145,7 @@ fn a_full_disk_leaves_nothing_behind() {
     // Directories, the lock and one key are there, and one page is left: enough for the next key file, not for its
     // record.
     let first = [key(b"first", &["quay.io/first"])];
-    let planned = plan_install(
-        root(&scratch),
-        &first,
-        &BTreeMap::new(),
-        Digest::of(b"bundle"),
-    );
+    let planned = plan_install(root(&scratch), &first, &BTreeMap::new(), Digest::of(b"bundle"));
     install(planned.expect("plan"), now()).expect("first");
     let ballast = scratch.path().join("ballast");
     let mut size = 64 << 10;
@@ -197,14 +154,8 @@ fn a_full_disk_leaves_nothing_behind() {
     }
     fs::write(&ballast, vec![0; size - (4 << 10)]).expect("ballast");
     let before = listing(scratch.path());
-    let Err(error) = try_install(&scratch, &[acme()]) else {
-        panic!("the disk is full")
-    };
-    assert!(
-        messages(&error).contains("No space left"),
-        "{}",
-        messages(&error)
-    );
+    let Err(error) = try_install(&scratch, &[acme()]) else { panic!("the disk is full") };
+    assert!(messages(&error).contains("No space left"), "{}", messages(&error));
     assert_eq!(listing(scratch.path()), before);
     fs::remove_file(ballast).expect("room");
     try_install(&scratch, &[acme()]).expect("twin");
@@ -248,14 +199,8 @@ fn a_read_only_host_is_noticed_before_the_push() {
         return;
     };
     assert!(mount.change("remount,ro"));
-    let Err(error) = plan(&scratch, &[acme()]) else {
-        panic!("refused")
-    };
-    assert!(
-        messages(&error).contains("Read-only"),
-        "{}",
-        messages(&error)
-    );
+    let Err(error) = plan(&scratch, &[acme()]) else { panic!("refused") };
+    assert!(messages(&error).contains("Read-only"), "{}", messages(&error));
     assert!(mount.change("remount,rw"));
     plan(&scratch, &[acme()]).expect("twin");
 }

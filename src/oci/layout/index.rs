@@ -11,14 +11,8 @@ pub const REF_NAME: &str = "org.opencontainers.image.ref.name";
 /// Largest `index.json` read: some 200,000 entries.
 pub(crate) const MAX_INDEX: u64 = 64 << 20;
 
-const KNOWN: [&str; 6] = [
-    "schemaVersion",
-    "mediaType",
-    "manifests",
-    "annotations",
-    "subject",
-    "artifactType",
-];
+const KNOWN: [&str; 6] =
+    ["schemaVersion", "mediaType", "manifests", "annotations", "subject", "artifactType"];
 
 /// Why an `index.json` cannot be used.
 #[derive(Debug, thiserror::Error)]
@@ -76,10 +70,7 @@ impl IndexFile {
         let mut fields = Map::new();
         fields.insert("schemaVersion".into(), 2.into());
         fields.insert("mediaType".into(), media_type::OCI_INDEX.into());
-        Self {
-            fields,
-            entries: Vec::new(),
-        }
+        Self { fields, entries: Vec::new() }
     }
 
     pub(crate) fn parse(bytes: &[u8]) -> Result<Self, IndexError> {
@@ -135,8 +126,7 @@ impl IndexFile {
             Some(place) => {
                 // A name that somehow stands there twice would hide the new entry from other readers.
                 let mut place_of_old = 0..;
-                self.entries
-                    .retain(|other| place_of_old.next() == Some(place) || !same(other));
+                self.entries.retain(|other| place_of_old.next() == Some(place) || !same(other));
                 self.entries[place] = entry;
             }
             None => self.entries.push(entry),
@@ -157,18 +147,12 @@ impl Serialize for IndexFile {
 }
 
 fn entry(number: usize, wire: Value) -> Result<Entry, IndexError> {
-    let unusable = |why: String| IndexError::Entry {
-        number,
-        why: bounded(&why),
-    };
+    let unusable = |why: String| IndexError::Entry { number, why: bounded(&why) };
     let raw = serde_json::value::to_raw_value(&wire).map_err(|e| unusable(e.to_string()))?;
     let parsed: oci_spec::image::Descriptor =
         serde_json::from_value(wire).map_err(|e| unusable(e.to_string()))?;
     let descriptor = Descriptor::try_from(&parsed).map_err(|e| unusable(e.to_string()))?;
-    Ok(Entry {
-        descriptor,
-        wire: raw,
-    })
+    Ok(Entry { descriptor, wire: raw })
 }
 
 fn json_error(error: serde_json::Error) -> IndexError {
@@ -188,9 +172,7 @@ mod tests {
     fn named(content: &[u8], name: Option<&str>) -> Entry {
         let mut descriptor = Descriptor::of(media_type::OCI_MANIFEST, content);
         if let Some(name) = name {
-            descriptor
-                .annotations
-                .insert(REF_NAME.into(), name.to_owned());
+            descriptor.annotations.insert(REF_NAME.into(), name.to_owned());
         }
         Entry::new(descriptor).expect("an entry")
     }
@@ -198,11 +180,7 @@ mod tests {
     #[test]
     fn an_entry_replaces_the_one_of_its_name_and_no_other() {
         let mut index = IndexFile::empty();
-        for entry in [
-            named(b"1", Some("a")),
-            named(b"1", None),
-            named(b"1", Some("b")),
-        ] {
+        for entry in [named(b"1", Some("a")), named(b"1", None), named(b"1", Some("b"))] {
             index.put(entry);
         }
         index.put(named(b"2", Some("a")));
@@ -231,11 +209,7 @@ mod tests {
             named(b"2", Some("a")),
         ]);
         index.put(named(b"3", Some("a")));
-        let digests: Vec<_> = index
-            .entries()
-            .iter()
-            .map(|e| e.descriptor().digest)
-            .collect();
+        let digests: Vec<_> = index.entries().iter().map(|e| e.descriptor().digest).collect();
         assert_eq!(digests, [Digest::of(b"0"), Digest::of(b"3")]);
     }
 

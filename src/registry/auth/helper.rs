@@ -51,10 +51,7 @@ async fn ask(program: &str, server: &str) -> Result<Option<Credentials>, String>
     let mut output = Vec::new();
     if let Some(stdout) = helper.stdout.take() {
         let mut limited = stdout.take(MAX_ANSWER);
-        limited
-            .read_to_end(&mut output)
-            .await
-            .map_err(|e| failed("could not be read", e))?;
+        limited.read_to_end(&mut output).await.map_err(|e| failed("could not be read", e))?;
     }
     let status = helper.wait().await.map_err(|e| failed("was lost", e))?;
     read(&output, status.success()).ok_or_else(|| format!("{program} failed ({status})"))?
@@ -73,10 +70,7 @@ fn read(output: &[u8], success: bool) -> Option<Result<Option<Credentials>, Stri
     let secret = Secret::new(answer.secret);
     Some(Ok(Some(match answer.username.as_str() {
         "<token>" => Credentials::Identity(secret),
-        _ => Credentials::Password {
-            user: answer.username,
-            password: secret,
-        },
+        _ => Credentials::Password { user: answer.username, password: secret },
     })))
 }
 
@@ -89,16 +83,10 @@ mod tests {
         let password = br#"{"ServerURL":"h","Username":"u","Secret":"p"}"#;
         assert_eq!(
             read(password, true),
-            Some(Ok(Some(Credentials::Password {
-                user: "u".into(),
-                password: Secret::new("p")
-            })))
+            Some(Ok(Some(Credentials::Password { user: "u".into(), password: Secret::new("p") })))
         );
         let token = br#"{"ServerURL":"h","Username":"<token>","Secret":"p"}"#;
-        assert_eq!(
-            read(token, true),
-            Some(Ok(Some(Credentials::Identity(Secret::new("p")))))
-        );
+        assert_eq!(read(token, true), Some(Ok(Some(Credentials::Identity(Secret::new("p"))))));
         let none = b"credentials not found in native keychain\n";
         assert_eq!(read(none, false), Some(Ok(None)));
         assert_eq!(read(b"no such key ring", false), None);

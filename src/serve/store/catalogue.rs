@@ -46,11 +46,7 @@ impl Held {
             descriptor.artifact_type = manifest.effective_artifact_type().map(str::to_owned);
             descriptor.annotations = manifest.annotations().clone();
         }
-        Self {
-            descriptor,
-            subject,
-            tags: 0,
-        }
+        Self { descriptor, subject, tags: 0 }
     }
 }
 
@@ -152,9 +148,8 @@ impl Catalogue {
         // Other tools list an index alone; whoever pulls it asks for its children by digest.
         let mut below = manifest.children().to_vec();
         while let Some(child) = below.pop() {
-            let known = self
-                .repository(name)
-                .is_some_and(|r| r.manifests.contains_key(&child.digest));
+            let known =
+                self.repository(name).is_some_and(|r| r.manifests.contains_key(&child.digest));
             if known || !media_type::is_manifest(&child.media_type) {
                 continue;
             }
@@ -176,10 +171,7 @@ impl Catalogue {
 
     /// Every manifest that is served, repository by repository.
     pub(crate) fn manifests(&self) -> impl Iterator<Item = &Descriptor> {
-        let held = self
-            .repositories
-            .values()
-            .flat_map(|r| r.manifests.values());
+        let held = self.repositories.values().flat_map(|r| r.manifests.values());
         let foreign = self.foreign.iter().map(Entry::descriptor);
         held.map(|held| &held.descriptor).chain(foreign)
     }
@@ -265,7 +257,5 @@ pub(crate) fn read(
         return Err(SourceError::new(Trouble::Content, what).into());
     }
     let parsed = Manifest::parse(bytes.into(), &descriptor.media_type);
-    parsed
-        .map(Some)
-        .map_err(|cause| LayoutError::Manifest { digest, cause })
+    parsed.map(Some).map_err(|cause| LayoutError::Manifest { digest, cause })
 }

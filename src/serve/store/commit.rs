@@ -66,8 +66,7 @@ impl Store {
         repository: &Name,
         target: &Target,
     ) -> Result<(), StoreError> {
-        self.submit(Change::Remove(repository.clone(), target.clone()))
-            .await
+        self.submit(Change::Remove(repository.clone(), target.clone())).await
     }
 
     /// Removes a blob from all repositories. Looks through every manifest: nothing for every day.
@@ -145,9 +144,7 @@ impl Store {
         &self,
         puts: impl Iterator<Item = &'a Put> + Clone,
     ) -> Result<(), LayoutError> {
-        let files = puts
-            .clone()
-            .map(|put| (put.manifest.digest(), &put.manifest.bytes()[..]));
+        let files = puts.clone().map(|put| (put.manifest.digest(), &put.manifest.bytes()[..]));
         self.writer.write_together(files)?;
         self.write(|catalogue| {
             for put in puts {
@@ -248,10 +245,8 @@ impl Commits {
 
 /// The next changes that can be made together: as many pushes as come in a row, or one change of another kind.
 fn take_group(waiting: &mut VecDeque<Waiting>) -> Vec<Waiting> {
-    let pushes = waiting
-        .iter()
-        .take_while(|waiting| matches!(waiting.change, Change::Put(_)))
-        .count();
+    let pushes =
+        waiting.iter().take_while(|waiting| matches!(waiting.change, Change::Put(_))).count();
     let count = pushes.max(1).min(waiting.len());
     waiting.drain(..count).collect()
 }
@@ -259,11 +254,9 @@ fn take_group(waiting: &mut VecDeque<Waiting>) -> Vec<Waiting> {
 fn check_size(named: &Descriptor, found: Option<u64>) -> Result<(), StoreError> {
     match found {
         None => Err(StoreError::MissingReference(named.digest)),
-        Some(found) if found != named.size => Err(StoreError::WrongSize {
-            digest: named.digest,
-            found,
-            stated: named.size,
-        }),
+        Some(found) if found != named.size => {
+            Err(StoreError::WrongSize { digest: named.digest, found, stated: named.size })
+        }
         Some(_) => Ok(()),
     }
 }

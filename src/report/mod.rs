@@ -1,0 +1,4 @@
+//! What a run did, as values: text for people and JSON for machines are made from the same report.
+
+pub mod pack;
+pub mod unpack;
