@@ -25,8 +25,8 @@ pub(super) struct Options {
 pub(super) async fn run(options: Options) -> Result<Status, Failure> {
     let registry = match &options.store {
         Some(directory) => {
-            let store = Store::open(directory).await.map_err(|e| Failure::of(Status::Medium, &e))?;
-            Registry::read_write(Arc::new(store))
+            let store = Store::open(directory).map_err(|e| Failure::of(Status::Medium, &e))?;
+            Registry::read_write(store)
         }
         None => Registry::read_only(Arc::new(super::inspect::served(&options.files)?)),
     };

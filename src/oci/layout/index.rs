@@ -4,6 +4,7 @@ use crate::oci::{Descriptor, json, media_type};
 use serde::ser::{Serialize, SerializeMap as _, Serializer};
 use serde_json::value::RawValue;
 use serde_json::{Map, Value};
+use std::sync::Arc;
 
 /// The annotation that names an entry (image-spec annotations.md).
 pub const REF_NAME: &str = "org.opencontainers.image.ref.name";
@@ -61,7 +62,8 @@ impl Entry {
 pub(crate) struct IndexFile {
     /// Everything beside `manifests`.
     fields: Map<String, Value>,
-    entries: Vec<Entry>,
+    /// Shared, so that a changed index costs no more than what changed in it.
+    entries: Vec<Arc<Entry>>,
 }
 
 impl IndexFile {
@@ -95,7 +97,7 @@ impl IndexFile {
             Some(Value::Array(entries)) => entries
                 .into_iter()
                 .enumerate()
-                .map(|(number, wire)| entry(number, wire))
+                .map(|(number, wire)| entry(number, wire).map(Arc::new))
                 .collect::<Result<_, _>>()?,
             Some(_) => return shape("manifests is not a list"),
         };
@@ -106,12 +108,12 @@ impl IndexFile {
         serde_json::to_vec(self).map_err(json_error)
     }
 
-    pub(crate) fn entries(&self) -> &[Entry] {
+    pub(crate) fn entries(&self) -> &[Arc<Entry>] {
         &self.entries
     }
 
     /// Puts other entries in place of all.
-    pub(crate) fn replace_entries(&mut self, entries: Vec<Entry>) {
+    pub(crate) fn replace_entries(&mut self, entries: Vec<Arc<Entry>>) {
         self.entries = entries;
     }
 
@@ -122,14 +124,20 @@ impl IndexFile {
             Some(name) => other.name() == Some(name),
             None => other.name().is_none() && other.descriptor.digest == entry.descriptor.digest,
         };
-        match self.entries.iter().position(same) {
+        match self.entries.iter().position(|other| same(other)) {
             Some(place) => {
                 // A name that somehow stands there twice would hide the new entry from other readers.
                 let mut place_of_old = 0..;
+<<<<<<< HEAD
                 self.entries.retain(|other| place_of_old.next() == Some(place) || !same(other));
                 self.entries[place] = entry;
+=======
+                self.entries
+                    .retain(|other| place_of_old.next() == Some(place) || !same(other));
+                self.entries[place] = Arc::new(entry);
+>>>>>>> serve
             }
-            None => self.entries.push(entry),
+            None => self.entries.push(Arc::new(entry)),
         }
     }
 }
@@ -204,9 +212,9 @@ mod tests {
     fn a_name_that_stood_there_twice_stands_there_once() {
         let mut index = IndexFile::empty();
         index.replace_entries(vec![
-            named(b"0", None),
-            named(b"1", Some("a")),
-            named(b"2", Some("a")),
+            Arc::new(named(b"0", None)),
+            Arc::new(named(b"1", Some("a"))),
+            Arc::new(named(b"2", Some("a"))),
         ]);
         index.put(named(b"3", Some("a")));
         let digests: Vec<_> = index.entries().iter().map(|e| e.descriptor().digest).collect();

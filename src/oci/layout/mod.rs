@@ -199,6 +199,13 @@ impl LayoutDirectory {
         read(&self.index.read().unwrap_or_else(PoisonError::into_inner))
     }
 
+    pub(crate) fn index(&self, cause: IndexError) -> LayoutError {
+        LayoutError::Index {
+            path: self.path.to_path_buf(),
+            cause,
+        }
+    }
+
     pub(crate) fn io(&self, what: impl Into<String>, cause: io::Error) -> LayoutError {
         io_error(&self.path, what)(cause)
     }
