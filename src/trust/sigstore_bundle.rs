@@ -249,7 +249,3 @@ fn judge_message(
     }
     Judgement::by(key, SignatureCode::Verified, None)
 }
-
-#[cfg(test)]
-#[path = "sigstore_bundle_tests.rs"]
-mod tests;
