@@ -1,6 +1,7 @@
 //! Cosign's simple signing, as in `.sig` manifests: one layer for each signature, the signature in an annotation
 //! (VERIFY §1). The order of the steps matters: nothing is parsed before its signature verified.
 
+use super::crypto::Hashing;
 use super::identity::IdentityRule;
 use super::judgement::Judgement;
 use super::keyring::Keyring;
@@ -45,7 +46,7 @@ pub(super) fn judge_layer(
             "the annotation is not base64",
         );
     };
-    let key = match keyring.signer(payload, &signature) {
+    let key = match keyring.signer(Hashing::Sha256, payload, &signature) {
         Ok(key) => key.fingerprint(),
         Err(failure) => return failure.into(),
     };

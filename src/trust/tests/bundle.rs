@@ -207,6 +207,31 @@ fn a_bundle_that_was_changed_is_refused_by_its_own_code() {
 }
 
 #[test]
+fn a_bundle_by_every_kind_of_key_admits() {
+    for signer in [
+        Signer::p256(),
+        Signer::p521(),
+        Signer::ed25519(),
+        Signer::Rsa,
+    ] {
+        let mut scene = scene(&signer);
+        let root = scene.root.clone();
+        let bundle = bundle(
+            statement(root.digest).to_string().as_bytes(),
+            IN_TOTO,
+            &signer,
+        );
+        scene.attach_bundle(&root, bundle.to_string());
+        assert_eq!(
+            scene.admission(),
+            Admission::Signed,
+            "{:?}",
+            signer.public()
+        );
+    }
+}
+
+#[test]
 fn a_payload_type_that_is_signed_but_not_in_toto_is_refused() {
     let signer = Signer::p256();
     let mut scene = scene(&signer);
@@ -243,8 +268,16 @@ fn a_message_signature_is_over_the_manifest_itself() {
         ("other content", Code::SignatureWrongKey, &|s| {
             message(s, b"other", "SHA2_256")
         }),
-        ("other hash", Code::BundleMalformed, &|s| {
-            message(s, &own(s), "SHA2_512")
+        ("digest by another hash", Code::Verified, &|s| {
+            message(s, &own(s), "SHA2_384")
+        }),
+        ("unknown hash", Code::BundleMalformed, &|s| {
+            message(s, &own(s), "SHA1")
+        }),
+        ("no digest", Code::Verified, &|s| {
+            let mut bundle = message(s, &own(s), "SHA2_256");
+            bundle["messageSignature"]["messageDigest"] = json!({});
+            bundle
         }),
         ("lying digest", Code::DigestMismatch, &|s| {
             let mut bundle = message(s, &own(s), "SHA2_256");

@@ -1,7 +1,7 @@
 //! Indexes: signed, unsigned with signed children, and everything that is wrong with them.
 
 use crate::oci::{Descriptor, media_type};
-use crate::trust::testing::scene::{image, listed};
+use crate::trust::testing::scene::{image, listed, wire};
 use crate::trust::testing::{Scene, Signer};
 use crate::trust::{Admission, ChildStatus, RefusalCode};
 use serde_json::{Value, json};
@@ -208,6 +208,20 @@ fn one_break_of_an_unsigned_index_is_refused_by_its_own_code() {
             |scene, _| {
                 let stray = attestation(scene, "sha256:00");
                 change(scene, |entries| entries.push(stray.clone()));
+            },
+        ),
+        (
+            "index posing as an attestation",
+            RefusalCode::AttestationUnbound,
+            |scene, children| {
+                let added = image(&mut scene.store, "linux", "s390x", None);
+                let nested = json!({"schemaVersion": 2, "manifests": [wire(&added)]});
+                let nested = scene.store.manifest(media_type::OCI_INDEX, &nested);
+                let mut posing = attestation(scene, &children[0].digest.to_string());
+                for key in ["mediaType", "digest", "size"] {
+                    posing[key] = wire(&nested)[key].clone();
+                }
+                change(scene, |entries| entries.push(posing.clone()));
             },
         ),
         (

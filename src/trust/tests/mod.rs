@@ -3,5 +3,7 @@
 mod admission;
 mod bundle;
 mod index;
-
+mod keys;
 mod payload;
+mod peers;
+mod vectors;
