@@ -1,6 +1,7 @@
 //! Cosign's simple signing, as in `.sig` manifests: one layer for each signature, the signature in an annotation
 //! (VERIFY §1). The order of the steps matters: nothing is parsed before its signature verified.
 
+use super::crypto::Hashing;
 use super::identity::IdentityRule;
 use super::judgement::Judgement;
 use super::keyring::Keyring;
@@ -42,7 +43,7 @@ pub(super) fn judge_layer(
     let Some(signature) = decode(annotation) else {
         return Judgement::refused(SignatureCode::SignatureInvalid, "the annotation is not base64");
     };
-    let key = match keyring.signer(payload, &signature) {
+    let key = match keyring.signer(Hashing::Sha256, payload, &signature) {
         Ok(key) => key.fingerprint(),
         Err(failure) => return failure.into(),
     };

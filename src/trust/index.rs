@@ -62,14 +62,23 @@ impl Indexes<'_> {
                 Meaning::Image(_) => return about(RefusalCode::ChildUnsigned, child),
             }
         }
-        let names_a_listed_image = |attestation: &Descriptor| {
-            let named = attestation.annotation(REFERENCE_DIGEST);
-            images.iter().any(|image| named == Some(image.digest.to_string().as_str()))
-        };
-        match attestations.into_iter().find(|attestation| !names_a_listed_image(attestation)) {
+        match attestations
+            .into_iter()
+            .find(|entry| !self.is_bound_attestation(entry, &images))
+        {
             Some(stray) => about(RefusalCode::AttestationUnbound, stray),
             None => Ok(()),
         }
+    }
+
+    /// An attestation manifest must name one of `images` and have no manifests of its own to smuggle in.
+    fn is_bound_attestation(&self, entry: &Descriptor, images: &[&Descriptor]) -> bool {
+        let named = entry.annotation(REFERENCE_DIGEST);
+        let names_one = images
+            .iter()
+            .any(|image| named == Some(image.digest.to_string().as_str()));
+        let manifest = self.tree.get(&entry.digest);
+        names_one && manifest.is_some_and(|m| matches!(m.meaning(), Meaning::Image(_)))
     }
 
     /// An unsigned index could send one platform's machines to another's image.

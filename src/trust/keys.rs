@@ -1,6 +1,6 @@
 //! Public keys that may verify signatures, and their fingerprints.
 
-use super::crypto::{self, Algorithm, VerifyingKey};
+use super::crypto::{self, Algorithm, Hashing, VerifyingKey};
 use super::pem::{self, PemError};
 use super::text::bounded;
 use crate::oci::{Digest, digest::DigestError};
@@ -126,20 +126,22 @@ impl PublicKey {
     }
 
     /// The key as one PEM block without prose, one newline at the end: the form that is carried and installed.
-    ///
-    /// # Errors
-    /// [`KeyError::Pem`] when it cannot be encoded, which no key of accepted size causes.
-    pub fn to_pem(&self) -> Result<String, KeyError> {
-        Ok(pem::encode_public_key(&self.spki)?)
+    pub fn to_pem(&self) -> String {
+        pem::encode_public_key(&self.spki)
     }
 
-    /// Checks `signature` over the raw `message`: SHA-256 for ECDSA and RSA, the message itself for Ed25519. What was
-    /// signed has no say in the algorithm.
+    /// Checks `signature` over the raw `message`. The algorithm is the key's, the hash that of the form in which the
+    /// signature came; Ed25519 signs the message itself.
     ///
     /// # Errors
     /// [`SignatureError`] says whether the bytes are no signature at all, or not this key's.
-    pub fn verify(&self, message: &[u8], signature: &[u8]) -> Result<(), SignatureError> {
-        if self.verifying.verifies(message, signature) {
+    pub fn verify(
+        &self,
+        hashing: Hashing,
+        message: &[u8],
+        signature: &[u8],
+    ) -> Result<(), SignatureError> {
+        if self.verifying.verifies(hashing, message, signature) {
             Ok(())
         } else if crypto::has_signature_form(signature) {
             Err(SignatureError::OtherKey)

@@ -3,6 +3,7 @@
 //! A bundle names content by digest only, never a repository: whether it counts for an image is decided by who knows
 //! how the name is bound.
 
+use super::crypto::Hashing;
 use super::dsse::{Envelope, EnvelopeError, IN_TOTO};
 use super::fields::{Fields, ShapeError, document};
 use super::judgement::Judgement;
@@ -41,7 +42,7 @@ pub enum Content {
     Envelope(Envelope),
     /// A detached signature over the content itself.
     Message {
-        /// Digest of the content as the bundle states it: a hint that must not be wrong.
+        /// SHA-256 of the content as the bundle states it: a hint that must not be wrong.
         digest: Option<Vec<u8>>,
         /// The signature.
         signature: Vec<u8>,
@@ -123,14 +124,29 @@ impl Bundle {
 
 fn read_message(value: &Value) -> Result<Content, BundleError> {
     let message = Fields::among("messageSignature", value, &["messageDigest", "signature"])?;
-    let digest = message.present("messageDigest").map(|hint| {
-        let hint = Fields::among("messageDigest", hint, &["algorithm", "digest"])?;
-        if hint.text("algorithm")? != "SHA2_256" {
-            return Err(hint.not("algorithm", "SHA2_256"));
-        }
-        hint.bytes("digest")
-    });
-    Ok(Content::Message { digest: digest.transpose()?, signature: message.bytes("signature")? })
+    let digest = message
+        .present("messageDigest")
+        .map(read_hint)
+        .transpose()?
+        .flatten();
+    Ok(Content::Message {
+        digest,
+        signature: message.bytes("signature")?,
+    })
+}
+
+/// A message digest that can be compared: cosign leaves it empty for Ed25519, and other hashes go with other curves.
+fn read_hint(value: &Value) -> Result<Option<Vec<u8>>, ShapeError> {
+    let hint = Fields::among("messageDigest", value, &["algorithm", "digest"])?;
+    match hint
+        .present("algorithm")
+        .map(|_| hint.text("algorithm"))
+        .transpose()?
+    {
+        Some("SHA2_256") => hint.bytes("digest").map(Some),
+        None | Some("SHA2_384" | "SHA2_512") => Ok(None),
+        Some(_) => Err(hint.not("algorithm", "a known hash")),
+    }
 }
 
 /// Checks the material of a key-signed bundle; gives the number of its log entries.
@@ -171,7 +187,11 @@ fn judge_envelope(envelope: &Envelope, keyring: &Keyring<'_>, subject: Digest) -
         let detail = bounded(&envelope.payload_type);
         return Judgement::refused(SignatureCode::PayloadTypeUnsupported, detail);
     }
-    let key = match keyring.signer(&envelope.signed_bytes(), &envelope.signature) {
+    let key = match keyring.signer(
+        Hashing::Sha256OrMatched,
+        &envelope.signed_bytes(),
+        &envelope.signature,
+    ) {
         Ok(key) => key.fingerprint(),
         Err(failure) => return unverified(envelope, failure),
     };
@@ -215,7 +235,7 @@ fn judge_message(
     keyring: &Keyring<'_>,
     subject: &Manifest,
 ) -> Judgement {
-    let key = match keyring.signer(subject.bytes(), signature) {
+    let key = match keyring.signer(Hashing::Sha256OrMatched, subject.bytes(), signature) {
         Ok(key) => key.fingerprint(),
         Err(failure) => return failure.into(),
     };
@@ -224,7 +244,3 @@ fn judge_message(
     }
     Judgement::by(key, SignatureCode::Verified, None)
 }
-
-#[cfg(test)]
-#[path = "sigstore_bundle_tests.rs"]
-mod tests;

@@ -57,7 +57,7 @@ codes! {
         ChildOmitted = "child-omitted": "the index is unsigned and not all its manifests are carried",
         PlatformMismatch = "platform-mismatch": "the unsigned index gives a manifest another platform than its config does",
         ForeignUrl = "foreign-url": "the unsigned index sends readers elsewhere for a manifest",
-        AttestationUnbound = "attestation-unbound": "the unsigned index has an attestation of a manifest that it does not list",
+        AttestationUnbound = "attestation-unbound": "the unsigned index has an attestation of a manifest that it does not list, or that is no attestation",
     }
 }
 

@@ -95,7 +95,9 @@ impl Court<'_> {
         }
         Err(match unsigned_index {
             // Some of it is signed: what is wrong with the rest is what people want to know.
-            Some(Err(refusal)) if !self.signed.is_empty() => refusal,
+            Some(Err(refusal)) if self.signed.iter().any(|digest| tree.get(digest).is_some()) => {
+                refusal
+            }
             _ => self.refusal(),
         })
     }
