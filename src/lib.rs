@@ -12,6 +12,7 @@
 
 pub mod archive;
 pub mod host;
+pub mod inventory;
 pub mod oci;
 pub mod pack;
 pub mod registry;

@@ -1,1 +1,44 @@
-//! To be filled.
+//! What is changed on the enclave's host: the key store, and nothing else so far.
+//!
+//! A key that verified something becomes two files (FORMATS §3, DESIGN §4 "Installing"):
+//!
+//! - `/etc/pki/sigstore/NAME.pub`: one canonical PEM block, which any tool can read;
+//! - `/etc/bundle/trust.d/NAME.json`: its [`KeyRecord`]. Only this makes the key an anchor, and only within its scopes.
+//!
+//! [`plan_install`] refuses what can be refused before anything is pushed, [`install`] acts after the push, and
+//! [`installed_keys`] reads back what a later run may trust. Everything goes through [`HostRoot`], which never follows
+//! a symbolic link and never writes where somebody else could change what was written.
+//!
+//! - [`root`]: `/` or the directory given in its place
+//! - [`directory`]: one directory below it, and the files in it
+//! - [`staged`]: a file that is whole before it has its name
+//! - [`key_name`], [`public_key`], [`record`]: names, key files and records, parsed
+//! - [`install`](mod@install) and [`install_error`], [`installed`]: the two directions
+
+mod directory;
+mod error;
+pub mod install;
+mod install_error;
+pub mod installed;
+pub mod key_name;
+pub mod public_key;
+pub mod record;
+pub mod root;
+mod staged;
+#[cfg(test)]
+mod tests;
+
+pub use error::{FileKind, PathError};
+pub use install::{
+    Change, InstallPlan, Installed, KeyToInstall, PlannedKey, install, plan_install,
+};
+pub use install_error::InstallError;
+pub use installed::{InstalledKey, InstalledKeys, SkipReason, Skipped, installed_keys};
+pub use key_name::KeyName;
+pub use record::{KeyOrigin, KeyRecord, KeyUse};
+pub use root::HostRoot;
+
+/// Where key files live, below the root.
+const KEYS: [&str; 3] = ["etc", "pki", "sigstore"];
+/// Where records live, below the root.
+const RECORDS: [&str; 3] = ["etc", "bundle", "trust.d"];

@@ -1,6 +1,7 @@
 //! Content descriptors (OCI image-spec descriptor.md), validated.
 
 use super::{Digest, Platform, digest::DigestError};
+use serde::ser::{Serialize, SerializeMap as _, Serializer};
 use std::collections::BTreeMap;
 
 /// What a piece of content is, how long it is and what it hashes to.
@@ -47,6 +48,29 @@ impl Descriptor {
     }
 }
 
+/// The JSON form of descriptor.md; empty properties are left out.
+impl Serialize for Descriptor {
+    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        let mut map = serializer.serialize_map(None)?;
+        map.serialize_entry("mediaType", &self.media_type)?;
+        map.serialize_entry("digest", &self.digest)?;
+        map.serialize_entry("size", &self.size)?;
+        if !self.urls.is_empty() {
+            map.serialize_entry("urls", &self.urls)?;
+        }
+        if !self.annotations.is_empty() {
+            map.serialize_entry("annotations", &self.annotations)?;
+        }
+        if let Some(platform) = &self.platform {
+            map.serialize_entry("platform", platform)?;
+        }
+        if let Some(artifact_type) = &self.artifact_type {
+            map.serialize_entry("artifactType", artifact_type)?;
+        }
+        map.end()
+    }
+}
+
 impl TryFrom<&oci_spec::image::Descriptor> for Descriptor {
     type Error = DigestError;
 
@@ -61,12 +85,7 @@ impl TryFrom<&oci_spec::image::Descriptor> for Descriptor {
                 variant: platform.variant().clone(),
             }),
             artifact_type: wire.artifact_type().as_ref().map(ToString::to_string),
-            annotations: wire
-                .annotations()
-                .clone()
-                .unwrap_or_default()
-                .into_iter()
-                .collect(),
+            annotations: wire.annotations().clone().unwrap_or_default().into_iter().collect(),
             urls: wire.urls().clone().unwrap_or_default(),
         })
     }

@@ -74,9 +74,7 @@ impl FromStr for Digest {
         let (algorithm, digits) = text.split_once(':').ok_or_else(malformed)?;
         if algorithm != "sha256" {
             let known_shape = !algorithm.is_empty()
-                && algorithm
-                    .bytes()
-                    .all(|b| b.is_ascii_lowercase() || b.is_ascii_digit());
+                && algorithm.bytes().all(|b| b.is_ascii_lowercase() || b.is_ascii_digit());
             return Err(if known_shape {
                 DigestError::Algorithm(algorithm.to_owned())
             } else {
@@ -168,10 +166,7 @@ mod tests {
             "e3b0",
             "Sha512:00",
         ] {
-            assert!(
-                matches!(text.parse::<Digest>(), Err(DigestError::Malformed(_))),
-                "{text:?}"
-            );
+            assert!(matches!(text.parse::<Digest>(), Err(DigestError::Malformed(_))), "{text:?}");
         }
         let other = format!("sha512:{}", "0".repeat(128)).parse::<Digest>();
         assert_eq!(other, Err(DigestError::Algorithm("sha512".into())));

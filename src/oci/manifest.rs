@@ -24,7 +24,7 @@ pub struct Manifest {
 #[derive(Debug, Clone)]
 pub enum Meaning {
     /// One image or artifact.
-    Image(Image),
+    Image(Box<Image>),
     /// A list of manifests.
     Index(Index),
 }
@@ -123,30 +123,17 @@ impl Manifest {
             });
         }
         // Go writes null for an empty slice or map; it means absent.
-        let list = if media_type::is_index(announced) {
-            "manifests"
-        } else {
-            "layers"
-        };
+        let list = if media_type::is_index(announced) { "manifests" } else { "layers" };
         object.retain(|_, value| !value.is_null());
-        object
-            .entry(list)
-            .or_insert_with(|| Value::Array(Vec::new()));
+        object.entry(list).or_insert_with(|| Value::Array(Vec::new()));
         let meaning = if media_type::is_index(announced) {
-            Meaning::Index(Index::from_wire(&serde_json::from_value(Value::Object(
-                object,
-            ))?)?)
+            Meaning::Index(Index::from_wire(&serde_json::from_value(Value::Object(object))?)?)
         } else {
-            Meaning::Image(Image::from_wire(&serde_json::from_value(Value::Object(
+            Meaning::Image(Box::new(Image::from_wire(&serde_json::from_value(Value::Object(
                 object,
-            ))?)?)
+            ))?)?))
         };
-        Ok(Self {
-            media_type: announced.to_owned(),
-            digest: Digest::of(&bytes),
-            bytes,
-            meaning,
-        })
+        Ok(Self { media_type: announced.to_owned(), digest: Digest::of(&bytes), bytes, meaning })
     }
 
     /// Media type, as announced.
@@ -193,24 +180,19 @@ impl Manifest {
     /// Blobs it names, config first; empty for an index.
     pub fn blobs(&self) -> impl Iterator<Item = &Descriptor> {
         let image = match &self.meaning {
-            Meaning::Image(image) => Some(image),
+            Meaning::Image(image) => Some(image.as_ref()),
             Meaning::Index(_) => None,
         };
-        image
-            .into_iter()
-            .flat_map(|image| std::iter::once(&image.config).chain(&image.layers))
+        image.into_iter().flat_map(|image| std::iter::once(&image.config).chain(&image.layers))
     }
 
     /// Type of the artifact as the referrers API would list it: `artifactType`, else the config's media type
     /// (distribution-spec §listing referrers).
     pub fn effective_artifact_type(&self) -> Option<&str> {
         match &self.meaning {
-            Meaning::Image(image) => Some(
-                image
-                    .artifact_type
-                    .as_deref()
-                    .unwrap_or(&image.config.media_type),
-            ),
+            Meaning::Image(image) => {
+                Some(image.artifact_type.as_deref().unwrap_or(&image.config.media_type))
+            }
             Meaning::Index(index) => index.artifact_type.as_deref(),
         }
     }
@@ -227,9 +209,7 @@ impl Manifest {
 fn check_unambiguous(object: &Map<String, Value>, announced: &str) -> Result<(), ManifestError> {
     let ambiguous = |why: String| Err(ManifestError::Ambiguous(why));
     if let Some(key) = json::case_variant(object, &KNOWN) {
-        return ambiguous(format!(
-            "the key {key:?} differs from a known one only in case"
-        ));
+        return ambiguous(format!("the key {key:?} differs from a known one only in case"));
     }
     // containers/image `ValidateUnambiguousManifestFormat` refuses these for the same reason (CVE-2021-41190).
     let foreign: &[&str] = if media_type::is_index(announced) {
@@ -238,9 +218,7 @@ fn check_unambiguous(object: &Map<String, Value>, announced: &str) -> Result<(),
         &["manifests", "fsLayers"]
     };
     if let Some(key) = foreign.iter().find(|key| object.contains_key(**key)) {
-        return ambiguous(format!(
-            "a manifest of type {announced} must not have {key:?}"
-        ));
+        return ambiguous(format!("a manifest of type {announced} must not have {key:?}"));
     }
     if object.get("schemaVersion").and_then(Value::as_u64) != Some(2) {
         return ambiguous("schemaVersion is not 2".into());
@@ -251,11 +229,7 @@ fn check_unambiguous(object: &Map<String, Value>, announced: &str) -> Result<(),
 type Annotations = Option<std::collections::HashMap<String, String>>;
 
 fn sorted(annotations: &Annotations) -> BTreeMap<String, String> {
-    annotations
-        .clone()
-        .unwrap_or_default()
-        .into_iter()
-        .collect()
+    annotations.clone().unwrap_or_default().into_iter().collect()
 }
 
 fn descriptors(wire: &[oci_spec::image::Descriptor]) -> Result<Vec<Descriptor>, DigestError> {
@@ -267,11 +241,7 @@ impl Image {
         Ok(Self {
             config: wire.config().try_into()?,
             layers: descriptors(wire.layers())?,
-            subject: wire
-                .subject()
-                .as_ref()
-                .map(Descriptor::try_from)
-                .transpose()?,
+            subject: wire.subject().as_ref().map(Descriptor::try_from).transpose()?,
             artifact_type: wire.artifact_type().as_ref().map(ToString::to_string),
             annotations: sorted(wire.annotations()),
         })
@@ -282,11 +252,7 @@ impl Index {
     fn from_wire(wire: &oci_spec::image::ImageIndex) -> Result<Self, DigestError> {
         Ok(Self {
             manifests: descriptors(wire.manifests())?,
-            subject: wire
-                .subject()
-                .as_ref()
-                .map(Descriptor::try_from)
-                .transpose()?,
+            subject: wire.subject().as_ref().map(Descriptor::try_from).transpose()?,
             artifact_type: wire.artifact_type().as_ref().map(ToString::to_string),
             annotations: sorted(wire.annotations()),
         })
@@ -350,9 +316,6 @@ mod tests {
             media_type::OCI_MANIFEST
         );
         let error = Manifest::parse(Bytes::from(text), media_type::OCI_INDEX).expect_err("sha512");
-        assert!(
-            matches!(error, ManifestError::Digest(DigestError::Algorithm(_))),
-            "{error:?}"
-        );
+        assert!(matches!(error, ManifestError::Digest(DigestError::Algorithm(_))), "{error:?}");
     }
 }

@@ -42,9 +42,7 @@ pub fn is_nondistributable(media_type: &str) -> bool {
 
 /// True when content of this type was compressed by who made it, so that compressing it again gains nothing.
 pub fn is_compressed(media_type: &str) -> bool {
-    const ENDINGS: [&str; 7] = [
-        "+gzip", ".gzip", "+zstd", ".zstd", ".zip", "+zip", ".tar.gz",
-    ];
+    const ENDINGS: [&str; 7] = ["+gzip", ".gzip", "+zstd", ".zstd", ".zip", "+zip", ".tar.gz"];
     ENDINGS.iter().any(|ending| media_type.ends_with(ending))
 }
 
@@ -62,11 +60,7 @@ mod tests {
         ] {
             assert!(is_compressed(compressed), "{compressed}");
         }
-        for plain in [
-            "application/vnd.oci.image.layer.v1.tar",
-            "text/spdx+json",
-            OCI_MANIFEST,
-        ] {
+        for plain in ["application/vnd.oci.image.layer.v1.tar", "text/spdx+json", OCI_MANIFEST] {
             assert!(!is_compressed(plain), "{plain}");
         }
     }

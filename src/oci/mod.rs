@@ -1,6 +1,6 @@
 //! What the OCI specifications name, parsed at the edge: what exists here is valid.
 //!
-//! - [`digest`]: `sha256:…`, and the hasher that makes it
+//! - [`digest`] is `sha256:…` and the hasher that makes it
 //! - [`reference`]: `host/repository:tag@digest`, normalised as container tools do
 //! - [`platform`]: `os/architecture/variant`
 //! - [`media_type`]: the types that decide how a blob is read or stored

@@ -54,11 +54,9 @@ impl FromStr for Platform {
         };
         let parts: Option<Vec<String>> = text.split('/').map(part).collect();
         match parts.as_deref() {
-            Some([os, architecture]) => Ok(Self {
-                os: os.clone(),
-                architecture: architecture.clone(),
-                variant: None,
-            }),
+            Some([os, architecture]) => {
+                Ok(Self { os: os.clone(), architecture: architecture.clone(), variant: None })
+            }
             Some([os, architecture, variant]) => Ok(Self {
                 os: os.clone(),
                 architecture: architecture.clone(),
@@ -72,9 +70,7 @@ impl FromStr for Platform {
 impl fmt::Display for Platform {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         write!(f, "{}/{}", self.os, self.architecture)?;
-        self.variant
-            .as_ref()
-            .map_or(Ok(()), |variant| write!(f, "/{variant}"))
+        self.variant.as_ref().map_or(Ok(()), |variant| write!(f, "/{variant}"))
     }
 }
 
@@ -91,14 +87,7 @@ mod tests {
         for text in ["linux/amd64", "linux/arm/v7", "unknown/unknown"] {
             assert_eq!(platform(text).to_string(), text);
         }
-        for text in [
-            "",
-            "linux",
-            "linux/",
-            "/amd64",
-            "linux/arm/v7/x",
-            "linux/a b",
-        ] {
+        for text in ["", "linux", "linux/", "/amd64", "linux/arm/v7/x", "linux/a b"] {
             assert!(text.parse::<Platform>().is_err(), "{text:?}");
         }
     }

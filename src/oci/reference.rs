@@ -10,7 +10,7 @@ use std::fmt;
 use std::str::FromStr;
 
 /// Longest `host/path` accepted (distribution/reference: 255 for the whole name).
-const MAX_NAME: usize = 255;
+pub const MAX_NAME: usize = 255;
 /// Longest tag (distribution-spec: 128).
 const MAX_TAG: usize = 128;
 
@@ -51,10 +51,7 @@ impl Repository {
     pub fn new(host: &str, path: &str) -> Result<Self, ReferenceError> {
         let whole = || format!("{host}/{path}");
         if !is_host(host) {
-            return Err(ReferenceError::Malformed(
-                whole(),
-                "the host part is not valid",
-            ));
+            return Err(ReferenceError::Malformed(whole(), "the host part is not valid"));
         }
         if !is_path(path) {
             return Err(ReferenceError::Malformed(
@@ -68,10 +65,7 @@ impl Repository {
                 "the name is longer than 255 characters",
             ));
         }
-        Ok(Self {
-            host: host.to_owned(),
-            path: path.to_owned(),
-        })
+        Ok(Self { host: host.to_owned(), path: path.to_owned() })
     }
 
     /// `quay.io`, `127.0.0.1:5000`, `[::1]:5000`.
@@ -90,25 +84,14 @@ impl Repository {
     /// When `tag` is not a tag by distribution-spec's grammar.
     pub fn tagged(&self, tag: &str) -> Result<Reference, ReferenceError> {
         if !is_tag(tag) {
-            return Err(ReferenceError::Malformed(
-                format!("{self}:{tag}"),
-                "the tag is not valid",
-            ));
+            return Err(ReferenceError::Malformed(format!("{self}:{tag}"), "the tag is not valid"));
         }
-        Ok(Reference {
-            repository: self.clone(),
-            tag: Some(tag.to_owned()),
-            digest: None,
-        })
+        Ok(Reference { repository: self.clone(), tag: Some(tag.to_owned()), digest: None })
     }
 
     /// This repository with a digest.
     pub fn pinned(&self, digest: Digest) -> Reference {
-        Reference {
-            repository: self.clone(),
-            tag: None,
-            digest: Some(digest),
-        }
+        Reference { repository: self.clone(), tag: None, digest: Some(digest) }
     }
 }
 
@@ -153,11 +136,7 @@ pub fn is_host(text: &str) -> bool {
             }
             (
                 "v6",
-                if after.is_empty() {
-                    None
-                } else {
-                    Some(after.strip_prefix(':').unwrap_or(""))
-                },
+                if after.is_empty() { None } else { Some(after.strip_prefix(':').unwrap_or("")) },
             )
         }
         None => match text.split_once(':') {
@@ -178,7 +157,7 @@ pub fn is_host(text: &str) -> bool {
 }
 
 /// Path components: runs of `[a-z0-9]` joined by `.`, `_`, `__` or any number of `-`.
-fn is_path(text: &str) -> bool {
+pub fn is_path(text: &str) -> bool {
     let alphanumeric = |b: u8| b.is_ascii_lowercase() || b.is_ascii_digit();
     let component = |c: &str| {
         let bytes = c.as_bytes();
@@ -231,16 +210,9 @@ fn split_name(name: &str) -> (String, String) {
         }
         _ => ("docker.io", name.to_owned()),
     };
-    let host = if host == "index.docker.io" {
-        "docker.io"
-    } else {
-        host
-    };
-    let path = if host == "docker.io" && !path.contains('/') {
-        format!("library/{path}")
-    } else {
-        path
-    };
+    let host = if host == "index.docker.io" { "docker.io" } else { host };
+    let path =
+        if host == "docker.io" && !path.contains('/') { format!("library/{path}") } else { path };
     (host.to_owned(), path)
 }
 
@@ -262,9 +234,8 @@ impl FromStr for Reference {
         let malformed = |why| ReferenceError::Malformed(text.chars().take(300).collect(), why);
         let (rest, digest) = match text.split_once('@') {
             Some((rest, digest)) => {
-                let digest = digest
-                    .parse()
-                    .map_err(|e| ReferenceError::Digest(text.to_owned(), e))?;
+                let digest =
+                    digest.parse().map_err(|e| ReferenceError::Digest(text.to_owned(), e))?;
                 (rest, Some(digest))
             }
             None => (text, None),
@@ -288,11 +259,7 @@ impl FromStr for Reference {
             ReferenceError::Malformed(_, why) => malformed(why),
             other => other,
         })?;
-        Ok(Self {
-            repository,
-            tag: tag.map(str::to_owned),
-            digest,
-        })
+        Ok(Self { repository, tag: tag.map(str::to_owned), digest })
     }
 }
 
@@ -346,10 +313,7 @@ mod tests {
     fn references_are_normalised_as_container_tools_do() {
         for (text, normal) in [
             ("alpine:3", "docker.io/library/alpine:3"),
-            (
-                "index.docker.io/library/alpine:3",
-                "docker.io/library/alpine:3",
-            ),
+            ("index.docker.io/library/alpine:3", "docker.io/library/alpine:3"),
             ("org/app:1", "docker.io/org/app:1"),
             ("localhost/app:1", "localhost/app:1"),
             ("127.0.0.1:5000/a/b:v1.0", "127.0.0.1:5000/a/b:v1.0"),
@@ -405,10 +369,7 @@ mod tests {
 
     #[test]
     fn nothing_is_defaulted_to_latest() {
-        assert!(matches!(
-            Reference::parse_pinned("quay.io/a/b"),
-            Err(ReferenceError::Unpinned(_))
-        ));
+        assert!(matches!(Reference::parse_pinned("quay.io/a/b"), Err(ReferenceError::Unpinned(_))));
         assert!(Reference::parse_pinned("quay.io/a/b:latest").is_ok());
     }
 }

@@ -51,11 +51,7 @@ pub struct SourceError {
 impl SourceError {
     /// Trouble without a further cause.
     pub fn new(trouble: Trouble, what: impl Into<String>) -> Self {
-        Self {
-            trouble,
-            what: what.into(),
-            cause: None,
-        }
+        Self { trouble, what: what.into(), cause: None }
     }
 
     /// Trouble with the error that caused it.
@@ -64,11 +60,7 @@ impl SourceError {
         what: impl Into<String>,
         cause: impl Into<Box<dyn std::error::Error + Send + Sync>>,
     ) -> Self {
-        Self {
-            trouble,
-            what: what.into(),
-            cause: Some(cause.into()),
-        }
+        Self { trouble, what: what.into(), cause: Some(cause.into()) }
     }
 }
 
@@ -111,10 +103,8 @@ impl Verifying {
     fn take(&mut self, piece: Bytes) -> Result<Option<Bytes>, SourceError> {
         self.seen += piece.len() as u64;
         if self.seen > self.size {
-            return Err(self.content_error(format!(
-                "more than the {} bytes its descriptor says",
-                self.size
-            )));
+            return Err(self
+                .content_error(format!("more than the {} bytes its descriptor says", self.size)));
         }
         if let Some(hasher) = &mut self.hasher {
             hasher.update(&piece);
@@ -197,13 +187,7 @@ mod tests {
     use futures_util::{StreamExt as _, stream};
 
     fn pieces(pieces: &[&'static [u8]]) -> ByteStream {
-        stream::iter(
-            pieces
-                .iter()
-                .map(|p| Ok(Bytes::from_static(p)))
-                .collect::<Vec<_>>(),
-        )
-        .boxed()
+        stream::iter(pieces.iter().map(|p| Ok(Bytes::from_static(p))).collect::<Vec<_>>()).boxed()
     }
 
     async fn drain(mut stream: Verifying) -> (Vec<u8>, Option<String>) {
@@ -220,17 +204,10 @@ mod tests {
     #[tokio::test]
     async fn right_content_passes_whole() {
         let blob = Descriptor::of("x", b"hello world");
-        let got = drain(Verifying::new(
-            pieces(&[b"hello", b"", b" wor", b"ld"]),
-            &blob,
-        ))
-        .await;
+        let got = drain(Verifying::new(pieces(&[b"hello", b"", b" wor", b"ld"]), &blob)).await;
         assert_eq!(got, (b"hello world".to_vec(), None));
         let empty = Descriptor::of("x", b"");
-        assert_eq!(
-            drain(Verifying::new(pieces(&[]), &empty)).await,
-            (vec![], None)
-        );
+        assert_eq!(drain(Verifying::new(pieces(&[]), &empty)).await, (vec![], None));
     }
 
     #[tokio::test]
@@ -245,12 +222,9 @@ mod tests {
     #[tokio::test]
     async fn wrong_content_never_comes_out_whole() {
         let blob = Descriptor::of("x", b"hello world");
-        for wrong in [
-            &[&b"hello"[..], b" worle"][..],
-            &[b"hello"],
-            &[b"hello", b" world", b"!"],
-            &[],
-        ] {
+        for wrong in
+            [&[&b"hello"[..], b" worle"][..], &[b"hello"], &[b"hello", b" world", b"!"], &[]]
+        {
             let (content, error) = drain(Verifying::new(pieces(wrong), &blob)).await;
             assert!(error.is_some());
             assert!(content.len() < 11, "{content:?}");

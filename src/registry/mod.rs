@@ -1,1 +1,45 @@
-//! To be filled.
+//! Registries, as the OCI distribution specification describes them and as they are met in the field.
+//!
+//! ```text
+//! client      what callers hold: Client, RemoteRepository
+//! manifest    manifests and tags: get, resolve, push, list
+//! download    blobs out: a stream that resumes by itself
+//! upload      blobs in: one request with a known length, held back until the digest is right
+//! referrer    what is attached to a digest: the API, its pages, the fallback tag
+//! ------------------------------------------------------------------------------------------
+//! exchange    one request: authorised, redirected safely, tried again where that can help
+//! host        one registry: where it is reached, and with which scheme
+//! reach       where its answers may lead
+//! auth        challenges, credentials, tokens
+//! transport   connections: certificates, proxies, pools
+//! link        the `Link` header
+//! retry       how patient to be
+//! error       what failed about which request
+//! words       how errors name requests, and what registries said
+//! ```
+
+mod auth;
+mod client;
+mod download;
+mod error;
+mod exchange;
+mod host;
+mod link;
+mod manifest;
+mod reach;
+mod referrer;
+mod retry;
+mod transport;
+mod upload;
+mod words;
+
+#[cfg(test)]
+mod tests;
+
+pub use client::{Client, ClientOptions, RemoteRepository};
+pub use error::RegistryError;
+pub use manifest::ManifestPushed;
+pub use referrer::{Referrers, ReferrersFrom, fallback_tag};
+pub use retry::Patience;
+pub use upload::{BlobPushed, Presence};
+pub use words::{Asked, Said};

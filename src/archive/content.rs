@@ -1,0 +1,239 @@
+//! Reading one entry of an archive: its frames are checked against what must be there, header and padding are compared
+//! and removed, content comes out in pieces.
+
+use super::entry::{self, HEADER, blob_name};
+use super::frame::{self, BLOCK_HEADER, CHECKSUM, RAW_HEADER, raw_block_header, raw_header};
+use super::head::{decode_small_frame, read_exactly};
+use super::limits::{BLOCK, IO_PIECE};
+use super::seek_table::Frame;
+use super::{ArchiveError, places};
+use crate::inventory::BlobEntry;
+use bytes::{Bytes, BytesMut};
+use std::collections::VecDeque;
+use std::fs::File;
+use std::sync::Arc;
+use xxhash_rust::xxh64::Xxh64;
+
+/// Content of one blob, in order, checked for structure and frame checksums. Digests are the caller's to check.
+pub struct EntryReader {
+    blob: BlobEntry,
+    mtime: u64,
+    frames: Frames,
+    /// Bytes of the entry that came so far.
+    at: u64,
+    /// Content before this offset is not wanted.
+    from: u64,
+    ready: VecDeque<Bytes>,
+}
+
+enum Frames {
+    Raw(RawFrames),
+    Compressed(CompressedFrames),
+}
+
+impl EntryReader {
+    /// Reads a raw entry from content byte `from` on.
+    pub(super) fn raw(
+        file: Arc<File>,
+        blob: BlobEntry,
+        mtime: u64,
+        offset: u64,
+        from: u64,
+    ) -> Result<Self, ArchiveError> {
+        let length = places::entry_length(&blob)?;
+        let mut frames = RawFrames {
+            file,
+            contents: frame::raw_frame_contents(length).collect(),
+            at: offset,
+            block: 0,
+            checksum: None,
+        };
+        // Whole frames and blocks before `from` are not read, but the header always is.
+        let mut at = 0;
+        if from > 0 {
+            at = frames.skip(HEADER + from);
+        }
+        Ok(Self { blob, mtime, frames: Frames::Raw(frames), at, from, ready: VecDeque::new() })
+    }
+
+    /// Reads a compressed entry, whose frames start at `offset`, from content byte `from` on.
+    pub(super) fn compressed(
+        file: Arc<File>,
+        blob: BlobEntry,
+        mtime: u64,
+        offset: u64,
+        frames: Vec<Frame>,
+        from: u64,
+    ) -> Self {
+        let mut frames = CompressedFrames { file, frames: frames.into(), at: offset };
+        let mut at = 0;
+        if from > 0 {
+            at = frames.skip(HEADER + from);
+        }
+        Self { blob, mtime, frames: Frames::Compressed(frames), at, from, ready: VecDeque::new() }
+    }
+
+    /// The next piece of content; `None` at its end.
+    ///
+    /// # Errors
+    /// The file cannot be read, or holds something else than an archive of this inventory must.
+    pub fn next_piece(&mut self) -> Result<Option<Bytes>, ArchiveError> {
+        loop {
+            if let Some(piece) = self.ready.pop_front() {
+                if let Some(content) = self.take(piece)? {
+                    return Ok(Some(content));
+                }
+                continue;
+            }
+            match &mut self.frames {
+                Frames::Raw(frames) => frames.read(&mut self.ready)?,
+                Frames::Compressed(frames) => frames.read(&mut self.ready)?,
+            }
+            if self.ready.is_empty() {
+                return Ok(None);
+            }
+        }
+    }
+
+    /// Removes header and padding from a piece of the entry.
+    fn take(&mut self, mut piece: Bytes) -> Result<Option<Bytes>, ArchiveError> {
+        let start = self.at;
+        self.at += piece.len() as u64;
+        if start == 0 {
+            // The first piece holds the whole header: frames and blocks are longer.
+            let header = entry::header(&blob_name(&self.blob.digest), self.blob.size, self.mtime)?;
+            if piece.len() < header.len() || piece.split_to(header.len()) != header[..] {
+                return Err(self.wrong("its tar header is not the one its inventory asks for"));
+            }
+        }
+        let start = start.max(HEADER);
+        let content_end = HEADER + self.blob.size;
+        if self.at > content_end {
+            let padding = (self.at - content_end.max(start)) as usize;
+            let zeros = piece.split_off(piece.len() - padding);
+            if zeros.iter().any(|byte| *byte != 0) {
+                return Err(self.wrong("its padding is not zeros"));
+            }
+        }
+        let wanted = HEADER + self.from;
+        if start < wanted {
+            let _ = piece.split_to(((wanted - start) as usize).min(piece.len()));
+        }
+        Ok((!piece.is_empty()).then_some(piece))
+    }
+
+    fn wrong(&self, what: &str) -> ArchiveError {
+        ArchiveError::Blob { digest: self.blob.digest, what: what.to_owned() }
+    }
+}
+
+struct RawFrames {
+    file: Arc<File>,
+    /// Contents of the frames that are not read to their end yet.
+    contents: VecDeque<u64>,
+    /// Where the first of them starts.
+    at: u64,
+    /// Its next block.
+    block: u64,
+    /// Over the content of the frame so far; `None` when its start was skipped.
+    checksum: Option<Box<Xxh64>>,
+}
+
+impl RawFrames {
+    /// Skips to the block that holds byte `to` of the entry; gives the entry byte where reading starts.
+    fn skip(&mut self, to: u64) -> u64 {
+        let mut before = 0;
+        while let Some(content) = self.contents.front()
+            && before + content <= to
+            && self.contents.len() > 1
+        {
+            before += content;
+            self.at += frame::raw_length(*content);
+            self.contents.pop_front();
+        }
+        let blocks = self.contents.front().map_or(0, |content| content.div_ceil(BLOCK));
+        self.block = ((to - before) / BLOCK).min(blocks.saturating_sub(1));
+        before + self.block * BLOCK
+    }
+
+    /// Reads up to [`IO_PIECE`] of blocks of one frame; gives their content, one piece a block.
+    fn read(&mut self, ready: &mut VecDeque<Bytes>) -> Result<(), ArchiveError> {
+        let Some(&content) = self.contents.front() else {
+            return Ok(());
+        };
+        let blocks = content.div_ceil(BLOCK);
+        let first = self.block;
+        let end = (first + IO_PIECE as u64 / BLOCK).min(blocks);
+        let place = |block: u64| RAW_HEADER + block * (BLOCK + BLOCK_HEADER);
+        let from = if first == 0 { 0 } else { place(first) };
+        let to = if end == blocks { frame::raw_length(content) } else { place(end) };
+        let mut buffer = BytesMut::zeroed((to - from) as usize);
+        read_exactly(&self.file, &mut buffer, self.at + from)?;
+        let mut bytes = buffer.freeze();
+        let refuse = |what: &str| ArchiveError::structure(what, self.at + from);
+        if first == 0 {
+            if bytes.split_to(RAW_HEADER as usize) != raw_header(content)[..] {
+                return Err(refuse("no raw frame where one must be"));
+            }
+            self.checksum = Some(Box::new(Xxh64::new(0)));
+        }
+        for block in first..end {
+            let length = (content - block * BLOCK).min(BLOCK);
+            let expected = raw_block_header(length, block + 1 == blocks);
+            if bytes.split_to(BLOCK_HEADER as usize) != expected[..] {
+                return Err(refuse("no raw block where one must be"));
+            }
+            let piece = bytes.split_to(length as usize);
+            if let Some(checksum) = &mut self.checksum {
+                checksum.update(&piece);
+            }
+            ready.push_back(piece);
+        }
+        self.block = end;
+        if end == blocks {
+            let stated = bytes.split_to(CHECKSUM as usize);
+            if let Some(checksum) = self.checksum.take()
+                && stated != frame::checksum(checksum.digest())[..]
+            {
+                return Err(refuse("a frame whose checksum is wrong"));
+            }
+            self.at += frame::raw_length(content);
+            self.block = 0;
+            self.contents.pop_front();
+        }
+        Ok(())
+    }
+}
+
+struct CompressedFrames {
+    file: Arc<File>,
+    frames: VecDeque<Frame>,
+    at: u64,
+}
+
+impl CompressedFrames {
+    fn skip(&mut self, to: u64) -> u64 {
+        let mut before = 0;
+        while let Some(frame) = self.frames.front()
+            && before + u64::from(frame.content) <= to
+            && self.frames.len() > 1
+        {
+            before += u64::from(frame.content);
+            self.at += u64::from(frame.length);
+            self.frames.pop_front();
+        }
+        before
+    }
+
+    fn read(&mut self, ready: &mut VecDeque<Bytes>) -> Result<(), ArchiveError> {
+        let Some(frame) = self.frames.pop_front() else {
+            return Ok(());
+        };
+        let mut bytes = vec![0; frame.length as usize];
+        read_exactly(&self.file, &mut bytes, self.at)?;
+        let content = decode_small_frame(&bytes, u64::from(frame.content), self.at)?;
+        self.at += u64::from(frame.length);
+        ready.push_back(content.into());
+        Ok(())
+    }
+}

@@ -1,0 +1,412 @@
+//! The head: `oci-layout`, `bundle.json`, the seal when there is one, `index.json`, `keys/*`, as raw frames of up
+//! to 2 MiB, then one skippable frame of zeros (slack) that lets the head change without moving what follows.
+//!
+//! It is not compressed: digests do not shrink, and of raw frames each single byte is determined by the content.
+
+use super::ArchiveError;
+use super::entry::{self, HEADER};
+use super::frame::{self, Header, LONGEST_HEADER, SKIP_HEADER, SKIP_MAGIC};
+use super::limits::{
+    COMPRESSED_FRAME_CONTENT, COMPRESSED_FRAME_LENGTH, HEAD_ALIGNMENT, IO_PIECE, MAX_HEAD,
+    MAX_HEAD_ENTRIES, MAX_INDEX, MAX_INVENTORY, MAX_SMALL_FILE, SLACK,
+};
+use super::seek_table::Frame;
+use std::fs::File;
+use std::os::unix::fs::FileExt as _;
+
+/// Name of the OCI layout marker.
+pub const OCI_LAYOUT: &str = "oci-layout";
+/// Its only content.
+pub const OCI_LAYOUT_CONTENT: &[u8] = br#"{"imageLayoutVersion":"1.0.0"}"#;
+/// Name of the inventory.
+pub const INVENTORY: &str = "bundle.json";
+/// Name of the seal.
+pub const SEAL: &str = "bundle.sigstore.json";
+/// Name of the OCI index.
+pub const INDEX: &str = "index.json";
+/// Folder of carried keys.
+pub const KEYS: &str = "keys/";
+/// Folder for what later versions add; allowed when the inventory lists it.
+pub const EXTENSIONS: &str = "ext/";
+
+/// One entry of the head.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct HeadFile {
+    /// Name in the tar.
+    pub name: String,
+    /// Content.
+    pub bytes: Vec<u8>,
+}
+
+/// How far a head reaches, and in which frames.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Extent {
+    /// Its frames, slack included.
+    pub frames: Vec<Frame>,
+    /// Where the trust section starts.
+    pub end: u64,
+}
+
+/// A head read back.
+#[derive(Debug, Clone)]
+pub struct Head {
+    /// Entries in order.
+    pub files: Vec<HeadFile>,
+    /// Modification time of every entry of the archive.
+    pub mtime: u64,
+    /// Where it lies.
+    pub extent: Extent,
+}
+
+/// Encodes a head with at least [`SLACK`] bytes of room, up to a multiple of [`HEAD_ALIGNMENT`].
+///
+/// # Errors
+/// A name that does not fit a tar header, or zstd's own.
+pub fn encode(files: &[HeadFile], mtime: u64) -> Result<(Vec<u8>, Extent), ArchiveError> {
+    let (bytes, frames) = frames(files, mtime)?;
+    let end = (bytes.len() as u64 + SKIP_HEADER + SLACK).next_multiple_of(HEAD_ALIGNMENT);
+    pad(bytes, frames, end)
+}
+
+/// Encodes a head into the region of an earlier one, which ends at `end`.
+///
+/// # Errors
+/// [`ArchiveError::Limit`] when it does not fit.
+pub fn encode_within(
+    files: &[HeadFile],
+    mtime: u64,
+    end: u64,
+) -> Result<(Vec<u8>, Extent), ArchiveError> {
+    let (bytes, frames) = frames(files, mtime)?;
+    if bytes.len() as u64 + SKIP_HEADER > end {
+        return Err(ArchiveError::Limit(format!(
+            "the new head has {} bytes, its region {end}",
+            bytes.len()
+        )));
+    }
+    pad(bytes, frames, end)
+}
+
+fn frames(files: &[HeadFile], mtime: u64) -> Result<(Vec<u8>, Vec<Frame>), ArchiveError> {
+    let mut content = Vec::new();
+    for file in files {
+        let size = file.bytes.len() as u64;
+        content.extend_from_slice(&entry::header(&file.name, size, mtime)?);
+        content.extend_from_slice(&file.bytes);
+        content.resize(content.len() + entry::padding(size) as usize, 0);
+    }
+    let mut bytes = Vec::new();
+    let mut frames = Vec::new();
+    for piece in content.chunks(COMPRESSED_FRAME_CONTENT as usize) {
+        let frame = frame::raw_frame(piece);
+        frames.push(Frame { length: frame.len() as u32, content: piece.len() as u32 });
+        bytes.extend_from_slice(&frame);
+    }
+    Ok((bytes, frames))
+}
+
+fn pad(
+    mut bytes: Vec<u8>,
+    mut frames: Vec<Frame>,
+    end: u64,
+) -> Result<(Vec<u8>, Extent), ArchiveError> {
+    let slack = end - bytes.len() as u64;
+    let length = u32::try_from(slack - SKIP_HEADER)
+        .map_err(|_| ArchiveError::Limit("the head's region is too long".into()))?;
+    bytes.extend_from_slice(&frame::skip_header(length));
+    bytes.resize(end as usize, 0);
+    frames.push(Frame { length: slack as u32, content: 0 });
+    Ok((bytes, Extent { frames, end }))
+}
+
+/// Largest content of a head entry, by its name; `None` for names that a head never holds.
+fn limit_of(name: &str) -> Option<u64> {
+    match name {
+        INVENTORY => Some(MAX_INVENTORY),
+        INDEX => Some(MAX_INDEX),
+        OCI_LAYOUT | SEAL => Some(MAX_SMALL_FILE),
+        _ if name.starts_with(KEYS) || name.starts_with(EXTENSIONS) => Some(MAX_SMALL_FILE),
+        _ => None,
+    }
+}
+
+/// Reads the head at the start of `file`.
+///
+/// # Errors
+/// [`ArchiveError::Structure`] or [`ArchiveError::Limit`]: names that do not belong there or come twice, anything
+/// but plain files, slack that is not zeros.
+pub fn read(file: &File) -> Result<Head, ArchiveError> {
+    let mut reader =
+        Reader { file, at: 0, content: Vec::new(), taken: 0, total: 0, frames: Vec::new() };
+    let mut files: Vec<HeadFile> = Vec::new();
+    let mut common_mtime = None;
+    while reader.more()? {
+        let offset = reader.at;
+        let mut bytes = [0; HEADER as usize];
+        bytes.copy_from_slice(reader.take(HEADER)?);
+        let (name, size, mtime) = entry::parse(&bytes, offset)?;
+        let Some(limit) = limit_of(&name) else {
+            return Err(ArchiveError::structure(
+                format!("{name:?} does not belong into a head"),
+                offset,
+            ));
+        };
+        if size > limit || files.len() >= MAX_HEAD_ENTRIES {
+            return Err(ArchiveError::Limit(format!("head entry {name:?} of {size} bytes")));
+        }
+        if files.iter().any(|file| file.name == name) {
+            return Err(ArchiveError::structure(format!("{name:?} comes twice"), offset));
+        }
+        if *common_mtime.get_or_insert(mtime) != mtime {
+            return Err(ArchiveError::structure(format!("{name:?} has another time"), offset));
+        }
+        let content = reader.take(size)?.to_vec();
+        if reader.take(entry::padding(size))?.iter().any(|byte| *byte != 0) {
+            return Err(ArchiveError::structure(
+                format!("padding after {name:?} is not zeros"),
+                offset,
+            ));
+        }
+        files.push(HeadFile { name, bytes: content });
+    }
+    let extent = reader.finish()?;
+    Ok(Head { files, mtime: common_mtime.unwrap_or(0), extent })
+}
+
+/// Content of the head, frame by frame, never more than one frame ahead of what is needed.
+struct Reader<'a> {
+    file: &'a File,
+    at: u64,
+    content: Vec<u8>,
+    taken: usize,
+    total: u64,
+    frames: Vec<Frame>,
+}
+
+impl Reader<'_> {
+    fn header(&self) -> Result<Header, ArchiveError> {
+        let mut bytes = [0; LONGEST_HEADER];
+        let length = read_up_to(self.file, &mut bytes, self.at)?;
+        frame::parse_header(&bytes[..length], self.at)
+    }
+
+    /// True while content is left before the slack.
+    fn more(&mut self) -> Result<bool, ArchiveError> {
+        if self.taken < self.content.len() {
+            return Ok(true);
+        }
+        Ok(matches!(self.header()?, Header::Content { .. }))
+    }
+
+    fn take(&mut self, length: u64) -> Result<&[u8], ArchiveError> {
+        let length = length as usize;
+        if self.taken > 0 && self.content.len() - self.taken < length {
+            self.content.drain(..self.taken);
+            self.taken = 0;
+        }
+        while self.content.len() - self.taken < length {
+            let Header::Content { content, .. } = self.header()? else {
+                return Err(ArchiveError::structure("the head ends inside an entry", self.at));
+            };
+            self.total += content;
+            if self.total > MAX_HEAD {
+                return Err(ArchiveError::Limit(format!("a head of more than {MAX_HEAD} bytes")));
+            }
+            let (bytes, length) = read_raw_frame(self.file, self.at)?;
+            self.frames.push(Frame { length: length as u32, content: bytes.len() as u32 });
+            self.at += length;
+            self.content.extend_from_slice(&bytes);
+        }
+        let from = self.taken;
+        self.taken += length;
+        Ok(&self.content[from..self.taken])
+    }
+
+    fn finish(mut self) -> Result<Extent, ArchiveError> {
+        let Header::Skippable { magic: SKIP_MAGIC, length } = self.header()? else {
+            return Err(ArchiveError::structure("the head is not followed by its slack", self.at));
+        };
+        let end = self.at + SKIP_HEADER + length;
+        if !end.is_multiple_of(HEAD_ALIGNMENT) {
+            return Err(ArchiveError::structure("the head's region ends at an odd place", self.at));
+        }
+        if length > MAX_HEAD {
+            return Err(ArchiveError::Limit("slack longer than any head".into()));
+        }
+        let mut at = self.at + SKIP_HEADER;
+        let mut piece = vec![0; IO_PIECE];
+        while at < end {
+            let want = (end - at).min(IO_PIECE as u64) as usize;
+            read_exactly(self.file, &mut piece[..want], at)?;
+            if piece[..want].iter().any(|byte| *byte != 0) {
+                return Err(ArchiveError::structure("the slack after the head is not zeros", at));
+            }
+            at += want as u64;
+        }
+        self.frames.push(Frame { length: (end - self.at) as u32, content: 0 });
+        Ok(Extent { frames: self.frames, end })
+    }
+}
+
+/// Reads and decodes the frame at `at`, which holds at most [`COMPRESSED_FRAME_CONTENT`]; gives its content and its
+/// length in the file.
+fn read_raw_frame(file: &File, at: u64) -> Result<(Vec<u8>, u64), ArchiveError> {
+    let (content, length) = measure_small_frame(file, at)?;
+    let mut bytes = vec![0; length as usize];
+    read_exactly(file, &mut bytes, at)?;
+    let decoded = decode_small_frame(&bytes, content, at)?;
+    if frame::raw_frame(&decoded) != bytes {
+        return Err(ArchiveError::structure("a frame of the head that is not raw", at));
+    }
+    Ok((decoded, length))
+}
+
+/// Decodes one whole frame of exactly `content` bytes; the checksum is checked.
+pub(super) fn decode_small_frame(
+    frame: &[u8],
+    content: u64,
+    at: u64,
+) -> Result<Vec<u8>, ArchiveError> {
+    let decoded = zstd::bulk::decompress(frame, content as usize).map_err(|error| {
+        ArchiveError::structure(format!("a frame that zstd refuses: {error}"), at)
+    })?;
+    if decoded.len() as u64 != content {
+        return Err(ArchiveError::structure("a frame of another length than it says", at));
+    }
+    Ok(decoded)
+}
+
+/// Finds content and length of the frame at `at` by walking its blocks.
+pub(super) fn measure_small_frame(file: &File, at: u64) -> Result<(u64, u64), ArchiveError> {
+    let mut bytes = [0; LONGEST_HEADER];
+    let read = read_up_to(file, &mut bytes, at)?;
+    let Header::Content { length, content } = frame::parse_header(&bytes[..read], at)? else {
+        return Err(ArchiveError::structure("a skippable frame where content is expected", at));
+    };
+    if content == 0 || content > COMPRESSED_FRAME_CONTENT {
+        return Err(ArchiveError::structure(format!("a frame of {content} bytes"), at));
+    }
+    let mut end = at + length;
+    loop {
+        let mut block = [0; 3];
+        read_exactly(file, &mut block, end)?;
+        let (length, last) = frame::parse_block_header(block, end)?;
+        end += frame::BLOCK_HEADER + length;
+        if end - at > COMPRESSED_FRAME_LENGTH {
+            return Err(ArchiveError::structure("a frame that does not end", at));
+        }
+        if last {
+            return Ok((content, end + frame::CHECKSUM - at));
+        }
+    }
+}
+
+/// Reads as much of `buffer` as the file has.
+pub(super) fn read_up_to(file: &File, buffer: &mut [u8], at: u64) -> Result<usize, ArchiveError> {
+    let mut done = 0;
+    while done < buffer.len() {
+        match file.read_at(&mut buffer[done..], at + done as u64) {
+            Ok(0) => break,
+            Ok(n) => done += n,
+            Err(error) if error.kind() == std::io::ErrorKind::Interrupted => {}
+            Err(source) => {
+                return Err(ArchiveError::Io {
+                    action: "read",
+                    path: "the archive".into(),
+                    source,
+                });
+            }
+        }
+    }
+    Ok(done)
+}
+
+/// Reads all of `buffer`; the file ending before is [`ArchiveError::Truncated`].
+pub(super) fn read_exactly(file: &File, buffer: &mut [u8], at: u64) -> Result<(), ArchiveError> {
+    let read = read_up_to(file, buffer, at)?;
+    if read < buffer.len() {
+        let found = at + read as u64;
+        return Err(ArchiveError::Truncated { expected: at + buffer.len() as u64, found });
+    }
+    Ok(())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use std::io::Write as _;
+
+    fn files() -> Vec<HeadFile> {
+        let file = |name: &str, bytes: &[u8]| HeadFile { name: name.into(), bytes: bytes.into() };
+        vec![
+            file(OCI_LAYOUT, OCI_LAYOUT_CONTENT),
+            file(INVENTORY, &vec![b'x'; 5 << 20]),
+            file(INDEX, b"{}"),
+            file("keys/a.pub", b"key"),
+        ]
+    }
+
+    fn on_disk(bytes: &[u8]) -> File {
+        let mut file = tempfile::tempfile().expect("temporary file");
+        file.write_all(bytes).expect("write");
+        file
+    }
+
+    #[test]
+    fn a_head_reads_back() {
+        let (bytes, extent) = encode(&files(), 7).expect("head");
+        assert_eq!(bytes.len() as u64, extent.end);
+        assert_eq!(extent.end % HEAD_ALIGNMENT, 0);
+        let head = read(&on_disk(&bytes)).expect("own head");
+        assert_eq!((head.files, head.mtime, head.extent), (files(), 7, extent));
+    }
+
+    #[test]
+    fn a_head_can_grow_and_shrink_within_its_region() {
+        let (_, extent) = encode(&files(), 0).expect("head");
+        let mut more = files();
+        more.insert(
+            2,
+            HeadFile { name: SEAL.into(), bytes: (0..=255).cycle().take(20_000).collect() },
+        );
+        for changed in [more, files()[..2].to_vec()] {
+            let (bytes, rewritten) = encode_within(&changed, 0, extent.end).expect("fits");
+            assert_eq!((bytes.len() as u64, rewritten.end), (extent.end, extent.end));
+            assert_eq!(read(&on_disk(&bytes)).expect("head").files, changed);
+        }
+        let mut too_much = files();
+        let noise: Vec<u8> = (0..4000_u32)
+            .flat_map(|n| *crate::oci::Digest::of(&n.to_le_bytes()).as_bytes())
+            .collect();
+        too_much.push(HeadFile { name: "keys/noise".into(), bytes: noise });
+        assert!(matches!(encode_within(&too_much, 0, extent.end), Err(ArchiveError::Limit(_))));
+    }
+
+    #[test]
+    fn names_that_do_not_belong_and_repeated_ones_are_refused() {
+        for name in ["bundle.jsonx", "blobs/sha256/aa", "etc/passwd", INVENTORY] {
+            let mut wrong = files();
+            wrong.push(HeadFile { name: name.into(), bytes: vec![] });
+            let (bytes, _) = encode(&wrong, 0).expect("head");
+            assert!(read(&on_disk(&bytes)).is_err(), "{name}");
+        }
+    }
+
+    #[test]
+    fn every_flipped_byte_is_refused_or_moves_the_end() {
+        let mut small = files();
+        small[1].bytes.truncate(100);
+        let (bytes, extent) = encode(&small, 0).expect("head");
+        for at in (0..bytes.len()).filter(|at| *at < 700 || at % 97 == 0) {
+            let mut damaged = bytes.clone();
+            damaged[at] ^= 0x10;
+            if let Ok(head) = read(&on_disk(&damaged)) {
+                // Only the length of the slack is not covered here: what follows is then not where it must be.
+                assert_ne!(head.extent.end, extent.end, "byte {at}");
+            }
+        }
+        for length in (0..bytes.len()).step_by(61) {
+            assert!(read(&on_disk(&bytes[..length])).is_err(), "{length}");
+        }
+    }
+}

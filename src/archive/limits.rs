@@ -1,0 +1,36 @@
+//! Limits of the archive. Readers refuse what exceeds them before allocating; writers never produce it.
+
+/// Content of one raw frame. Bounds what a damaged frame takes with it, and what `zstd -d` buffers.
+pub const RAW_FRAME_CONTENT: u64 = 64 << 20;
+/// Content of one block: the largest a zstd block may have.
+pub const BLOCK: u64 = 128 << 10;
+/// Content of one compressed frame: small enough to compress in parallel, large enough to compress well.
+pub const COMPRESSED_FRAME_CONTENT: u64 = 2 << 20;
+/// Largest compressed form read for one such frame: zstd's bound for incompressible content is below 1 % more.
+pub const COMPRESSED_FRAME_LENGTH: u64 = COMPRESSED_FRAME_CONTENT + (64 << 10);
+/// Room after the head, so that a seal can be added or an image dropped without moving a blob.
+pub const SLACK: u64 = 32 << 10;
+/// The trust section starts at a multiple of this: the page size of every common file system.
+pub const HEAD_ALIGNMENT: u64 = 4096;
+/// Largest `bundle.json`: 500,000 blobs take about 55 MB.
+pub const MAX_INVENTORY: u64 = 64 << 20;
+/// Most blobs in a bundle.
+pub const MAX_BLOBS: usize = 500_000;
+/// Largest `index.json`: one descriptor a manifest, like the inventory.
+pub const MAX_INDEX: u64 = 64 << 20;
+/// Largest seal, key or `oci-layout`.
+pub const MAX_SMALL_FILE: u64 = 1 << 20;
+/// Most entries of the head: keys are few.
+pub const MAX_HEAD_ENTRIES: usize = 1024;
+/// Largest head region: inventory and index as they are, incompressible, with everything else.
+pub const MAX_HEAD: u64 = MAX_INVENTORY + MAX_INDEX + (16 << 20);
+/// Trust section, all entries together: what a streaming reader may have to hold.
+pub const MAX_TRUST_SECTION: u64 = 512 << 20;
+/// A layer of a signature or attestation above this is cargo, not evidence.
+pub const MAX_TRUST_BLOB: u64 = 32 << 20;
+/// Compression level of the head and of blobs that were not compressed.
+pub const LEVEL: i32 = 3;
+/// One read or write of file content.
+pub const IO_PIECE: usize = 256 << 10;
+/// Write-back of the archive is started every so many bytes, so that the final sync has little left to do.
+pub const WRITE_BACK: u64 = 8 << 20;

@@ -1,0 +1,417 @@
+//! An archive as a source of blobs.
+//!
+//! Opening reads the head and the ends of the file, never the content: the cost is that of the inventory. What is at
+//! which place follows from the inventory alone, but for compressed blobs, whose frames are found by the seek table, or
+//! by walking when it does not hold. Every byte that is read later is compared with what must be there.
+
+use super::content::EntryReader;
+use super::entry::{END, HEADER};
+use super::frame::{Header, LONGEST_HEADER, raw_frame};
+use super::head::{self, HeadFile};
+use super::places::{Places, compressed_frame_contents, entry_length};
+use super::seek_table::{self, FOOTER, Frame};
+use super::{ArchiveError, frame};
+use crate::inventory::{BlobEntry, Inventory, Stored};
+use crate::oci::source::{BlobSource, ByteStream, SourceError, Trouble, Verifying};
+use crate::oci::{Descriptor, Digest};
+use bytes::Bytes;
+use futures_util::future::BoxFuture;
+use futures_util::{StreamExt as _, stream};
+use std::collections::HashMap;
+use std::fs::File;
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
+
+/// No frame with content, its size and a checksum is shorter: 4 magic, 1 descriptor, 1 size, 3 + 1 block, 4 checksum.
+const SHORTEST_FRAME: u64 = 14;
+
+/// What became of the seek table.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum SeekTable {
+    /// It is there and right.
+    Sound,
+    /// There is none.
+    Missing,
+    /// There is one that does not describe this file; it was not used.
+    Wrong,
+}
+
+/// An opened archive. Cheap to share; reading needs no lock.
+#[derive(Debug)]
+pub struct Archive {
+    path: PathBuf,
+    file: Arc<File>,
+    length: u64,
+    files: Vec<HeadFile>,
+    mtime: u64,
+    inventory: Inventory,
+    bundle_digest: Digest,
+    places: Places,
+    numbers: HashMap<Digest, u32>,
+    compressed: Vec<CompressedPlace>,
+    seek_table: SeekTable,
+}
+
+/// Where a compressed blob's frames lie.
+#[derive(Debug)]
+struct CompressedPlace {
+    offset: u64,
+    frames: Vec<Frame>,
+}
+
+impl Archive {
+    /// Opens the archive at `path` and checks its structure: head, inventory, lengths, end.
+    ///
+    /// # Errors
+    /// Any [`ArchiveError`]: not a bundle, damaged, truncated, something after its end, a newer format.
+    pub fn open(path: &Path) -> Result<Self, ArchiveError> {
+        let file = File::open(path).map_err(|e| ArchiveError::io("open", path, e))?;
+        let metadata = file.metadata().map_err(|e| ArchiveError::io("read", path, e))?;
+        if !metadata.is_file() {
+            let not_a_file = std::io::Error::other("it is not a regular file");
+            return Err(ArchiveError::io("open", path, not_a_file));
+        }
+        let length = metadata.len();
+        let head = head::read(&file)?;
+        let (inventory, bundle_digest) = read_inventory(&head)?;
+        let blobs = &inventory.blobs;
+        let places = Places::new(head.extent.end, head.extent.frames.len(), blobs)?;
+        let compressed_blobs = &blobs[places.raw_blobs()..];
+        // Bounds what is allocated for frames by what the file can hold.
+        let shortest = places.raw_end()
+            + places.compressed_frames(blobs).saturating_mul(SHORTEST_FRAME)
+            + frame::raw_length(END);
+        if length < shortest {
+            return Err(ArchiveError::Truncated { expected: shortest, found: length });
+        }
+        let contents = compressed_contents(compressed_blobs)?;
+        let table = read_seek_table(&file, length, &places)?;
+        let (frames, seek_table) = match table {
+            Some(table) => {
+                match sound_frames(&file, length, &table, &head.extent, blobs, &places, &contents)?
+                {
+                    Some(frames) => (frames, SeekTable::Sound),
+                    None => (walk(&file, places.raw_end(), &contents)?, SeekTable::Wrong),
+                }
+            }
+            None => (walk(&file, places.raw_end(), &contents)?, SeekTable::Missing),
+        };
+        let end = places.raw_end() + frames.iter().map(|f| u64::from(f.length)).sum::<u64>();
+        let table_length = check_end(&file, length, end, &places)?;
+        let seek_table = match (seek_table, table_length) {
+            (SeekTable::Missing, 1..) => SeekTable::Wrong,
+            (state, _) => state,
+        };
+        let numbers = blobs.iter().enumerate().map(|(n, blob)| (blob.digest, n as u32)).collect();
+        let compressed = divide(compressed_blobs, places.raw_end(), frames)?;
+        let (files, mtime) = (head.files, head.mtime);
+        let (path, file) = (path.to_owned(), Arc::new(file));
+        Ok(Self {
+            path,
+            file,
+            length,
+            files,
+            mtime,
+            inventory,
+            bundle_digest,
+            places,
+            numbers,
+            compressed,
+            seek_table,
+        })
+    }
+
+    /// The file it was opened from.
+    pub fn path(&self) -> &Path {
+        &self.path
+    }
+
+    /// Length of the file in bytes.
+    pub fn length(&self) -> u64 {
+        self.length
+    }
+
+    /// What it says it holds. Nothing in it is trusted yet.
+    pub fn inventory(&self) -> &Inventory {
+        &self.inventory
+    }
+
+    /// SHA-256 of the bytes of `bundle.json`.
+    pub fn bundle_digest(&self) -> Digest {
+        self.bundle_digest
+    }
+
+    /// What became of the seek table.
+    pub fn seek_table(&self) -> SeekTable {
+        self.seek_table
+    }
+
+    /// Content of a head entry.
+    pub fn file(&self, name: &str) -> Option<&[u8]> {
+        self.files.iter().find(|file| file.name == name).map(|file| file.bytes.as_slice())
+    }
+
+    /// The inventory's line for a blob.
+    pub fn blob(&self, digest: &Digest) -> Option<&BlobEntry> {
+        self.numbers.get(digest).map(|n| &self.inventory.blobs[*n as usize])
+    }
+
+    /// Bytes that a blob takes in the file, frames and tar header included.
+    pub fn stored_length(&self, digest: &Digest) -> Option<u64> {
+        let number = *self.numbers.get(digest)? as usize;
+        match number.checked_sub(self.places.raw_blobs()) {
+            None => frame::raw_frames_length(entry_length(&self.inventory.blobs[number]).ok()?),
+            Some(n) => Some(self.compressed[n].frames.iter().map(|f| u64::from(f.length)).sum()),
+        }
+    }
+
+    /// Reads a blob's content from byte `from` on, structure checked, digest not.
+    ///
+    /// # Errors
+    /// [`ArchiveError::Absent`] for a blob that the inventory does not list.
+    pub fn reader(&self, digest: &Digest, from: u64) -> Result<EntryReader, ArchiveError> {
+        let number = *self.numbers.get(digest).ok_or(ArchiveError::Absent(*digest))? as usize;
+        let (file, blob) = (self.file.clone(), self.inventory.blobs[number]);
+        match self.places.raw_offset(number) {
+            Some(offset) => EntryReader::raw(file, blob, self.mtime, offset, from),
+            None => {
+                let place = &self.compressed[number - self.places.raw_blobs()];
+                Ok(EntryReader::compressed(
+                    file,
+                    blob,
+                    self.mtime,
+                    place.offset,
+                    place.frames.clone(),
+                    from,
+                ))
+            }
+        }
+    }
+
+    /// Reads a whole blob, bounded by `limit` bytes and hashed.
+    ///
+    /// # Errors
+    /// [`ArchiveError::Absent`], [`ArchiveError::Limit`], or [`ArchiveError::Blob`] when the content is wrong.
+    pub fn read(&self, digest: &Digest, limit: u64) -> Result<Bytes, ArchiveError> {
+        let blob = *self.blob(digest).ok_or(ArchiveError::Absent(*digest))?;
+        if blob.size > limit {
+            let what =
+                format!("blob {digest} of {} bytes, more than the {limit} read here", blob.size);
+            return Err(ArchiveError::Limit(what));
+        }
+        let mut reader = self.reader(digest, 0)?;
+        let mut content = Vec::with_capacity(blob.size as usize);
+        while let Some(piece) = reader.next_piece()? {
+            content.extend_from_slice(&piece);
+        }
+        let found = Digest::of(&content);
+        if found != *digest {
+            return Err(ArchiveError::Blob {
+                digest: *digest,
+                what: format!("the content hashes to {found}"),
+            });
+        }
+        Ok(content.into())
+    }
+
+    /// A verified stream of a whole blob.
+    ///
+    /// # Errors
+    /// As [`BlobSource::open`].
+    pub async fn verified(&self, blob: &Descriptor) -> Result<Verifying, SourceError> {
+        Ok(Verifying::new(self.open(blob, 0).await?, blob))
+    }
+}
+
+impl BlobSource for Archive {
+    fn open<'a>(
+        &'a self,
+        blob: &'a Descriptor,
+        offset: u64,
+    ) -> BoxFuture<'a, Result<ByteStream, SourceError>> {
+        let opened =
+            self.reader(&blob.digest, offset).map_err(SourceError::from).and_then(|reader| {
+                let known = self.blob(&blob.digest).map(|known| known.size);
+                if known != Some(blob.size) {
+                    let what =
+                        format!("blob {}: its sizes in manifest and inventory differ", blob.digest);
+                    return Err(SourceError::new(Trouble::Content, what));
+                }
+                Ok(reader)
+            });
+        Box::pin(async move {
+            let pieces = stream::unfold(Some(opened?), |state| async {
+                let mut reader = state?;
+                match reader.next_piece() {
+                    Ok(Some(piece)) => Some((Ok(piece), Some(reader))),
+                    Ok(None) => None,
+                    Err(error) => Some((Err(error.into()), None)),
+                }
+            });
+            Ok(pieces.boxed())
+        })
+    }
+}
+
+/// Finds, parses and checks `bundle.json`, and compares the rest of the head with what it lists.
+fn read_inventory(head: &head::Head) -> Result<(Inventory, Digest), ArchiveError> {
+    let refuse = |what: String| Err(ArchiveError::structure(what, 0));
+    match head.files.first() {
+        Some(file) if file.name == head::OCI_LAYOUT && file.bytes == head::OCI_LAYOUT_CONTENT => {}
+        _ => return refuse("the first entry is not an OCI layout's".into()),
+    }
+    let Some(file) = head.files.get(1).filter(|file| file.name == head::INVENTORY) else {
+        return refuse("the second entry is not bundle.json".into());
+    };
+    let inventory = Inventory::from_bytes(&file.bytes)?;
+    let found = head.files.iter().filter(|f| f.name != head::INVENTORY && f.name != head::SEAL);
+    let mut found = found.collect::<Vec<_>>();
+    for listed in &inventory.files {
+        let Some(at) = found.iter().position(|file| file.name == listed.name) else {
+            return refuse(format!("{:?} is listed in the inventory but not there", listed.name));
+        };
+        let file = found.swap_remove(at);
+        if file.bytes.len() as u64 != listed.size || Digest::of(&file.bytes) != listed.digest {
+            return refuse(format!("{:?} is not what the inventory says", listed.name));
+        }
+    }
+    if let Some(extra) = found.first() {
+        return refuse(format!("{:?} is not listed in the inventory", extra.name));
+    }
+    if !head.files.iter().any(|file| file.name == head::INDEX) {
+        return refuse("there is no index.json".into());
+    }
+    for key in &inventory.keys {
+        if !key.file.starts_with(head::KEYS) || !inventory.files.iter().any(|f| f.name == key.file)
+        {
+            return refuse(format!("key {:?} is not among the files of the inventory", key.file));
+        }
+    }
+    Ok((inventory, Digest::of(&file.bytes)))
+}
+
+/// Contents of all frames of the compressed section, in order.
+fn compressed_contents(blobs: &[BlobEntry]) -> Result<Vec<u32>, ArchiveError> {
+    let mut contents = Vec::new();
+    for blob in blobs {
+        debug_assert_eq!(blob.stored, Stored::Compressed);
+        contents
+            .extend(compressed_frame_contents(entry_length(blob)?).map(|content| content as u32));
+    }
+    Ok(contents)
+}
+
+/// The table at the end of the file, when its footer says there is one of the right length.
+fn read_seek_table(
+    file: &File,
+    length: u64,
+    places: &Places,
+) -> Result<Option<Vec<Frame>>, ArchiveError> {
+    let mut footer = [0; FOOTER as usize];
+    head::read_exactly(file, &mut footer, length - FOOTER)?;
+    if seek_table::length_from_footer(&footer) != Some(places.seek_table_length()) {
+        return Ok(None);
+    }
+    let Some(at) = length.checked_sub(places.seek_table_length()) else {
+        return Ok(None);
+    };
+    let mut table = vec![0; places.seek_table_length() as usize];
+    head::read_exactly(file, &mut table, at)?;
+    Ok(seek_table::decode(&table, at).ok())
+}
+
+/// The compressed section's frames by the table, when everything it says is what must be, and each of these frames
+/// begins as such a frame does.
+fn sound_frames(
+    file: &File,
+    length: u64,
+    table: &[Frame],
+    extent: &head::Extent,
+    blobs: &[BlobEntry],
+    places: &Places,
+    contents: &[u32],
+) -> Result<Option<Vec<Frame>>, ArchiveError> {
+    let Some(first) = table.len().checked_sub(contents.len() + 1) else {
+        return Ok(None);
+    };
+    let compressed = table[first..table.len() - 1].to_vec();
+    if places.frames(extent, blobs, &compressed) != table {
+        return Ok(None);
+    }
+    let mut at = places.raw_end();
+    for (frame, content) in compressed.iter().zip(contents) {
+        let mut bytes = [0; LONGEST_HEADER];
+        let read = head::read_up_to(file, &mut bytes, at)?;
+        let starts_a_frame = matches!(
+            frame::parse_header(&bytes[..read], at),
+            Ok(Header::Content { content: found, .. }) if found == u64::from(*content)
+        );
+        if frame.content != *content || !starts_a_frame {
+            return Ok(None);
+        }
+        at += u64::from(frame.length);
+    }
+    let table_at = length - places.seek_table_length();
+    Ok((at + frame::raw_length(END) == table_at).then_some(compressed))
+}
+
+/// Finds the compressed section's frames without a table.
+fn walk(file: &File, mut at: u64, contents: &[u32]) -> Result<Vec<Frame>, ArchiveError> {
+    let mut frames = Vec::with_capacity(contents.len());
+    for expected in contents {
+        let (content, length) = head::measure_small_frame(file, at)?;
+        if content != u64::from(*expected) {
+            return Err(ArchiveError::structure(
+                "a frame of another length than the inventory asks for",
+                at,
+            ));
+        }
+        frames.push(Frame { length: length as u32, content: *expected });
+        at += length;
+    }
+    Ok(frames)
+}
+
+/// Compares the end of the tar; what follows may be the seek table, sound or not, and nothing else. Gives its length.
+fn check_end(file: &File, length: u64, end: u64, places: &Places) -> Result<u64, ArchiveError> {
+    let expected = raw_frame(&[0; END as usize]);
+    let mut found = vec![0; expected.len()];
+    head::read_exactly(file, &mut found, end)?;
+    if found != expected {
+        return Err(ArchiveError::structure("the tar does not end where it must", end));
+    }
+    let table_at = end + expected.len() as u64;
+    match length - table_at {
+        rest if rest == 0 || rest == places.seek_table_length() => Ok(rest),
+        rest if rest < places.seek_table_length() => Err(ArchiveError::Truncated {
+            expected: table_at + places.seek_table_length(),
+            found: length,
+        }),
+        rest => {
+            let extra = rest - places.seek_table_length();
+            Err(ArchiveError::structure(
+                format!("{extra} bytes too many at the end"),
+                length - extra,
+            ))
+        }
+    }
+}
+
+/// Gives each compressed blob its frames.
+fn divide(
+    blobs: &[BlobEntry],
+    start: u64,
+    frames: Vec<Frame>,
+) -> Result<Vec<CompressedPlace>, ArchiveError> {
+    let mut frames = frames.into_iter();
+    let mut offset = start;
+    let mut compressed = Vec::with_capacity(blobs.len());
+    for blob in blobs {
+        let count = compressed_frame_contents(blob.size.next_multiple_of(HEADER) + HEADER).count();
+        let own: Vec<Frame> = frames.by_ref().take(count).collect();
+        let length: u64 = own.iter().map(|frame| u64::from(frame.length)).sum();
+        compressed.push(CompressedPlace { offset, frames: own });
+        offset += length;
+    }
+    Ok(compressed)
+}

@@ -1,0 +1,270 @@
+//! Round trips through whole archives.
+
+use super::head::{self, HeadFile};
+use super::read::{Archive, SeekTable};
+use super::write::{ArchiveWriter, Blueprint};
+use super::{ArchiveError, entry};
+use crate::inventory::{
+    BlobEntry, FORMAT, FORMAT_VERSION, FileEntry, Inventory, Stored, Tool, Totals,
+};
+use crate::oci::source::BlobSource as _;
+use crate::oci::{Descriptor, Digest};
+use futures_util::StreamExt as _;
+use proptest::prelude::*;
+use std::path::Path;
+
+struct Blob {
+    content: Vec<u8>,
+    stored: Stored,
+}
+
+fn blob(length: usize, seed: u8, stored: Stored) -> Blob {
+    let content = match stored {
+        Stored::Compressed => (0..length).map(|n| (n / 1000) as u8 ^ seed).collect(),
+        _ => (0..length).map(|n| (n * 31 % 251) as u8 ^ seed).collect(),
+    };
+    Blob { content, stored }
+}
+
+fn blueprint(blobs: &[Blob]) -> Blueprint {
+    let entries: Vec<BlobEntry> = blobs
+        .iter()
+        .map(|b| BlobEntry {
+            digest: Digest::of(&b.content),
+            size: b.content.len() as u64,
+            stored: b.stored,
+        })
+        .collect();
+    let index = br#"{"schemaVersion":2,"manifests":[]}"#.to_vec();
+    let listed = [(head::OCI_LAYOUT, head::OCI_LAYOUT_CONTENT), (head::INDEX, &index)];
+    let inventory = Inventory {
+        format: FORMAT.into(),
+        format_version: FORMAT_VERSION.into(),
+        must_understand: vec![],
+        name: None,
+        sequence: None,
+        created: "2026-01-01T00:00:00Z".into(),
+        expires: None,
+        tool: Tool { name: "bundle".into(), version: "0".into() },
+        images: vec![],
+        keys: vec![],
+        files: listed
+            .iter()
+            .map(|(name, bytes)| FileEntry {
+                name: (*name).into(),
+                size: bytes.len() as u64,
+                digest: Digest::of(bytes),
+            })
+            .collect(),
+        totals: Totals {
+            images: 0,
+            attachments: 0,
+            blobs: entries.len() as u64,
+            bytes: entries.iter().map(|b| b.size).sum(),
+        },
+        blobs: entries.clone(),
+    };
+    let file = |name: &str, bytes: &[u8]| HeadFile { name: name.into(), bytes: bytes.into() };
+    let files = vec![
+        file(head::OCI_LAYOUT, head::OCI_LAYOUT_CONTENT),
+        file(head::INVENTORY, &inventory.to_bytes().expect("JSON")),
+        file(head::INDEX, &index),
+    ];
+    Blueprint { files, blobs: entries, mtime: 0 }
+}
+
+/// Writes the raw blobs in the given order, in pieces of `piece` bytes.
+async fn write(
+    path: &Path,
+    blobs: &[Blob],
+    reversed: bool,
+    piece: usize,
+) -> Result<u64, ArchiveError> {
+    let writer = ArchiveWriter::create(path, blueprint(blobs))?;
+    let mut order: Vec<usize> = (0..writer.raw_blobs()).collect();
+    if reversed {
+        order.reverse();
+    }
+    for number in order {
+        let mut entry = writer.entry(number)?;
+        for piece in blobs[number].content.chunks(piece) {
+            entry.write(piece)?;
+        }
+        entry.finish()?;
+    }
+    let mut section = writer.compressed_section();
+    for (blob, place) in blobs.iter().zip(writer.blobs()).skip(writer.raw_blobs()) {
+        let mut entry = section.entry(*place)?;
+        for piece in blob.content.chunks(piece) {
+            entry.write(piece).await?;
+        }
+        entry.finish().await?;
+    }
+    writer.finish(section)
+}
+
+fn sample() -> Vec<Blob> {
+    vec![
+        blob(300, 1, Stored::Trust),
+        blob(0, 0, Stored::Trust),
+        blob(131_072 - 512, 2, Stored::Raw),
+        blob(1_000_001, 3, Stored::Raw),
+        blob((64 << 20) + 5, 4, Stored::Raw),
+        blob(5_000_000, 5, Stored::Compressed),
+        blob(7, 6, Stored::Compressed),
+    ]
+}
+
+fn folder() -> tempfile::TempDir {
+    tempfile::tempdir().expect("temporary folder")
+}
+
+#[tokio::test]
+async fn every_blob_comes_back_from_any_offset() {
+    let (folder, blobs) = (folder(), sample());
+    let path = folder.path().join("a.tar.zst");
+    write(&path, &blobs, true, 70_000).await.expect("written");
+    let archive = Archive::open(&path).expect("opened");
+    assert_eq!(archive.seek_table(), SeekTable::Sound);
+    for blob in &blobs {
+        let digest = Digest::of(&blob.content);
+        assert_eq!(archive.read(&digest, u64::MAX).expect("read"), blob.content);
+        let size = blob.content.len() as u64;
+        for from in [1, 511, 131_072, 2 << 20, size / 2, size.saturating_sub(1), size] {
+            let from = from.min(size);
+            let descriptor = Descriptor::new("x", digest, size);
+            let mut stream = archive.open(&descriptor, from).await.expect("opened");
+            let mut content = Vec::new();
+            while let Some(piece) = stream.next().await {
+                content.extend_from_slice(&piece.expect("piece"));
+            }
+            assert_eq!(content, blob.content[from as usize..], "{size} from {from}");
+        }
+    }
+    assert!(matches!(archive.read(&Digest::of(b"other"), 9), Err(ArchiveError::Absent(_))));
+}
+
+#[tokio::test]
+async fn order_and_piece_sizes_do_not_show_in_the_bytes() {
+    let (folder, blobs) = (folder(), sample());
+    let (one, two) = (folder.path().join("1"), folder.path().join("2"));
+    write(&one, &blobs, false, 1 << 20).await.expect("written");
+    write(&two, &blobs, true, 9_999).await.expect("written");
+    assert_eq!(std::fs::read(one).expect("read"), std::fs::read(two).expect("read"));
+}
+
+#[tokio::test]
+async fn zstd_and_tar_read_it() {
+    let (folder, blobs) = (folder(), sample());
+    let path = folder.path().join("a.tar.zst");
+    write(&path, &blobs, false, 1 << 20).await.expect("written");
+    let plain =
+        zstd::stream::decode_all(std::fs::File::open(&path).expect("open")).expect("valid zstd");
+    let mut tar = tar::Archive::new(&plain[..]);
+    let names: Vec<String> = tar
+        .entries()
+        .expect("tar")
+        .map(|entry| entry.expect("entry").path().expect("path").display().to_string())
+        .collect();
+    let expected: Vec<String> = [head::OCI_LAYOUT, head::INVENTORY, head::INDEX]
+        .map(str::to_owned)
+        .into_iter()
+        .chain(blobs.iter().map(|blob| entry::blob_name(&Digest::of(&blob.content))))
+        .collect();
+    assert_eq!(names, expected);
+}
+
+#[tokio::test]
+async fn wrong_content_is_not_finished_and_leaves_no_file() {
+    let folder = folder();
+    let path = folder.path().join("a.tar.zst");
+    let blobs = [blob(1000, 1, Stored::Raw), blob(1000, 2, Stored::Compressed)];
+    let writer = ArchiveWriter::create(&path, blueprint(&blobs)).expect("created");
+    for content in [&blobs[1].content[..], &blobs[0].content[..999]] {
+        let mut entry = writer.entry(0).expect("entry");
+        entry.write(content).expect("written");
+        assert!(matches!(entry.finish(), Err(ArchiveError::Blob { .. })));
+    }
+    assert!(writer.entry(0).expect("entry").write(&[0; 1001]).is_err());
+    let section = writer.compressed_section();
+    assert!(matches!(writer.finish(section), Err(ArchiveError::Absent(_))));
+    assert_eq!(std::fs::read_dir(folder.path()).expect("folder").count(), 0);
+}
+
+#[tokio::test]
+async fn the_seek_table_is_only_a_hint() {
+    let (folder, blobs) = (folder(), sample());
+    let path = folder.path().join("a.tar.zst");
+    write(&path, &blobs, false, 1 << 20).await.expect("written");
+    let bytes = std::fs::read(&path).expect("read");
+    let table = {
+        let footer: [u8; 9] = bytes[bytes.len() - 9..].try_into().expect("nine");
+        super::seek_table::length_from_footer(&footer).expect("table") as usize
+    };
+    let start = bytes.len() - table;
+    let reads = |bytes: &[u8]| {
+        std::fs::write(&path, bytes).expect("write");
+        let archive = Archive::open(&path)?;
+        for blob in &blobs {
+            archive.read(&Digest::of(&blob.content), u64::MAX)?;
+        }
+        Ok::<_, ArchiveError>(archive.seek_table())
+    };
+    assert_eq!(reads(&bytes[..start]).expect("no table"), SeekTable::Missing);
+    for at in (start..bytes.len()).step_by(7) {
+        let mut damaged = bytes.clone();
+        damaged[at] ^= 4;
+        assert_eq!(reads(&damaged).expect("damaged table"), SeekTable::Wrong, "byte {at}");
+    }
+    assert!(matches!(reads(&bytes[..start + 5]), Err(ArchiveError::Truncated { .. })));
+    assert!(matches!(reads(&bytes[..start - 1]), Err(ArchiveError::Truncated { .. })));
+    let mut longer = bytes.clone();
+    longer.push(0);
+    assert!(matches!(reads(&longer), Err(ArchiveError::Structure { .. })));
+}
+
+#[tokio::test]
+async fn no_flipped_byte_before_the_seek_table_passes() {
+    let folder = folder();
+    let path = folder.path().join("a.tar.zst");
+    let blobs = [blob(700, 1, Stored::Trust), blob(300_000, 2, Stored::Raw)];
+    write(&path, &blobs, false, 1 << 20).await.expect("written");
+    let bytes = std::fs::read(&path).expect("read");
+    let reads = |bytes: &[u8]| {
+        std::fs::write(&path, bytes).expect("write");
+        let archive = Archive::open(&path)?;
+        blobs
+            .iter()
+            .try_for_each(|blob| archive.read(&Digest::of(&blob.content), u64::MAX).map(|_| ()))
+    };
+    reads(&bytes).expect("undamaged");
+    let table = 8 + 6 * 8 + 9;
+    for at in (0..bytes.len() - table).step_by(1_499) {
+        let mut damaged = bytes.clone();
+        damaged[at] ^= 1 << (at % 8);
+        assert!(reads(&damaged).is_err(), "byte {at}");
+    }
+}
+
+proptest! {
+    #![proptest_config(ProptestConfig::with_cases(24))]
+    #[test]
+    fn any_set_of_blobs_makes_the_trip(
+        sizes in proptest::collection::btree_map(0_usize..400_000, (0_u8..3, any::<u8>()), 0..12),
+        piece in 1_usize..300_000,
+    ) {
+        let stored = |kind| [Stored::Trust, Stored::Raw, Stored::Compressed][usize::from(kind)];
+        let mut blobs: Vec<Blob> =
+            sizes.iter().map(|(size, (kind, seed))| blob(*size, *seed, stored(*kind))).collect();
+        blobs.sort_by_key(|blob| blob.stored);
+        let folder = folder();
+        let path = folder.path().join("a");
+        let runtime = tokio::runtime::Builder::new_current_thread().build().expect("runtime");
+        let length = runtime.block_on(write(&path, &blobs, piece % 2 == 0, piece)).expect("written");
+        let archive = Archive::open(&path).expect("opened");
+        prop_assert_eq!(archive.length(), length);
+        for blob in &blobs {
+            prop_assert_eq!(&archive.read(&Digest::of(&blob.content), u64::MAX).expect("read"), &blob.content);
+        }
+    }
+}

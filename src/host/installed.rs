@@ -1,0 +1,151 @@
+//! Which installed keys a run may trust.
+
+use super::directory::Directory;
+use super::error::PathError;
+use super::key_name::{KeyName, KeyNameError};
+use super::public_key::{self, MAX_KEY_FILE, PublicKeyError};
+use super::record::{KeyRecord, MAX_RECORD, RecordError};
+use super::root::HostRoot;
+use super::{KEYS, RECORDS};
+use crate::oci::Digest;
+use std::ffi::OsStr;
+use std::path::PathBuf;
+
+/// A key that was installed here, exactly as it was recorded.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct InstalledKey {
+    /// What it may vouch for. It is an anchor within these scopes and nowhere else.
+    pub record: KeyRecord,
+    /// The key: one canonical PEM block.
+    pub pem: String,
+}
+
+/// What the key store holds.
+#[derive(Debug, Default)]
+pub struct InstalledKeys {
+    /// Keys that may be trusted within their scopes, sorted by name.
+    pub keys: Vec<InstalledKey>,
+    /// Files that grant nothing, each with its reason. To be shown: an administrator may think that they do.
+    pub skipped: Vec<Skipped>,
+}
+
+/// A file of the key store that grants nothing.
+#[derive(Debug)]
+pub struct Skipped {
+    /// The file.
+    pub path: PathBuf,
+    /// Why.
+    pub reason: SkipReason,
+}
+
+/// Why a file of the key store grants nothing.
+#[derive(Debug, thiserror::Error)]
+pub enum SkipReason {
+    /// Records are named `NAME.json`.
+    #[error("it is not named as a record is")]
+    NotARecord,
+    /// Its name is not one that is installed.
+    #[error(transparent)]
+    Name(#[from] KeyNameError),
+    /// The record or the key file has another kind, owner or mode than it must, or cannot be read.
+    #[error(transparent)]
+    Path(#[from] PathError),
+    /// The record is not valid.
+    #[error(transparent)]
+    Record(#[from] RecordError),
+    /// The key of that record is not there.
+    #[error("its key {} is missing", .0.display())]
+    NoKey(PathBuf),
+    /// The key file is not in the form in which it was installed.
+    #[error("its key {path} cannot be used", path = .path.display())]
+    Key {
+        /// The key file.
+        path: PathBuf,
+        /// What is wrong with it.
+        #[source]
+        source: PublicKeyError,
+    },
+    /// The key file holds another key than was recorded.
+    #[error("its key {path} is {found}, but {recorded} was recorded", path = .path.display())]
+    OtherKey {
+        /// The key file.
+        path: PathBuf,
+        /// Fingerprint of what it holds.
+        found: Digest,
+        /// Fingerprint in the record.
+        recorded: Digest,
+    },
+}
+
+/// Reads the keys installed below `root`: every record that is a regular file, owned by root (or, below `--root`, by
+/// the user who runs this), writable by nobody else, and whose key file is so too and holds the recorded key.
+///
+/// One unusable file costs only its own key, which then grants nothing, and is listed under
+/// [`InstalledKeys::skipped`]. A bare file in `/etc/pki/sigstore` is no anchor and is not even listed.
+///
+/// # Errors
+/// When a directory on the way is not a directory (a symbolic link to one is none), can be written to by others, or
+/// cannot be read: then nothing can be said about any key.
+pub fn installed_keys(root: &HostRoot) -> Result<InstalledKeys, PathError> {
+    let mut found = InstalledKeys::default();
+    let Some(records) = root.existing(&RECORDS)? else {
+        return Ok(found);
+    };
+    let keys = root.existing(&KEYS)?;
+    for file in records.names()? {
+        match installed_key(&records, keys.as_ref(), root, &file) {
+            Ok(key) => found.keys.push(key),
+            Err(reason) => {
+                let path = records.path().join(&file);
+                found.skipped.push(Skipped { path, reason });
+            }
+        }
+    }
+    Ok(found)
+}
+
+fn installed_key(
+    records: &Directory,
+    keys: Option<&Directory>,
+    root: &HostRoot,
+    file: &OsStr,
+) -> Result<InstalledKey, SkipReason> {
+    let stem = file.to_str().and_then(|file| file.strip_suffix(".json"));
+    let name: KeyName = stem.ok_or(SkipReason::NotARecord)?.parse()?;
+    if name.record_file().as_str() != file {
+        return Err(SkipReason::NotARecord);
+    }
+    let record = read_record(records, &name)?.ok_or(SkipReason::NotARecord)?;
+    let key_file = name.key_file();
+    let path = root.path_of(&KEYS, &key_file);
+    let content = match keys {
+        Some(keys) => keys.read(&key_file, MAX_KEY_FILE)?,
+        None => None,
+    };
+    let content = content.ok_or_else(|| SkipReason::NoKey(path.clone()))?;
+    let unusable = |source| SkipReason::Key {
+        path: path.clone(),
+        source,
+    };
+    let found = public_key::fingerprint(&content).map_err(unusable)?;
+    if found != record.fingerprint {
+        return Err(SkipReason::OtherKey {
+            path,
+            found,
+            recorded: record.fingerprint,
+        });
+    }
+    let pem = String::from_utf8(content).map_err(|_| unusable(PublicKeyError::NotCanonical))?;
+    Ok(InstalledKey { record, pem })
+}
+
+/// The record of `name`, or `None` when there is none.
+pub(super) fn read_record(
+    records: &Directory,
+    name: &KeyName,
+) -> Result<Option<KeyRecord>, SkipReason> {
+    let Some(bytes) = records.read(&name.record_file(), MAX_RECORD)? else {
+        return Ok(None);
+    };
+    Ok(Some(KeyRecord::parse(&bytes, name)?))
+}

@@ -1,0 +1,335 @@
+//! What is recorded about an installed key: `/etc/bundle/trust.d/NAME.json`.
+
+use super::key_name::{KeyName, KeyNameError};
+use crate::oci::{Digest, json};
+use serde::{Deserialize, Serialize};
+use serde_json::Value;
+use std::collections::BTreeSet;
+use time::OffsetDateTime;
+use time::format_description::well_known::Rfc3339;
+
+/// Most scopes of one key. A catalogue of 1,000 repositories fits twice.
+pub const MAX_SCOPES: usize = 2_000;
+/// Longest scope: a repository has at most 255 characters (distribution/reference), with room for a pattern around it.
+pub const MAX_SCOPE: usize = 300;
+/// Largest record read: [`MAX_SCOPES`] of [`MAX_SCOPE`] characters, and what surrounds them.
+pub(super) const MAX_RECORD: u64 = 1 << 20;
+/// Longest name of a file in a bundle, as most file systems have it.
+const MAX_FILE: usize = 255;
+
+/// Why an installed key is trusted, for what, and where it came from.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct KeyRecord {
+    /// The key's name; the record and the key file are named after it.
+    pub name: KeyName,
+    /// What it verifies.
+    pub usage: KeyUse,
+    /// SHA-256 of the key's DER SubjectPublicKeyInfo.
+    pub fingerprint: Digest,
+    /// The repositories it may vouch for, and no others. Never empty.
+    pub scopes: BTreeSet<String>,
+    /// The installation that last changed this record.
+    pub origin: KeyOrigin,
+}
+
+/// What a key verifies.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum KeyUse {
+    /// Cosign signatures, both forms.
+    Cosign,
+}
+
+/// Where a key came from.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct KeyOrigin {
+    /// The bundle digest: SHA-256 of its `bundle.json`.
+    pub bundle: Digest,
+    /// The key's file in that bundle.
+    pub file: String,
+    /// When it was installed, in UTC.
+    pub installed_at: OffsetDateTime,
+}
+
+/// Why a record cannot be used.
+#[derive(Debug, thiserror::Error)]
+pub enum RecordError {
+    /// Not strict JSON, an unknown or missing field, or a field of another type.
+    #[error("the record is not valid")]
+    Json(#[from] serde_json::Error),
+    /// An array where an object is expected; derived readers would take it.
+    #[error("the record is not valid: {0} is not an object")]
+    NotAnObject(&'static str),
+    /// The name in it is none.
+    #[error("the record is not valid")]
+    Name(#[from] KeyNameError),
+    /// It speaks of another key than its file name says.
+    #[error("the record is of key {inside}, not of {outside}")]
+    OtherName {
+        /// The name in the record.
+        inside: KeyName,
+        /// The name of the file.
+        outside: KeyName,
+    },
+    /// The time in it is none.
+    #[error("the record's time of installation is not valid by RFC 3339")]
+    Time(#[from] time::error::Parse),
+    /// A scope, or the number of them.
+    #[error(transparent)]
+    Scope(#[from] ScopeError),
+}
+
+/// Why scopes cannot be recorded.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+pub enum ScopeError {
+    /// A key without scopes would vouch for nothing.
+    #[error("the key has no scope")]
+    None,
+    /// More than [`MAX_SCOPES`].
+    #[error("the key has {0} scopes, more than {MAX_SCOPES}")]
+    TooMany(usize),
+    /// Empty, too long, or with characters that no scope has.
+    #[error(
+        "{0:?} is not a scope: expected 1 to {MAX_SCOPE} printable ASCII characters without blanks"
+    )]
+    Malformed(String),
+}
+
+/// The record as it is written. Only what is named here is read.
+#[derive(Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+struct Wire {
+    name: String,
+    #[serde(rename = "use")]
+    usage: KeyUse,
+    fingerprint: Digest,
+    scopes: Vec<String>,
+    origin: WireOrigin,
+}
+
+#[derive(Serialize, Deserialize)]
+#[serde(deny_unknown_fields, rename_all = "camelCase")]
+struct WireOrigin {
+    bundle: Digest,
+    file: String,
+    installed_at: String,
+}
+
+impl KeyRecord {
+    /// Reads the record that was found under the name `expected`.
+    pub(super) fn parse(bytes: &[u8], expected: &KeyName) -> Result<Self, RecordError> {
+        let value = json::parse(bytes)?;
+        if !value.is_object() {
+            return Err(RecordError::NotAnObject("the document"));
+        }
+        if value.get("origin").is_some_and(Value::is_array) {
+            return Err(RecordError::NotAnObject("origin"));
+        }
+        let wire: Wire = serde_json::from_value(value)?;
+        let name: KeyName = wire.name.parse()?;
+        if name != *expected {
+            return Err(RecordError::OtherName {
+                inside: name,
+                outside: expected.clone(),
+            });
+        }
+        Ok(Self {
+            name,
+            usage: wire.usage,
+            fingerprint: wire.fingerprint,
+            scopes: check_scopes(wire.scopes)?,
+            origin: KeyOrigin {
+                bundle: wire.origin.bundle,
+                file: shown_file(&wire.origin.file),
+                installed_at: OffsetDateTime::parse(&wire.origin.installed_at, &Rfc3339)?,
+            },
+        })
+    }
+
+    /// The bytes of the record.
+    pub(super) fn to_json(&self) -> Result<Vec<u8>, RecordError> {
+        let installed_at = self.origin.installed_at.to_offset(time::UtcOffset::UTC);
+        let wire = Wire {
+            name: self.name.to_string(),
+            usage: self.usage,
+            fingerprint: self.fingerprint,
+            scopes: self.scopes.iter().cloned().collect(),
+            origin: WireOrigin {
+                bundle: self.origin.bundle,
+                file: self.origin.file.clone(),
+                installed_at: installed_at
+                    .replace_nanosecond(0)
+                    .unwrap_or(installed_at)
+                    .format(&Rfc3339)
+                    .map_err(|e| serde::ser::Error::custom(e))
+                    .map_err(RecordError::Json)?,
+            },
+        };
+        let mut bytes = serde_json::to_vec_pretty(&wire)?;
+        bytes.push(b'\n');
+        Ok(bytes)
+    }
+}
+
+/// Scopes that may be recorded, sorted and without duplicates.
+pub(super) fn check_scopes(
+    scopes: impl IntoIterator<Item = String>,
+) -> Result<BTreeSet<String>, ScopeError> {
+    let scopes: BTreeSet<String> = scopes.into_iter().collect();
+    if scopes.is_empty() {
+        return Err(ScopeError::None);
+    }
+    if scopes.len() > MAX_SCOPES {
+        return Err(ScopeError::TooMany(scopes.len()));
+    }
+    let fits = |scope: &&String| {
+        (1..=MAX_SCOPE).contains(&scope.len()) && scope.bytes().all(|b| b.is_ascii_graphic())
+    };
+    match scopes.iter().find(|scope| !fits(scope)) {
+        Some(scope) => Err(ScopeError::Malformed(
+            scope.chars().take(MAX_SCOPE).collect(),
+        )),
+        None => Ok(scopes),
+    }
+}
+
+/// A file name out of a bundle, as it is recorded: a hint for people, never opened, so it is cut and not refused.
+pub(super) fn shown_file(name: &str) -> String {
+    name.chars()
+        .filter(|c| c.is_ascii_graphic())
+        .take(MAX_FILE)
+        .collect()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use serde_json::json;
+    use std::error::Error as _;
+
+    fn name() -> KeyName {
+        "acme".parse().expect("name")
+    }
+
+    fn document() -> Value {
+        json!({
+            "name": "acme",
+            "use": "cosign",
+            "fingerprint": Digest::of(b"key").to_string(),
+            "scopes": ["quay.io/acme/app", "quay.io/acme/web"],
+            "origin": {
+                "bundle": Digest::of(b"bundle").to_string(),
+                "file": "keys/acme.pub",
+                "installedAt": "2026-11-22T10:20:30Z",
+            },
+        })
+    }
+
+    fn parse(document: &Value) -> Result<KeyRecord, RecordError> {
+        KeyRecord::parse(document.to_string().as_bytes(), &name())
+    }
+
+    #[test]
+    fn a_record_reads_back_as_it_was_written() {
+        let record = parse(&document()).expect("record");
+        assert_eq!(record.scopes.len(), 2);
+        let bytes = record.to_json().expect("bytes");
+        assert_eq!(
+            serde_json::from_slice::<Value>(&bytes).expect("json"),
+            document()
+        );
+        assert_eq!(KeyRecord::parse(&bytes, &name()).expect("again"), record);
+    }
+
+    #[test]
+    fn whatever_is_not_such_a_record_is_refused() {
+        let breaks: [(&str, &str, Value); 14] = [
+            ("an unknown field", "/more", json!(1)),
+            ("an unknown field of the origin", "/origin/more", json!(1)),
+            (
+                "a use that this version does not know",
+                "/use",
+                json!("rekor"),
+            ),
+            ("a name that leads elsewhere", "/name", json!("../acme")),
+            ("another name", "/name", json!("other")),
+            (
+                "a fingerprint in upper case",
+                "/fingerprint",
+                json!("sha256:AB"),
+            ),
+            ("no scopes", "/scopes", json!([])),
+            ("an empty scope", "/scopes", json!([""])),
+            ("a scope with a line end", "/scopes", json!(["a\nb"])),
+            (
+                "a scope with a direction override",
+                "/scopes",
+                json!(["a\u{202e}b"]),
+            ),
+            (
+                "a scope too long",
+                "/scopes",
+                json!(["a".repeat(MAX_SCOPE + 1)]),
+            ),
+            (
+                "an array as origin",
+                "/origin",
+                json!([Digest::of(b"").to_string(), "", "2026-11-22T10:20:30Z"]),
+            ),
+            ("no time", "/origin/installedAt", json!("yesterday")),
+            ("a missing origin", "/origin", Value::Null),
+        ];
+        for (what, pointer, value) in breaks {
+            let mut broken = document();
+            let (parent, key) = pointer.rsplit_once('/').expect("pointer");
+            broken.pointer_mut(parent).expect("parent")[key] = value;
+            assert!(parse(&broken).is_err(), "{what}");
+        }
+        let text = document().to_string();
+        for (what, text) in [
+            (
+                "a duplicate key",
+                text.replacen('{', r#"{"use":"cosign","#, 1),
+            ),
+            ("a second document", format!("{text}{{}}")),
+            ("an array", r#"["acme","cosign","x",[],{}]"#.to_owned()),
+            ("nothing", String::new()),
+        ] {
+            assert!(
+                KeyRecord::parse(text.as_bytes(), &name()).is_err(),
+                "{what}"
+            );
+        }
+    }
+
+    #[test]
+    fn an_unknown_field_is_named() {
+        let mut broken = document();
+        broken["valid-until"] = json!("2030");
+        let Err(error) = parse(&broken) else {
+            panic!("refused")
+        };
+        let cause = error.source().expect("cause").to_string();
+        assert!(cause.contains("unknown field `valid-until`"), "{cause}");
+    }
+
+    #[test]
+    fn scopes_are_counted() {
+        let many = |n: usize| check_scopes((0..n).map(|i| format!("quay.io/{i}")));
+        assert!(many(MAX_SCOPES).is_ok());
+        assert_eq!(
+            many(MAX_SCOPES + 1),
+            Err(ScopeError::TooMany(MAX_SCOPES + 1))
+        );
+    }
+
+    #[test]
+    fn the_largest_record_can_be_read_again() {
+        let mut record = parse(&document()).expect("record");
+        record.scopes = (0..MAX_SCOPES)
+            .map(|i| format!("{i:0>width$}", width = MAX_SCOPE))
+            .collect();
+        record.origin.file = shown_file(&"\"".repeat(1_000));
+        assert!(record.to_json().expect("bytes").len() as u64 <= MAX_RECORD);
+    }
+}

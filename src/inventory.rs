@@ -1,0 +1,426 @@
+//! `bundle.json`, the inventory: what a bundle holds, from where, and how it is stored.
+//!
+//! The schema is `schemas/inventory.schema.json`. The SHA-256 of the bytes of this file is the *bundle digest*: it
+//! binds every name, digest, key and verdict in the bundle. Unknown fields are ignored so that newer tools can add
+//! some; what must not be ignored is named in `mustUnderstand`.
+
+use crate::oci::{Digest, Platform, Reference, digest::DigestError, json};
+use serde::{Deserialize, Serialize};
+
+/// Value of `format`.
+pub const FORMAT: &str = "bundle";
+/// Version written: `major.minor`. Readers refuse another major.
+pub const FORMAT_VERSION: &str = "1.0";
+/// Features of `mustUnderstand` that this version understands.
+pub const UNDERSTOOD: [&str; 0] = [];
+
+/// The whole inventory.
+#[derive(Debug, Clone, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub struct Inventory {
+    /// Always [`FORMAT`].
+    pub format: String,
+    /// `major.minor`.
+    pub format_version: String,
+    /// Features a reader must know to read this bundle rightly.
+    #[serde(default)]
+    pub must_understand: Vec<String>,
+    /// Name of the series of bundles this one belongs to.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub name: Option<String>,
+    /// Position in the series; only a seal gives it weight.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub sequence: Option<u64>,
+    /// RFC 3339, UTC: when the pack that made it started, or SOURCE_DATE_EPOCH.
+    pub created: String,
+    /// RFC 3339, UTC; only a seal gives it weight.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub expires: Option<String>,
+    /// What wrote it.
+    pub tool: Tool,
+    /// The images, in the order they were asked for.
+    pub images: Vec<ImageEntry>,
+    /// Public keys that travel along. Cargo, never anchors.
+    pub keys: Vec<KeyEntry>,
+    /// Every other entry of the head but the seal.
+    pub files: Vec<FileEntry>,
+    /// Every blob, in archive order.
+    pub blobs: Vec<BlobEntry>,
+    /// Sums for people and for bounds.
+    pub totals: Totals,
+}
+
+/// Name and version of a program.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Tool {
+    /// Program name.
+    pub name: String,
+    /// Its version.
+    pub version: String,
+}
+
+/// One image: what was asked for, what it resolved to and what is attached to it.
+#[derive(Debug, Clone, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub struct ImageEntry {
+    /// The logical reference: identity checks compare with it, the target's name comes from it.
+    pub source: Reference,
+    /// Where the bytes came from: a reference, or `oci:DIR`.
+    pub fetched_from: String,
+    /// Media type of the root manifest.
+    pub media_type: String,
+    /// Digest of the root manifest or index.
+    pub digest: Digest,
+    /// Size of the root manifest in bytes.
+    pub size: u64,
+    /// Platforms carried; empty for artifacts that have none.
+    #[serde(default)]
+    pub platforms: Vec<Platform>,
+    /// Children of the index that a platform filter left out.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub omitted: Vec<Digest>,
+    /// Non-distributable layers that were left out.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub foreign: Vec<Digest>,
+    /// Whether everything attached was found.
+    pub attachment_lookup: Lookup,
+    /// Everything attached to the root, to its children, and to attachments.
+    #[serde(default)]
+    pub attachments: Vec<AttachmentEntry>,
+    /// GPG signatures kept outside manifests (reserved: 1.0 writes none).
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub atomic_signatures: Vec<AtomicSignature>,
+    /// What verification at pack found.
+    pub verdict: PackVerdict,
+}
+
+/// How the search for attachments ended.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum Lookup {
+    /// Every lookup was answered.
+    Complete,
+    /// A lookup failed and `--attachment-errors=warn` let it pass: something may be missing.
+    Incomplete,
+    /// Nothing was looked up (`--signatures none`).
+    Skipped,
+}
+
+/// A manifest that is attached to another one.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub struct AttachmentEntry {
+    /// What it is, for people; decides nothing.
+    pub kind: AttachmentKind,
+    /// How it was found, and so how it is published.
+    pub found: Found,
+    /// The manifest it is attached to.
+    pub subject: Digest,
+    /// Media type of the attachment's manifest.
+    pub media_type: String,
+    /// Digest of the attachment's manifest.
+    pub digest: Digest,
+    /// Size of the attachment's manifest in bytes.
+    pub size: u64,
+    /// `artifactType`, else the config's media type.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub artifact_type: Option<String>,
+}
+
+/// Kinds of attachments, for summaries.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum AttachmentKind {
+    /// A cosign, Sigstore-bundle or notation signature.
+    Signature,
+    /// A statement about the image.
+    Attestation,
+    /// A software bill of materials.
+    Sbom,
+    /// Anything else that names a subject.
+    Artifact,
+}
+
+impl AttachmentKind {
+    /// The word used in text and JSON.
+    pub const fn as_str(self) -> &'static str {
+        match self {
+            Self::Signature => "signature",
+            Self::Attestation => "attestation",
+            Self::Sbom => "sbom",
+            Self::Artifact => "artifact",
+        }
+    }
+}
+
+/// How an attachment is tied to its subject in a registry.
+#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum Found {
+    /// By a cosign tag, such as `sha256-….sig`.
+    Tag(String),
+    /// By the referrers API or the fallback tag: its manifest names the subject.
+    Referrer,
+}
+
+/// A GPG signature as a blob (reserved for a later minor version).
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct AtomicSignature {
+    /// `sha256:<digest>@<32 hex>`.
+    pub name: String,
+    /// The blob.
+    pub digest: Digest,
+    /// The manifest it signs.
+    pub subject: Digest,
+}
+
+/// What was verified at pack. Worth nothing unless the bundle digest is vouched for from outside.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct PackVerdict {
+    /// The verifier's code: `signed`, `index-unsigned`, `unverified`, …
+    pub code: String,
+    /// Fingerprints of the keys that verified, sorted.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub keys: Vec<String>,
+}
+
+/// A public key in the head.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct KeyEntry {
+    /// `keys/NAME`.
+    pub file: String,
+    /// What it verifies: `cosign`.
+    #[serde(rename = "use")]
+    pub purpose: String,
+    /// `sha256:` of the DER of its SubjectPublicKeyInfo.
+    pub fingerprint: String,
+    /// Scopes it was given for at pack; empty when it is only carried.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub scopes: Vec<String>,
+}
+
+/// A head entry by its bytes.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct FileEntry {
+    /// Name in the tar.
+    pub name: String,
+    /// Length in bytes.
+    pub size: u64,
+    /// SHA-256 of the bytes.
+    pub digest: Digest,
+}
+
+/// A blob and how it is stored.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+pub struct BlobEntry {
+    /// SHA-256 of the content.
+    pub digest: Digest,
+    /// Length of the content in bytes.
+    pub size: u64,
+    /// In which section and form it lies.
+    pub stored: Stored,
+}
+
+/// Sections of the archive that hold blobs, in archive order.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum Stored {
+    /// Trust section: manifests and what verification reads. Raw frames.
+    Trust,
+    /// Configs and layers that are compressed already. Raw frames.
+    Raw,
+    /// Everything else. Compressed frames, raw where that is shorter.
+    Compressed,
+}
+
+/// Sums over the bundle.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Totals {
+    /// Number of images.
+    pub images: u64,
+    /// Number of attachments over all images.
+    pub attachments: u64,
+    /// Number of distinct blobs, manifests included.
+    pub blobs: u64,
+    /// Sum of their sizes in bytes.
+    pub bytes: u64,
+}
+
+/// Why bytes are not an inventory this tool can act on.
+#[derive(Debug, thiserror::Error)]
+pub enum InventoryError {
+    /// Not strict JSON of this shape.
+    #[error("bundle.json cannot be read")]
+    Json(#[from] serde_json::Error),
+    /// Not a bundle at all.
+    #[error("bundle.json says format {0:?}, expected {FORMAT:?}")]
+    Format(String),
+    /// Another major version.
+    #[error(
+        "this bundle has format {0}, written by a newer bundle; this one reads {FORMAT_VERSION}"
+    )]
+    Version(String),
+    /// A feature that must not be ignored.
+    #[error("this bundle needs {0:?}, which this version does not understand")]
+    MustUnderstand(String),
+    /// Its own sums do not add up.
+    #[error("bundle.json contradicts itself: {0}")]
+    Contradiction(String),
+    /// A digest in it is not one.
+    #[error("bundle.json names content that cannot be carried")]
+    Digest(#[from] DigestError),
+}
+
+impl Inventory {
+    /// The bytes that go into the archive. Field order is fixed, so equal inventories give equal bytes.
+    ///
+    /// # Errors
+    /// Never for inventories made by this crate; serde_json's signature demands it.
+    pub fn to_bytes(&self) -> Result<Vec<u8>, serde_json::Error> {
+        serde_json::to_vec(self)
+    }
+
+    /// Reads and checks `bundle.json`.
+    ///
+    /// # Errors
+    /// Any [`InventoryError`]. The version is looked at before the rest, so a newer bundle is named as such.
+    pub fn from_bytes(bytes: &[u8]) -> Result<Self, InventoryError> {
+        #[derive(Deserialize)]
+        #[serde(rename_all = "camelCase")]
+        struct Version {
+            format: String,
+            format_version: String,
+            #[serde(default)]
+            must_understand: Vec<String>,
+        }
+        json::check(bytes)?;
+        let version: Version = serde_json::from_slice(bytes)?;
+        let bounded = |text: &str| text.chars().take(80).collect::<String>();
+        if version.format != FORMAT {
+            return Err(InventoryError::Format(bounded(&version.format)));
+        }
+        if version.format_version.split('.').next() != FORMAT_VERSION.split('.').next() {
+            return Err(InventoryError::Version(bounded(&version.format_version)));
+        }
+        if let Some(feature) =
+            version.must_understand.iter().find(|f| !UNDERSTOOD.contains(&f.as_str()))
+        {
+            return Err(InventoryError::MustUnderstand(bounded(feature)));
+        }
+        let inventory: Self = serde_json::from_slice(bytes)?;
+        inventory.check()?;
+        Ok(inventory)
+    }
+
+    fn check(&self) -> Result<(), InventoryError> {
+        let contradiction = |what: String| Err(InventoryError::Contradiction(what));
+        let mut seen = std::collections::HashSet::with_capacity(self.blobs.len());
+        let mut section = Stored::Trust;
+        let mut bytes = 0_u64;
+        for blob in &self.blobs {
+            if !seen.insert(blob.digest) {
+                return contradiction(format!("blob {} is listed twice", blob.digest));
+            }
+            if blob.stored < section {
+                return contradiction(format!("blob {} is out of order", blob.digest));
+            }
+            section = blob.stored;
+            bytes = match bytes.checked_add(blob.size) {
+                Some(sum) => sum,
+                None => return contradiction("the sizes of its blobs overflow".into()),
+            };
+        }
+        let attachments: usize = self.images.iter().map(|image| image.attachments.len()).sum();
+        let totals = Totals {
+            images: self.images.len() as u64,
+            attachments: attachments as u64,
+            blobs: self.blobs.len() as u64,
+            bytes,
+        };
+        if totals != self.totals {
+            return contradiction("its totals are not the sums of what it lists".into());
+        }
+        let mut sources = std::collections::HashSet::new();
+        for image in &self.images {
+            if image.source.tag().is_none() && image.source.digest().is_none() {
+                return contradiction(format!("image {} has neither tag nor digest", image.source));
+            }
+            if !sources.insert(&image.source) {
+                return contradiction(format!("image {} is listed twice", image.source));
+            }
+        }
+        Ok(())
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use serde_json::{Value, json};
+
+    fn minimal() -> Value {
+        json!({
+            "format": "bundle", "formatVersion": "1.0", "created": "2026-01-01T00:00:00Z",
+            "tool": {"name": "bundle", "version": "0.1.0"},
+            "images": [], "keys": [], "files": [], "blobs": [],
+            "totals": {"images": 0, "attachments": 0, "blobs": 0, "bytes": 0},
+        })
+    }
+
+    fn read(value: &Value) -> Result<Inventory, InventoryError> {
+        Inventory::from_bytes(&serde_json::to_vec(value).expect("JSON"))
+    }
+
+    #[test]
+    fn unknown_fields_and_newer_minor_versions_are_read() {
+        let mut value = minimal();
+        value["later"] = json!({"a": 1});
+        value["formatVersion"] = json!("1.7");
+        assert!(read(&value).is_ok());
+    }
+
+    #[test]
+    fn a_newer_major_version_is_named_even_when_its_shape_is_unknown() {
+        let value = json!({"format": "bundle", "formatVersion": "2.0", "images": "elsewhere"});
+        assert!(matches!(read(&value), Err(InventoryError::Version(v)) if v == "2.0"));
+        let other = json!({"format": "cake", "formatVersion": "1.0"});
+        assert!(matches!(read(&other), Err(InventoryError::Format(_))));
+    }
+
+    #[test]
+    fn what_must_be_understood_is_not_ignored() {
+        let mut value = minimal();
+        value["mustUnderstand"] = json!(["delta"]);
+        assert!(matches!(read(&value), Err(InventoryError::MustUnderstand(f)) if f == "delta"));
+    }
+
+    #[test]
+    fn contradictions_are_refused() {
+        let blob = json!({"digest": Digest::of(b"x"), "size": 1, "stored": "raw"});
+        let early = json!({"digest": Digest::of(b"y"), "size": 1, "stored": "trust"});
+        let huge = json!({"digest": Digest::of(b"y"), "size": u64::MAX, "stored": "raw"});
+        for (blobs, count, bytes) in [
+            (json!([blob, blob]), 2, 2),
+            (json!([blob, early]), 2, 2),
+            (json!([blob, huge]), 2, 0),
+            (json!([blob]), 1, 2),
+        ] {
+            let mut value = minimal();
+            value["blobs"] = blobs;
+            value["totals"]["blobs"] = json!(count);
+            value["totals"]["bytes"] = json!(bytes);
+            assert!(matches!(read(&value), Err(InventoryError::Contradiction(_))), "{value}");
+        }
+        let mut good = minimal();
+        good["blobs"] = json!([early, blob]);
+        good["totals"] = json!({"images": 0, "attachments": 0, "blobs": 2, "bytes": 2});
+        assert!(read(&good).is_ok());
+    }
+
+    #[test]
+    fn duplicate_keys_are_refused() {
+        let text = serde_json::to_string(&minimal()).expect("JSON");
+        let doubled = text.replacen('{', r#"{"format":"bundle","#, 1);
+        assert!(matches!(Inventory::from_bytes(doubled.as_bytes()), Err(InventoryError::Json(_))));
+    }
+}

@@ -1,1 +1,0 @@
-//! An OCI image layout directory.

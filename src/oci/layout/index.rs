@@ -1,0 +1,283 @@
+//! `index.json` of a layout: strict in, and what others wrote into it goes out as it came.
+
+use crate::oci::{Descriptor, json, media_type};
+use serde::ser::{Serialize, SerializeMap as _, Serializer};
+use serde_json::value::RawValue;
+use serde_json::{Map, Value};
+
+/// The annotation that names an entry (image-spec annotations.md).
+pub const REF_NAME: &str = "org.opencontainers.image.ref.name";
+
+/// Largest `index.json` read: some 200,000 entries.
+pub(crate) const MAX_INDEX: u64 = 64 << 20;
+
+const KNOWN: [&str; 6] = [
+    "schemaVersion",
+    "mediaType",
+    "manifests",
+    "annotations",
+    "subject",
+    "artifactType",
+];
+
+/// Why an `index.json` cannot be used.
+#[derive(Debug, thiserror::Error)]
+pub enum IndexError {
+    /// Not strict JSON.
+    #[error("it is not valid JSON: {0}")]
+    Json(String),
+    /// Not an image index.
+    #[error("it is not an image index: {0}")]
+    Shape(String),
+    /// An entry is no usable descriptor.
+    #[error("entry {number} is not a usable descriptor: {why}")]
+    Entry {
+        /// Place in `manifests`, from 0.
+        number: usize,
+        /// What is wrong with it.
+        why: String,
+    },
+}
+
+/// An entry of the index: what it means, and how it was written.
+#[derive(Debug, Clone)]
+pub(crate) struct Entry {
+    descriptor: Descriptor,
+    wire: Box<RawValue>,
+}
+
+impl Entry {
+    /// An entry for `descriptor`.
+    pub(crate) fn new(descriptor: Descriptor) -> Result<Self, IndexError> {
+        let wire = serde_json::value::to_raw_value(&descriptor).map_err(json_error)?;
+        Ok(Self { descriptor, wire })
+    }
+
+    pub(crate) fn descriptor(&self) -> &Descriptor {
+        &self.descriptor
+    }
+
+    pub(crate) fn name(&self) -> Option<&str> {
+        self.descriptor.annotation(REF_NAME)
+    }
+}
+
+/// The whole file.
+#[derive(Debug, Clone)]
+pub(crate) struct IndexFile {
+    /// Everything beside `manifests`.
+    fields: Map<String, Value>,
+    entries: Vec<Entry>,
+}
+
+impl IndexFile {
+    /// The index of a layout that holds nothing yet.
+    pub(crate) fn empty() -> Self {
+        let mut fields = Map::new();
+        fields.insert("schemaVersion".into(), 2.into());
+        fields.insert("mediaType".into(), media_type::OCI_INDEX.into());
+        Self {
+            fields,
+            entries: Vec::new(),
+        }
+    }
+
+    pub(crate) fn parse(bytes: &[u8]) -> Result<Self, IndexError> {
+        let shape = |why: &str| Err(IndexError::Shape(why.to_owned()));
+        let Value::Object(mut fields) = json::parse(bytes).map_err(json_error)? else {
+            return shape("it is not an object");
+        };
+        if let Some(key) = json::case_variant(&fields, &KNOWN) {
+            let key = bounded(key);
+            return shape(&format!("the key {key:?} differs from a known one in case"));
+        }
+        if fields.get("schemaVersion").and_then(Value::as_u64) != Some(2) {
+            return shape("schemaVersion is not 2");
+        }
+        match fields.get("mediaType") {
+            None => {}
+            Some(Value::String(stated)) if stated == media_type::OCI_INDEX => {}
+            Some(_) => return shape("mediaType is another one"),
+        }
+        let entries = match fields.remove("manifests") {
+            None | Some(Value::Null) => Vec::new(),
+            Some(Value::Array(entries)) => entries
+                .into_iter()
+                .enumerate()
+                .map(|(number, wire)| entry(number, wire))
+                .collect::<Result<_, _>>()?,
+            Some(_) => return shape("manifests is not a list"),
+        };
+        Ok(Self { fields, entries })
+    }
+
+    pub(crate) fn encode(&self) -> Result<Vec<u8>, IndexError> {
+        serde_json::to_vec(self).map_err(json_error)
+    }
+
+    pub(crate) fn entries(&self) -> &[Entry] {
+        &self.entries
+    }
+
+    /// Puts other entries in place of all.
+    pub(crate) fn replace_entries(&mut self, entries: Vec<Entry>) {
+        self.entries = entries;
+    }
+
+    /// Adds an entry in place of the one of the same name; one without a name in place of the nameless one of the same
+    /// digest.
+    pub(crate) fn put(&mut self, entry: Entry) {
+        let same = |other: &Entry| match entry.name() {
+            Some(name) => other.name() == Some(name),
+            None => other.name().is_none() && other.descriptor.digest == entry.descriptor.digest,
+        };
+        match self.entries.iter().position(same) {
+            Some(place) => {
+                // A name that somehow stands there twice would hide the new entry from other readers.
+                let mut place_of_old = 0..;
+                self.entries
+                    .retain(|other| place_of_old.next() == Some(place) || !same(other));
+                self.entries[place] = entry;
+            }
+            None => self.entries.push(entry),
+        }
+    }
+}
+
+impl Serialize for IndexFile {
+    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        let mut map = serializer.serialize_map(None)?;
+        for (key, value) in &self.fields {
+            map.serialize_entry(key, value)?;
+        }
+        let wire: Vec<&RawValue> = self.entries.iter().map(|e| &*e.wire).collect();
+        map.serialize_entry("manifests", &wire)?;
+        map.end()
+    }
+}
+
+fn entry(number: usize, wire: Value) -> Result<Entry, IndexError> {
+    let unusable = |why: String| IndexError::Entry {
+        number,
+        why: bounded(&why),
+    };
+    let raw = serde_json::value::to_raw_value(&wire).map_err(|e| unusable(e.to_string()))?;
+    let parsed: oci_spec::image::Descriptor =
+        serde_json::from_value(wire).map_err(|e| unusable(e.to_string()))?;
+    let descriptor = Descriptor::try_from(&parsed).map_err(|e| unusable(e.to_string()))?;
+    Ok(Entry {
+        descriptor,
+        wire: raw,
+    })
+}
+
+fn json_error(error: serde_json::Error) -> IndexError {
+    IndexError::Json(bounded(&error.to_string()))
+}
+
+/// Text from outside, short enough for an error message.
+fn bounded(text: &str) -> String {
+    text.chars().take(200).collect()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::oci::Digest;
+
+    fn named(content: &[u8], name: Option<&str>) -> Entry {
+        let mut descriptor = Descriptor::of(media_type::OCI_MANIFEST, content);
+        if let Some(name) = name {
+            descriptor
+                .annotations
+                .insert(REF_NAME.into(), name.to_owned());
+        }
+        Entry::new(descriptor).expect("an entry")
+    }
+
+    #[test]
+    fn an_entry_replaces_the_one_of_its_name_and_no_other() {
+        let mut index = IndexFile::empty();
+        for entry in [
+            named(b"1", Some("a")),
+            named(b"1", None),
+            named(b"1", Some("b")),
+        ] {
+            index.put(entry);
+        }
+        index.put(named(b"2", Some("a")));
+        index.put(named(b"1", None));
+        let seen: Vec<_> = index
+            .entries()
+            .iter()
+            .map(|e| (e.name().map(str::to_owned), e.descriptor().digest))
+            .collect();
+        assert_eq!(
+            seen,
+            [
+                (Some("a".into()), Digest::of(b"2")),
+                (None, Digest::of(b"1")),
+                (Some("b".into()), Digest::of(b"1")),
+            ]
+        );
+    }
+
+    #[test]
+    fn a_name_that_stood_there_twice_stands_there_once() {
+        let mut index = IndexFile::empty();
+        index.replace_entries(vec![
+            named(b"0", None),
+            named(b"1", Some("a")),
+            named(b"2", Some("a")),
+        ]);
+        index.put(named(b"3", Some("a")));
+        let digests: Vec<_> = index
+            .entries()
+            .iter()
+            .map(|e| e.descriptor().digest)
+            .collect();
+        assert_eq!(digests, [Digest::of(b"0"), Digest::of(b"3")]);
+    }
+
+    #[test]
+    fn what_others_wrote_goes_out_as_it_came() {
+        let digest = Digest::of(b"x");
+        let text = format!(
+            r#"{{"annotations":{{"k":"v"}},"future":[1],"schemaVersion":2,"manifests":[{{"mediaType":"m/t","digest":"{digest}","size":1,"later":{{"y":1}}}}]}}"#
+        );
+        let mut index = IndexFile::parse(text.as_bytes()).expect("an index");
+        index.put(named(b"1", Some("a")));
+        let again: Value =
+            serde_json::from_slice(&index.encode().expect("encodes")).expect("valid");
+        assert_eq!(again["future"][0], 1);
+        assert_eq!(again["annotations"]["k"], "v");
+        assert_eq!(again["manifests"][0]["later"]["y"], 1);
+        assert_eq!(again["manifests"][1]["annotations"][REF_NAME], "a");
+    }
+
+    #[test]
+    fn an_index_that_is_not_one_is_refused() {
+        let digest = Digest::of(b"x");
+        let sha512 = format!("sha512:{}", "0".repeat(128));
+        for text in [
+            "[]".to_owned(),
+            "{}".to_owned(),
+            r#"{"schemaVersion":1,"manifests":[]}"#.to_owned(),
+            r#"{"schemaVersion":2,"manifests":{}}"#.to_owned(),
+            r#"{"schemaVersion":2,"Manifests":[]}"#.to_owned(),
+            r#"{"schemaVersion":2,"manifests":[],"manifests":[]}"#.to_owned(),
+            r#"{"schemaVersion":2,"mediaType":"text/html","manifests":[]}"#.to_owned(),
+            r#"{"schemaVersion":2,"manifests":[{}]}"#.to_owned(),
+            format!(
+                r#"{{"schemaVersion":2,"manifests":[{{"mediaType":"m/t","digest":"{sha512}","size":1}}]}}"#
+            ),
+            format!(
+                r#"{{"schemaVersion":2,"manifests":[{{"mediaType":"m/t","digest":"{digest}","size":-1}}]}}"#
+            ),
+        ] {
+            let error = IndexFile::parse(text.as_bytes()).expect_err(&text);
+            assert!(error.to_string().len() < 300, "{error}");
+        }
+        assert!(IndexFile::parse(br#"{"schemaVersion":2,"manifests":null}"#).is_ok());
+    }
+}

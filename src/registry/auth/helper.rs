@@ -1,0 +1,117 @@
+//! Credential helpers: programs named `docker-credential-NAME` that speak docker's helper protocol.
+
+use super::credentials::{Credentials, Secret};
+use crate::registry::words::bounded;
+use serde::Deserialize;
+use std::process::Stdio;
+use std::time::Duration;
+use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
+use tokio::process::Command;
+
+/// A helper may talk to a key ring or a cloud; one that takes longer is stuck.
+const TIMEOUT: Duration = Duration::from_secs(60);
+/// Longest answer read; tokens have a few KiB.
+const MAX_ANSWER: u64 = 1 << 20;
+
+#[derive(Deserialize)]
+#[serde(rename_all = "PascalCase")]
+struct Answer {
+    username: String,
+    secret: String,
+}
+
+/// Asks a helper for the credentials of `server`. The error says what failed, without any content of the answer.
+pub(super) async fn get(name: &str, server: &str) -> Result<Option<Credentials>, String> {
+    let plain = |b: u8| b.is_ascii_alphanumeric() || b"._-".contains(&b);
+    if name.is_empty() || !name.bytes().all(plain) {
+        return Err("the name of the credential helper is not valid".into());
+    }
+    let program = format!("docker-credential-{}", bounded(name, 100));
+    let asking = ask(&program, server);
+    match tokio::time::timeout(TIMEOUT, asking).await {
+        Ok(answer) => answer,
+        Err(_) => Err(format!("{program} did not answer in time")),
+    }
+}
+
+async fn ask(program: &str, server: &str) -> Result<Option<Credentials>, String> {
+    let failed = |what: &str, error: std::io::Error| format!("{program} {what}: {error}");
+    let mut helper = Command::new(program)
+        .arg("get")
+        .stdin(Stdio::piped())
+        .stdout(Stdio::piped())
+        .stderr(Stdio::null())
+        .kill_on_drop(true)
+        .spawn()
+        .map_err(|e| failed("could not be started", e))?;
+    if let Some(mut input) = helper.stdin.take() {
+        // A helper that does not read what it is asked answers all the same, or fails by its status.
+        drop(input.write_all(server.as_bytes()).await);
+    }
+    let mut output = Vec::new();
+    if let Some(stdout) = helper.stdout.take() {
+        let mut limited = stdout.take(MAX_ANSWER);
+        limited
+            .read_to_end(&mut output)
+            .await
+            .map_err(|e| failed("could not be read", e))?;
+    }
+    let status = helper.wait().await.map_err(|e| failed("was lost", e))?;
+    read(&output, status.success()).ok_or_else(|| format!("{program} failed ({status})"))?
+}
+
+/// Reads an answer: `None` when the helper failed, otherwise what it knows.
+fn read(output: &[u8], success: bool) -> Option<Result<Option<Credentials>, String>> {
+    if !success {
+        // The protocol's way to say "none": this text on standard output, and status 1.
+        let text = String::from_utf8_lossy(output);
+        return text.contains("credentials not found").then_some(Ok(None));
+    }
+    let Ok(answer) = serde_json::from_slice::<Answer>(output) else {
+        return Some(Err("the credential helper gave no valid answer".into()));
+    };
+    let secret = Secret::new(answer.secret);
+    Some(Ok(Some(match answer.username.as_str() {
+        "<token>" => Credentials::Identity(secret),
+        _ => Credentials::Password {
+            user: answer.username,
+            password: secret,
+        },
+    })))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn an_answer_is_a_password_a_token_or_none() {
+        let password = br#"{"ServerURL":"h","Username":"u","Secret":"p"}"#;
+        assert_eq!(
+            read(password, true),
+            Some(Ok(Some(Credentials::Password {
+                user: "u".into(),
+                password: Secret::new("p")
+            })))
+        );
+        let token = br#"{"ServerURL":"h","Username":"<token>","Secret":"p"}"#;
+        assert_eq!(
+            read(token, true),
+            Some(Ok(Some(Credentials::Identity(Secret::new("p")))))
+        );
+        let none = b"credentials not found in native keychain\n";
+        assert_eq!(read(none, false), Some(Ok(None)));
+        assert_eq!(read(b"no such key ring", false), None);
+        assert!(matches!(read(b"{}", true), Some(Err(_))));
+    }
+
+    #[tokio::test]
+    async fn a_helper_is_never_a_path() {
+        for name in ["", "../x", "a/b", "a b", "x;y"] {
+            let error = get(name, "h").await.expect_err(name);
+            assert!(error.contains("not valid"), "{error}");
+        }
+        let error = get("does-not-exist-here", "h").await.expect_err("absent");
+        assert!(error.contains("could not be started"), "{error}");
+    }
+}

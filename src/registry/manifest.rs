@@ -1,0 +1,289 @@
+//! Manifests and tags (distribution-spec §pulling manifests, §pushing manifests, §listing tags).
+
+use super::exchange::{Answer, Ask};
+use super::link;
+use super::reach::same_origin;
+use super::{Asked, RegistryError, RemoteRepository};
+use crate::oci::manifest::{MAX_MANIFEST, ManifestError};
+use crate::oci::{Digest, Manifest, json, media_type, reference::is_tag};
+use reqwest::header::CONTENT_TYPE;
+use reqwest::{Method, StatusCode, Url};
+use std::collections::HashSet;
+
+/// [`media_type::MANIFESTS`] as one header; a registry converts or hides what is not named here.
+const ACCEPT: &str = "application/vnd.oci.image.manifest.v1+json, \
+     application/vnd.oci.image.index.v1+json, \
+     application/vnd.docker.distribution.manifest.v2+json, \
+     application/vnd.docker.distribution.manifest.list.v2+json";
+/// Largest page of tags: one registry sends all its tags at once, at most 130 bytes each.
+const MAX_TAG_PAGE: u64 = 64 << 20;
+/// Tags asked for per page; the most that registries with a limit allow.
+const TAGS_PER_PAGE: &str = "1000";
+/// Pages followed before a registry is taken to have no end.
+pub(super) const MAX_PAGES: usize = 10_000;
+
+pub(super) const DOCKER_CONTENT_DIGEST: &str = "docker-content-digest";
+const OCI_SUBJECT: &str = "oci-subject";
+
+/// A manifest is in the registry.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct ManifestPushed {
+    /// The registry said that it lists the manifest as a referrer of its subject. When false and there is a subject,
+    /// [`RemoteRepository::add_referrer_to_fallback_tag`] has to do it.
+    pub subject_understood: bool,
+}
+
+impl RemoteRepository {
+    /// What a tag points to now. `None` when the registry says for certain that there is no such tag.
+    ///
+    /// # Errors
+    /// Everything else, also an answer that is not a manifest.
+    pub async fn manifest_by_tag(&self, tag: &str) -> Result<Option<Manifest>, RegistryError> {
+        let answer = self.get_manifest(tag).await?;
+        answer
+            .map(|(asked, answer)| parse(asked, answer))
+            .transpose()
+    }
+
+    /// The manifest with this digest, hashed and compared. `None` when the registry says for certain that it has none.
+    ///
+    /// # Errors
+    /// Everything else; [`RegistryError::DigestMismatch`] when other bytes came.
+    pub async fn manifest_by_digest(
+        &self,
+        digest: &Digest,
+    ) -> Result<Option<Manifest>, RegistryError> {
+        let Some((asked, answer)) = self.get_manifest(&digest.to_string()).await? else {
+            return Ok(None);
+        };
+        let found = Digest::of(&answer.body);
+        if found != *digest {
+            return Err(RegistryError::DigestMismatch {
+                asked,
+                expected: *digest,
+                found,
+            });
+        }
+        parse(asked, answer).map(Some)
+    }
+
+    /// The digest that a tag points to now, by HEAD where the registry tells it there.
+    ///
+    /// # Errors
+    /// As [`Self::manifest_by_tag`].
+    pub async fn manifest_digest(&self, tag: &str) -> Result<Option<Digest>, RegistryError> {
+        let url = self.manifest_url(tag).await?;
+        let mut ask = Ask::new(Method::HEAD, url, self.to_pull());
+        ask.accept = Some(ACCEPT);
+        // Whatever a HEAD does not say clearly, the GET will.
+        ask.expected = &[StatusCode::NOT_FOUND, StatusCode::METHOD_NOT_ALLOWED];
+        let answer = self.host().whole(&ask, 0).await?;
+        if answer.status.is_success()
+            && let Some(digest) = named_digest(&answer)
+        {
+            return Ok(Some(digest));
+        }
+        if self.is_absent(&answer).await? {
+            return Ok(None);
+        }
+        Ok(self.manifest_by_tag(tag).await?.map(|m| m.digest()))
+    }
+
+    async fn manifest_url(&self, reference: &str) -> Result<Url, RegistryError> {
+        let url = self.url(&format!("manifests/{reference}")).await?;
+        if is_tag(reference) || reference.starts_with("sha256:") {
+            return Ok(url);
+        }
+        let asked = Asked::new(&Method::GET, &url);
+        Err(RegistryError::bad_answer(asked, "this is not a tag"))
+    }
+
+    async fn get_manifest(
+        &self,
+        reference: &str,
+    ) -> Result<Option<(Asked, Answer)>, RegistryError> {
+        let url = self.manifest_url(reference).await?;
+        let mut ask = Ask::new(Method::GET, url, self.to_pull());
+        ask.accept = Some(ACCEPT);
+        ask.expected = &[StatusCode::NOT_FOUND];
+        let answer = self.host().whole(&ask, MAX_MANIFEST).await?;
+        if self.is_absent(&answer).await? {
+            return Ok(None);
+        }
+        Ok(Some((ask.asked(), answer)))
+    }
+
+    /// True for the registry's own 404, with whatever body. The 404 of a store that it redirects to is a failure: the
+    /// registry knows the content, but cannot deliver it.
+    pub(super) async fn is_absent(&self, answer: &Answer) -> Result<bool, RegistryError> {
+        if answer.status != StatusCode::NOT_FOUND {
+            return Ok(false);
+        }
+        if same_origin(self.host().base().await?, &answer.url) {
+            return Ok(true);
+        }
+        let asked = Asked::new(&Method::GET, &answer.url);
+        let why = "the store that the registry redirects to does not have it";
+        Err(RegistryError::bad_answer(asked, why))
+    }
+
+    /// Pushes a manifest's bytes as they are, under a tag or by digest alone.
+    ///
+    /// # Errors
+    /// When the registry does not take it, or says that it stored something else.
+    pub async fn push_manifest(
+        &self,
+        tag: Option<&str>,
+        manifest: &Manifest,
+    ) -> Result<ManifestPushed, RegistryError> {
+        let digest = manifest.digest();
+        let reference = tag.map_or_else(|| digest.to_string(), ToOwned::to_owned);
+        let url = self.manifest_url(&reference).await?;
+        let mut ask = Ask::new(Method::PUT, url, self.to_push());
+        ask.content = Some((manifest.media_type(), manifest.bytes().clone()));
+        let answer = self.host().whole(&ask, MAX_MANIFEST).await?;
+        if let Some(found) = named_digest(&answer).filter(|found| *found != digest) {
+            return Err(RegistryError::DigestMismatch {
+                asked: ask.asked(),
+                expected: digest,
+                found,
+            });
+        }
+        let said = answer.header(OCI_SUBJECT).and_then(|s| s.parse().ok());
+        let subject = manifest.subject().map(|subject| subject.digest);
+        Ok(ManifestPushed {
+            subject_understood: subject.is_some() && said == subject,
+        })
+    }
+
+    /// All tags, in the registry's order.
+    ///
+    /// # Errors
+    /// [`RegistryError::NotFound`] when there is no such repository; any page that fails.
+    pub async fn tags(&self) -> Result<Vec<String>, RegistryError> {
+        let mut url = self.url("tags/list").await?;
+        url.query_pairs_mut().append_pair("n", TAGS_PER_PAGE);
+        let mut pages = Pages::starting_at(url);
+        let mut tags = Vec::new();
+        while let Some(url) = pages.next.take() {
+            let ask = Ask::new(Method::GET, url, self.to_pull());
+            let answer = self.host().whole(&ask, MAX_TAG_PAGE).await?;
+            tags.extend(read_tags(&answer.body).ok_or_else(|| {
+                RegistryError::bad_answer(ask.asked(), "the answer is not a list of tags")
+            })?);
+            pages.turn(self, &ask, &answer).await?;
+        }
+        Ok(tags)
+    }
+}
+
+/// Pages of a list, each read once.
+pub(super) struct Pages {
+    pub(super) next: Option<Url>,
+    seen: HashSet<String>,
+}
+
+impl Pages {
+    pub(super) fn starting_at(url: Url) -> Self {
+        Self {
+            seen: HashSet::from([url.to_string()]),
+            next: Some(url),
+        }
+    }
+
+    /// Notes where the next page is. It must be the registry's own: our credentials go there.
+    pub(super) async fn turn(
+        &mut self,
+        repository: &RemoteRepository,
+        ask: &Ask<'_>,
+        answer: &Answer,
+    ) -> Result<(), RegistryError> {
+        let Some(next) = link::next(&answer.headers) else {
+            return Ok(());
+        };
+        let wrong = |why| Err(RegistryError::bad_answer(ask.asked(), why));
+        let Ok(next) = ask.url.join(&next) else {
+            return wrong("the link to the next page is not a URL");
+        };
+        if !same_origin(repository.host().base().await?, &next) {
+            return wrong("the link to the next page leads to another server");
+        }
+        if self.seen.len() >= MAX_PAGES || !self.seen.insert(next.to_string()) {
+            return wrong("the list of pages has no end");
+        }
+        self.next = Some(next);
+        Ok(())
+    }
+}
+
+/// The tags of one page; `null` stands for none.
+fn read_tags(body: &[u8]) -> Option<Vec<String>> {
+    let page = json::parse(body).ok()?;
+    let tags = match page.as_object()?.get("tags")? {
+        serde_json::Value::Null => return Some(Vec::new()),
+        tags => tags.as_array()?,
+    };
+    let tag = |tag: &serde_json::Value| tag.as_str().filter(|t| is_tag(t)).map(ToOwned::to_owned);
+    tags.iter().map(tag).collect()
+}
+
+/// The digest in `Docker-Content-Digest`. Checked where it answers a question; beside a body the hash counts.
+pub(super) fn named_digest(answer: &Answer) -> Option<Digest> {
+    answer.header(DOCKER_CONTENT_DIGEST)?.parse().ok()
+}
+
+/// Reads an answer as the manifest it is announced as. A page that a proxy puts in a manifest's place is none.
+pub(super) fn parse(asked: Asked, answer: Answer) -> Result<Manifest, RegistryError> {
+    let announced = answer.header(CONTENT_TYPE.as_str()).unwrap_or_default();
+    let media_type = if media_type::is_manifest(announced) {
+        announced.to_owned()
+    } else {
+        // Static servers and old mirrors send JSON under a general type; the document may still say what it is.
+        let general = matches!(
+            announced,
+            "" | "application/json" | "text/plain" | "application/octet-stream"
+        );
+        let inside = json::parse(&answer.body).ok().filter(|_| general);
+        let inside = inside.and_then(|v| Some(v.get("mediaType")?.as_str()?.to_owned()));
+        match inside.filter(|inside| media_type::is_manifest(inside)) {
+            Some(inside) => inside,
+            None => {
+                let announced = super::words::bounded(announced, 100);
+                let source = ManifestError::MediaType(announced);
+                return Err(RegistryError::BadManifest { asked, source });
+            }
+        }
+    };
+    Manifest::parse(answer.body, &media_type)
+        .map_err(|source| RegistryError::BadManifest { asked, source })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn every_manifest_type_is_accepted() {
+        assert_eq!(ACCEPT, media_type::MANIFESTS.join(", "));
+    }
+
+    #[test]
+    fn a_page_of_tags_is_a_list_of_tags() {
+        let tags = |text: &str| read_tags(text.as_bytes());
+        assert_eq!(
+            tags(r#"{"name":"a","tags":["1","b"]}"#),
+            Some(vec!["1".into(), "b".into()])
+        );
+        assert_eq!(tags(r#"{"name":"a","tags":null}"#), Some(vec![]));
+        for wrong in [
+            r#"{"name":"a"}"#,
+            r#"{"tags":"x"}"#,
+            r#"{"tags":["a/../b"]}"#,
+            r#"{"tags":[1]}"#,
+            "<html></html>",
+            "[]",
+        ] {
+            assert_eq!(tags(wrong), None, "{wrong}");
+        }
+    }
+}

@@ -1,0 +1,32 @@
+//! What a registry serves, seen from the endpoints that only read.
+
+use super::name::{Name, Target};
+use crate::oci::source::{BlobSource, SourceError};
+use crate::oci::{Descriptor, Digest};
+
+/// Repositories with their tags, manifests and blobs. Everything but the bytes is expected to be at hand, so that no
+/// method but [`BlobSource::open`] takes longer than a look into memory or a directory.
+///
+/// Manifests are read through [`BlobSource::open`] too, with the descriptor that [`Content::manifest`] gave, and are
+/// verified before they are sent. Blobs are sent as they are opened: clients verify them, and a source whose medium
+/// can rot does well to verify while it streams.
+pub trait Content: BlobSource {
+    /// All repositories, sorted.
+    fn repositories(&self) -> Vec<Name>;
+
+    /// Tags of a repository, sorted; nothing when there is no such repository.
+    fn tags(&self, repository: &Name) -> Option<Vec<String>>;
+
+    /// The manifest of a repository that `target` names: media type, digest and size.
+    fn manifest(&self, repository: &Name, target: &Target) -> Option<Descriptor>;
+
+    /// The blob as it can be had from a repository; nothing when it is not there.
+    ///
+    /// # Errors
+    /// When that cannot be told.
+    fn blob(&self, repository: &Name, digest: &Digest) -> Result<Option<Descriptor>, SourceError>;
+
+    /// Manifests of a repository that have `subject` as their subject, sorted by digest, each with its artifact type
+    /// and all annotations (distribution-spec §listing referrers).
+    fn referrers(&self, repository: &Name, subject: &Digest) -> Vec<Descriptor>;
+}

@@ -1,0 +1,342 @@
+//! Dependencies point down: which folder of `src/` may mention which other.
+
+use std::collections::BTreeSet;
+use std::fs;
+use std::path::Path;
+
+/// A folder or top-level file of the library, and the words its code may not mention.
+struct Floor {
+    name: &'static str,
+    /// Parts of this crate that it may use. Everything in the crate that is not named here is forbidden.
+    may_use: &'static [&'static str],
+    /// Parts of other crates that it may not use.
+    never: &'static [&'static str],
+}
+
+/// What the three steps stand on; none of them uses another one.
+const LOWER: &[&str] = &[
+    "oci",
+    "inventory",
+    "report",
+    "trust",
+    "archive",
+    "registry",
+    "host",
+];
+
+/// From the ground up. `archive` and `registry` never know each other; `trust` does no I/O.
+const FLOORS: [Floor; 11] = [
+    Floor {
+        name: "oci",
+        may_use: &[],
+        never: &["reqwest"],
+    },
+    Floor {
+        name: "inventory",
+        may_use: &["oci"],
+        never: &["reqwest", "tokio", "std::fs"],
+    },
+    Floor {
+        name: "report",
+        may_use: &["oci", "inventory"],
+        never: &["reqwest"],
+    },
+    Floor {
+        name: "trust",
+        may_use: &["oci"],
+        never: &["reqwest", "tokio", "std::fs", "std::net", "rustix"],
+    },
+    Floor {
+        name: "archive",
+        may_use: &["oci", "inventory"],
+        never: &["reqwest"],
+    },
+    Floor {
+        name: "registry",
+        may_use: &["oci"],
+        never: &[],
+    },
+    Floor {
+        name: "host",
+        may_use: &["oci", "trust"],
+        never: &["reqwest", "tokio"],
+    },
+    Floor {
+        name: "pack",
+        may_use: LOWER,
+        never: &[],
+    },
+    Floor {
+        name: "unpack",
+        may_use: LOWER,
+        never: &[],
+    },
+    Floor {
+        name: "serve",
+        may_use: LOWER,
+        never: &[],
+    },
+    Floor {
+        name: "lib",
+        may_use: &[],
+        never: &["reqwest", "tokio", "std::fs"],
+    },
+];
+
+#[test]
+fn every_folder_uses_only_what_lies_below_it() {
+    let source = Path::new(env!("CARGO_MANIFEST_DIR")).join("src");
+    let mut faults = Vec::new();
+    let mut files = 0;
+    for entry in walkdir::WalkDir::new(&source).sort_by_file_name() {
+        let entry = entry.expect("entry");
+        if entry.path().extension().is_none_or(|ending| ending != "rs") {
+            continue;
+        }
+        let path = entry.path().strip_prefix(&source).expect("below src");
+        let top = top_of(path);
+        if top == "cli" || top == "main" {
+            continue;
+        }
+        files += 1;
+        let text = fs::read_to_string(entry.path()).expect("source");
+        match FLOORS.iter().find(|floor| floor.name == top) {
+            Some(floor) => faults.extend(
+                forbidden(floor, &text).map(|word| format!("src/{} uses {word}", path.display())),
+            ),
+            None => faults.push(format!("src/{} belongs to no floor", path.display())),
+        }
+    }
+    assert!(files > 10, "the source was found");
+    assert!(faults.is_empty(), "{faults:#?}");
+}
+
+#[test]
+fn a_forbidden_use_is_noticed_in_every_way_it_can_be_written() {
+    let of = |name: &str| {
+        FLOORS
+            .iter()
+            .find(|floor| floor.name == name)
+            .expect("floor")
+    };
+    for (name, text, expected) in [
+        ("archive", "use crate::registry::Client;", "crate::registry"),
+        (
+            "registry",
+            "fn f() { crate::archive::open() }",
+            "crate::archive",
+        ),
+        ("trust", "use std::fs;", "std::fs"),
+        ("trust", "use std::{fmt, fs::File};", "std::fs"),
+        ("trust", "use std::{\n    fmt,\n    fs,\n};", "std::fs"),
+        ("trust", "async fn f() { tokio::spawn(async {}); }", "tokio"),
+        (
+            "trust",
+            "use crate::{oci::Digest, archive::{Reader, Writer}};",
+            "crate::archive",
+        ),
+        ("oci", "use super::super::pack::Plan;", "crate::pack"),
+        ("oci", "use crate::cli::Output;", "crate::cli"),
+        ("pack", "use crate::unpack::Plan;", "crate::unpack"),
+        ("unpack", "use crate :: serve;", "crate::serve"),
+        ("host", "use bundle::registry;", "crate::registry"),
+    ] {
+        let found: Vec<_> = forbidden(of(name), text).collect();
+        assert_eq!(found, [expected], "{name}: {text}");
+    }
+}
+
+#[test]
+fn what_is_allowed_is_not_noticed() {
+    let of = |name: &str| {
+        FLOORS
+            .iter()
+            .find(|floor| floor.name == name)
+            .expect("floor")
+    };
+    for (name, text) in [
+        ("archive", "use crate::{oci::{Digest, json}, inventory};"),
+        (
+            "archive",
+            "//! Knows nothing of crate::registry.\nuse super::frame;",
+        ),
+        (
+            "archive",
+            "let text = \"crate::registry\"; let more = br#\"\"crate::registry\"#;",
+        ),
+        ("oci", "mod tests { use super::super::Digest; }"),
+        ("trust", "use std::{fmt, str::FromStr}; // not std::fs"),
+        (
+            "trust",
+            "use crate::trust::keys::PublicKey; use std::fmt; fn fs() {}",
+        ),
+        ("unpack", "use crate::host::install;"),
+    ] {
+        assert_eq!(
+            forbidden(of(name), text).collect::<Vec<_>>(),
+            <[&str; 0]>::default(),
+            "{text}"
+        );
+    }
+}
+
+fn top_of(path: &Path) -> String {
+    let first = path.components().next().expect("a component").as_os_str();
+    let first = first.to_string_lossy();
+    first.strip_suffix(".rs").unwrap_or(&first).to_owned()
+}
+
+/// What `text` mentions and `floor` forbids.
+fn forbidden(floor: &Floor, text: &str) -> impl Iterator<Item = String> {
+    let mut found = BTreeSet::new();
+    for path in mentions(&words(text)) {
+        let inside = path
+            .strip_prefix("crate::")
+            .and_then(|rest| rest.split("::").next());
+        match inside {
+            Some(part) => {
+                // A lower-case name is a module; the crate's own root holds nothing else but declarations.
+                let known = part == floor.name || floor.may_use.contains(&part);
+                if !known && floor.name != "lib" {
+                    found.insert(format!("crate::{part}"));
+                }
+            }
+            None => {
+                let within =
+                    |never: &&&str| path == **never || path.starts_with(&format!("{never}::"));
+                found.extend(floor.never.iter().find(within).map(ToString::to_string));
+            }
+        }
+    }
+    found.into_iter()
+}
+
+/// Identifiers and punctuation of Rust source, without comments and literals.
+fn words(text: &str) -> Vec<String> {
+    let mut words = Vec::new();
+    let mut rest = text;
+    while let Some(first) = rest.chars().next() {
+        let length = match first {
+            '/' if rest.starts_with("//") => rest.find('\n').unwrap_or(rest.len()),
+            '/' if rest.starts_with("/*") => rest.find("*/").map_or(rest.len(), |end| end + 2),
+            '"' => string_end(rest),
+            'r' | 'b' if raw_string_end(rest).is_some() => raw_string_end(rest).unwrap_or(1),
+            '\'' if rest.starts_with("'\"'") => 3,
+            '\'' if rest.starts_with("'\\") => {
+                2 + rest[2..].find('\'').map_or(0, |end| end + 1).max(2)
+            }
+            c if c.is_alphanumeric() || c == '_' => {
+                let end = rest.find(|c: char| !c.is_alphanumeric() && c != '_');
+                let end = end.unwrap_or(rest.len());
+                words.push(rest[..end].to_owned());
+                end
+            }
+            ':' if rest.starts_with("::") => {
+                words.push("::".to_owned());
+                2
+            }
+            c => {
+                if !c.is_whitespace() {
+                    words.push(c.to_string());
+                }
+                c.len_utf8()
+            }
+        };
+        rest = rest.get(length..).unwrap_or_default();
+    }
+    words
+}
+
+/// Where the raw string ends that `text` begins with, `r#"…"#` or `br#"…"#`; `None` when it begins with none.
+fn raw_string_end(text: &str) -> Option<usize> {
+    let after = text.strip_prefix('b').unwrap_or(text).strip_prefix('r')?;
+    let hashes = after.bytes().take_while(|byte| *byte == b'#').count();
+    let content = after[hashes..].strip_prefix('"')?;
+    let close = format!("\"{}", "#".repeat(hashes));
+    let end = content
+        .find(&close)
+        .map_or(content.len(), |end| end + close.len());
+    Some(text.len() - content.len() + end)
+}
+
+fn string_end(text: &str) -> usize {
+    let mut escaped = false;
+    for (place, byte) in text.bytes().enumerate().skip(1) {
+        match byte {
+            b'\\' if !escaped => escaped = true,
+            b'"' if !escaped => return place + 1,
+            _ => escaped = false,
+        }
+    }
+    text.len()
+}
+
+/// Every path that begins with a crate, groups in braces spelt out: `std::{fmt, fs::File}` is `std::fmt` and
+/// `std::fs::File`.
+fn mentions(words: &[String]) -> BTreeSet<String> {
+    let mut found = BTreeSet::new();
+    let mut place = 0;
+    while place < words.len() {
+        let starts = is_name(&words[place]) && (place == 0 || words[place - 1] != "::");
+        if starts {
+            let mut paths = Vec::new();
+            place = path_at(words, place, "", &mut paths).max(place + 1);
+            found.extend(paths.into_iter().map(|path| from_root(&path)));
+        } else {
+            place += 1;
+        }
+    }
+    found
+}
+
+/// Reads the path at `place` and returns where it ends.
+fn path_at(words: &[String], mut place: usize, prefix: &str, paths: &mut Vec<String>) -> usize {
+    let mut path = prefix.to_owned();
+    loop {
+        match words.get(place).map(String::as_str) {
+            Some("{") if !path.is_empty() && path.ends_with("::") => {
+                place += 1;
+                while words.get(place).is_some_and(|word| word != "}") {
+                    place = match words[place].as_str() {
+                        "," => place + 1,
+                        _ => path_at(words, place, &path, paths).max(place + 1),
+                    };
+                }
+                return place + 1;
+            }
+            Some(word) if is_name(word) => {
+                path.push_str(word);
+                place += 1;
+                if words.get(place).is_some_and(|word| word == "::") {
+                    path.push_str("::");
+                    place += 1;
+                } else {
+                    paths.push(path);
+                    return place;
+                }
+            }
+            _ => {
+                paths.push(path.trim_end_matches("::").to_owned());
+                return place;
+            }
+        }
+    }
+}
+
+fn from_root(path: &str) -> String {
+    if let Some(rest) = path.strip_prefix("bundle::") {
+        return format!("crate::{rest}");
+    }
+    // How far up `super` leads depends on where it stands; what is named like a floor is taken for that floor.
+    let rest = path.trim_start_matches("super::");
+    let first = rest.split("::").next().unwrap_or_default();
+    let floor = first == "cli" || FLOORS.iter().any(|floor| floor.name == first);
+    if path.starts_with("super::super::") && floor {
+        return format!("crate::{rest}");
+    }
+    path.to_owned()
+}
+
+fn is_name(word: &str) -> bool {
+    word.starts_with(|c: char| c.is_alphabetic() || c == '_')
+}

@@ -1,0 +1,121 @@
+//! Running programs to their end.
+
+use super::RUNTIME;
+use std::ffi::OsStr;
+use std::path::Path;
+use std::process::Stdio;
+use std::time::Duration;
+use tempfile::TempDir;
+
+/// Longer than any single command of the tests takes on a slow machine; a command that hangs fails its test.
+const TIMEOUT: Duration = Duration::from_secs(180);
+
+/// How a program ended and what it said.
+#[derive(Debug)]
+pub(crate) struct Ran {
+    /// Exit status; `None` when a signal ended it.
+    pub(crate) code: Option<i32>,
+    /// Standard output.
+    pub(crate) stdout: String,
+    /// Standard error.
+    pub(crate) stderr: String,
+}
+
+impl Ran {
+    /// The exit status must be `code`.
+    #[track_caller]
+    pub(crate) fn expect_code(self, code: i32) -> Self {
+        assert_eq!(self.code, Some(code), "{self}");
+        self
+    }
+}
+
+impl std::fmt::Display for Ran {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        let Self {
+            code,
+            stdout,
+            stderr,
+        } = self;
+        write!(
+            f,
+            "exit {code:?}\n--- stdout\n{stdout}\n--- stderr\n{stderr}"
+        )
+    }
+}
+
+/// A program with a home of its own and an environment that holds nothing of the caller's but `PATH`.
+pub(crate) struct Program {
+    command: tokio::process::Command,
+    _home: TempDir,
+}
+
+impl Program {
+    /// The product.
+    pub(crate) fn bundle() -> Self {
+        Self::new(Path::new(env!("CARGO_BIN_EXE_bundle")))
+    }
+
+    /// Any program.
+    pub(crate) fn new(program: &Path) -> Self {
+        let home = tempfile::tempdir().expect("home directory");
+        let mut command = tokio::process::Command::new(program);
+        command
+            .env_clear()
+            .env("HOME", home.path())
+            .env("XDG_RUNTIME_DIR", home.path())
+            .env("TMPDIR", home.path())
+            .env("LC_ALL", "C.UTF-8")
+            .current_dir(home.path())
+            .stdin(Stdio::null())
+            .stdout(Stdio::piped())
+            .stderr(Stdio::piped())
+            .kill_on_drop(true);
+        if let Some(path) = std::env::var_os("PATH") {
+            command.env("PATH", path);
+        }
+        Self {
+            command,
+            _home: home,
+        }
+    }
+
+    /// One more argument.
+    pub(crate) fn arg(mut self, argument: impl AsRef<OsStr>) -> Self {
+        self.command.arg(argument);
+        self
+    }
+
+    /// More arguments.
+    pub(crate) fn args(mut self, arguments: &[impl AsRef<OsStr>]) -> Self {
+        self.command.args(arguments);
+        self
+    }
+
+    /// Sets a variable.
+    pub(crate) fn env(mut self, name: &str, value: impl AsRef<OsStr>) -> Self {
+        self.command.env(name, value);
+        self
+    }
+
+    /// Runs it to its end.
+    pub(crate) fn run(mut self) -> Ran {
+        let output = RUNTIME.block_on(async {
+            let child = self.command.spawn().expect("the program starts");
+            tokio::time::timeout(TIMEOUT, child.wait_with_output())
+                .await
+                .unwrap_or_else(|_| panic!("no end after {TIMEOUT:?}: {:?}", self.command))
+                .expect("output")
+        });
+        Ran {
+            code: output.status.code(),
+            stdout: String::from_utf8_lossy(&output.stdout).into_owned(),
+            stderr: String::from_utf8_lossy(&output.stderr).into_owned(),
+        }
+    }
+}
+
+/// Runs the product with `arguments`.
+pub(crate) fn run(arguments: &[&str]) -> Ran {
+    Program::bundle().args(arguments).run()
+}
