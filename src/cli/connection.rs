@@ -40,7 +40,9 @@ pub(super) fn hints(error: &(dyn std::error::Error + 'static)) -> Vec<String> {
     while let Some(error) = next {
         if let Some(registry) = error.downcast_ref::<RegistryError>() {
             hints.extend(registry.hint().map(str::to_owned));
-            if let (RegistryError::Unauthorized { .. }, Ok(user)) = (registry, std::env::var("SUDO_USER")) {
+            if let (RegistryError::Unauthorized { .. }, Ok(user)) =
+                (registry, std::env::var("SUDO_USER"))
+            {
                 hints.push(format!("under sudo, name the credentials of who called it: --authfile ~{user}/.docker/config.json"));
             }
         }

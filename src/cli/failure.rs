@@ -34,7 +34,12 @@ impl Failure {
 
     /// A wrong call.
     pub(super) fn usage(message: impl Into<String>) -> Self {
-        Self { status: Status::Usage, message: message.into(), causes: Vec::new(), hints: Vec::new() }
+        Self {
+            status: Status::Usage,
+            message: message.into(),
+            causes: Vec::new(),
+            hints: Vec::new(),
+        }
     }
 
     /// Adds a way out.

@@ -23,14 +23,18 @@ pub(super) fn read_scoped(option: &Scoped<PathBuf>) -> Result<KeyFile, Failure> 
 /// Reads one public key.
 pub(super) fn read(path: &Path) -> Result<(PublicKey, String), Failure> {
     let shown = path.display();
-    let unreadable = |error: std::io::Error| Failure::usage(format!("key file {shown} cannot be read: {error}"));
+    let unreadable =
+        |error: std::io::Error| Failure::usage(format!("key file {shown} cannot be read: {error}"));
     let length = std::fs::metadata(path).map_err(unreadable)?.len();
     if length > MAX_KEY_FILE {
-        return Err(Failure::usage(format!("key file {shown} has {length} bytes: it is no public key")));
+        return Err(Failure::usage(format!(
+            "key file {shown} has {length} bytes: it is no public key"
+        )));
     }
     let bytes = std::fs::read(path).map_err(unreadable)?;
     let key = PublicKey::from_pem(&bytes)
         .map_err(|error| Failure::usage(format!("key file {shown} cannot be used: {error}")))?;
-    let name = path.file_name().map_or_else(|| "key".into(), |name| name.to_string_lossy().into_owned());
+    let name =
+        path.file_name().map_or_else(|| "key".into(), |name| name.to_string_lossy().into_owned());
     Ok((key, name))
 }

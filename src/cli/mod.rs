@@ -62,10 +62,16 @@ pub fn run() -> ExitCode {
         }
     };
     let outcome = match arguments.command {
-        Command::Pack(options) => runtime().and_then(|runtime| runtime.block_on(pack::run(*options))),
-        Command::Unpack(options) => runtime().and_then(|runtime| runtime.block_on(unpack::run(*options))),
+        Command::Pack(options) => {
+            runtime().and_then(|runtime| runtime.block_on(pack::run(*options)))
+        }
+        Command::Unpack(options) => {
+            runtime().and_then(|runtime| runtime.block_on(unpack::run(*options)))
+        }
         Command::Inspect(options) => inspect::run(&options),
-        Command::Serve(options) => runtime().and_then(|runtime| runtime.block_on(serve::run(options))),
+        Command::Serve(options) => {
+            runtime().and_then(|runtime| runtime.block_on(serve::run(options)))
+        }
     };
     match outcome {
         Ok(status) => status.into(),

@@ -8,7 +8,9 @@ use super::progress::{Talk, progress};
 use super::text::{count, safe, size};
 use bundle::inventory::Lookup;
 use bundle::oci::Platform;
-use bundle::pack::{self, AttachmentErrors, CarriedKey, PackError, Request, SignatureRule, Source, transfer};
+use bundle::pack::{
+    self, AttachmentErrors, CarriedKey, PackError, Request, SignatureRule, Source, transfer,
+};
 use bundle::report::pack::PackReport;
 use bundle::trust::{ImageVerdict, Scoped};
 use clap::{Args, ValueEnum};
@@ -80,7 +82,9 @@ impl Options {
         }
         let source_date_epoch = match std::env::var("SOURCE_DATE_EPOCH") {
             Ok(text) => Some(text.parse().map_err(|_| {
-                Failure::usage(format!("SOURCE_DATE_EPOCH is {text:?}: expected seconds since 1970"))
+                Failure::usage(format!(
+                    "SOURCE_DATE_EPOCH is {text:?}: expected seconds since 1970"
+                ))
             })?),
             Err(_) => None,
         };
@@ -107,7 +111,8 @@ pub(super) async fn run(options: Options) -> Result<Status, Failure> {
     let request = options.request()?;
     if options.output.is_dir() {
         let shown = options.output.display();
-        return Err(Failure::usage(format!("{shown} is a directory")).hint("name the file: -o DIR/NAME.tar.zst"));
+        return Err(Failure::usage(format!("{shown} is a directory"))
+            .hint("name the file: -o DIR/NAME.tar.zst"));
     }
     let client = options.connection.client()?;
     let talk = if options.quiet { Talk::Quiet } else { Talk::Progress };
@@ -120,13 +125,18 @@ pub(super) async fn run(options: Options) -> Result<Status, Failure> {
         plan.warnings.clone(),
     );
     if !options.dry_run {
-        let packed = transfer::transfer(plan, &options.output, request.jobs, &progress).await.map_err(failed)?;
+        let packed = transfer::transfer(plan, &options.output, request.jobs, &progress)
+            .await
+            .map_err(failed)?;
         report.file = Some(options.output.display().to_string());
         report.file_size = Some(packed.length);
     }
     drop(progress);
     if options.json {
-        println!("{}", serde_json::to_string_pretty(&report).map_err(|e| Failure::of(Status::Other, &e))?);
+        println!(
+            "{}",
+            serde_json::to_string_pretty(&report).map_err(|e| Failure::of(Status::Other, &e))?
+        );
     } else {
         print(&report);
     }
@@ -167,20 +177,27 @@ fn print(report: &PackReport) {
             let platforms: Vec<String> = image.platforms.iter().map(ToString::to_string).collect();
             println!("  platforms: {}", safe(&platforms.join(", ")));
         }
-        let kinds: Vec<String> = image.attachments.iter().map(|(kind, n)| count(*n, kind.as_str())).collect();
+        let kinds: Vec<String> =
+            image.attachments.iter().map(|(kind, n)| count(*n, kind.as_str())).collect();
         match image.attachment_lookup {
             Lookup::Complete if kinds.is_empty() => println!("  attachments: none"),
             Lookup::Complete => println!("  attachments: {}", kinds.join(", ")),
-            Lookup::Incomplete => println!("  attachments: incomplete ({} found)", kinds.join(", ")),
+            Lookup::Incomplete => {
+                println!("  attachments: incomplete ({} found)", kinds.join(", "))
+            }
             Lookup::Skipped => println!("  attachments: not looked up"),
         }
         println!("  verified: {}", verified(&report.verdicts, image));
         if !image.foreign.is_empty() {
-            println!("  left out: {}", count(image.foreign.len() as u64, "non-distributable layer"));
+            println!(
+                "  left out: {}",
+                count(image.foreign.len() as u64, "non-distributable layer")
+            );
         }
     }
     for key in &report.keys {
-        let scopes = if key.scopes.is_empty() { "carried only".into() } else { key.scopes.join(", ") };
+        let scopes =
+            if key.scopes.is_empty() { "carried only".into() } else { key.scopes.join(", ") };
         println!("key {} {} ({})", safe(&key.file), key.fingerprint, safe(&scopes));
     }
     let unsigned: Vec<&_> = report
@@ -198,9 +215,15 @@ fn print(report: &PackReport) {
         println!("warning: {}", safe(warning));
     }
     let totals = report.totals;
-    let attached: Vec<String> = report.attachments.iter().map(|(kind, n)| count(*n, kind.as_str())).collect();
+    let attached: Vec<String> =
+        report.attachments.iter().map(|(kind, n)| count(*n, kind.as_str())).collect();
     let attached = if attached.is_empty() { "no attachments".into() } else { attached.join(", ") };
-    println!("{}, {attached}, {}, {}", count(totals.images, "image"), count(totals.blobs, "blob"), size(totals.bytes));
+    println!(
+        "{}, {attached}, {}, {}",
+        count(totals.images, "image"),
+        count(totals.blobs, "blob"),
+        size(totals.bytes)
+    );
     match (&report.file, report.file_size) {
         (Some(file), Some(length)) => println!("wrote {} ({})", safe(file), size(length)),
         _ => println!("dry run: nothing was written"),
@@ -209,7 +232,9 @@ fn print(report: &PackReport) {
 }
 
 fn verified(verdicts: &[ImageVerdict], image: &bundle::report::pack::PackedImage) -> String {
-    if verdicts.iter().any(|verdict| *verdict.source() == image.source) && image.verdict.code != "unverified" {
+    if verdicts.iter().any(|verdict| *verdict.source() == image.source)
+        && image.verdict.code != "unverified"
+    {
         format!("{} by {}", image.verdict.code, image.verdict.keys.join(", "))
     } else {
         "no key covers it".into()

@@ -131,7 +131,9 @@ impl Progress for Bars {
     fn started(&self, blob: &Digest, length: u64) {
         if length >= OWN_BAR {
             let bar = self.all.insert_before(&self.total, ProgressBar::new(length));
-            bar.set_style(style("  {msg} {bar:20} {decimal_bytes}/{decimal_total_bytes} {decimal_bytes_per_sec}"));
+            bar.set_style(style(
+                "  {msg} {bar:20} {decimal_bytes}/{decimal_total_bytes} {decimal_bytes_per_sec}",
+            ));
             bar.set_message(blob.short());
             self.each().insert(*blob, bar);
         }

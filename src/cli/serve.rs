@@ -31,7 +31,8 @@ pub(super) async fn run(options: Options) -> Result<Status, Failure> {
         None => Registry::read_only(Arc::new(super::inspect::served(&options.files)?)),
     };
     let listener = tokio::net::TcpListener::bind(options.listen).await.map_err(|error| {
-        Failure::of(Status::Network, &error).hint(format!("is {} in use? --listen names another address", options.listen))
+        Failure::of(Status::Network, &error)
+            .hint(format!("is {} in use? --listen names another address", options.listen))
     })?;
     let address = listener.local_addr().map_err(|e| Failure::of(Status::Network, &e))?;
     println!("listening on http://{address}");
@@ -42,10 +43,11 @@ pub(super) async fn run(options: Options) -> Result<Status, Failure> {
 
 /// Done when the process is asked to end.
 async fn stopped() {
-    let mut terminate = match tokio::signal::unix::signal(tokio::signal::unix::SignalKind::terminate()) {
-        Ok(terminate) => terminate,
-        Err(_) => return std::future::pending().await,
-    };
+    let mut terminate =
+        match tokio::signal::unix::signal(tokio::signal::unix::SignalKind::terminate()) {
+            Ok(terminate) => terminate,
+            Err(_) => return std::future::pending().await,
+        };
     tokio::select! {
         _ = tokio::signal::ctrl_c() => {}
         _ = terminate.recv() => {}

@@ -48,7 +48,9 @@ mod tests {
 
     #[test]
     fn sizes_read_as_people_say_them() {
-        for (bytes, text) in [(0, "0 B"), (999, "999 B"), (1000, "1.0 kB"), (999_950, "1.0 MB"), (1 << 33, "8.6 GB")] {
+        for (bytes, text) in
+            [(0, "0 B"), (999, "999 B"), (1000, "1.0 kB"), (999_950, "1.0 MB"), (1 << 33, "8.6 GB")]
+        {
             assert_eq!(size(bytes), text);
         }
         assert_eq!((count(1, "image"), count(2, "image")), ("1 image".into(), "2 images".into()));

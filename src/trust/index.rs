@@ -62,10 +62,7 @@ impl Indexes<'_> {
                 Meaning::Image(_) => return about(RefusalCode::ChildUnsigned, child),
             }
         }
-        match attestations
-            .into_iter()
-            .find(|entry| !self.is_bound_attestation(entry, &images))
-        {
+        match attestations.into_iter().find(|entry| !self.is_bound_attestation(entry, &images)) {
             Some(stray) => about(RefusalCode::AttestationUnbound, stray),
             None => Ok(()),
         }
@@ -74,9 +71,7 @@ impl Indexes<'_> {
     /// An attestation manifest must name one of `images` and have no manifests of its own to smuggle in.
     fn is_bound_attestation(&self, entry: &Descriptor, images: &[&Descriptor]) -> bool {
         let named = entry.annotation(REFERENCE_DIGEST);
-        let names_one = images
-            .iter()
-            .any(|image| named == Some(image.digest.to_string().as_str()));
+        let names_one = images.iter().any(|image| named == Some(image.digest.to_string().as_str()));
         let manifest = self.tree.get(&entry.digest);
         names_one && manifest.is_some_and(|m| matches!(m.meaning(), Meaning::Image(_)))
     }

@@ -80,17 +80,13 @@ pub(super) fn public_key_block(file: &[u8]) -> Result<Vec<u8>, PemError> {
         own_lines.then_some((body, after))
     });
     let Some((body, after)) = block else {
-        return Err(PemError::Damaged(
-            "its first or last line is not as it must be",
-        ));
+        return Err(PemError::Damaged("its first or last line is not as it must be"));
     };
     if !after.trim().is_empty() {
         return Err(PemError::Trailing);
     }
     let joined: String = body.chars().filter(|c| !c.is_ascii_whitespace()).collect();
-    STANDARD
-        .decode(joined)
-        .map_err(|_| PemError::Damaged("its content is not base64"))
+    STANDARD.decode(joined).map_err(|_| PemError::Damaged("its content is not base64"))
 }
 
 fn at_line_start(before: &str) -> bool {

@@ -124,25 +124,14 @@ impl Bundle {
 
 fn read_message(value: &Value) -> Result<Content, BundleError> {
     let message = Fields::among("messageSignature", value, &["messageDigest", "signature"])?;
-    let digest = message
-        .present("messageDigest")
-        .map(read_hint)
-        .transpose()?
-        .flatten();
-    Ok(Content::Message {
-        digest,
-        signature: message.bytes("signature")?,
-    })
+    let digest = message.present("messageDigest").map(read_hint).transpose()?.flatten();
+    Ok(Content::Message { digest, signature: message.bytes("signature")? })
 }
 
 /// A message digest that can be compared: cosign leaves it empty for Ed25519, and other hashes go with other curves.
 fn read_hint(value: &Value) -> Result<Option<Vec<u8>>, ShapeError> {
     let hint = Fields::among("messageDigest", value, &["algorithm", "digest"])?;
-    match hint
-        .present("algorithm")
-        .map(|_| hint.text("algorithm"))
-        .transpose()?
-    {
+    match hint.present("algorithm").map(|_| hint.text("algorithm")).transpose()? {
         Some("SHA2_256") => hint.bytes("digest").map(Some),
         None | Some("SHA2_384" | "SHA2_512") => Ok(None),
         Some(_) => Err(hint.not("algorithm", "a known hash")),

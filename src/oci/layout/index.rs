@@ -128,14 +128,8 @@ impl IndexFile {
             Some(place) => {
                 // A name that somehow stands there twice would hide the new entry from other readers.
                 let mut place_of_old = 0..;
-<<<<<<< HEAD
                 self.entries.retain(|other| place_of_old.next() == Some(place) || !same(other));
-                self.entries[place] = entry;
-=======
-                self.entries
-                    .retain(|other| place_of_old.next() == Some(place) || !same(other));
                 self.entries[place] = Arc::new(entry);
->>>>>>> serve
             }
             None => self.entries.push(Arc::new(entry)),
         }

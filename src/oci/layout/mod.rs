@@ -200,10 +200,7 @@ impl LayoutDirectory {
     }
 
     pub(crate) fn index(&self, cause: IndexError) -> LayoutError {
-        LayoutError::Index {
-            path: self.path.to_path_buf(),
-            cause,
-        }
+        LayoutError::Index { path: self.path.to_path_buf(), cause }
     }
 
     pub(crate) fn io(&self, what: impl Into<String>, cause: io::Error) -> LayoutError {

@@ -120,11 +120,7 @@ impl LayoutWriter {
         change: impl FnOnce(&mut IndexFile) -> Result<(), super::IndexError>,
     ) -> Result<(), LayoutError> {
         let _turn = self.updating.lock().unwrap_or_else(PoisonError::into_inner);
-<<<<<<< HEAD
-        let index_error = |cause| LayoutError::Index { path: self.layout.path().to_owned(), cause };
-=======
         let index_error = |cause| self.layout.index(cause);
->>>>>>> serve
         let mut index = self.layout.with_index(IndexFile::clone);
         change(&mut index).map_err(index_error)?;
         let bytes = index.encode().map_err(index_error)?;

@@ -58,16 +58,7 @@ impl Held {
             descriptor.artifact_type = manifest.effective_artifact_type().map(str::to_owned);
             descriptor.annotations = manifest.annotations().clone();
         }
-<<<<<<< HEAD
-        Self { descriptor, subject, tags: 0 }
-=======
-        Ok(Self {
-            descriptor,
-            subject,
-            tags: 0,
-            entry,
-        })
->>>>>>> serve
+        Ok(Self { descriptor, subject, tags: 0, entry })
     }
 }
 
@@ -172,8 +163,7 @@ impl Catalogue {
             let what = format!("manifest {} is listed, but not there", descriptor.digest);
             SourceError::new(Trouble::Absent, what)
         })?;
-        self.put(name, &manifest, tag)
-            .map_err(|e| layout.index(e))?;
+        self.put(name, &manifest, tag).map_err(|e| layout.index(e))?;
         // Other tools list an index alone; whoever pulls it asks for its children by digest.
         let mut below = manifest.children().to_vec();
         while let Some(child) = below.pop() {
@@ -200,16 +190,8 @@ impl Catalogue {
 
     /// Every manifest that is served, repository by repository.
     pub(crate) fn manifests(&self) -> impl Iterator<Item = &Descriptor> {
-<<<<<<< HEAD
         let held = self.repositories.values().flat_map(|r| r.manifests.values());
-        let foreign = self.foreign.iter().map(Entry::descriptor);
-=======
-        let held = self
-            .repositories
-            .values()
-            .flat_map(|r| r.manifests.values());
         let foreign = self.foreign.iter().map(|entry| entry.descriptor());
->>>>>>> serve
         held.map(|held| &held.descriptor).chain(foreign)
     }
 

@@ -52,11 +52,7 @@ impl Store {
         tag: Option<&str>,
         manifest: Manifest,
     ) -> Result<(), StoreError> {
-        let put = Put {
-            repository: repository.clone(),
-            tag: tag.map(str::to_owned),
-            manifest,
-        };
+        let put = Put { repository: repository.clone(), tag: tag.map(str::to_owned), manifest };
         self.submit(Change::Put(Box::new(put))).await
     }
 

@@ -6,15 +6,11 @@ async fn everything_is_there_again_after_a_restart() {
     let server = Server::new().await;
     let child = server.push_artifact("a", Target::Digest, json!({})).await;
     let list = index(&[&child]);
-    let list = server
-        .push_document("a", Target::Tag("1"), OCI_INDEX, &list)
-        .await;
+    let list = server.push_document("a", Target::Tag("1"), OCI_INDEX, &list).await;
     let attached = json!({"subject": list, "artifactType": "x/sig"});
     let attached = server.push_artifact("a", Target::Digest, attached).await;
     server.push_artifact("b", Target::Tag("1"), json!({})).await;
-    server
-        .push_artifact("gone", Target::Tag("1"), json!({}))
-        .await;
+    server.push_artifact("gone", Target::Tag("1"), json!({})).await;
     let gone = format!("/v2/gone/manifests/{}", child.digest);
     assert_eq!(server.delete(&gone).await, 202);
 
@@ -23,25 +19,18 @@ async fn everything_is_there_again_after_a_restart() {
     assert_eq!(catalog["repositories"], json!(["a", "b"]));
     assert_eq!(server.json("/v2/a/tags/list").await["tags"], json!(["1"]));
     for held in [&child, &list, &attached] {
-        let answer = server
-            .get(&format!("/v2/a/manifests/{}", held.digest))
-            .await;
+        let answer = server.get(&format!("/v2/a/manifests/{}", held.digest)).await;
         assert_eq!(answer.status(), 200);
         assert_eq!(header(&answer, "content-type"), Some(&*held.media_type));
     }
-    let referrers = server
-        .json(&format!("/v2/a/referrers/{}", list.digest))
-        .await;
+    let referrers = server.json(&format!("/v2/a/referrers/{}", list.digest)).await;
     assert_eq!(referrers["manifests"][0]["digest"], json!(attached.digest));
     assert_eq!(referrers["manifests"][0]["artifactType"], "x/sig");
 
     let layout = LayoutDirectory::open(server.directory.path()).expect("a layout");
     assert_eq!(layout.tagged("a:1").map(|d| d.digest), Some(list.digest));
     assert_eq!(layout.tagged("b:1").map(|d| d.digest), Some(child.digest));
-    let untagged = layout
-        .entries()
-        .into_iter()
-        .filter(|e| e.annotation(REF_NAME).is_none());
+    let untagged = layout.entries().into_iter().filter(|e| e.annotation(REF_NAME).is_none());
     assert_eq!(untagged.count(), 2);
 }
 
@@ -55,12 +44,7 @@ async fn many_pushes_at_a_time_are_all_kept() {
         document["annotations"] = json!({"number": number.to_string()});
         let path = format!("/v2/r{}/manifests/t{number}", number % 3);
         let server = &server;
-        async move {
-            server
-                .put(&path, OCI_MANIFEST, document.to_string())
-                .await
-                .status()
-        }
+        async move { server.put(&path, OCI_MANIFEST, document.to_string()).await.status() }
     });
     let answers = futures_util::future::join_all(pushes).await;
     assert!(answers.iter().all(|status| *status == 201), "{answers:?}");
@@ -78,12 +62,7 @@ async fn a_store_has_one_server_and_the_unfinished_is_removed() {
     let server = Server::new().await;
     let second = Store::open(server.directory.path());
     assert!(
-        matches!(
-            second,
-            Err(StoreError::Layout(crate::oci::layout::LayoutError::Locked(
-                _
-            )))
-        ),
+        matches!(second, Err(StoreError::Layout(crate::oci::layout::LayoutError::Locked(_)))),
         "{second:?}"
     );
     let half = server.directory.path().join("blobs/sha256/.partial-1-1");
@@ -102,21 +81,14 @@ async fn a_layout_of_another_tool_is_served_and_its_other_entries_kept() {
         writer.write_manifest(&manifest).await.expect("written");
         manifest.descriptor()
     };
-    let child = write(
-        image(&Descriptor::of(OCI_EMPTY, b"{}")).to_string(),
-        OCI_MANIFEST,
-    )
-    .await;
+    let child = write(image(&Descriptor::of(OCI_EMPTY, b"{}")).to_string(), OCI_MANIFEST).await;
     let list = write(index(&[&child]).to_string(), OCI_INDEX).await;
     let named = |name: &str| {
         let mut entry = list.clone();
         entry.annotations.insert(REF_NAME.into(), name.into());
         entry
     };
-    writer
-        .put_entries(vec![named("org/app:1"), named("latest")])
-        .await
-        .expect("listed");
+    writer.put_entries(vec![named("org/app:1"), named("latest")]).await.expect("listed");
     drop(writer);
 
     let server = Server::at(Arc::clone(&directory), Registry::read_write).await;

@@ -20,28 +20,15 @@ async fn pages(server: &Server, path: &str) -> Vec<Value> {
 #[tokio::test]
 async fn tags_and_repositories_are_listed_in_order_and_in_pages() {
     let server = Server::new().await;
-    for (repository, tag) in [
-        ("b/x", "1"),
-        ("a", "z"),
-        ("a", "B"),
-        ("a", "a"),
-        ("a", "10"),
-        ("a", "9"),
-    ] {
-        server
-            .push_artifact(repository, Target::Tag(tag), json!({}))
-            .await;
+    for (repository, tag) in
+        [("b/x", "1"), ("a", "z"), ("a", "B"), ("a", "a"), ("a", "10"), ("a", "9")]
+    {
+        server.push_artifact(repository, Target::Tag(tag), json!({})).await;
     }
     let all = json!(["10", "9", "B", "a", "z"]);
-    assert_eq!(
-        server.json("/v2/a/tags/list").await,
-        json!({"name": "a", "tags": all})
-    );
+    assert_eq!(server.json("/v2/a/tags/list").await, json!({"name": "a", "tags": all}));
     let pages_of_two = pages(&server, "/v2/a/tags/list?n=2").await;
-    let tags: Vec<_> = pages_of_two
-        .iter()
-        .map(|page| page["tags"].clone())
-        .collect();
+    let tags: Vec<_> = pages_of_two.iter().map(|page| page["tags"].clone()).collect();
     assert_eq!(tags, [json!(["10", "9"]), json!(["B", "a"]), json!(["z"])]);
     for (query, wanted) in [
         ("n=5", json!(["10", "9", "B", "a", "z"])),
@@ -53,29 +40,16 @@ async fn tags_and_repositories_are_listed_in_order_and_in_pages() {
         let page = server.json(&format!("/v2/a/tags/list?{query}")).await;
         assert_eq!(page["tags"], wanted, "{query}");
     }
-    assert_eq!(
-        header(&server.get("/v2/a/tags/list?n=5").await, "link"),
-        None
-    );
+    assert_eq!(header(&server.get("/v2/a/tags/list?n=5").await, "link"), None);
     for bad in ["-1", "x", "+1", "99999999999999999999999"] {
         let answer = server.get(&format!("/v2/a/tags/list?n={bad}")).await;
-        assert_eq!(
-            refusal(answer).await,
-            refused(400, "PAGINATION_NUMBER_INVALID"),
-            "{bad}"
-        );
+        assert_eq!(refusal(answer).await, refused(400, "PAGINATION_NUMBER_INVALID"), "{bad}");
     }
     let unknown = server.get("/v2/c/tags/list").await;
     assert_eq!(refusal(unknown).await, refused(404, "NAME_UNKNOWN"));
 
     let repositories = pages(&server, "/v2/_catalog?n=1").await;
-    assert_eq!(
-        repositories,
-        [
-            json!({"repositories": ["a"]}),
-            json!({"repositories": ["b/x"]})
-        ]
-    );
+    assert_eq!(repositories, [json!({"repositories": ["a"]}), json!({"repositories": ["b/x"]})]);
 }
 
 #[tokio::test]
@@ -84,17 +58,11 @@ async fn referrers_are_listed_with_type_and_annotations_and_filtered() {
     let image = server.push_artifact("a", Target::Tag("1"), json!({})).await;
     let attach =
         |kind: &str| json!({"subject": image, "artifactType": kind, "annotations": {"kind": kind}});
-    let sbom = server
-        .push_artifact("a", Target::Digest, attach("x/sbom+json"))
-        .await;
-    let signature = server
-        .push_artifact("a", Target::Tag("s"), attach("x/sig"))
-        .await;
+    let sbom = server.push_artifact("a", Target::Digest, attach("x/sbom+json")).await;
+    let signature = server.push_artifact("a", Target::Tag("s"), attach("x/sig")).await;
     let untyped = json!({"subject": image});
     let untyped = server.push_artifact("a", Target::Digest, untyped).await;
-    server
-        .push_artifact("b", Target::Digest, attach("x/elsewhere"))
-        .await;
+    server.push_artifact("b", Target::Digest, attach("x/elsewhere")).await;
 
     let path = format!("/v2/a/referrers/{}", image.digest);
     let answer = server.get(&path).await;
@@ -108,15 +76,10 @@ async fn referrers_are_listed_with_type_and_annotations_and_filtered() {
     assert_eq!(json!(digests), json!(wanted));
     let of = |digest: Digest| {
         let mut entries = listed.iter();
-        entries
-            .find(|e| e["digest"] == json!(digest))
-            .expect("listed")
+        entries.find(|e| e["digest"] == json!(digest)).expect("listed")
     };
     assert_eq!(of(sbom.digest)["artifactType"], "x/sbom+json");
-    assert_eq!(
-        of(sbom.digest)["annotations"],
-        json!({"kind": "x/sbom+json"})
-    );
+    assert_eq!(of(sbom.digest)["annotations"], json!({"kind": "x/sbom+json"}));
     assert_eq!(of(sbom.digest)["size"], sbom.size);
     assert_eq!(of(untyped.digest)["artifactType"], OCI_EMPTY);
 
@@ -125,22 +88,13 @@ async fn referrers_are_listed_with_type_and_annotations_and_filtered() {
         assert_eq!(header(&answer, "oci-filters-applied"), Some("artifactType"));
         let body = answer.bytes().await.expect("a body");
         let list: Value = serde_json::from_slice(&body).expect("JSON");
-        assert_eq!(
-            list["manifests"].as_array().map(Vec::len),
-            Some(count),
-            "{query}"
-        );
+        assert_eq!(list["manifests"].as_array().map(Vec::len), Some(count), "{query}");
     }
     assert_eq!(pages(&server, &format!("{path}?n=2")).await.len(), 2);
 
     for nothing in ["a", "never-pushed"] {
-        let list = server
-            .json(&format!("/v2/{nothing}/referrers/{}", absent()))
-            .await;
-        assert_eq!(
-            list,
-            json!({"schemaVersion": 2, "mediaType": OCI_INDEX, "manifests": []})
-        );
+        let list = server.json(&format!("/v2/{nothing}/referrers/{}", absent())).await;
+        assert_eq!(list, json!({"schemaVersion": 2, "mediaType": OCI_INDEX, "manifests": []}));
     }
     let gone = format!("/v2/a/manifests/{}", sbom.digest);
     assert_eq!(server.delete(&gone).await, 202);
@@ -156,20 +110,13 @@ async fn a_list_of_referrers_is_never_longer_than_a_manifest_may_be() {
     for number in 0..3 {
         let text = format!("{number}{}", "x".repeat(2 << 20));
         let extra = json!({"subject": subject, "annotations": {"text": text}});
-        wanted.push(
-            server
-                .push_artifact("a", Target::Digest, extra)
-                .await
-                .digest,
-        );
+        wanted.push(server.push_artifact("a", Target::Digest, extra).await.digest);
     }
     wanted.sort();
     let path = format!("/v2/a/referrers/{}?artifactType={OCI_EMPTY}", absent());
     let pages = pages(&server, &path).await;
     assert!(pages.iter().all(|page| page.to_string().len() <= 4 << 20));
-    let listed = pages
-        .iter()
-        .flat_map(|page| page["manifests"].as_array().expect("a list"));
+    let listed = pages.iter().flat_map(|page| page["manifests"].as_array().expect("a list"));
     let digests: Vec<_> = listed.map(|entry| entry["digest"].clone()).collect();
     assert_eq!((json!(digests), pages.len()), (json!(wanted), 3));
 }

@@ -14,59 +14,28 @@ async fn a_manifest_needs_what_it_refers_to_but_its_subject() {
         document
     };
     for (document, media_type, wanted) in [
-        (
-            image(&missing),
-            OCI_MANIFEST,
-            refused(400, "MANIFEST_BLOB_UNKNOWN"),
-        ),
-        (
-            with_layer(&missing),
-            OCI_MANIFEST,
-            refused(400, "MANIFEST_BLOB_UNKNOWN"),
-        ),
-        (
-            with_layer(&longer),
-            OCI_MANIFEST,
-            refused(400, "SIZE_INVALID"),
-        ),
-        (
-            index(&[&child]),
-            OCI_INDEX,
-            refused(400, "MANIFEST_BLOB_UNKNOWN"),
-        ),
+        (image(&missing), OCI_MANIFEST, refused(400, "MANIFEST_BLOB_UNKNOWN")),
+        (with_layer(&missing), OCI_MANIFEST, refused(400, "MANIFEST_BLOB_UNKNOWN")),
+        (with_layer(&longer), OCI_MANIFEST, refused(400, "SIZE_INVALID")),
+        (index(&[&child]), OCI_INDEX, refused(400, "MANIFEST_BLOB_UNKNOWN")),
     ] {
-        let answer = server
-            .put("/v2/a/manifests/1", media_type, document.to_string())
-            .await;
+        let answer = server.put("/v2/a/manifests/1", media_type, document.to_string()).await;
         assert_eq!(refusal(answer).await, wanted, "{document}");
     }
     assert_eq!(server.get("/v2/a/manifests/1").await.status(), 404);
 
     let mut foreign = missing.clone();
     foreign.media_type = "application/vnd.oci.image.layer.nondistributable.v1.tar+gzip".into();
-    let refused_without_urls = server
-        .put(
-            "/v2/a/manifests/1",
-            OCI_MANIFEST,
-            with_layer(&foreign).to_string(),
-        )
-        .await;
+    let refused_without_urls =
+        server.put("/v2/a/manifests/1", OCI_MANIFEST, with_layer(&foreign).to_string()).await;
     assert_eq!(refused_without_urls.status(), 400);
     foreign.urls.push("https://example.com/layer".into());
     let document = with_layer(&foreign);
-    server
-        .push_document("a", Target::Tag("foreign"), OCI_MANIFEST, &document)
-        .await;
+    server.push_document("a", Target::Tag("foreign"), OCI_MANIFEST, &document).await;
 
     let mut attached = image(&config);
     attached["subject"] = json!(child);
-    let answer = server
-        .put(
-            "/v2/a/manifests/attached",
-            OCI_MANIFEST,
-            attached.to_string(),
-        )
-        .await;
+    let answer = server.put("/v2/a/manifests/attached", OCI_MANIFEST, attached.to_string()).await;
     assert_eq!(answer.status(), 201);
     let subject = absent().to_string();
     assert_eq!(header(&answer, "oci-subject"), Some(&*subject));
@@ -77,9 +46,7 @@ async fn an_index_needs_its_children_in_its_own_repository() {
     let server = Server::new().await;
     let child = server.push_artifact("a", Target::Digest, json!({})).await;
     let document = index(&[&child]).to_string();
-    let elsewhere = server
-        .put("/v2/b/manifests/1", OCI_INDEX, document.clone())
-        .await;
+    let elsewhere = server.put("/v2/b/manifests/1", OCI_INDEX, document.clone()).await;
     assert_eq!(refusal(elsewhere).await.1, "MANIFEST_BLOB_UNKNOWN");
     let here = server.put("/v2/a/manifests/1", OCI_INDEX, document).await;
     assert_eq!(here.status(), 201);
@@ -100,28 +67,14 @@ async fn what_is_no_manifest_is_refused() {
         (DOCKER_MANIFEST, &good, refused(400, "MANIFEST_INVALID")),
         (OCI_MANIFEST, &both, refused(400, "MANIFEST_INVALID")),
         (OCI_MANIFEST, &twice, refused(400, "MANIFEST_INVALID")),
-        (
-            OCI_MANIFEST,
-            &"{}".to_owned(),
-            refused(400, "MANIFEST_INVALID"),
-        ),
-        (
-            OCI_MANIFEST,
-            &"".to_owned(),
-            refused(400, "MANIFEST_INVALID"),
-        ),
+        (OCI_MANIFEST, &"{}".to_owned(), refused(400, "MANIFEST_INVALID")),
+        (OCI_MANIFEST, &"".to_owned(), refused(400, "MANIFEST_INVALID")),
         (OCI_MANIFEST, &large, refused(413, "SIZE_INVALID")),
     ] {
-        let answer = server
-            .put("/v2/a/manifests/1", media_type, body.clone())
-            .await;
+        let answer = server.put("/v2/a/manifests/1", media_type, body.clone()).await;
         assert_eq!(refusal(answer).await, wanted, "{media_type} {body:.80}");
     }
-    let untyped = server
-        .request(Method::PUT, "/v2/a/manifests/1")
-        .body(good.clone())
-        .send()
-        .await;
+    let untyped = server.request(Method::PUT, "/v2/a/manifests/1").body(good.clone()).send().await;
     assert_eq!(refusal(untyped.expect("an answer")).await.0, 400);
 
     let wrong = format!("/v2/a/manifests/{}", absent());
@@ -139,21 +92,11 @@ async fn what_is_no_manifest_is_refused() {
 async fn odd_names_touch_nothing() {
     let server = Server::new().await;
     let long = format!("/v2/{}/manifests/1", "a".repeat(300));
-    for path in [
-        "/v2/%2e%2e%2f%2e%2e/manifests/1",
-        "/v2/A/manifests/1",
-        &long,
-    ] {
+    for path in ["/v2/%2e%2e%2f%2e%2e/manifests/1", "/v2/A/manifests/1", &long] {
         let answer = server.put(path, OCI_MANIFEST, "{}").await;
-        assert_eq!(
-            refusal(answer).await,
-            refused(400, "NAME_INVALID"),
-            "{path}"
-        );
+        assert_eq!(refusal(answer).await, refused(400, "NAME_INVALID"), "{path}");
     }
-    let tag = server
-        .put("/v2/a/manifests/.hidden", OCI_MANIFEST, "{}")
-        .await;
+    let tag = server.put("/v2/a/manifests/.hidden", OCI_MANIFEST, "{}").await;
     assert_eq!(refusal(tag).await, refused(400, "TAG_INVALID"));
     assert_eq!(server.json("/v2/_catalog").await["repositories"], json!([]));
 }

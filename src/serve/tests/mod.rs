@@ -54,10 +54,7 @@ impl Server {
     }
 
     async fn get(&self, path: &str) -> Response {
-        self.request(Method::GET, path)
-            .send()
-            .await
-            .expect("an answer")
+        self.request(Method::GET, path).send().await.expect("an answer")
     }
 
     async fn delete(&self, path: &str) -> StatusCode {
@@ -99,8 +96,7 @@ impl Server {
         let mut document = image(&self.push_blob(repository, b"{}").await);
         let fields = document.as_object_mut().expect("an object");
         fields.extend(extra.as_object().expect("an object").clone());
-        self.push_document(repository, target, OCI_MANIFEST, &document)
-            .await
+        self.push_document(repository, target, OCI_MANIFEST, &document).await
     }
 
     async fn push_document(

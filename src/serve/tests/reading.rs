@@ -13,9 +13,7 @@ async fn the_base_says_what_it_is() {
 #[tokio::test]
 async fn a_manifest_is_served_byte_for_byte_under_tag_and_digest() {
     let server = Server::new().await;
-    let pushed = server
-        .push_artifact("a/b", Target::Tag("1"), json!({}))
-        .await;
+    let pushed = server.push_artifact("a/b", Target::Tag("1"), json!({})).await;
     let digest = pushed.digest.to_string();
     for target in ["1", &digest] {
         let path = format!("/v2/a/b/manifests/{target}");
@@ -116,10 +114,7 @@ async fn a_read_only_registry_serves_and_changes_nothing() {
         (Method::DELETE, "/v2/a/manifests/1"),
         (Method::POST, "/v2/a/blobs/uploads/"),
         (Method::PATCH, "/v2/a/blobs/uploads/x"),
-        (
-            Method::DELETE,
-            &format!("/v2/a/blobs/{}", Digest::of(b"{}")),
-        ),
+        (Method::DELETE, &format!("/v2/a/blobs/{}", Digest::of(b"{}"))),
     ] {
         let answer = server.request(method, path).send().await;
         let answer = answer.expect("an answer");

@@ -55,19 +55,11 @@ impl Scene {
     /// The same, as an index of linux/amd64 and linux/arm/v7; gives the children too.
     pub(crate) fn index() -> (Self, Vec<Descriptor>) {
         let mut scene = Self::image();
-        let children = vec![
-            scene.root.clone(),
-            image(&mut scene.store, "linux", "arm", Some("v7")),
-        ];
+        let children =
+            vec![scene.root.clone(), image(&mut scene.store, "linux", "arm", Some("v7"))];
         scene.set_index(vec![
-            listed(
-                &children[0],
-                json!({"os": "linux", "architecture": "amd64"}),
-            ),
-            listed(
-                &children[1],
-                json!({"os": "linux", "architecture": "arm", "variant": "v7"}),
-            ),
+            listed(&children[0], json!({"os": "linux", "architecture": "amd64"})),
+            listed(&children[1], json!({"os": "linux", "architecture": "arm", "variant": "v7"})),
         ]);
         (scene, children)
     }
@@ -87,9 +79,7 @@ impl Scene {
     }
 
     pub(crate) fn allow_unsigned(&mut self, pattern: &str) {
-        self.anchors
-            .allow_unsigned
-            .push(pattern.parse().expect("a pattern"));
+        self.anchors.allow_unsigned.push(pattern.parse().expect("a pattern"));
     }
 
     /// A valid payload for `subject` under this scene's repository.
@@ -114,9 +104,7 @@ impl Scene {
     ) {
         let mut layer = self.store.blob(media_type::SIMPLE_SIGNING, payload.into());
         if let Some(signature) = signature {
-            layer
-                .annotations
-                .insert(cosign::SIGNATURE_ANNOTATION.into(), signature.into());
+            layer.annotations.insert(cosign::SIGNATURE_ANNOTATION.into(), signature.into());
         }
         self.attach_layers(subject, &[layer]);
     }
@@ -127,11 +115,7 @@ impl Scene {
         let document = json!({"schemaVersion": 2, "config": wire(&config), "layers": layers});
         let manifest = self.store.manifest(media_type::OCI_MANIFEST, &document);
         let tag = format!("sha256-{}.sig", subject.digest.hex());
-        self.attached.push(Attached {
-            subject: subject.digest,
-            manifest,
-            found: Found::Tag(tag),
-        });
+        self.attached.push(Attached { subject: subject.digest, manifest, found: Found::Tag(tag) });
     }
 
     pub(crate) fn sign_simple(&mut self, subject: &Descriptor, signer: &Signer) {
@@ -149,11 +133,7 @@ impl Scene {
         });
         let manifest = self.store.manifest(media_type::OCI_MANIFEST, &document);
         let found = Found::Referrer;
-        self.attached.push(Attached {
-            subject: subject.digest,
-            manifest,
-            found,
-        });
+        self.attached.push(Attached { subject: subject.digest, manifest, found });
     }
 
     pub(crate) fn judge(&self) -> ImageVerdict {
@@ -169,11 +149,7 @@ impl Scene {
     }
 
     pub(crate) fn codes(&self) -> Vec<SignatureCode> {
-        self.judge()
-            .signatures()
-            .iter()
-            .map(|finding| finding.code)
-            .collect()
+        self.judge().signatures().iter().map(|finding| finding.code).collect()
     }
 
     pub(crate) fn admission(&self) -> Admission {

@@ -61,11 +61,9 @@ impl Signer {
 
     pub(crate) fn sign(&self, message: &[u8]) -> Vec<u8> {
         match self {
-            Self::Ecdsa(key) => key
-                .sign(&SystemRandom::new(), message)
-                .expect("a signature")
-                .as_ref()
-                .to_vec(),
+            Self::Ecdsa(key) => {
+                key.sign(&SystemRandom::new(), message).expect("a signature").as_ref().to_vec()
+            }
             Self::Ed25519(key) => key.sign(message).as_ref().to_vec(),
             Self::Rsa => Self::sign_rsa(&algorithms::RSA_PKCS1_SHA256, message),
         }
@@ -77,8 +75,7 @@ impl Signer {
         message: &[u8],
     ) -> Vec<u8> {
         let mut signature = vec![0; RSA.public_modulus_len()];
-        RSA.sign(encoding, &SystemRandom::new(), message, &mut signature)
-            .expect("a signature");
+        RSA.sign(encoding, &SystemRandom::new(), message, &mut signature).expect("a signature");
         signature
     }
 

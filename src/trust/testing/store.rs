@@ -42,12 +42,8 @@ impl Evidence for Store {
     }
 
     fn blob(&self, blob: &Descriptor) -> Result<Bytes, EvidenceError> {
-        let found = self
-            .blobs
-            .get(&blob.digest)
-            .filter(|_| !self.unreadable.contains(&blob.digest));
-        found
-            .cloned()
-            .ok_or_else(|| EvidenceError::new("the medium failed"))
+        let found =
+            self.blobs.get(&blob.digest).filter(|_| !self.unreadable.contains(&blob.digest));
+        found.cloned().ok_or_else(|| EvidenceError::new("the medium failed"))
     }
 }

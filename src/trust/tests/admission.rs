@@ -12,16 +12,9 @@ fn without_any_anchor_nothing_is_admitted_and_nothing_checked() {
     assert_eq!(scene.refusal(), RefusalCode::NoAnchor);
     let root = scene.root.clone();
     scene.sign_simple(&root, &signer);
-    assert_eq!(
-        (scene.codes(), scene.refusal()),
-        (vec![Code::NoKey], RefusalCode::NoAnchor)
-    );
+    assert_eq!((scene.codes(), scene.refusal()), (vec![Code::NoKey], RefusalCode::NoAnchor));
     scene.trust("quay.io/org/repo-evil", &signer);
-    assert_eq!(
-        scene.refusal(),
-        RefusalCode::NoAnchor,
-        "a key for another repository is none"
-    );
+    assert_eq!(scene.refusal(), RefusalCode::NoAnchor, "a key for another repository is none");
     scene.trust("quay.io/org/repo", &signer);
     assert_eq!(scene.admission(), Admission::Signed);
 }
@@ -70,11 +63,7 @@ fn an_unsigned_image_needs_a_permission_as_narrow_as_the_narrowest_key() {
             scene.trust(scope, &Signer::p256());
         }
         scene.allow_unsigned(pattern);
-        assert_eq!(
-            scene.judge().is_admitted(),
-            admitted,
-            "key {key:?}, pattern {pattern}"
-        );
+        assert_eq!(scene.judge().is_admitted(), admitted, "key {key:?}, pattern {pattern}");
         if admitted {
             assert_eq!(scene.admission().as_str(), "unsigned-unsealed");
             scene.anchors.bundle_expected = true;
@@ -105,12 +94,9 @@ fn a_signature_wins_over_the_permission_to_come_without() {
 
 #[test]
 fn the_verdict_at_pack_counts_only_in_a_bundle_that_is_expected() {
-    for (expected, good, admitted) in [
-        (true, true, true),
-        (true, false, false),
-        (false, true, false),
-        (false, false, false),
-    ] {
+    for (expected, good, admitted) in
+        [(true, true, true), (true, false, false), (false, true, false), (false, false, false)]
+    {
         let mut scene = Scene::image();
         scene.anchors.bundle_expected = expected;
         scene.pack_verdict_good = good;
@@ -153,18 +139,14 @@ fn no_ground_admits_an_image_whose_manifests_are_not_all_there() {
 fn a_carried_key_becomes_an_anchor_only_by_its_pinned_fingerprint() {
     let (signer, stranger) = (Signer::p256(), Signer::p256());
     let carried = [("a.pub", signer.public()), ("b.pub", stranger.public())];
-    let pin = |text: String| {
-        text.parse::<Scoped<crate::trust::Fingerprint>>()
-            .expect("a pin")
-    };
+    let pin = |text: String| text.parse::<Scoped<crate::trust::Fingerprint>>().expect("a pin");
     let pins = [
         pin(format!("quay.io/org={}", signer.public().fingerprint())),
         pin(format!("quay.io={}", Digest::of(b"nobody"))),
     ];
     let mut scene = Scene::image();
-    let unanswered = scene
-        .anchors
-        .admit_carried(&pins, carried.iter().map(|(name, key)| (*name, key)));
+    let unanswered =
+        scene.anchors.admit_carried(&pins, carried.iter().map(|(name, key)| (*name, key)));
     assert_eq!(unanswered, &pins[1..]);
     let root = scene.root.clone();
     scene.sign_simple(&root, &signer);
@@ -173,11 +155,7 @@ fn a_carried_key_becomes_an_anchor_only_by_its_pinned_fingerprint() {
     scene.sign_simple(&root, &stranger);
     assert_eq!(scene.refusal(), RefusalCode::NoTrustedSignature);
     scene.source = "quay.io/other/repo:1".parse().expect("a reference");
-    assert_eq!(
-        scene.refusal(),
-        RefusalCode::NoAnchor,
-        "the pin has a scope"
-    );
+    assert_eq!(scene.refusal(), RefusalCode::NoAnchor, "the pin has a scope");
 }
 
 #[test]
@@ -202,18 +180,13 @@ fn untrusted_text_in_a_finding_is_bounded() {
     let mut scene = Scene::image();
     scene.trust("*", &signer);
     let root = scene.root.clone();
-    let payload = scene
-        .payload(&root)
-        .replace("org/repo", &format!("org/{}", "x".repeat(1 << 20)));
+    let payload = scene.payload(&root).replace("org/repo", &format!("org/{}", "x".repeat(1 << 20)));
     let signature = signer.sign_base64(payload.as_bytes());
     scene.attach_simple(&root, payload, Some(&signature));
     let verdict = scene.judge();
     let finding = &verdict.signatures()[0];
     assert_eq!(finding.code, Code::IdentityMismatch);
-    assert!(
-        finding.detail.as_ref().expect("a detail").len() < 1000,
-        "{finding:?}"
-    );
+    assert!(finding.detail.as_ref().expect("a detail").len() < 1000, "{finding:?}");
 }
 
 #[test]
@@ -221,10 +194,7 @@ fn codes_are_kebab_case_and_distinct() {
     let codes: Vec<&str> = Code::ALL.iter().map(|code| code.as_str()).collect();
     let refusals = RefusalCode::ALL.iter().map(|code| code.as_str());
     for code in codes.iter().copied().chain(refusals) {
-        assert!(
-            code.bytes().all(|b| b.is_ascii_lowercase() || b == b'-'),
-            "{code}"
-        );
+        assert!(code.bytes().all(|b| b.is_ascii_lowercase() || b == b'-'), "{code}");
     }
     let distinct: std::collections::BTreeSet<_> = codes.iter().collect();
     assert_eq!(distinct.len(), codes.len());

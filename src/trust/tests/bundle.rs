@@ -37,22 +37,15 @@ fn a_signed_statement_that_says_something_else_is_refused_by_its_own_code() {
             s["subject"][0]["digest"]["sha256"] = Digest::of(b"x").hex().into()
         }),
         ("upper-case subject", Code::DigestMismatch, |s| {
-            let hex = s["subject"][0]["digest"]["sha256"]
-                .as_str()
-                .expect("hex")
-                .to_uppercase();
+            let hex = s["subject"][0]["digest"]["sha256"].as_str().expect("hex").to_uppercase();
             s["subject"][0]["digest"]["sha256"] = hex.into();
         }),
         ("sha512 only", Code::DigestMismatch, |s| {
             let hex = s["subject"][0]["digest"]["sha256"].clone();
             s["subject"][0]["digest"] = json!({"sha512": hex});
         }),
-        ("digest is a list", Code::PayloadMalformed, |s| {
-            s["subject"][0]["digest"] = json!([])
-        }),
-        ("no subject", Code::PayloadMalformed, |s| {
-            s["subject"] = json!([])
-        }),
+        ("digest is a list", Code::PayloadMalformed, |s| s["subject"][0]["digest"] = json!([])),
+        ("no subject", Code::PayloadMalformed, |s| s["subject"] = json!([])),
         ("1025 subjects", Code::PayloadMalformed, |s| {
             let subject = s["subject"][0].clone();
             s["subject"] = vec![subject; 1025].into();
@@ -60,9 +53,7 @@ fn a_signed_statement_that_says_something_else_is_refused_by_its_own_code() {
         ("other type", Code::PayloadMalformed, |s| {
             s["_type"] = "https://in-toto.io/Statement/v2".into()
         }),
-        ("key in other case", Code::PayloadMalformed, |s| {
-            s["PredicateType"] = "x".into()
-        }),
+        ("key in other case", Code::PayloadMalformed, |s| s["PredicateType"] = "x".into()),
         ("no predicate type", Code::PayloadMalformed, |s| {
             s.as_object_mut().expect("object").remove("predicateType");
         }),
@@ -76,11 +67,7 @@ fn a_signed_statement_that_says_something_else_is_refused_by_its_own_code() {
         let bundle = bundle(statement.to_string().as_bytes(), IN_TOTO, &signer);
         scene.attach_bundle(&root, bundle.to_string());
         assert_eq!(scene.codes(), [*code], "{name}");
-        assert_eq!(
-            scene.judge().is_admitted(),
-            *code == Code::Verified,
-            "{name}"
-        );
+        assert_eq!(scene.judge().is_admitted(), *code == Code::Verified, "{name}");
         assert_eq!(
             scene.judge().signatures()[0].key,
             Some(signer.public().fingerprint()),
@@ -102,21 +89,15 @@ fn a_bundle_that_was_changed_is_refused_by_its_own_code() {
         ("old spelling of 0.3", Code::Verified, |b| {
             b["mediaType"] = "application/vnd.dev.sigstore.bundle+json;version=0.3".into()
         }),
-        ("no hint", Code::Verified, |b| {
-            b["verificationMaterial"]["publicKey"] = json!({})
-        }),
+        ("no hint", Code::Verified, |b| b["verificationMaterial"]["publicKey"] = json!({})),
         ("misleading hint", Code::Verified, |b| {
             b["verificationMaterial"]["publicKey"]["hint"] = "other".into()
         }),
-        ("key id", Code::Verified, |b| {
-            b["dsseEnvelope"]["signatures"][0]["keyid"] = "x".into()
-        }),
+        ("key id", Code::Verified, |b| b["dsseEnvelope"]["signatures"][0]["keyid"] = "x".into()),
         ("log entries", Code::Verified, |b| {
             b["verificationMaterial"]["tlogEntries"] = json!([{}, {}])
         }),
-        ("null for absent", Code::Verified, |b| {
-            b["messageSignature"] = Value::Null
-        }),
+        ("null for absent", Code::Verified, |b| b["messageSignature"] = Value::Null),
         ("version 0.4", Code::BundleUnsupported, |b| {
             b["mediaType"] = "application/vnd.dev.sigstore.bundle.v0.4+json".into()
         }),
@@ -134,25 +115,15 @@ fn a_bundle_that_was_changed_is_refused_by_its_own_code() {
             let one = b["dsseEnvelope"]["signatures"][0].clone();
             b["dsseEnvelope"]["signatures"] = vec![one; 2].into();
         }),
-        ("no signature", Code::SignatureCount, |b| {
-            b["dsseEnvelope"]["signatures"] = json!([])
-        }),
+        ("no signature", Code::SignatureCount, |b| b["dsseEnvelope"]["signatures"] = json!([])),
         ("certificate", Code::CertificateUnsupported, |b| {
             b["verificationMaterial"] = json!({"certificate": {"rawBytes": "AA=="}})
         }),
-        (
-            "certificate beside the key",
-            Code::CertificateUnsupported,
-            |b| {
-                b["verificationMaterial"]["x509CertificateChain"] = json!({"certificates": []});
-            },
-        ),
-        ("no material", Code::BundleMalformed, |b| {
-            b["verificationMaterial"] = json!({})
+        ("certificate beside the key", Code::CertificateUnsupported, |b| {
+            b["verificationMaterial"]["x509CertificateChain"] = json!({"certificates": []});
         }),
-        ("unknown key", Code::BundleMalformed, |b| {
-            b["extra"] = 1.into()
-        }),
+        ("no material", Code::BundleMalformed, |b| b["verificationMaterial"] = json!({})),
+        ("unknown key", Code::BundleMalformed, |b| b["extra"] = 1.into()),
         ("unknown material", Code::BundleMalformed, |b| {
             b["verificationMaterial"]["extra"] = 1.into()
         }),
@@ -162,15 +133,11 @@ fn a_bundle_that_was_changed_is_refused_by_its_own_code() {
         ("no content", Code::BundleMalformed, |b| {
             b.as_object_mut().expect("object").remove("dsseEnvelope");
         }),
-        ("envelope is a list", Code::BundleMalformed, |b| {
-            b["dsseEnvelope"] = json!([])
-        }),
+        ("envelope is a list", Code::BundleMalformed, |b| b["dsseEnvelope"] = json!([])),
         ("empty signature", Code::BundleMalformed, |b| {
             b["dsseEnvelope"]["signatures"][0]["sig"] = "".into()
         }),
-        ("bad base64", Code::BundleMalformed, |b| {
-            b["dsseEnvelope"]["payload"] = "a".into()
-        }),
+        ("bad base64", Code::BundleMalformed, |b| b["dsseEnvelope"]["payload"] = "a".into()),
         ("payload type changed", Code::PayloadTypeUnsupported, |b| {
             b["dsseEnvelope"]["payloadType"] = "application/json".into()
         }),
@@ -185,49 +152,22 @@ fn a_bundle_that_was_changed_is_refused_by_its_own_code() {
     for (name, code, change) in changes {
         let mut scene = scene(&signer);
         let root = scene.root.clone();
-        let mut bundle = bundle(
-            statement(root.digest).to_string().as_bytes(),
-            IN_TOTO,
-            &signer,
-        );
+        let mut bundle = bundle(statement(root.digest).to_string().as_bytes(), IN_TOTO, &signer);
         change(&mut bundle);
         scene.attach_bundle(&root, bundle.to_string());
-        assert_eq!(
-            scene.codes(),
-            [*code],
-            "{name}: {:?}",
-            scene.judge().signatures()
-        );
-        assert_eq!(
-            scene.judge().is_admitted(),
-            *code == Code::Verified,
-            "{name}"
-        );
+        assert_eq!(scene.codes(), [*code], "{name}: {:?}", scene.judge().signatures());
+        assert_eq!(scene.judge().is_admitted(), *code == Code::Verified, "{name}");
     }
 }
 
 #[test]
 fn a_bundle_by_every_kind_of_key_admits() {
-    for signer in [
-        Signer::p256(),
-        Signer::p521(),
-        Signer::ed25519(),
-        Signer::Rsa,
-    ] {
+    for signer in [Signer::p256(), Signer::p521(), Signer::ed25519(), Signer::Rsa] {
         let mut scene = scene(&signer);
         let root = scene.root.clone();
-        let bundle = bundle(
-            statement(root.digest).to_string().as_bytes(),
-            IN_TOTO,
-            &signer,
-        );
+        let bundle = bundle(statement(root.digest).to_string().as_bytes(), IN_TOTO, &signer);
         scene.attach_bundle(&root, bundle.to_string());
-        assert_eq!(
-            scene.admission(),
-            Admission::Signed,
-            "{:?}",
-            signer.public()
-        );
+        assert_eq!(scene.admission(), Admission::Signed, "{:?}", signer.public());
     }
 }
 
@@ -236,11 +176,7 @@ fn a_payload_type_that_is_signed_but_not_in_toto_is_refused() {
     let signer = Signer::p256();
     let mut scene = scene(&signer);
     let root = scene.root.clone();
-    let bundle = bundle(
-        statement(root.digest).to_string().as_bytes(),
-        "application/json",
-        &signer,
-    );
+    let bundle = bundle(statement(root.digest).to_string().as_bytes(), "application/json", &signer);
     scene.attach_bundle(&root, bundle.to_string());
     assert_eq!(scene.codes(), [Code::PayloadTypeUnsupported]);
 }
@@ -265,15 +201,9 @@ fn a_message_signature_is_over_the_manifest_itself() {
             Code::Verified,
             (&|s: &Scene| message(s, &own(s), "SHA2_256")) as &dyn Fn(&Scene) -> Value,
         ),
-        ("other content", Code::SignatureWrongKey, &|s| {
-            message(s, b"other", "SHA2_256")
-        }),
-        ("digest by another hash", Code::Verified, &|s| {
-            message(s, &own(s), "SHA2_384")
-        }),
-        ("unknown hash", Code::BundleMalformed, &|s| {
-            message(s, &own(s), "SHA1")
-        }),
+        ("other content", Code::SignatureWrongKey, &|s| message(s, b"other", "SHA2_256")),
+        ("digest by another hash", Code::Verified, &|s| message(s, &own(s), "SHA2_384")),
+        ("unknown hash", Code::BundleMalformed, &|s| message(s, &own(s), "SHA1")),
         ("no digest", Code::Verified, &|s| {
             let mut bundle = message(s, &own(s), "SHA2_256");
             bundle["messageSignature"]["messageDigest"] = json!({});
@@ -300,11 +230,7 @@ fn a_bundle_counts_only_where_something_binds_the_name() {
         let mut scene = scene(&signer);
         scene.name_bound = false;
         let root = scene.root.clone();
-        let bundle = bundle(
-            statement(root.digest).to_string().as_bytes(),
-            IN_TOTO,
-            &signer,
-        );
+        let bundle = bundle(statement(root.digest).to_string().as_bytes(), IN_TOTO, &signer);
         scene.attach_bundle(&root, bundle.to_string());
         scene
     };
@@ -319,10 +245,7 @@ fn a_bundle_counts_only_where_something_binds_the_name() {
     assert!(!bound.judge().tag_unbound());
     for (accepted, admitted) in [("quay.io/org/repo", true), ("quay.io/org/other", false)] {
         let mut scene = unbound();
-        scene
-            .anchors
-            .accept_unbound_names
-            .push(accepted.parse().expect("a scope"));
+        scene.anchors.accept_unbound_names.push(accepted.parse().expect("a scope"));
         assert_eq!(scene.judge().is_admitted(), admitted, "{accepted}");
     }
 }
@@ -339,17 +262,7 @@ fn an_attestation_by_a_stranger_is_an_attestation_and_its_signature_a_wrong_key(
         scene.attach_bundle(&root, bundle.to_string());
     }
     assert_eq!(scene.codes(), [Code::Attestation, Code::SignatureWrongKey]);
-    assert!(
-        scene
-            .judge()
-            .signatures()
-            .iter()
-            .all(|finding| finding.key.is_none())
-    );
+    assert!(scene.judge().signatures().iter().all(|finding| finding.key.is_none()));
     scene.attached.pop();
-    assert_eq!(
-        scene.refusal(),
-        RefusalCode::NoSignature,
-        "an attestation signs no image"
-    );
+    assert_eq!(scene.refusal(), RefusalCode::NoSignature, "an attestation signs no image");
 }

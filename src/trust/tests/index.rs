@@ -7,12 +7,7 @@ use crate::trust::{Admission, ChildStatus, RefusalCode};
 use serde_json::{Value, json};
 
 fn statuses(scene: &Scene) -> Vec<ChildStatus> {
-    scene
-        .judge()
-        .children()
-        .iter()
-        .map(|child| child.status)
-        .collect()
+    scene.judge().children().iter().map(|child| child.status).collect()
 }
 
 /// An index whose two children are signed.
@@ -36,21 +31,11 @@ fn a_signed_index_covers_its_children_by_hash() {
     assert_eq!(scene.admission(), Admission::Signed);
     assert_eq!(statuses(&scene), [ChildStatus::CoveredByIndex; 2]);
     scene.sign_simple(&children[1], &signer);
-    assert_eq!(
-        statuses(&scene),
-        [ChildStatus::CoveredByIndex, ChildStatus::Signed]
-    );
+    assert_eq!(statuses(&scene), [ChildStatus::CoveredByIndex, ChildStatus::Signed]);
     scene.omitted.insert(children[0].digest);
     scene.store.manifests.remove(&children[0].digest);
-    assert_eq!(
-        scene.admission(),
-        Admission::Signed,
-        "a platform may be left out"
-    );
-    assert_eq!(
-        statuses(&scene),
-        [ChildStatus::Omitted, ChildStatus::Signed]
-    );
+    assert_eq!(scene.admission(), Admission::Signed, "a platform may be left out");
+    assert_eq!(statuses(&scene), [ChildStatus::Omitted, ChildStatus::Signed]);
 }
 
 #[test]
@@ -88,159 +73,83 @@ fn attestation(scene: &mut Scene, named: &str) -> Value {
 #[test]
 fn one_break_of_an_unsigned_index_is_refused_by_its_own_code() {
     let breaks: &[(&str, RefusalCode, Break)] = &[
-        (
-            "platforms swapped",
-            RefusalCode::PlatformMismatch,
-            |scene, _| {
-                change(scene, |entries| {
-                    let first = entries[0]["platform"].clone();
-                    entries[0]["platform"] = entries[1]["platform"].clone();
-                    entries[1]["platform"] = first;
-                });
-            },
-        ),
-        (
-            "variant dropped",
-            RefusalCode::PlatformMismatch,
-            |scene, _| {
-                change(scene, |entries| {
-                    entries[1]["platform"] = json!({"os": "linux", "architecture": "arm"})
-                });
-            },
-        ),
-        (
-            "variant changed",
-            RefusalCode::PlatformMismatch,
-            |scene, _| {
-                change(scene, |entries| {
-                    entries[1]["platform"]["variant"] = "v6".into()
-                });
-            },
-        ),
-        (
-            "platform dropped",
-            RefusalCode::PlatformMismatch,
-            |scene, _| {
-                change(scene, |entries| {
-                    entries[0]
-                        .as_object_mut()
-                        .expect("object")
-                        .remove("platform");
-                });
-            },
-        ),
-        (
-            "config missing",
-            RefusalCode::PlatformMismatch,
-            |scene, _| {
-                scene
-                    .store
-                    .blobs
-                    .retain(|_, blob| !blob.starts_with(b"{\"architecture\":\"arm\""))
-            },
-        ),
-        (
-            "unsigned child added",
-            RefusalCode::ChildUnsigned,
-            |scene, _| {
-                let added = image(&mut scene.store, "linux", "s390x", None);
-                let entry = listed(&added, json!({"os": "linux", "architecture": "s390x"}));
-                change(scene, |entries| entries.push(entry.clone()));
-            },
-        ),
-        (
-            "child missing",
-            RefusalCode::ChildMissing,
-            |scene, children| {
-                scene.store.manifests.remove(&children[1].digest);
-            },
-        ),
-        (
-            "child omitted",
-            RefusalCode::ChildOmitted,
-            |scene, children| {
-                scene.omitted.insert(children[1].digest);
-            },
-        ),
-        (
-            "child unreadable",
-            RefusalCode::Unreadable,
-            |scene, children| {
-                scene.store.unreadable.insert(children[1].digest);
-            },
-        ),
-        (
-            "child is another manifest",
-            RefusalCode::ContentMismatch,
-            |scene, children| {
-                let other = scene.store.manifests[&children[0].digest].clone();
-                scene.store.manifests.insert(children[1].digest, other);
-            },
-        ),
-        (
-            "child is the index itself",
-            RefusalCode::ContentMismatch,
-            |scene, children| {
-                let root = scene.store.manifests[&scene.root.digest].clone();
-                scene.store.manifests.insert(children[1].digest, root);
-            },
-        ),
-        (
-            "media type changed",
-            RefusalCode::ContentMismatch,
-            |scene, _| {
-                change(scene, |entries| {
-                    entries[0]["mediaType"] = media_type::DOCKER_MANIFEST.into()
-                });
-            },
-        ),
+        ("platforms swapped", RefusalCode::PlatformMismatch, |scene, _| {
+            change(scene, |entries| {
+                let first = entries[0]["platform"].clone();
+                entries[0]["platform"] = entries[1]["platform"].clone();
+                entries[1]["platform"] = first;
+            });
+        }),
+        ("variant dropped", RefusalCode::PlatformMismatch, |scene, _| {
+            change(scene, |entries| {
+                entries[1]["platform"] = json!({"os": "linux", "architecture": "arm"})
+            });
+        }),
+        ("variant changed", RefusalCode::PlatformMismatch, |scene, _| {
+            change(scene, |entries| entries[1]["platform"]["variant"] = "v6".into());
+        }),
+        ("platform dropped", RefusalCode::PlatformMismatch, |scene, _| {
+            change(scene, |entries| {
+                entries[0].as_object_mut().expect("object").remove("platform");
+            });
+        }),
+        ("config missing", RefusalCode::PlatformMismatch, |scene, _| {
+            scene.store.blobs.retain(|_, blob| !blob.starts_with(b"{\"architecture\":\"arm\""))
+        }),
+        ("unsigned child added", RefusalCode::ChildUnsigned, |scene, _| {
+            let added = image(&mut scene.store, "linux", "s390x", None);
+            let entry = listed(&added, json!({"os": "linux", "architecture": "s390x"}));
+            change(scene, |entries| entries.push(entry.clone()));
+        }),
+        ("child missing", RefusalCode::ChildMissing, |scene, children| {
+            scene.store.manifests.remove(&children[1].digest);
+        }),
+        ("child omitted", RefusalCode::ChildOmitted, |scene, children| {
+            scene.omitted.insert(children[1].digest);
+        }),
+        ("child unreadable", RefusalCode::Unreadable, |scene, children| {
+            scene.store.unreadable.insert(children[1].digest);
+        }),
+        ("child is another manifest", RefusalCode::ContentMismatch, |scene, children| {
+            let other = scene.store.manifests[&children[0].digest].clone();
+            scene.store.manifests.insert(children[1].digest, other);
+        }),
+        ("child is the index itself", RefusalCode::ContentMismatch, |scene, children| {
+            let root = scene.store.manifests[&scene.root.digest].clone();
+            scene.store.manifests.insert(children[1].digest, root);
+        }),
+        ("media type changed", RefusalCode::ContentMismatch, |scene, _| {
+            change(scene, |entries| entries[0]["mediaType"] = media_type::DOCKER_MANIFEST.into());
+        }),
         ("size changed", RefusalCode::ContentMismatch, |scene, _| {
             change(scene, |entries| entries[0]["size"] = 1.into());
         }),
         ("foreign URL", RefusalCode::ForeignUrl, |scene, _| {
-            change(scene, |entries| {
-                entries[0]["urls"] = json!(["https://elsewhere.example/x"])
-            });
+            change(scene, |entries| entries[0]["urls"] = json!(["https://elsewhere.example/x"]));
         }),
-        (
-            "attestation of something else",
-            RefusalCode::AttestationUnbound,
-            |scene, _| {
-                let stray = attestation(scene, "sha256:00");
-                change(scene, |entries| entries.push(stray.clone()));
-            },
-        ),
-        (
-            "index posing as an attestation",
-            RefusalCode::AttestationUnbound,
-            |scene, children| {
-                let added = image(&mut scene.store, "linux", "s390x", None);
-                let nested = json!({"schemaVersion": 2, "manifests": [wire(&added)]});
-                let nested = scene.store.manifest(media_type::OCI_INDEX, &nested);
-                let mut posing = attestation(scene, &children[0].digest.to_string());
-                for key in ["mediaType", "digest", "size"] {
-                    posing[key] = wire(&nested)[key].clone();
-                }
-                change(scene, |entries| entries.push(posing.clone()));
-            },
-        ),
-        (
-            "attestation that could run",
-            RefusalCode::ChildUnsigned,
-            |scene, children| {
-                let mut posing = attestation(scene, &children[0].digest.to_string());
-                posing["platform"] = json!({"os": "linux", "architecture": "s390x"});
-                change(scene, |entries| entries.push(posing.clone()));
-            },
-        ),
+        ("attestation of something else", RefusalCode::AttestationUnbound, |scene, _| {
+            let stray = attestation(scene, "sha256:00");
+            change(scene, |entries| entries.push(stray.clone()));
+        }),
+        ("index posing as an attestation", RefusalCode::AttestationUnbound, |scene, children| {
+            let added = image(&mut scene.store, "linux", "s390x", None);
+            let nested = json!({"schemaVersion": 2, "manifests": [wire(&added)]});
+            let nested = scene.store.manifest(media_type::OCI_INDEX, &nested);
+            let mut posing = attestation(scene, &children[0].digest.to_string());
+            for key in ["mediaType", "digest", "size"] {
+                posing[key] = wire(&nested)[key].clone();
+            }
+            change(scene, |entries| entries.push(posing.clone()));
+        }),
+        ("attestation that could run", RefusalCode::ChildUnsigned, |scene, children| {
+            let mut posing = attestation(scene, &children[0].digest.to_string());
+            posing["platform"] = json!({"os": "linux", "architecture": "s390x"});
+            change(scene, |entries| entries.push(posing.clone()));
+        }),
     ];
     for (name, code, change) in breaks {
         let (mut scene, children, _) = children_signed();
-        assert_eq!(
-            scene.admission(),
-            Admission::IndexUnsigned,
-            "{name}: valid before"
-        );
+        assert_eq!(scene.admission(), Admission::IndexUnsigned, "{name}: valid before");
         change(&mut scene, &children);
         assert_eq!(scene.refusal(), *code, "{name}");
     }
@@ -252,19 +161,12 @@ fn a_buildx_attestation_of_a_signed_child_passes_as_attachment() {
     let entry = attestation(&mut scene, &children[0].digest.to_string());
     change(&mut scene, |entries| entries.push(entry.clone()));
     assert_eq!(scene.admission(), Admission::IndexUnsigned);
-    let expected = [
-        ChildStatus::Signed,
-        ChildStatus::Signed,
-        ChildStatus::Attachment,
-    ];
+    let expected = [ChildStatus::Signed, ChildStatus::Signed, ChildStatus::Attachment];
     assert_eq!(statuses(&scene), expected);
     change(&mut scene, |entries| {
         entries.drain(..2);
     });
-    assert!(
-        !scene.judge().is_admitted(),
-        "attestations alone make no image"
-    );
+    assert!(!scene.judge().is_admitted(), "attestations alone make no image");
 }
 
 #[test]

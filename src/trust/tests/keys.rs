@@ -8,19 +8,12 @@ use base64::engine::general_purpose::STANDARD;
 
 macro_rules! file {
     ($name:literal) => {
-        include_bytes!(concat!(
-            env!("CARGO_MANIFEST_DIR"),
-            "/testdata/trust/",
-            $name
-        ))
+        include_bytes!(concat!(env!("CARGO_MANIFEST_DIR"), "/testdata/trust/", $name))
     };
 }
 
 fn pem(label: &str, der: &[u8]) -> String {
-    format!(
-        "-----BEGIN {label}-----\n{}\n-----END {label}-----\n",
-        STANDARD.encode(der)
-    )
+    format!("-----BEGIN {label}-----\n{}\n-----END {label}-----\n", STANDARD.encode(der))
 }
 
 fn refused(file: &[u8]) -> KeyError {
@@ -39,11 +32,7 @@ fn every_supported_kind_of_key_is_read() {
     ] {
         let key = PublicKey::from_pem(file).expect("a key");
         assert_eq!(key.algorithm(), algorithm);
-        assert_eq!(
-            key.to_pem().as_bytes(),
-            file,
-            "{algorithm}: canonical as it is"
-        );
+        assert_eq!(key.to_pem().as_bytes(), file, "{algorithm}: canonical as it is");
     }
 }
 
@@ -63,10 +52,7 @@ fn the_fingerprint_is_the_digest_of_the_key_alone() {
         pem("PUBLIC KEY", &signer.spki()),
     ] {
         let read = PublicKey::from_pem(dressed.as_bytes()).expect(&dressed);
-        assert_eq!(
-            (read.fingerprint(), read.to_pem()),
-            (key.fingerprint(), plain.clone())
-        );
+        assert_eq!((read.fingerprint(), read.to_pem()), (key.fingerprint(), plain.clone()));
     }
 }
 
@@ -74,39 +60,15 @@ fn the_fingerprint_is_the_digest_of_the_key_alone() {
 fn weak_and_unsupported_keys_are_refused_by_name() {
     let algorithm = |oid: &str| KeyError::Algorithm(oid.into());
     for (name, file, error) in [
-        (
-            "RSA-1024",
-            &file!("keys/rsa-1024.pem")[..],
-            KeyError::RsaSize(1024),
-        ),
-        (
-            "RSA-2040",
-            file!("keys/rsa-2040.pem"),
-            KeyError::RsaSize(2040),
-        ),
-        (
-            "exponent 3",
-            file!("keys/rsa-exponent-3.pem"),
-            KeyError::RsaExponent,
-        ),
-        (
-            "RSA-PSS",
-            file!("keys/rsa-pss.pem"),
-            algorithm("1.2.840.113549.1.1.10"),
-        ),
+        ("RSA-1024", &file!("keys/rsa-1024.pem")[..], KeyError::RsaSize(1024)),
+        ("RSA-2040", file!("keys/rsa-2040.pem"), KeyError::RsaSize(2040)),
+        ("exponent 3", file!("keys/rsa-exponent-3.pem"), KeyError::RsaExponent),
+        ("RSA-PSS", file!("keys/rsa-pss.pem"), algorithm("1.2.840.113549.1.1.10")),
         ("P-224", file!("keys/p224.pem"), algorithm("1.3.132.0.33")),
-        (
-            "secp256k1",
-            file!("keys/secp256k1.pem"),
-            algorithm("1.3.132.0.10"),
-        ),
+        ("secp256k1", file!("keys/secp256k1.pem"), algorithm("1.3.132.0.10")),
         ("X25519", file!("keys/x25519.pem"), algorithm("1.3.101.110")),
         ("Ed448", file!("keys/ed448.pem"), algorithm("1.3.101.113")),
-        (
-            "compressed point",
-            file!("keys/p256-compressed.pem"),
-            KeyError::Point,
-        ),
+        ("compressed point", file!("keys/p256-compressed.pem"), KeyError::Point),
     ] {
         assert_eq!(refused(file), error, "{name}");
     }
@@ -125,26 +87,10 @@ fn what_is_not_one_public_key_is_refused_by_its_own_error() {
         ("nothing", String::new(), PemError::NoBlock),
         ("prose only", "a key".into(), PemError::NoBlock),
         ("private key", private.clone(), PemError::PrivateKey),
-        (
-            "private key after the public one",
-            key.clone() + &private,
-            PemError::PrivateKey,
-        ),
-        (
-            "cosign key pair",
-            pem("ENCRYPTED SIGSTORE PRIVATE KEY", b"x"),
-            PemError::PrivateKey,
-        ),
-        (
-            "certificate",
-            certificate.clone().into(),
-            PemError::Certificate,
-        ),
-        (
-            "certificate after the key",
-            key.clone() + &certificate,
-            PemError::Certificate,
-        ),
+        ("private key after the public one", key.clone() + &private, PemError::PrivateKey),
+        ("cosign key pair", pem("ENCRYPTED SIGSTORE PRIVATE KEY", b"x"), PemError::PrivateKey),
+        ("certificate", certificate.clone().into(), PemError::Certificate),
+        ("certificate after the key", key.clone() + &certificate, PemError::Certificate),
         ("two keys", key.repeat(2), PemError::SeveralKeys(2)),
         (
             "PKCS#1 key",
@@ -156,16 +102,8 @@ fn what_is_not_one_public_key_is_refused_by_its_own_error() {
             key.clone() + &pem("PGP PUBLIC KEY BLOCK", b"x"),
             other("PGP PUBLIC KEY BLOCK"),
         ),
-        (
-            "text after the key",
-            format!("{key}more"),
-            PemError::Trailing,
-        ),
-        (
-            "large file",
-            " ".repeat(1 << 20),
-            PemError::TooLarge(1 << 20),
-        ),
+        ("text after the key", format!("{key}more"), PemError::Trailing),
+        ("large file", " ".repeat(1 << 20), PemError::TooLarge(1 << 20)),
     ] {
         assert_eq!(refused(file.as_bytes()), KeyError::Pem(error), "{name}");
     }
@@ -176,10 +114,7 @@ fn what_is_not_one_public_key_is_refused_by_its_own_error() {
         ("another end", key.replace("END PUBLIC", "END PRIVATE")),
     ] {
         let error = refused(file.as_bytes());
-        assert!(
-            matches!(error, KeyError::Pem(PemError::Damaged(_))),
-            "{name}: {error:?}"
-        );
+        assert!(matches!(error, KeyError::Pem(PemError::Damaged(_))), "{name}: {error:?}");
     }
     let long = refused(format!("-----BEGIN {}-----", "X".repeat(60_000)).as_bytes());
     assert!(long.to_string().len() < 400);
@@ -195,18 +130,9 @@ fn der_that_is_not_exactly_a_key_is_refused() {
     };
     assert!(edit(&|_| {}).is_ok());
     let last = spki.len() - 1;
-    assert!(
-        matches!(edit(&|der| der.push(0)), Err(KeyError::Structure(_))),
-        "trailing byte"
-    );
-    assert!(
-        matches!(edit(&|der| der.truncate(last)), Err(KeyError::Structure(_))),
-        "cut short"
-    );
-    assert!(
-        matches!(edit(&|der| der[last] ^= 1), Err(KeyError::Numbers(_))),
-        "off the curve"
-    );
+    assert!(matches!(edit(&|der| der.push(0)), Err(KeyError::Structure(_))), "trailing byte");
+    assert!(matches!(edit(&|der| der.truncate(last)), Err(KeyError::Structure(_))), "cut short");
+    assert!(matches!(edit(&|der| der[last] ^= 1), Err(KeyError::Numbers(_))), "off the curve");
     assert!(PublicKey::from_spki(Vec::new()).is_err());
     assert!(PublicKey::from_spki(b"not DER".to_vec()).is_err());
 }

@@ -9,12 +9,7 @@ use base64::engine::general_purpose::STANDARD;
 use serde_json::json;
 
 fn every_signer() -> Vec<Signer> {
-    vec![
-        Signer::p256(),
-        Signer::p521(),
-        Signer::ed25519(),
-        Signer::Rsa,
-    ]
+    vec![Signer::p256(), Signer::p521(), Signer::ed25519(), Signer::Rsa]
 }
 
 #[test]
@@ -25,16 +20,8 @@ fn a_signature_by_every_kind_of_key_admits_and_names_its_key() {
         let root = scene.root.clone();
         scene.sign_simple(&root, &signer);
         let verdict = scene.judge();
-        assert_eq!(
-            verdict.admission(),
-            &Admission::Signed,
-            "{:?}",
-            signer.public()
-        );
-        assert_eq!(
-            verdict.signatures()[0].key,
-            Some(signer.public().fingerprint())
-        );
+        assert_eq!(verdict.admission(), &Admission::Signed, "{:?}", signer.public());
+        assert_eq!(verdict.signatures()[0].key, Some(signer.public().fingerprint()));
         assert_eq!(verdict.verifying_keys().len(), 1);
         assert!(verdict.tag_unbound());
     }
@@ -51,12 +38,7 @@ fn a_signature_by_another_key_of_any_kind_is_a_wrong_key() {
             scene.trust("*", &trusted);
             let root = scene.root.clone();
             scene.sign_simple(&root, &other);
-            assert_eq!(
-                scene.codes(),
-                [Code::SignatureWrongKey],
-                "{:?}",
-                other.public()
-            );
+            assert_eq!(scene.codes(), [Code::SignatureWrongKey], "{:?}", other.public());
             assert_eq!(scene.refusal(), RefusalCode::NoTrustedSignature);
         }
     }
@@ -68,19 +50,11 @@ type Change = fn(&Scene, String) -> Vec<u8>;
 #[test]
 fn a_signed_payload_that_says_something_else_is_refused_by_its_own_code() {
     let changes: &[(&str, Code, Change)] = &[
-        ("untouched", Code::Verified, |_, payload| {
-            payload.into_bytes()
-        }),
-        ("other tag", Code::Verified, |_, p| {
-            p.replace("org/repo", "org/repo:2").into_bytes()
-        }),
+        ("untouched", Code::Verified, |_, payload| payload.into_bytes()),
+        ("other tag", Code::Verified, |_, p| p.replace("org/repo", "org/repo:2").into_bytes()),
         ("ampersand", Code::PayloadMalformed, |_, _| b"&".to_vec()),
-        ("empty object", Code::PayloadMalformed, |_, _| {
-            b"{}".to_vec()
-        }),
-        ("two objects", Code::PayloadMalformed, |_, p| {
-            format!("{p}{p}").into_bytes()
-        }),
+        ("empty object", Code::PayloadMalformed, |_, _| b"{}".to_vec()),
+        ("two objects", Code::PayloadMalformed, |_, p| format!("{p}{p}").into_bytes()),
         ("unknown key", Code::PayloadMalformed, |_, p| {
             p.replace("\"type\"", "\"x\":1,\"type\"").into_bytes()
         }),
@@ -91,19 +65,15 @@ fn a_signed_payload_that_says_something_else_is_refused_by_its_own_code() {
             p.replace("critical", "Critical").into_bytes()
         }),
         ("GPG type", Code::PayloadMalformed, |_, p| {
-            p.replace("cosign container image", "atomic container")
-                .into_bytes()
+            p.replace("cosign container image", "atomic container").into_bytes()
         }),
         ("upper-case digest", Code::PayloadMalformed, |scene, p| {
             let hex = scene.root.digest.hex();
             p.replace(&hex, &hex.to_uppercase()).into_bytes()
         }),
         ("other image", Code::DigestMismatch, |scene, p| {
-            p.replace(
-                &scene.root.digest.to_string(),
-                &Digest::of(b"other").to_string(),
-            )
-            .into_bytes()
+            p.replace(&scene.root.digest.to_string(), &Digest::of(b"other").to_string())
+                .into_bytes()
         }),
         ("other repository", Code::IdentityMismatch, |_, p| {
             p.replace("org/repo", "org/other").into_bytes()
@@ -127,11 +97,7 @@ fn a_signed_payload_that_says_something_else_is_refused_by_its_own_code() {
         let signature = signer.sign_base64(&payload);
         scene.attach_simple(&root, payload, Some(&signature));
         assert_eq!(scene.codes(), [*code], "{name}");
-        assert_eq!(
-            scene.judge().is_admitted(),
-            *code == Code::Verified,
-            "{name}"
-        );
+        assert_eq!(scene.judge().is_admitted(), *code == Code::Verified, "{name}");
     }
 }
 
@@ -149,16 +115,10 @@ fn a_spoiled_signature_is_refused_by_its_own_code() {
         }),
         ("missing", Code::SignatureMissing, |_| None),
         ("empty", Code::SignatureInvalid, |_| Some(String::new())),
-        ("only line breaks", Code::SignatureInvalid, |_| {
-            Some("\n\n".into())
-        }),
+        ("only line breaks", Code::SignatureInvalid, |_| Some("\n\n".into())),
         ("not base64", Code::SignatureInvalid, |_| Some("?".into())),
-        ("with spaces", Code::SignatureInvalid, |s| {
-            Some(format!(" {}", STANDARD.encode(s)))
-        }),
-        ("doubled", Code::SignatureInvalid, |s| {
-            Some(STANDARD.encode([&s[..], &s].concat()))
-        }),
+        ("with spaces", Code::SignatureInvalid, |s| Some(format!(" {}", STANDARD.encode(s)))),
+        ("doubled", Code::SignatureInvalid, |s| Some(STANDARD.encode([&s[..], &s].concat()))),
         ("trailing byte", Code::SignatureInvalid, |mut s| {
             s.push(0);
             Some(STANDARD.encode(s))
@@ -182,11 +142,7 @@ fn a_spoiled_signature_is_refused_by_its_own_code() {
         let annotation = spoil(signer.sign(payload.as_bytes()));
         scene.attach_simple(&root, payload, annotation.as_deref());
         assert_eq!(scene.codes(), [*code], "{name}");
-        assert_eq!(
-            scene.judge().is_admitted(),
-            *code == Code::Verified,
-            "{name}"
-        );
+        assert_eq!(scene.judge().is_admitted(), *code == Code::Verified, "{name}");
     }
 }
 
@@ -198,18 +154,10 @@ fn base64_is_padded_and_ends_where_it_ends() {
     let signer = Signer::ed25519();
     let spoils: &[(&str, Code, Rewrite)] = &[
         ("untouched", Code::Verified, |text| text),
-        ("without padding", Code::SignatureInvalid, |text| {
-            text.trim_end_matches('=').to_owned()
-        }),
-        ("twice in a row", Code::SignatureInvalid, |text| {
-            text.repeat(2)
-        }),
-        ("two signatures", Code::SignatureInvalid, |text| {
-            format!("{text}\n{text}")
-        }),
-        ("URL alphabet", Code::SignatureInvalid, |text| {
-            format!("_{}", &text[1..])
-        }),
+        ("without padding", Code::SignatureInvalid, |text| text.trim_end_matches('=').to_owned()),
+        ("twice in a row", Code::SignatureInvalid, |text| text.repeat(2)),
+        ("two signatures", Code::SignatureInvalid, |text| format!("{text}\n{text}")),
+        ("URL alphabet", Code::SignatureInvalid, |text| format!("_{}", &text[1..])),
     ];
     for (name, code, spoil) in spoils {
         let mut scene = Scene::image();
@@ -246,11 +194,7 @@ fn a_flipped_bit_in_the_payload_is_noticed_whether_or_not_the_descriptor_follows
     payload[9] ^= 1;
     scene.attach_simple(&root, payload.clone(), Some(&signature));
     assert_eq!(scene.codes(), [Code::SignatureWrongKey]);
-    let stored = scene
-        .store
-        .blobs
-        .values_mut()
-        .find(|bytes| bytes[..] == payload[..]);
+    let stored = scene.store.blobs.values_mut().find(|bytes| bytes[..] == payload[..]);
     payload[9] ^= 1;
     *stored.expect("the payload") = payload.into();
     assert_eq!(scene.codes(), [Code::ContentMismatch]);
@@ -263,32 +207,19 @@ fn one_good_signature_among_others_is_enough() {
     scene.trust("*", &signer);
     let root = scene.root.clone();
     let payload = scene.payload(&root);
-    let mut layer = scene
-        .store
-        .blob(media_type::SIMPLE_SIGNING, payload.clone());
+    let mut layer = scene.store.blob(media_type::SIMPLE_SIGNING, payload.clone());
     let mut layers = Vec::new();
     for key in [&stranger, &signer, &signer] {
         let signature = key.sign_base64(payload.as_bytes());
-        layer
-            .annotations
-            .insert(cosign::SIGNATURE_ANNOTATION.into(), signature);
+        layer.annotations.insert(cosign::SIGNATURE_ANNOTATION.into(), signature);
         layers.push(layer.clone());
     }
     layers.push(scene.store.blob("text/plain", "hello"));
     scene.attach_layers(&root, &layers);
-    let expected = [
-        Code::SignatureWrongKey,
-        Code::Verified,
-        Code::Verified,
-        Code::NotASignature,
-    ];
+    let expected = [Code::SignatureWrongKey, Code::Verified, Code::Verified, Code::NotASignature];
     assert_eq!(scene.codes(), expected);
     assert_eq!(scene.admission(), Admission::Signed);
-    assert_eq!(
-        scene.judge().verifying_keys().len(),
-        1,
-        "one key twice is one key"
-    );
+    assert_eq!(scene.judge().verifying_keys().len(), 1, "one key twice is one key");
 }
 
 #[test]
@@ -298,13 +229,9 @@ fn a_signature_manifest_beyond_its_limits_is_refused_as_such() {
     scene.trust("*", &signer);
     let root = scene.root.clone();
     let payload = scene.payload(&root);
-    let mut layer = scene
-        .store
-        .blob(media_type::SIMPLE_SIGNING, payload.clone());
+    let mut layer = scene.store.blob(media_type::SIMPLE_SIGNING, payload.clone());
     let signature = signer.sign_base64(payload.as_bytes());
-    layer
-        .annotations
-        .insert(cosign::SIGNATURE_ANNOTATION.into(), signature);
+    layer.annotations.insert(cosign::SIGNATURE_ANNOTATION.into(), signature);
     scene.attach_layers(&root, &vec![layer.clone(); 1001]);
     assert_eq!(scene.codes(), [Code::TooManyLayers]);
     assert_eq!(scene.refusal(), RefusalCode::NoTrustedSignature);
@@ -358,19 +285,12 @@ fn an_index_or_anything_else_under_the_tag_is_no_signature() {
         manifest: manifest.clone(),
         found: found.clone(),
     };
-    scene.attached = vec![
-        attach(&manifest, &found),
-        attach(&manifest, &Found::Referrer),
-    ];
-    assert_eq!(
-        scene.codes(),
-        [Code::ManifestMalformed, Code::NotASignature]
-    );
+    scene.attached = vec![attach(&manifest, &found), attach(&manifest, &Found::Referrer)];
+    assert_eq!(scene.codes(), [Code::ManifestMalformed, Code::NotASignature]);
     let root = scene.root.clone();
     let mut text = scene.store.blob("text/plain", scene.payload(&root));
     let signature = signer.sign_base64(scene.payload(&root).as_bytes());
-    text.annotations
-        .insert(cosign::SIGNATURE_ANNOTATION.into(), signature);
+    text.annotations.insert(cosign::SIGNATURE_ANNOTATION.into(), signature);
     scene.attached.clear();
     scene.attach_layers(&root, &[text]);
     assert_eq!(scene.codes(), [Code::NotASignature]);

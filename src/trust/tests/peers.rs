@@ -13,11 +13,7 @@ fn folder() -> PathBuf {
 fn trusted(name: &str) -> ScopedKey {
     let file = fs::read(folder().join(format!("{name}.pub"))).expect("a key");
     let key = PublicKey::from_pem(&file).expect("a usable key");
-    ScopedKey {
-        scope: "*".parse().expect("a scope"),
-        key,
-        name: name.into(),
-    }
+    ScopedKey { scope: "*".parse().expect("a scope"), key, name: name.into() }
 }
 
 /// Every blob of the folder, manifests parsed where they are.
@@ -37,11 +33,8 @@ fn store(attachments: &[Digest]) -> Store {
 /// One scene for each row: an image with one attachment, under the key that made it.
 fn scenes() -> Vec<(String, Scene)> {
     let table = fs::read_to_string(folder().join("attached.tsv")).expect("the table");
-    let rows: Vec<Vec<&str>> = table
-        .lines()
-        .skip(1)
-        .map(|line| line.split('\t').collect())
-        .collect();
+    let rows: Vec<Vec<&str>> =
+        table.lines().skip(1).map(|line| line.split('\t').collect()).collect();
     let digest = |text: &str| text.parse::<Digest>().expect("a digest");
     let size = |text: &str| text.parse::<u64>().expect("a size");
     let scene = |row: &Vec<&str>| {
@@ -55,11 +48,7 @@ fn scenes() -> Vec<(String, Scene)> {
             "referrer" => Found::Referrer,
             tag => Found::Tag(tag.into()),
         };
-        scene.attached = vec![Attached {
-            subject: image,
-            manifest,
-            found,
-        }];
+        scene.attached = vec![Attached { subject: image, manifest, found }];
         scene.name_bound = true;
         (row[0].to_owned(), scene)
     };
@@ -95,9 +84,6 @@ fn what_cosign_signed_verifies_under_its_key_and_no_other() {
             Form::Bundle => Code::NameUnbound,
             _ => Code::Verified,
         };
-        assert_eq!(
-            (finding.code, finding.key),
-            (expected, Some(trusted(&key).key.fingerprint()))
-        );
+        assert_eq!((finding.code, finding.key), (expected, Some(trusted(&key).key.fingerprint())));
     }
 }

@@ -22,18 +22,11 @@ fn folder() -> Option<PathBuf> {
 /// The rows of one form: id, path, key.
 fn rows(folder: &Path, form: &str) -> Vec<(String, PathBuf, PathBuf, bool)> {
     let table = fs::read_to_string(folder.join("EXPECTATIONS.tsv")).expect("the table");
-    let rows = table
-        .lines()
-        .map(|line| line.split('\t').collect::<Vec<_>>());
+    let rows = table.lines().map(|line| line.split('\t').collect::<Vec<_>>());
     rows.filter(|row| row[1] == form)
         .map(|row| {
             let accept = row[4] == "ACCEPT";
-            (
-                row[0].to_owned(),
-                folder.join(row[2]),
-                folder.join(row[3]),
-                accept,
-            )
+            (row[0].to_owned(), folder.join(row[2]), folder.join(row[3]), accept)
         })
         .collect()
 }
@@ -57,18 +50,8 @@ fn judge_file(file: &Path, key: &PublicKey, subject: Digest, source: &Reference)
     for (name, value) in wire["annotations"].as_object().expect("annotations") {
         layer.annotations.insert(name.clone(), text(value));
     }
-    let claim = Claim {
-        subject,
-        source,
-        rule: IdentityRule::MatchRepository,
-    };
-    judge_layer(
-        &layer,
-        &payload,
-        &Keyring::of(std::slice::from_ref(key)),
-        &claim,
-    )
-    .code
+    let claim = Claim { subject, source, rule: IdentityRule::MatchRepository };
+    judge_layer(&layer, &payload, &Keyring::of(std::slice::from_ref(key)), &claim).code
 }
 
 /// The digest of the manifest beside the signatures, as long as there is a manifest that this product carries.
@@ -76,10 +59,7 @@ fn subject(folder: &Path) -> Option<Digest> {
     let bytes = fs::read(folder.join("manifest.json")).ok()?;
     let announced = [media_type::DOCKER_MANIFEST, media_type::OCI_MANIFEST];
     let parse = |kind| Manifest::parse(bytes.clone().into(), kind).ok();
-    announced
-        .into_iter()
-        .find_map(parse)
-        .map(|manifest| manifest.digest())
+    announced.into_iter().find_map(parse).map(|manifest| manifest.digest())
 }
 
 #[test]
@@ -98,16 +78,8 @@ fn simple_signing_vectors_are_judged_as_expected() {
         let source: Reference = source.parse().expect("a reference");
         let key = key(&key_file);
         let codes: Vec<Code> = if path.is_file() {
-            let sibling = path
-                .parent()
-                .expect("a folder")
-                .join("dir-img-cosign-valid");
-            vec![judge_file(
-                &path,
-                &key,
-                subject(&sibling).expect("a manifest"),
-                &source,
-            )]
+            let sibling = path.parent().expect("a folder").join("dir-img-cosign-valid");
+            vec![judge_file(&path, &key, subject(&sibling).expect("a manifest"), &source)]
         } else {
             let signatures = (1..).map(|n| path.join(format!("signature-{n}")));
             subject(&path).map_or_else(Vec::new, |subject| {
@@ -154,22 +126,13 @@ fn key_signed_bundle_vectors_are_judged_as_expected() {
         let Content::Message { digest, signature } = bundle.content else {
             panic!("{id} is not a message signature");
         };
-        assert_eq!(
-            digest.as_deref(),
-            Some(&Digest::of(&artifact).as_bytes()[..]),
-            "{id}"
-        );
+        assert_eq!(digest.as_deref(), Some(&Digest::of(&artifact).as_bytes()[..]), "{id}");
         let file = fs::read(path.join("key.pub")).expect("a key file");
         let verified = match PublicKey::from_pem(&file) {
-            Ok(key) => key
-                .verify(Hashing::Sha256OrMatched, &artifact, &signature)
-                .is_ok(),
+            Ok(key) => key.verify(Hashing::Sha256OrMatched, &artifact, &signature).is_ok(),
             // The wrong key of the suite is not even base64.
             Err(error) => {
-                assert_eq!(
-                    error,
-                    KeyError::Pem(PemError::Damaged("its content is not base64"))
-                );
+                assert_eq!(error, KeyError::Pem(PemError::Damaged("its content is not base64")));
                 false
             }
         };
