@@ -299,10 +299,7 @@ fn key_files(request: &Request) -> Result<Vec<(KeyEntry, HeadFile)>, PackError> 
         if taken(&name) {
             name = format!("{}{stem}-{}.pub", head::KEYS, &fingerprint.hex()[..16]);
         }
-        let pem = carried
-            .key
-            .to_pem()
-            .map_err(|error| PackError::Usage(format!("key {}: {error}", carried.name)))?;
+        let pem = carried.key.to_pem();
         let entry = KeyEntry {
             file: name.clone(),
             purpose: "cosign".into(),
