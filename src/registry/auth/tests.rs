@@ -7,10 +7,7 @@ use std::collections::HashMap;
 use std::path::{Path, PathBuf};
 
 fn password(user: &str, password: &str) -> Option<Credentials> {
-    Some(Credentials::Password {
-        user: user.into(),
-        password: Secret::new(password),
-    })
+    Some(Credentials::Password { user: user.into(), password: Secret::new(password) })
 }
 
 async fn find(
@@ -23,11 +20,7 @@ async fn find(
 async fn find_in(text: &str, repository: &str) -> Result<Option<Credentials>, RegistryError> {
     let file = tempfile::NamedTempFile::new().expect("a file");
     std::fs::write(file.path(), text).expect("written");
-    find(
-        &CredentialStore::new(Some(file.path()), |_| None, 0),
-        repository,
-    )
-    .await
+    find(&CredentialStore::new(Some(file.path()), |_| None, 0), repository).await
 }
 
 #[tokio::test]
@@ -54,11 +47,7 @@ async fn the_most_specific_entry_counts() {
         ("quay.io:5000/org/app", None),
     ] {
         let found = find_in(text, repository).await.expect("read");
-        assert_eq!(
-            found,
-            user.and_then(|user| password(user, "p")),
-            "{repository}"
-        );
+        assert_eq!(found, user.and_then(|user| password(user, "p")), "{repository}");
     }
 }
 
@@ -71,18 +60,9 @@ async fn an_entry_may_hold_a_token() {
     }}"#;
     let identity = Credentials::Identity(Secret::new("id"));
     let bearer = Credentials::Bearer(Secret::new("reg"));
-    assert_eq!(
-        find_in(text, "a.example/x").await.expect("read"),
-        Some(identity)
-    );
-    assert_eq!(
-        find_in(text, "b.example/x").await.expect("read"),
-        Some(bearer)
-    );
-    assert_eq!(
-        find_in(text, "c.example/x").await.expect("read"),
-        password("user", "p:q:r")
-    );
+    assert_eq!(find_in(text, "a.example/x").await.expect("read"), Some(identity));
+    assert_eq!(find_in(text, "b.example/x").await.expect("read"), Some(bearer));
+    assert_eq!(find_in(text, "c.example/x").await.expect("read"), password("user", "p:q:r"));
 }
 
 #[tokio::test]
@@ -120,11 +100,7 @@ async fn the_usual_places_are_read_in_their_order() {
         ("XDG_RUNTIME_DIR", at("run")),
         ("DOCKER_CONFIG", at("docker")),
     ]);
-    let variable = |name: &str| {
-        variables
-            .get(name)
-            .map(|path| path.clone().into_os_string())
-    };
+    let variable = |name: &str| variables.get(name).map(|path| path.clone().into_os_string());
     let mut known = None;
     // From the least to the most important.
     for (place, user) in [
@@ -146,17 +122,11 @@ async fn the_usual_places_are_read_in_their_order() {
         other => variable(other),
     };
     let store = CredentialStore::new(None, named, 0);
-    assert_eq!(
-        find(&store, "quay.io/a").await.expect("read"),
-        password("named", "p")
-    );
+    assert_eq!(find(&store, "quay.io/a").await.expect("read"), password("named", "p"));
     // A file that the user names is the only one, and must be there.
     write(&at("other.json"), "other");
     let store = CredentialStore::new(Some(&at("other.json")), named, 0);
-    assert_eq!(
-        find(&store, "quay.io/a").await.expect("read"),
-        password("other", "p")
-    );
+    assert_eq!(find(&store, "quay.io/a").await.expect("read"), password("other", "p"));
     let store = CredentialStore::new(Some(&at("missing.json")), named, 0);
     assert!(find(&store, "quay.io/a").await.is_err());
 }
@@ -169,17 +139,11 @@ async fn a_helper_that_is_named_and_fails_is_an_error() {
         r#"{"credsStore":"does-not-exist-here"}"#,
     ] {
         let error = find_in(text, "quay.io/org/a").await.expect_err(text);
-        assert!(
-            matches!(error, RegistryError::Credentials { .. }),
-            "{error:?}"
-        );
+        assert!(matches!(error, RegistryError::Credentials { .. }), "{error:?}");
         assert!(error.hint().is_some());
     }
     let other = r#"{"credHelpers":{"other.example":"does-not-exist-here"}}"#;
-    assert_eq!(
-        find_in(other, "quay.io/org/a").await.expect("not asked"),
-        None
-    );
+    assert_eq!(find_in(other, "quay.io/org/a").await.expect("not asked"), None);
 }
 
 #[test]

@@ -48,29 +48,13 @@ async fn only_404_means_absent_and_only_passing_trouble_is_tried_again() {
         let digest = Digest::of(b"x");
         let blob = Descriptor::of("x", b"x");
         let found = [
-            repository
-                .manifest_by_tag("v1")
-                .await
-                .map(|m| assert!(m.is_none())),
-            repository
-                .manifest_by_digest(&digest)
-                .await
-                .map(|m| assert!(m.is_none())),
-            repository
-                .manifest_digest("v1")
-                .await
-                .map(|d| assert_eq!(d, None)),
-            repository
-                .blob_exists(&blob)
-                .await
-                .map(|there| assert!(!there)),
+            repository.manifest_by_tag("v1").await.map(|m| assert!(m.is_none())),
+            repository.manifest_by_digest(&digest).await.map(|m| assert!(m.is_none())),
+            repository.manifest_digest("v1").await.map(|d| assert_eq!(d, None)),
+            repository.blob_exists(&blob).await.map(|there| assert!(!there)),
         ];
         for found in found {
-            assert_eq!(
-                found.as_ref().map_err(kind),
-                wanted.as_ref().map_err(|k| *k),
-                "{code}"
-            );
+            assert_eq!(found.as_ref().map_err(kind), wanted.as_ref().map_err(|k| *k), "{code}");
         }
         assert_eq!(script.seen().len(), 4 * asked, "{code}");
     }
@@ -82,11 +66,7 @@ async fn a_page_in_a_manifests_place_is_an_error() {
     let json = String::from_utf8(manifest.bytes().to_vec()).expect("text");
     for (announced, body, good) in [
         (media_type::OCI_MANIFEST, json.as_str(), true),
-        (
-            "application/vnd.oci.image.manifest.v1+json; charset=utf-8",
-            &json,
-            true,
-        ),
+        ("application/vnd.oci.image.manifest.v1+json; charset=utf-8", &json, true),
         ("application/json", &json, true),
         ("text/plain", &json, true),
         ("text/html", &json, false),
@@ -94,11 +74,7 @@ async fn a_page_in_a_manifests_place_is_an_error() {
         ("application/json", r#"{"schemaVersion":2}"#, false),
         (media_type::OCI_MANIFEST, "<html>", false),
         (media_type::OCI_INDEX, &json, false),
-        (
-            "application/vnd.docker.distribution.manifest.v1+prettyjws",
-            &json,
-            false,
-        ),
+        ("application/vnd.docker.distribution.manifest.v1+prettyjws", &json, false),
     ] {
         let (announced, body) = (announced.to_owned(), body.to_owned());
         let named = announced.clone();
@@ -112,10 +88,7 @@ async fn a_page_in_a_manifests_place_is_an_error() {
                 assert!(good, "{named}");
                 assert_eq!(found.expect("there").digest(), manifest.digest());
             }
-            Err(error) => assert!(
-                !good && kind(&error) == "bad manifest",
-                "{named}: {error:?}"
-            ),
+            Err(error) => assert!(!good && kind(&error) == "bad manifest", "{named}: {error:?}"),
         }
     }
 }
@@ -126,13 +99,7 @@ async fn other_bytes_than_asked_for_by_digest_are_refused() {
     let bytes = manifest.bytes().clone();
     let script = Script::start(move |seen| {
         let found = seen.target.contains("/manifests/");
-        found.then(|| {
-            full(
-                200,
-                &[("content-type", media_type::OCI_MANIFEST)],
-                bytes.clone(),
-            )
-        })
+        found.then(|| full(200, &[("content-type", media_type::OCI_MANIFEST)], bytes.clone()))
     })
     .await;
     let repository = repository(&script.address);
@@ -140,9 +107,7 @@ async fn other_bytes_than_asked_for_by_digest_are_refused() {
     assert!(right.expect("asked").is_some());
     let asked = Digest::of(b"another");
     match repository.manifest_by_digest(&asked).await {
-        Err(RegistryError::DigestMismatch {
-            expected, found, ..
-        }) => {
+        Err(RegistryError::DigestMismatch { expected, found, .. }) => {
             assert_eq!((expected, found), (asked, manifest.digest()));
         }
         other => panic!("{other:?}"),
@@ -153,13 +118,7 @@ async fn other_bytes_than_asked_for_by_digest_are_refused() {
 async fn a_manifest_larger_than_any_registry_takes_is_not_read() {
     let script = Script::start(|seen| {
         let found = seen.target.contains("/manifests/");
-        found.then(|| {
-            full(
-                200,
-                &[("content-type", media_type::OCI_INDEX)],
-                vec![b' '; 5 << 20],
-            )
-        })
+        found.then(|| full(200, &[("content-type", media_type::OCI_INDEX)], vec![b' '; 5 << 20]))
     })
     .await;
     let error = repository(&script.address).manifest_by_tag("v1").await;
@@ -181,18 +140,11 @@ async fn the_digest_of_a_tag_is_had_by_get_where_head_does_not_tell() {
         let told_by_head = header.as_ref().is_some_and(|(_, v)| *v == digest);
         let script = Script::start(move |seen| match seen.method.as_str() {
             "HEAD" => {
-                let headers = header
-                    .iter()
-                    .map(|(n, v)| (*n, v.as_str()))
-                    .collect::<Vec<_>>();
+                let headers = header.iter().map(|(n, v)| (*n, v.as_str())).collect::<Vec<_>>();
                 Some(full(code, &headers, ""))
             }
             _ if seen.target == "/v2/" => None,
-            _ => Some(full(
-                200,
-                &[("content-type", media_type::OCI_MANIFEST)],
-                bytes.clone(),
-            )),
+            _ => Some(full(200, &[("content-type", media_type::OCI_MANIFEST)], bytes.clone())),
         })
         .await;
         let found = repository(&script.address).manifest_digest("v1").await;
@@ -228,10 +180,7 @@ async fn what_a_registry_asks_to_wait_is_told() {
         (seen.target != "/v2/").then(|| full(429, &[("retry-after", "21600")], ""))
     })
     .await;
-    let error = repository(&script.address)
-        .tags()
-        .await
-        .expect_err("limited");
+    let error = repository(&script.address).tags().await.expect_err("limited");
     assert_eq!(error.retry_after(), Some(Duration::from_secs(21_600)));
     assert!(error.is_transient() && error.hint().is_some());
 }
@@ -250,10 +199,7 @@ async fn a_manifest_that_breaks_off_is_asked_for_again() {
     })
     .await;
     let found = repository(&script.address).manifest_by_tag("v1").await;
-    assert_eq!(
-        found.expect("asked").expect("there").digest(),
-        manifest.digest()
-    );
+    assert_eq!(found.expect("asked").expect("there").digest(), manifest.digest());
     assert_eq!(script.seen().len(), 2);
 }
 
@@ -264,23 +210,15 @@ async fn a_server_that_does_not_answer_or_is_not_there_is_a_network_error() {
     assert_eq!(kind(&error), "network", "{error:?}");
     assert!(told(&error).contains(&address), "{}", told(&error));
 
-    let silent = tokio::net::TcpListener::bind("127.0.0.1:0")
-        .await
-        .expect("a port");
+    let silent = tokio::net::TcpListener::bind("127.0.0.1:0").await.expect("a port");
     let address = silent.local_addr().expect("an address").to_string();
     let patience = Patience {
         connect: Duration::from_millis(50),
         stall: Duration::from_millis(50),
         ..super::quick()
     };
-    let options = ClientOptions {
-        patience,
-        ..options()
-    };
-    let error = repository_with(options, &address)
-        .tags()
-        .await
-        .expect_err("silent");
+    let options = ClientOptions { patience, ..options() };
+    let error = repository_with(options, &address).tags().await.expect_err("silent");
     assert_eq!(kind(&error), "network", "{error:?}");
 }
 
@@ -293,10 +231,7 @@ async fn the_404_of_a_store_behind_the_registry_is_a_failure() {
     })
     .await;
     let repository = repository(&script.address);
-    let error = repository
-        .manifest_by_tag("v1")
-        .await
-        .expect_err("not absent");
+    let error = repository.manifest_by_tag("v1").await.expect_err("not absent");
     assert_eq!(kind(&error), "bad answer", "{error:?}");
     let error = repository.blob_exists(&Descriptor::of("x", b"x")).await;
     assert_eq!(kind(&error.expect_err("not absent")), "bad answer");
@@ -312,10 +247,7 @@ async fn what_a_registry_says_of_a_blobs_length_is_compared() {
         .await;
         let blob = Descriptor::of("x", b"12345");
         let found = repository(&script.address).blob_exists(&blob).await;
-        assert_eq!(
-            found.as_ref().map_err(kind),
-            wanted.as_ref().map_err(|k| *k)
-        );
+        assert_eq!(found.as_ref().map_err(kind), wanted.as_ref().map_err(|k| *k));
     }
 }
 
@@ -324,10 +256,9 @@ async fn tags_come_in_pages_that_stay_on_the_registry() {
     let page = |tags: &str| format!(r#"{{"name":"team/app","tags":{tags}}}"#);
     let script = Script::start(move |seen| {
         let (link, tags) = match seen.target.as_str() {
-            "/v2/team/app/tags/list?n=1000" => (
-                "</v2/team/app/tags/list?last=b>; rel=\"next\"",
-                r#"["a","b"]"#,
-            ),
+            "/v2/team/app/tags/list?n=1000" => {
+                ("</v2/team/app/tags/list?last=b>; rel=\"next\"", r#"["a","b"]"#)
+            }
             "/v2/team/app/tags/list?last=b" => ("<?last=c>; rel=next", r#"["c"]"#),
             "/v2/team/app/tags/list?last=c" => ("", "null"),
             _ => return None,

@@ -12,11 +12,7 @@ use std::path::Path;
 async fn tokens() -> Script {
     Script::start(|seen| {
         let number = seen.before + 1;
-        Some(full(
-            200,
-            &[],
-            format!(r#"{{"token":"token-{number}","expires_in":300}}"#),
-        ))
+        Some(full(200, &[], format!(r#"{{"token":"token-{number}","expires_in":300}}"#)))
     })
     .await
 }
@@ -40,10 +36,7 @@ fn with_authfile(address: &str, write: impl Fn(&Path)) -> RemoteRepository {
     let directory = tempfile::tempdir().expect("a directory").keep();
     let path = directory.join("auth.json");
     write(&path);
-    let options = ClientOptions {
-        authfile: Some(path),
-        ..options()
-    };
+    let options = ClientOptions { authfile: Some(path), ..options() };
     repository_with(options, address)
 }
 
@@ -74,9 +67,7 @@ async fn one_token_serves_all_requests_of_a_scope() {
     let blob = Descriptor::of("x", &bytes);
     let source = Memory::of(&bytes);
     for mount in [None, Some("lib/base")] {
-        let pushed = repository
-            .push_blob(&blob, &source, mount, Presence::Unknown)
-            .await;
+        let pushed = repository.push_blob(&blob, &source, mount, Presence::Unknown).await;
         assert_eq!(pushed.expect("pushed"), BlobPushed::Uploaded);
     }
     let asked = service.lines();
@@ -89,15 +80,9 @@ async fn one_token_serves_all_requests_of_a_scope() {
             format!("{token}%3Alib%2Fbase%3Apull&scope=repository%3Ateam%2Fapp%3Apull%2Cpush"),
         ]
     );
-    let basic = service
-        .seen()
-        .iter()
-        .all(|s| s.header("authorization") == Some(BASIC));
+    let basic = service.seen().iter().all(|s| s.header("authorization") == Some(BASIC));
     assert!(basic, "the password goes to the token service");
-    let leaked = script
-        .seen()
-        .iter()
-        .any(|s| s.header("authorization") == Some(BASIC));
+    let leaked = script.seen().iter().any(|s| s.header("authorization") == Some(BASIC));
     assert!(!leaked, "and not to the registry");
 }
 
@@ -115,32 +100,17 @@ async fn a_token_that_ran_out_is_renewed_once() {
     .await;
     let repository = with_password(&script.address);
     for _ in 0..3 {
-        assert!(
-            repository
-                .manifest_by_tag("v1")
-                .await
-                .expect("asked")
-                .is_none()
-        );
+        assert!(repository.manifest_by_tag("v1").await.expect("asked").is_none());
     }
     assert_eq!(service.seen().len(), 2);
 
     let service = tokens().await;
     let script = registry(format!("http://{}/token", service.address), |_, _| None).await;
-    let error = with_password(&script.address)
-        .tags()
-        .await
-        .expect_err("never good enough");
-    assert!(
-        matches!(error, RegistryError::Unauthorized { .. }),
-        "{error:?}"
-    );
+    let error = with_password(&script.address).tags().await.expect_err("never good enough");
+    assert!(matches!(error, RegistryError::Unauthorized { .. }), "{error:?}");
     assert_eq!((service.seen().len(), script.seen().len()), (2, 2));
     let shown = format!("{} {error:?}", told(&error));
-    assert!(
-        !shown.contains("token-") && !shown.contains("s3cret"),
-        "{shown}"
-    );
+    assert!(!shown.contains("token-") && !shown.contains("s3cret"), "{shown}");
 }
 
 #[tokio::test]
@@ -156,9 +126,7 @@ async fn a_token_that_runs_out_during_an_upload_is_renewed() {
     let bytes = content(1_000_000);
     let (blob, source) = (Descriptor::of("x", &bytes), Memory::of(&bytes));
     let repository = with_password(&script.address);
-    let pushed = repository
-        .push_blob(&blob, &source, None, Presence::Unknown)
-        .await;
+    let pushed = repository.push_blob(&blob, &source, None, Presence::Unknown).await;
     assert_eq!(pushed.expect("pushed"), BlobPushed::Uploaded);
     let last = script.seen().pop().expect("asked");
     assert!(last.body.as_deref() == Some(&bytes[..]));
@@ -175,13 +143,7 @@ async fn a_challenge_that_comes_with_the_request_is_answered() {
     let repository = with_authfile(&script.address, |path| {
         std::fs::write(path, "{}").expect("written");
     });
-    assert!(
-        repository
-            .manifest_by_tag("v1")
-            .await
-            .expect("asked")
-            .is_none()
-    );
+    assert!(repository.manifest_by_tag("v1").await.expect("asked").is_none());
     assert_eq!(service.seen()[0].header("authorization"), None, "anonymous");
 }
 
@@ -189,24 +151,13 @@ async fn a_challenge_that_comes_with_the_request_is_answered() {
 async fn a_refresh_token_is_changed_for_a_token_by_post() {
     let service = tokens().await;
     let realm = format!("http://{}/token", service.address);
-    let script = registry(realm, |_, shown| {
-        (shown == "Bearer token-1").then(|| status(404))
-    })
-    .await;
+    let script = registry(realm, |_, shown| (shown == "Bearer token-1").then(|| status(404))).await;
     let repository = with_authfile(&script.address, |path| {
-        let entry = format!(
-            r#"{{"auths":{{"{}":{{"identitytoken":"re+fresh"}}}}}}"#,
-            script.address
-        );
+        let entry =
+            format!(r#"{{"auths":{{"{}":{{"identitytoken":"re+fresh"}}}}}}"#, script.address);
         std::fs::write(path, entry).expect("written");
     });
-    assert!(
-        repository
-            .manifest_by_tag("v1")
-            .await
-            .expect("asked")
-            .is_none()
-    );
+    assert!(repository.manifest_by_tag("v1").await.expect("asked").is_none());
     let seen = service.seen();
     assert_eq!(seen[0].line(), "POST /token");
     assert_eq!(
@@ -225,19 +176,10 @@ async fn a_registry_token_is_shown_as_it_is() {
     })
     .await;
     let repository = with_authfile(&script.address, |path| {
-        let entry = format!(
-            r#"{{"auths":{{"{}":{{"registrytoken":"ready"}}}}}}"#,
-            script.address
-        );
+        let entry = format!(r#"{{"auths":{{"{}":{{"registrytoken":"ready"}}}}}}"#, script.address);
         std::fs::write(path, entry).expect("written");
     });
-    assert!(
-        repository
-            .manifest_by_tag("v1")
-            .await
-            .expect("asked")
-            .is_none()
-    );
+    assert!(repository.manifest_by_tag("v1").await.expect("asked").is_none());
 }
 
 #[tokio::test]
@@ -253,36 +195,19 @@ async fn what_a_token_service_refuses_is_told_and_what_passes_is_tried_again() {
         let location = [("location", "/elsewhere")];
         let service = Script::start(move |_| Some(full(code, &location, body))).await;
         let script = registry(format!("http://{}/token", service.address), |_, _| None).await;
-        let error = with_password(&script.address)
-            .tags()
-            .await
-            .expect_err("no token");
+        let error = with_password(&script.address).tags().await.expect_err("no token");
         assert_eq!(service.seen().len(), asked, "{code}: {error:?}");
         let shown = told(&error);
-        assert!(
-            shown.contains("/token") && !shown.contains("s3cret"),
-            "{shown}"
-        );
+        assert!(shown.contains("/token") && !shown.contains("s3cret"), "{shown}");
         assert_eq!(script.lines(), [""; 0]);
     }
 }
 
 #[tokio::test]
 async fn credentials_go_to_no_realm_that_may_not_have_them() {
-    for realm in [
-        "http://example.com/token",
-        "ftp://example.com/token",
-        "/token",
-        "",
-    ] {
+    for realm in ["http://example.com/token", "ftp://example.com/token", "/token", ""] {
         let script = registry(realm.to_owned(), |_, _| None).await;
-        let error = with_password(&script.address)
-            .tags()
-            .await
-            .expect_err(realm);
-        assert!(
-            matches!(error, RegistryError::BadAnswer { .. }),
-            "{realm}: {error:?}"
-        );
+        let error = with_password(&script.address).tags().await.expect_err(realm);
+        assert!(matches!(error, RegistryError::BadAnswer { .. }), "{realm}: {error:?}");
     }
 }

@@ -83,17 +83,8 @@ async fn a_stalled_download_goes_on() {
         })
     })
     .await;
-    let patience = Patience {
-        stall: Duration::from_millis(100),
-        ..quick()
-    };
-    let repository = repository_with(
-        ClientOptions {
-            patience,
-            ..options()
-        },
-        &script.address,
-    );
+    let patience = Patience { stall: Duration::from_millis(100), ..quick() };
+    let repository = repository_with(ClientOptions { patience, ..options() }, &script.address);
     assert!(read(&repository, &blob, 0).await.expect("read") == bytes);
     assert_eq!(script.seen().len(), 2);
 }
@@ -106,58 +97,20 @@ async fn answers_of_a_wrong_length_or_place_are_errors() {
     let cases: [(u64, Make, Option<Trouble>); 10] = [
         (0, |b| full(200, &[], b.to_vec()), None),
         (0, |b| unsized_answer(b, false), None),
-        (
-            0,
-            |b| full(200, &[], b[..999].to_vec()),
-            Some(Trouble::Content),
-        ),
-        (
-            0,
-            |b| full(200, &[], [b, b"x"].concat()),
-            Some(Trouble::Content),
-        ),
-        (
-            0,
-            |b| unsized_answer(&[b, b"x"].concat(), false),
-            Some(Trouble::Content),
-        ),
-        (
-            0,
-            |b| unsized_answer(&b[..999], false),
-            Some(Trouble::Network),
-        ),
+        (0, |b| full(200, &[], b[..999].to_vec()), Some(Trouble::Content)),
+        (0, |b| full(200, &[], [b, b"x"].concat()), Some(Trouble::Content)),
+        (0, |b| unsized_answer(&[b, b"x"].concat(), false), Some(Trouble::Content)),
+        (0, |b| unsized_answer(&b[..999], false), Some(Trouble::Network)),
         (0, |_| status(204), Some(Trouble::Network)),
+        (9, |b| full(206, &[("content-range", "bytes 9-999/1000")], b[9..].to_vec()), None),
         (
             9,
-            |b| {
-                full(
-                    206,
-                    &[("content-range", "bytes 9-999/1000")],
-                    b[9..].to_vec(),
-                )
-            },
-            None,
-        ),
-        (
-            9,
-            |b| {
-                full(
-                    206,
-                    &[("content-range", "bytes 8-999/1000")],
-                    b[8..].to_vec(),
-                )
-            },
+            |b| full(206, &[("content-range", "bytes 8-999/1000")], b[8..].to_vec()),
             Some(Trouble::Network),
         ),
         (
             9,
-            |b| {
-                full(
-                    206,
-                    &[("content-range", "bytes 9-999/2000")],
-                    b[9..].to_vec(),
-                )
-            },
+            |b| full(206, &[("content-range", "bytes 9-999/2000")], b[9..].to_vec()),
             Some(Trouble::Content),
         ),
     ];
@@ -166,11 +119,7 @@ async fn answers_of_a_wrong_length_or_place_are_errors() {
         let script =
             Script::start(move |seen| seen.target.contains("/blobs/").then(|| make(&bytes))).await;
         let got = read(&repository(&script.address), &blob, offset).await;
-        assert_eq!(
-            got.as_ref().err().map(|e| e.trouble),
-            wanted,
-            "case {number}"
-        );
+        assert_eq!(got.as_ref().err().map(|e| e.trouble), wanted, "case {number}");
         if let Ok(got) = got {
             assert!(got == content(1000)[offset as usize..], "case {number}");
         }
@@ -198,10 +147,7 @@ async fn redirects_are_followed_but_credentials_stay_with_the_registry() {
     let directory = tempfile::tempdir().expect("a directory");
     let path = directory.path().join("auth.json");
     super::peer::authfile(&path, &script.address, "user", "password");
-    let options = ClientOptions {
-        authfile: Some(path),
-        ..options()
-    };
+    let options = ClientOptions { authfile: Some(path), ..options() };
     let client = crate::registry::Client::new(options).expect("a client");
     let named = |path: &str| {
         let name = format!("{}/{path}", script.address);
@@ -215,27 +161,18 @@ async fn redirects_are_followed_but_credentials_stay_with_the_registry() {
     assert_eq!(asked[0].header("authorization"), None);
     assert_eq!(asked[0].header("range"), Some("bytes=5-"));
     let kept = script.seen();
-    assert!(
-        kept.iter()
-            .all(|seen| seen.header("authorization").is_some())
-    );
+    assert!(kept.iter().all(|seen| seen.header("authorization").is_some()));
     assert!(kept.iter().any(|seen| seen.target == "/own"));
 }
 
 #[tokio::test]
 async fn redirects_end_and_lead_nowhere_else() {
     let blob = Descriptor::of("x", b"x");
-    for location in [
-        "/v2/loop/blobs/x",
-        "http://example.com/x",
-        "file:///etc/passwd",
-        "http://[",
-        "",
-    ] {
+    for location in
+        ["/v2/loop/blobs/x", "http://example.com/x", "file:///etc/passwd", "http://[", ""]
+    {
         let script = Script::start(move |seen| {
-            seen.target
-                .contains("/blobs/")
-                .then(|| full(302, &[("location", location)], ""))
+            seen.target.contains("/blobs/").then(|| full(302, &[("location", location)], ""))
         })
         .await;
         let error = read(&repository(&script.address), &blob, 0).await;

@@ -29,10 +29,7 @@ pub(super) fn quick() -> Patience {
 }
 
 pub(super) fn options() -> ClientOptions {
-    ClientOptions {
-        patience: quick(),
-        ..ClientOptions::default()
-    }
+    ClientOptions { patience: quick(), ..ClientOptions::default() }
 }
 
 /// A repository at `address`, reached with `options` and no credentials but theirs.
@@ -41,10 +38,7 @@ pub(super) fn repository_with(options: ClientOptions, address: &str) -> RemoteRe
     std::fs::write(none.path(), "{}").expect("written");
     let (_, none) = none.keep().expect("kept");
     let authfile = options.authfile.clone().unwrap_or_else(|| none.clone());
-    let options = ClientOptions {
-        authfile: Some(authfile),
-        ..options
-    };
+    let options = ClientOptions { authfile: Some(authfile), ..options };
     let client = Client::new(options).expect("a client");
     client.repository(&format!("{address}/team/app").parse().expect("a name"))
 }
@@ -61,13 +55,8 @@ pub(super) struct Memory {
 
 impl Memory {
     pub(super) fn of(content: &[u8]) -> Self {
-        let pieces = content
-            .chunks(100_000)
-            .map(|p| Ok(Bytes::copy_from_slice(p)));
-        Self {
-            content: pieces.collect(),
-            opened: AtomicUsize::new(0),
-        }
+        let pieces = content.chunks(100_000).map(|p| Ok(Bytes::copy_from_slice(p)));
+        Self { content: pieces.collect(), opened: AtomicUsize::new(0) }
     }
 
     /// Fails after its content.
@@ -104,10 +93,7 @@ pub(super) fn content(length: usize) -> Vec<u8> {
 /// An image with `config` and `layers`, and whatever else `extra` says.
 pub(super) fn image(config: &Descriptor, layers: &[Descriptor], extra: &str) -> Manifest {
     let descriptor = |d: &Descriptor| {
-        format!(
-            r#"{{"mediaType":"{}","digest":"{}","size":{}}}"#,
-            d.media_type, d.digest, d.size
-        )
+        format!(r#"{{"mediaType":"{}","digest":"{}","size":{}}}"#, d.media_type, d.digest, d.size)
     };
     let layers: Vec<String> = layers.iter().map(descriptor).collect();
     let text = format!(
@@ -151,8 +137,5 @@ pub(super) async fn read(
 /// An error with all its causes, as people see it.
 pub(super) fn told(error: &dyn std::error::Error) -> String {
     let causes = std::iter::successors(Some(error), |&e| e.source());
-    causes
-        .map(ToString::to_string)
-        .collect::<Vec<_>>()
-        .join(": ")
+    causes.map(ToString::to_string).collect::<Vec<_>>().join(": ")
 }

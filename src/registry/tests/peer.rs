@@ -45,10 +45,7 @@ impl DockerRegistry {
         let mut command = Command::new("docker-registry");
         command.arg("serve").arg(config);
         let server = Running::start(command, directory, &address).await?;
-        Some(Self {
-            address,
-            _server: server,
-        })
+        Some(Self { address, _server: server })
     }
 }
 
@@ -69,17 +66,11 @@ impl Running {
         let child = match command.spawn() {
             Ok(child) => child,
             Err(error) => {
-                eprintln!(
-                    "left out: {:?} cannot be started: {error}",
-                    command.get_program()
-                );
+                eprintln!("left out: {:?} cannot be started: {error}", command.get_program());
                 return None;
             }
         };
-        let running = Self {
-            child,
-            _directory: directory,
-        };
+        let running = Self { child, _directory: directory };
         for _ in 0..1000 {
             if tokio::net::TcpStream::connect(address).await.is_ok() {
                 return Some(running);

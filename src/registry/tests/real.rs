@@ -80,19 +80,12 @@ async fn a_wrong_source_never_completes_an_upload() {
         let mut bytes = content(length);
         let blob = Descriptor::of("x", &bytes);
         bytes[length - 1] ^= 1;
-        for wrong in [
-            &bytes[..],
-            &bytes[..length - 1],
-            &[&bytes[..], b"x"].concat(),
-        ] {
+        for wrong in [&bytes[..], &bytes[..length - 1], &[&bytes[..], b"x"].concat()] {
             let source = Memory::of(wrong);
             let push = repository.push_blob(&blob, &source, None, Presence::Unknown);
             let error = push.await.expect_err("refused");
             let content = |e: &SourceError| e.trouble == Trouble::Content;
-            assert!(
-                matches!(&error, RegistryError::Source(e) if content(e)),
-                "{error:?}"
-            );
+            assert!(matches!(&error, RegistryError::Source(e) if content(e)), "{error:?}");
             assert_eq!(source.opened.load(Ordering::Relaxed), 1);
         }
         for found in [blob.digest, Digest::of(&bytes)] {
@@ -111,18 +104,9 @@ async fn manifests_are_found_by_tag_and_by_digest_and_absence_is_certain() {
         return;
     };
     let repository = repository(&registry.address);
-    assert!(
-        repository
-            .manifest_by_tag("v1")
-            .await
-            .expect("asked")
-            .is_none()
-    );
+    assert!(repository.manifest_by_tag("v1").await.expect("asked").is_none());
     let absent = repository.tags().await.expect_err("no repository yet");
-    assert!(
-        matches!(&absent, RegistryError::NotFound { .. }),
-        "{absent:?}"
-    );
+    assert!(matches!(&absent, RegistryError::NotFound { .. }), "{absent:?}");
     assert!(told(&absent).contains("NAME_UNKNOWN"), "{absent}");
 
     let manifest = pushed(&repository, "v1").await;
@@ -134,22 +118,10 @@ async fn manifests_are_found_by_tag_and_by_digest_and_absence_is_certain() {
     let found = repository.manifest_digest("v1").await.expect("asked");
     assert_eq!(found, Some(digest));
 
-    assert!(
-        repository
-            .manifest_by_tag("v2")
-            .await
-            .expect("asked")
-            .is_none()
-    );
+    assert!(repository.manifest_by_tag("v2").await.expect("asked").is_none());
     assert_eq!(repository.manifest_digest("v2").await.expect("asked"), None);
     let other = Digest::of(b"other");
-    assert!(
-        repository
-            .manifest_by_digest(&other)
-            .await
-            .expect("asked")
-            .is_none()
-    );
+    assert!(repository.manifest_by_digest(&other).await.expect("asked").is_none());
     let blob = Descriptor::new("x", other, 5);
     let error = read(&repository, &blob, 0).await.expect_err("absent");
     assert_eq!(error.trouble, Trouble::Absent);
@@ -185,14 +157,8 @@ async fn a_manifest_whose_blobs_are_missing_is_refused_in_the_registrys_own_word
     let manifest = image(&Descriptor::of("x", b"missing"), &[], "");
     let error = repository.push_manifest(Some("v1"), &manifest).await;
     let error = error.expect_err("refused");
-    assert!(
-        matches!(error, RegistryError::Refused { status: 400, .. }),
-        "{error:?}"
-    );
-    assert!(
-        error.to_string().contains("MANIFEST_BLOB_UNKNOWN"),
-        "{error}"
-    );
+    assert!(matches!(error, RegistryError::Refused { status: 400, .. }), "{error:?}");
+    assert!(error.to_string().contains("MANIFEST_BLOB_UNKNOWN"), "{error}");
 }
 
 #[tokio::test]
@@ -205,39 +171,23 @@ async fn referrers_added_at_the_same_time_are_all_kept_under_the_fallback_tag() 
     let digest = subject.digest();
     let none = repository.referrers(&digest).await.expect("listed");
     let how = ReferrersFrom::FallbackTag;
-    assert_eq!(
-        none,
-        Referrers {
-            descriptors: vec![],
-            how
-        }
-    );
+    assert_eq!(none, Referrers { descriptors: vec![], how });
 
-    let referrers: Vec<Manifest> = (0..8)
-        .map(|number| attachment(&subject, &number.to_string()))
-        .collect();
+    let referrers: Vec<Manifest> =
+        (0..8).map(|number| attachment(&subject, &number.to_string())).collect();
     let add = |referrer: Manifest| {
         let repository = repository.clone();
         async move {
-            let pushed = repository
-                .push_manifest(None, &referrer)
-                .await
-                .expect("pushed");
+            let pushed = repository.push_manifest(None, &referrer).await.expect("pushed");
             assert!(!pushed.subject_understood);
-            repository
-                .add_referrer_to_fallback_tag(&digest, &referrer)
-                .await
+            repository.add_referrer_to_fallback_tag(&digest, &referrer).await
         }
     };
     let twice = referrers.iter().chain(&referrers).cloned();
     let done = futures_util::future::join_all(twice.map(add)).await;
     assert!(done.iter().all(Result::is_ok), "{done:?}");
 
-    let mut listed = repository
-        .referrers(&digest)
-        .await
-        .expect("listed")
-        .descriptors;
+    let mut listed = repository.referrers(&digest).await.expect("listed").descriptors;
     listed.sort_by_key(|d| d.annotation("name").map(ToOwned::to_owned));
     assert_eq!(listed.len(), referrers.len());
     for (entry, referrer) in listed.iter().zip(&referrers) {
@@ -266,13 +216,8 @@ async fn an_image_under_the_fallback_tag_is_neither_a_list_nor_overwritten() {
         let referrer = attachment(&subject, "a");
         let done = repository.push_manifest(None, &referrer).await;
         done.expect("pushed");
-        let error = repository
-            .add_referrer_to_fallback_tag(&digest, &referrer)
-            .await;
-        assert!(
-            matches!(error, Err(RegistryError::BadAnswer { .. })),
-            "{error:?}"
-        );
+        let error = repository.add_referrer_to_fallback_tag(&digest, &referrer).await;
+        assert!(matches!(error, Err(RegistryError::BadAnswer { .. })), "{error:?}");
         let kept = repository.manifest_digest(&tag).await.expect("asked");
         assert_eq!(kept, Some(in_the_way.digest()));
     }
@@ -287,25 +232,16 @@ async fn a_password_opens_and_no_or_a_wrong_one_does_not() {
     let with = |key: &str, password: &str| {
         let path = directory.path().join("auth.json");
         authfile(&path, key, USER, password);
-        let options = ClientOptions {
-            authfile: Some(path),
-            ..options()
-        };
+        let options = ClientOptions { authfile: Some(path), ..options() };
         repository_with(options, &registry.address)
     };
     let address = registry.address.as_str();
-    for key in [
-        address,
-        &format!("{address}/team"),
-        &format!("{address}/team/app"),
-    ] {
+    for key in [address, &format!("{address}/team"), &format!("{address}/team/app")] {
         let repository = with(key, PASSWORD);
         let bytes = content(400_000);
         let push = Memory::of(&bytes);
         let blob = Descriptor::of("x", &bytes);
-        let pushed_blob = repository
-            .push_blob(&blob, &push, None, Presence::Unknown)
-            .await;
+        let pushed_blob = repository.push_blob(&blob, &push, None, Presence::Unknown).await;
         assert_eq!(pushed_blob.expect("pushed"), BlobPushed::Uploaded);
         pushed(&repository, "v1").await;
         assert_eq!(read(&repository, &blob, 7).await.expect("read"), bytes[7..]);
@@ -318,17 +254,11 @@ async fn a_password_opens_and_no_or_a_wrong_one_does_not() {
     ] {
         let repository = with(key, password);
         let error = repository.manifest_by_tag("v1").await.expect_err("refused");
-        assert!(
-            matches!(error, RegistryError::Unauthorized { .. }),
-            "{error:?}"
-        );
+        assert!(matches!(error, RegistryError::Unauthorized { .. }), "{error:?}");
         assert!(error.hint().is_some_and(|hint| hint.contains("--authfile")));
         let shown = format!("{} {error:?} {repository:?}", told(&error));
         assert!(!shown.contains(password), "{shown}");
         let error = repository.tags().await.expect_err("refused");
-        assert!(
-            matches!(error, RegistryError::Unauthorized { .. }),
-            "{error:?}"
-        );
+        assert!(matches!(error, RegistryError::Unauthorized { .. }), "{error:?}");
     }
 }

@@ -9,10 +9,7 @@ use crate::registry::{ReferrersFrom, RegistryError, fallback_tag};
 fn index(manifests: &[&Manifest]) -> String {
     let entry = |m: &&Manifest| {
         let (size, digest) = (m.bytes().len(), m.digest());
-        format!(
-            r#"{{"mediaType":"{}","digest":"{digest}","size":{size}}}"#,
-            m.media_type()
-        )
+        format!(r#"{{"mediaType":"{}","digest":"{digest}","size":{size}}}"#, m.media_type())
     };
     let entries: Vec<String> = manifests.iter().map(entry).collect();
     format!(
@@ -45,9 +42,7 @@ async fn the_api_is_read_to_its_last_page_and_each_referrer_listed_once() {
         Some(full(200, &[INDEX, ("link", link)], pages[page].clone()))
     })
     .await;
-    let found = repository(&script.address)
-        .referrers(&subject.digest())
-        .await;
+    let found = repository(&script.address).referrers(&subject.digest()).await;
     let found = found.expect("listed");
     assert_eq!(found.how, ReferrersFrom::Api);
     let digests: Vec<_> = found.descriptors.iter().map(|d| d.digest).collect();
@@ -68,14 +63,7 @@ async fn a_list_that_cannot_be_read_whole_is_an_error() {
         ((200, "text/html", good.clone()), false),
         ((200, "text/html", "<html>".into()), false),
         ((200, json, "{}".into()), false),
-        (
-            (
-                200,
-                media_type::OCI_MANIFEST,
-                String::from_utf8_lossy(&image_bytes).into(),
-            ),
-            false,
-        ),
+        ((200, media_type::OCI_MANIFEST, String::from_utf8_lossy(&image_bytes).into()), false),
         ((401, "", String::new()), false),
         ((403, "", String::new()), false),
         ((429, "", String::new()), false),
@@ -141,22 +129,16 @@ async fn without_an_api_the_fallback_tag_counts() {
                 target if target == tag_url => {
                     Some(full(tag, &[("content-type", media_type)], body.clone()))
                 }
-                target if target.contains("/referrers/") => Some(full(
-                    code,
-                    &[("location", "http://127.0.0.1:9/ui")],
-                    "<html>",
-                )),
+                target if target.contains("/referrers/") => {
+                    Some(full(code, &[("location", "http://127.0.0.1:9/ui")], "<html>"))
+                }
                 _ => None,
             })
             .await;
             let found = repository(&script.address).referrers(&digest).await;
             let digests = found.map(|found| {
                 assert_eq!(found.how, ReferrersFrom::FallbackTag);
-                found
-                    .descriptors
-                    .iter()
-                    .map(|d| d.digest)
-                    .collect::<Vec<_>>()
+                found.descriptors.iter().map(|d| d.digest).collect::<Vec<_>>()
             });
             assert_eq!(digests.ok(), wanted, "{code}, then {tag} {media_type}");
         }
@@ -188,9 +170,7 @@ async fn what_is_in_a_list_stays_when_it_grows() {
     .await;
     let repository = repository(&script.address);
     for referrer in [&a, &b, &b] {
-        let added = repository
-            .add_referrer_to_fallback_tag(&digest, referrer)
-            .await;
+        let added = repository.add_referrer_to_fallback_tag(&digest, referrer).await;
         added.expect("added");
     }
     let puts = script.seen().iter().filter(|s| s.method == "PUT").count();
@@ -201,10 +181,7 @@ async fn what_is_in_a_list_stays_when_it_grows() {
     assert_eq!(entries.len(), 2);
     assert_eq!(*entries[0], a.descriptor());
     assert_eq!(entries[1].digest, b.digest());
-    assert_eq!(
-        entries[1].artifact_type.as_deref(),
-        Some("application/x-test")
-    );
+    assert_eq!(entries[1].artifact_type.as_deref(), Some("application/x-test"));
     assert_eq!(list.annotations()["kept"], "yes");
 }
 
@@ -219,13 +196,8 @@ async fn a_registry_that_forgets_what_is_added_is_an_error() {
     .await;
     let repository = repository(&script.address);
     let referrer = attachment(&subject, "a");
-    let added = repository
-        .add_referrer_to_fallback_tag(&subject.digest(), &referrer)
-        .await;
-    assert!(
-        matches!(added, Err(RegistryError::BadAnswer { .. })),
-        "{added:?}"
-    );
+    let added = repository.add_referrer_to_fallback_tag(&subject.digest(), &referrer).await;
+    assert!(matches!(added, Err(RegistryError::BadAnswer { .. })), "{added:?}");
 }
 
 #[tokio::test]
@@ -254,8 +226,6 @@ async fn a_tag_that_resolves_to_its_image_by_itself_can_become_a_list() {
     .await;
     let repository = repository(&script.address);
     let referrer = attachment(&subject, "a");
-    let added = repository
-        .add_referrer_to_fallback_tag(&subject.digest(), &referrer)
-        .await;
+    let added = repository.add_referrer_to_fallback_tag(&subject.digest(), &referrer).await;
     added.expect("added");
 }

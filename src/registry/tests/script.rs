@@ -63,10 +63,7 @@ impl Script {
                     body,
                     before: 0,
                 };
-                seen.before = kept
-                    .iter()
-                    .filter(|s: &&Seen| s.line() == seen.line())
-                    .count();
+                seen.before = kept.iter().filter(|s: &&Seen| s.line() == seen.line()).count();
                 kept.push(seen.clone());
                 answer(&seen).unwrap_or_else(|| match seen.target.as_str() {
                     "/v2/" => status(200),
@@ -78,11 +75,7 @@ impl Script {
         let server = tokio::spawn(async move {
             drop(axum::serve(listener, router).await);
         });
-        Self {
-            address,
-            seen,
-            server,
-        }
+        Self { address, seen, server }
     }
 
     /// All requests so far but pings.
@@ -116,9 +109,7 @@ fn with_body(code: u16, headers: &[(&str, &str)], body: Body) -> Response {
     *response.status_mut() = StatusCode::from_u16(code).expect("a status");
     for (name, value) in headers {
         let name: header::HeaderName = name.parse().expect("a name");
-        response
-            .headers_mut()
-            .append(name, value.parse().expect("a value"));
+        response.headers_mut().append(name, value.parse().expect("a value"));
     }
     response
 }

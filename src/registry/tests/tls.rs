@@ -77,35 +77,16 @@ async fn a_server_is_trusted_by_its_ca_or_not_at_all() {
     let Some((_running, address, client)) = nginx(false).await else {
         return;
     };
-    let error = repository_with(options(), &address)
-        .manifest_by_tag("v1")
-        .await;
+    let error = repository_with(options(), &address).manifest_by_tag("v1").await;
     let error = error.expect_err("an unknown CA");
-    assert!(
-        matches!(
-            error,
-            RegistryError::Network {
-                transient: false,
-                ..
-            }
-        ),
-        "{error:?}"
-    );
+    assert!(matches!(error, RegistryError::Network { transient: false, .. }), "{error:?}");
     assert!(told(&error).contains("certificate"), "{}", told(&error));
     assert!(error.hint().is_some_and(|hint| hint.contains("--cert-dir")));
 
-    let trusting = ClientOptions {
-        cert_dir: Some(client.path().to_owned()),
-        ..options()
-    };
-    let careless = ClientOptions {
-        tls_verify: false,
-        ..options()
-    };
+    let trusting = ClientOptions { cert_dir: Some(client.path().to_owned()), ..options() };
+    let careless = ClientOptions { tls_verify: false, ..options() };
     for options in [trusting, careless] {
-        let found = repository_with(options, &address)
-            .manifest_by_tag("v1")
-            .await;
+        let found = repository_with(options, &address).manifest_by_tag("v1").await;
         assert!(found.expect("asked").is_none());
     }
 }
@@ -116,18 +97,11 @@ async fn a_client_certificate_is_shown_to_the_registry_that_wants_one() {
         return;
     };
     let cert_dir = Some(client.path().to_owned());
-    let options = ClientOptions {
-        cert_dir,
-        ..options()
-    };
-    let found = repository_with(options.clone(), &address)
-        .manifest_by_tag("v1")
-        .await;
+    let options = ClientOptions { cert_dir, ..options() };
+    let found = repository_with(options.clone(), &address).manifest_by_tag("v1").await;
     assert!(found.expect("asked").is_none());
     std::fs::remove_file(client.path().join("client.cert")).expect("removed");
-    let found = repository_with(options, &address)
-        .manifest_by_tag("v1")
-        .await;
+    let found = repository_with(options, &address).manifest_by_tag("v1").await;
     assert!(found.is_err(), "{found:?}");
 }
 
@@ -136,18 +110,13 @@ async fn a_directory_of_certificates_must_hold_what_it_says() {
     let directory = TempDir::new().expect("a directory");
     let path = directory.path();
     let asked = || async {
-        let options = ClientOptions {
-            cert_dir: Some(path.to_owned()),
-            ..options()
-        };
+        let options = ClientOptions { cert_dir: Some(path.to_owned()), ..options() };
         let error = repository_with(options, "127.0.0.1:9").tags().await;
         error.expect_err("nothing listens there")
     };
     assert!(matches!(asked().await, RegistryError::Network { .. }));
-    for (name, text) in [
-        ("ca.crt", "-----BEGIN CERTIFICATE-----\n!"),
-        ("client.cert", "nonsense"),
-    ] {
+    for (name, text) in [("ca.crt", "-----BEGIN CERTIFICATE-----\n!"), ("client.cert", "nonsense")]
+    {
         std::fs::write(path.join(name), text).expect("written");
         let error = asked().await;
         assert!(
