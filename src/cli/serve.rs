@@ -28,7 +28,7 @@ pub(super) async fn run(options: Options) -> Result<Status, Failure> {
             let store = Store::open(directory).map_err(|e| Failure::of(Status::Medium, &e))?;
             Registry::read_write(store)
         }
-        None => Registry::read_only(Arc::new(super::inspect::served(&options.files)?)),
+        None => return Err(Failure::usage("soon")),
     };
     let listener = tokio::net::TcpListener::bind(options.listen).await.map_err(|error| {
         Failure::of(Status::Network, &error)
