@@ -7,6 +7,7 @@ use crate::oci::Descriptor;
 use crate::registry::{BlobPushed, ClientOptions, Presence, RegistryError, RemoteRepository};
 use axum::response::Response;
 use std::path::Path;
+use tempfile::TempDir;
 
 /// A token service that numbers its tokens.
 async fn tokens() -> Script {
@@ -36,18 +37,19 @@ async fn registry(
     .await
 }
 
-fn with_authfile(address: &str, write: impl Fn(&Path)) -> RemoteRepository {
-    let directory = tempfile::tempdir().expect("a directory").keep();
-    let path = directory.join("auth.json");
+/// A repository with credentials from a file, and what keeps the file there.
+fn with_authfile(address: &str, write: impl Fn(&Path)) -> (RemoteRepository, TempDir) {
+    let directory = TempDir::new().expect("a directory");
+    let path = directory.path().join("auth.json");
     write(&path);
     let options = ClientOptions {
         authfile: Some(path),
         ..options()
     };
-    repository_with(options, address)
+    (repository_with(options, address), directory)
 }
 
-fn with_password(address: &str) -> RemoteRepository {
+fn with_password(address: &str) -> (RemoteRepository, TempDir) {
     with_authfile(address, |path| authfile(path, address, "user", "s3cret"))
 }
 
@@ -65,7 +67,7 @@ async fn one_token_serves_all_requests_of_a_scope() {
         })
     })
     .await;
-    let repository = with_password(&script.address);
+    let (repository, _file) = with_password(&script.address);
     let asks = (0..20).map(|_| repository.manifest_by_tag("v1"));
     let found = futures_util::future::join_all(asks).await;
     assert!(found.iter().all(|f| matches!(f, Ok(None))), "{found:?}");
@@ -113,7 +115,7 @@ async fn a_token_that_ran_out_is_renewed_once() {
         (seen.target != "/v2/" && good).then(|| status(404))
     })
     .await;
-    let repository = with_password(&script.address);
+    let (repository, _file) = with_password(&script.address);
     for _ in 0..3 {
         assert!(
             repository
@@ -127,10 +129,8 @@ async fn a_token_that_ran_out_is_renewed_once() {
 
     let service = tokens().await;
     let script = registry(format!("http://{}/token", service.address), |_, _| None).await;
-    let error = with_password(&script.address)
-        .tags()
-        .await
-        .expect_err("never good enough");
+    let (repository, _file) = with_password(&script.address);
+    let error = repository.tags().await.expect_err("never good enough");
     assert!(
         matches!(error, RegistryError::Unauthorized { .. }),
         "{error:?}"
@@ -155,7 +155,7 @@ async fn a_token_that_runs_out_during_an_upload_is_renewed() {
     .await;
     let bytes = content(1_000_000);
     let (blob, source) = (Descriptor::of("x", &bytes), Memory::of(&bytes));
-    let repository = with_password(&script.address);
+    let (repository, _file) = with_password(&script.address);
     let pushed = repository
         .push_blob(&blob, &source, None, Presence::Unknown)
         .await;
@@ -172,7 +172,7 @@ async fn a_challenge_that_comes_with_the_request_is_answered() {
         (seen.target == "/v2/" || shown == "Bearer token-1").then(|| status(404))
     })
     .await;
-    let repository = with_authfile(&script.address, |path| {
+    let (repository, _file) = with_authfile(&script.address, |path| {
         std::fs::write(path, "{}").expect("written");
     });
     assert!(
@@ -193,7 +193,7 @@ async fn a_refresh_token_is_changed_for_a_token_by_post() {
         (shown == "Bearer token-1").then(|| status(404))
     })
     .await;
-    let repository = with_authfile(&script.address, |path| {
+    let (repository, _file) = with_authfile(&script.address, |path| {
         let entry = format!(
             r#"{{"auths":{{"{}":{{"identitytoken":"re+fresh"}}}}}}"#,
             script.address
@@ -224,7 +224,7 @@ async fn a_registry_token_is_shown_as_it_is() {
         (shown == "Bearer ready").then(|| status(404))
     })
     .await;
-    let repository = with_authfile(&script.address, |path| {
+    let (repository, _file) = with_authfile(&script.address, |path| {
         let entry = format!(
             r#"{{"auths":{{"{}":{{"registrytoken":"ready"}}}}}}"#,
             script.address
@@ -253,10 +253,8 @@ async fn what_a_token_service_refuses_is_told_and_what_passes_is_tried_again() {
         let location = [("location", "/elsewhere")];
         let service = Script::start(move |_| Some(full(code, &location, body))).await;
         let script = registry(format!("http://{}/token", service.address), |_, _| None).await;
-        let error = with_password(&script.address)
-            .tags()
-            .await
-            .expect_err("no token");
+        let (repository, _file) = with_password(&script.address);
+        let error = repository.tags().await.expect_err("no token");
         assert_eq!(service.seen().len(), asked, "{code}: {error:?}");
         let shown = told(&error);
         assert!(
@@ -276,10 +274,8 @@ async fn credentials_go_to_no_realm_that_may_not_have_them() {
         "",
     ] {
         let script = registry(realm.to_owned(), |_, _| None).await;
-        let error = with_password(&script.address)
-            .tags()
-            .await
-            .expect_err(realm);
+        let (repository, _file) = with_password(&script.address);
+        let error = repository.tags().await.expect_err(realm);
         assert!(
             matches!(error, RegistryError::BadAnswer { .. }),
             "{realm}: {error:?}"
