@@ -104,9 +104,8 @@ impl Host {
             "docker.io" => "registry-1.docker.io",
             other => other,
         };
-        Url::parse(&format!("{scheme}://{authority}/")).map_err(|e| RegistryError::Credentials {
+        Url::parse(&format!("{scheme}://{authority}/")).map_err(|_| RegistryError::Host {
             host: self.name.clone(),
-            what: format!("not a host that can be reached: {e}"),
         })
     }
 

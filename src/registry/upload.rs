@@ -15,7 +15,7 @@ use http_body::{Frame, SizeHint};
 use reqwest::header::{AUTHORIZATION, CONTENT_LENGTH, CONTENT_TYPE, HeaderValue, LOCATION};
 use reqwest::{Body, Method, Request, StatusCode, Url};
 use std::pin::Pin;
-use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::sync::{Arc, Mutex};
 use std::task::{Context, Poll};
 
@@ -129,18 +129,18 @@ impl RemoteRepository {
             _ => None,
         };
         let mut place = place;
-        let mut lost = false;
+        let (mut lost, sent) = (false, AtomicBool::new(false));
         loop {
             let done = patience
                 .retry(patience.attempts, || {
                     let place = place.take();
-                    self.attempt(blob, source, small.clone(), place)
+                    self.attempt(blob, source, small.clone(), place, &sent)
                 })
                 .await;
             match done {
                 // The registry forgot the upload, or the token ran out on the way: once more, from the start.
                 Err(RegistryError::NotFound { .. } | RegistryError::Unauthorized { .. })
-                    if !lost =>
+                    if !lost && sent.load(Ordering::Relaxed) =>
                 {
                     lost = true;
                 }
@@ -149,12 +149,14 @@ impl RemoteRepository {
         }
     }
 
+    /// One attempt; `sent` tells afterwards whether it came as far as sending the content.
     async fn attempt(
         &self,
         blob: &Descriptor,
         source: &dyn BlobSource,
         small: Option<Bytes>,
         place: Option<Url>,
+        sent: &AtomicBool,
     ) -> Result<(), RegistryError> {
         let place = match place {
             Some(place) => place,
@@ -172,6 +174,7 @@ impl RemoteRepository {
             Some(bytes) => Content::whole(bytes),
             None => Content::streamed(Verifying::new(source.open(blob, 0).await?, blob), blob.size),
         };
+        sent.store(true, Ordering::Relaxed);
         self.put(blob, place, content).await
     }
 

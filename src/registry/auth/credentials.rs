@@ -225,6 +225,10 @@ impl File {
         if bytes.len() as u64 > MAX_FILE {
             return Err(unusable("the file with credentials is too large", None));
         }
+        // Docker takes an empty file for one without entries; `/dev/null` is how people say "no credentials".
+        if bytes.is_empty() {
+            bytes.extend_from_slice(b"{}");
+        }
         // The parser's own words could quote a secret; where it stopped is enough.
         let wire: Wire =
             crate::oci::json::parse(&bytes).and_then(serde_json::from_value).map_err(|e| {

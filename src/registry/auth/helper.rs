@@ -93,6 +93,44 @@ mod tests {
         assert!(matches!(read(b"{}", true), Some(Err(_))));
     }
 
+    /// Runs a helper that is this shell script. Another test that starts a process at the wrong moment holds the
+    /// fresh file open, so it is tried until it runs.
+    async fn run(script: &str) -> Result<Option<Credentials>, String> {
+        use std::os::unix::fs::PermissionsExt as _;
+        let directory = tempfile::tempdir().expect("a directory");
+        let path = directory.path().join("docker-credential-test");
+        std::fs::write(&path, format!("#!/bin/sh\n{script}\n")).expect("written");
+        let executable = std::fs::Permissions::from_mode(0o755);
+        std::fs::set_permissions(&path, executable).expect("made executable");
+        let program = path.to_str().expect("text");
+        loop {
+            match ask(program, "registry.example").await {
+                Err(busy) if busy.contains("Text file busy") => tokio::task::yield_now().await,
+                other => return other,
+            }
+        }
+    }
+
+    #[tokio::test]
+    async fn a_helper_is_asked_for_the_server_and_believed_only_when_it_succeeds() {
+        let answer = r#"read -r server; echo "{\"Username\":\"$1\",\"Secret\":\"$server\"}""#;
+        let password = Secret::new("registry.example");
+        let user = "get".to_owned();
+        let found = Some(Credentials::Password { user, password });
+        assert_eq!(run(answer).await, Ok(found));
+        let none = "echo credentials not found in native keychain; exit 1";
+        assert_eq!(run(none).await, Ok(None));
+        for script in [
+            &format!("{answer}; exit 1"),
+            "exit 0",
+            "echo s3cret",
+            "kill -9 $$",
+        ] {
+            let error = run(script).await.expect_err(script);
+            assert!(!error.contains("s3cret"), "{error}");
+        }
+    }
+
     #[tokio::test]
     async fn a_helper_is_never_a_path() {
         for name in ["", "../x", "a/b", "a b", "x;y"] {

@@ -7,6 +7,7 @@ use crate::oci::Descriptor;
 use crate::registry::{BlobPushed, ClientOptions, Presence, RegistryError, RemoteRepository};
 use axum::response::Response;
 use std::path::Path;
+use tempfile::TempDir;
 
 /// A token service that numbers its tokens.
 async fn tokens() -> Script {
@@ -32,15 +33,19 @@ async fn registry(
     .await
 }
 
-fn with_authfile(address: &str, write: impl Fn(&Path)) -> RemoteRepository {
-    let directory = tempfile::tempdir().expect("a directory").keep();
-    let path = directory.join("auth.json");
+/// A repository with credentials from a file, and what keeps the file there.
+fn with_authfile(address: &str, write: impl Fn(&Path)) -> (RemoteRepository, TempDir) {
+    let directory = TempDir::new().expect("a directory");
+    let path = directory.path().join("auth.json");
     write(&path);
-    let options = ClientOptions { authfile: Some(path), ..options() };
-    repository_with(options, address)
+    let options = ClientOptions {
+        authfile: Some(path),
+        ..options()
+    };
+    (repository_with(options, address), directory)
 }
 
-fn with_password(address: &str) -> RemoteRepository {
+fn with_password(address: &str) -> (RemoteRepository, TempDir) {
     with_authfile(address, |path| authfile(path, address, "user", "s3cret"))
 }
 
@@ -58,7 +63,7 @@ async fn one_token_serves_all_requests_of_a_scope() {
         })
     })
     .await;
-    let repository = with_password(&script.address);
+    let (repository, _file) = with_password(&script.address);
     let asks = (0..20).map(|_| repository.manifest_by_tag("v1"));
     let found = futures_util::future::join_all(asks).await;
     assert!(found.iter().all(|f| matches!(f, Ok(None))), "{found:?}");
@@ -98,7 +103,7 @@ async fn a_token_that_ran_out_is_renewed_once() {
         (seen.target != "/v2/" && good).then(|| status(404))
     })
     .await;
-    let repository = with_password(&script.address);
+    let (repository, _file) = with_password(&script.address);
     for _ in 0..3 {
         assert!(repository.manifest_by_tag("v1").await.expect("asked").is_none());
     }
@@ -106,8 +111,12 @@ async fn a_token_that_ran_out_is_renewed_once() {
 
     let service = tokens().await;
     let script = registry(format!("http://{}/token", service.address), |_, _| None).await;
-    let error = with_password(&script.address).tags().await.expect_err("never good enough");
-    assert!(matches!(error, RegistryError::Unauthorized { .. }), "{error:?}");
+    let (repository, _file) = with_password(&script.address);
+    let error = repository.tags().await.expect_err("never good enough");
+    assert!(
+        matches!(error, RegistryError::Unauthorized { .. }),
+        "{error:?}"
+    );
     assert_eq!((service.seen().len(), script.seen().len()), (2, 2));
     let shown = format!("{} {error:?}", told(&error));
     assert!(!shown.contains("token-") && !shown.contains("s3cret"), "{shown}");
@@ -125,8 +134,10 @@ async fn a_token_that_runs_out_during_an_upload_is_renewed() {
     .await;
     let bytes = content(1_000_000);
     let (blob, source) = (Descriptor::of("x", &bytes), Memory::of(&bytes));
-    let repository = with_password(&script.address);
-    let pushed = repository.push_blob(&blob, &source, None, Presence::Unknown).await;
+    let (repository, _file) = with_password(&script.address);
+    let pushed = repository
+        .push_blob(&blob, &source, None, Presence::Unknown)
+        .await;
     assert_eq!(pushed.expect("pushed"), BlobPushed::Uploaded);
     let last = script.seen().pop().expect("asked");
     assert!(last.body.as_deref() == Some(&bytes[..]));
@@ -140,7 +151,7 @@ async fn a_challenge_that_comes_with_the_request_is_answered() {
         (seen.target == "/v2/" || shown == "Bearer token-1").then(|| status(404))
     })
     .await;
-    let repository = with_authfile(&script.address, |path| {
+    let (repository, _file) = with_authfile(&script.address, |path| {
         std::fs::write(path, "{}").expect("written");
     });
     assert!(repository.manifest_by_tag("v1").await.expect("asked").is_none());
@@ -151,10 +162,15 @@ async fn a_challenge_that_comes_with_the_request_is_answered() {
 async fn a_refresh_token_is_changed_for_a_token_by_post() {
     let service = tokens().await;
     let realm = format!("http://{}/token", service.address);
-    let script = registry(realm, |_, shown| (shown == "Bearer token-1").then(|| status(404))).await;
-    let repository = with_authfile(&script.address, |path| {
-        let entry =
-            format!(r#"{{"auths":{{"{}":{{"identitytoken":"re+fresh"}}}}}}"#, script.address);
+    let script = registry(realm, |_, shown| {
+        (shown == "Bearer token-1").then(|| status(404))
+    })
+    .await;
+    let (repository, _file) = with_authfile(&script.address, |path| {
+        let entry = format!(
+            r#"{{"auths":{{"{}":{{"identitytoken":"re+fresh"}}}}}}"#,
+            script.address
+        );
         std::fs::write(path, entry).expect("written");
     });
     assert!(repository.manifest_by_tag("v1").await.expect("asked").is_none());
@@ -175,8 +191,11 @@ async fn a_registry_token_is_shown_as_it_is() {
         (shown == "Bearer ready").then(|| status(404))
     })
     .await;
-    let repository = with_authfile(&script.address, |path| {
-        let entry = format!(r#"{{"auths":{{"{}":{{"registrytoken":"ready"}}}}}}"#, script.address);
+    let (repository, _file) = with_authfile(&script.address, |path| {
+        let entry = format!(
+            r#"{{"auths":{{"{}":{{"registrytoken":"ready"}}}}}}"#,
+            script.address
+        );
         std::fs::write(path, entry).expect("written");
     });
     assert!(repository.manifest_by_tag("v1").await.expect("asked").is_none());
@@ -195,7 +214,8 @@ async fn what_a_token_service_refuses_is_told_and_what_passes_is_tried_again() {
         let location = [("location", "/elsewhere")];
         let service = Script::start(move |_| Some(full(code, &location, body))).await;
         let script = registry(format!("http://{}/token", service.address), |_, _| None).await;
-        let error = with_password(&script.address).tags().await.expect_err("no token");
+        let (repository, _file) = with_password(&script.address);
+        let error = repository.tags().await.expect_err("no token");
         assert_eq!(service.seen().len(), asked, "{code}: {error:?}");
         let shown = told(&error);
         assert!(shown.contains("/token") && !shown.contains("s3cret"), "{shown}");
@@ -207,7 +227,11 @@ async fn what_a_token_service_refuses_is_told_and_what_passes_is_tried_again() {
 async fn credentials_go_to_no_realm_that_may_not_have_them() {
     for realm in ["http://example.com/token", "ftp://example.com/token", "/token", ""] {
         let script = registry(realm.to_owned(), |_, _| None).await;
-        let error = with_password(&script.address).tags().await.expect_err(realm);
-        assert!(matches!(error, RegistryError::BadAnswer { .. }), "{realm}: {error:?}");
+        let (repository, _file) = with_password(&script.address);
+        let error = repository.tags().await.expect_err(realm);
+        assert!(
+            matches!(error, RegistryError::BadAnswer { .. }),
+            "{realm}: {error:?}"
+        );
     }
 }

@@ -3,6 +3,7 @@
 mod absence;
 mod access;
 mod download;
+mod manifests;
 mod peer;
 mod push;
 mod real;
@@ -10,12 +11,13 @@ mod referrers;
 mod script;
 mod tls;
 
-use super::{Client, ClientOptions, Patience, RemoteRepository};
+use super::{Client, ClientOptions, Patience, Presence, RemoteRepository};
 use crate::oci::source::{BlobSource, ByteStream, SourceError, Trouble};
 use crate::oci::{Descriptor, Manifest, media_type};
 use bytes::Bytes;
 use futures_util::future::BoxFuture;
 use futures_util::{FutureExt as _, StreamExt as _, stream};
+use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::time::Duration;
 
@@ -34,11 +36,11 @@ pub(super) fn options() -> ClientOptions {
 
 /// A repository at `address`, reached with `options` and no credentials but theirs.
 pub(super) fn repository_with(options: ClientOptions, address: &str) -> RemoteRepository {
-    let none = tempfile::NamedTempFile::new().expect("a file");
-    std::fs::write(none.path(), "{}").expect("written");
-    let (_, none) = none.keep().expect("kept");
-    let authfile = options.authfile.clone().unwrap_or_else(|| none.clone());
-    let options = ClientOptions { authfile: Some(authfile), ..options };
+    let authfile = options.authfile.clone();
+    let options = ClientOptions {
+        authfile: authfile.or_else(|| Some("/dev/null".into())),
+        ..options
+    };
     let client = Client::new(options).expect("a client");
     client.repository(&format!("{address}/team/app").parse().expect("a name"))
 }
@@ -78,6 +80,19 @@ impl BlobSource for Memory {
         let pieces = pieces.map(|p| p.map_err(|t| SourceError::new(t, "the source failed")));
         async move { Ok(stream::iter(pieces.collect::<Vec<_>>()).boxed()) }.boxed()
     }
+}
+
+/// What [`Client`] is for: many transfers at once, on a runtime that moves them between threads.
+#[tokio::test]
+async fn transfers_can_be_spawned() {
+    let repository = repository("127.0.0.1:9");
+    let task = async move {
+        let blob = Descriptor::of("x", b"x");
+        let source: Arc<dyn BlobSource> = Arc::new(Memory::of(b"x"));
+        let push = repository.push_blob(&blob, &*source, Some("other"), Presence::CheckFirst);
+        push.await.is_err() && repository.referrers(&blob.digest).await.is_err()
+    };
+    assert!(tokio::spawn(task).await.expect("ran"));
 }
 
 /// Bytes that no piece boundary repeats in.

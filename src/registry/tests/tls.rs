@@ -1,6 +1,7 @@
 //! Certificates, against nginx.
 
 use super::peer::{Running, free_address};
+use super::script::{Script, full};
 use super::{options, repository_with, told};
 use crate::registry::{ClientOptions, RegistryError};
 use std::path::Path;
@@ -125,4 +126,39 @@ async fn a_directory_of_certificates_must_hold_what_it_says() {
         );
         std::fs::remove_file(path.join(name)).expect("removed");
     }
+}
+
+#[tokio::test]
+async fn a_name_that_is_no_host_is_an_error() {
+    let error = repository_with(options(), "999.999.999.999:5000")
+        .tags()
+        .await;
+    assert!(
+        matches!(error, Err(RegistryError::Host { .. })),
+        "{error:?}"
+    );
+}
+
+#[tokio::test]
+async fn a_server_without_tls_is_told_as_such() {
+    let plain = Script::start(|_| None).await;
+    let there = format!("https://{}/x", plain.address);
+    let script = Script::start(move |seen| {
+        let asked = seen.target != "/v2/";
+        asked.then(|| full(307, &[("location", &there)], ""))
+    })
+    .await;
+    let error = repository_with(options(), &script.address).tags().await;
+    let error = error.expect_err("no TLS there");
+    assert!(
+        told(&error).contains("does not speak TLS"),
+        "{}",
+        told(&error)
+    );
+    assert!(
+        error
+            .hint()
+            .is_some_and(|hint| hint.contains("--tls-verify"))
+    );
+    assert_eq!(script.seen().len(), 1, "another attempt would not help");
 }
