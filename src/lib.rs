@@ -17,6 +17,7 @@ pub mod oci;
 pub mod pack;
 pub mod progress;
 pub mod registry;
+pub mod report;
 pub mod serve;
 pub mod trust;
 pub mod unpack;

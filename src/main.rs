@@ -1,3 +1,7 @@
 //! `bundle`: carries container images across an air gap in one file.
 
-fn main() {}
+mod cli;
+
+fn main() -> std::process::ExitCode {
+    cli::run()
+}

@@ -6,8 +6,10 @@ use crate::oci::Digest;
 pub trait Progress: Send + Sync {
     /// How much there is to transfer, as soon as that is known.
     fn total(&self, blobs: u64, bytes: u64);
-    /// So many more bytes were transferred.
-    fn advanced(&self, bytes: u64);
+    /// A blob's transfer begins.
+    fn started(&self, blob: &Digest, size: u64);
+    /// So many more bytes of a blob were transferred.
+    fn advanced(&self, blob: &Digest, bytes: u64);
     /// A blob is done.
     fn finished(&self, blob: &Digest, size: u64);
     /// A step worth a line.

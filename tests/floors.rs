@@ -14,73 +14,25 @@ struct Floor {
 }
 
 /// What the three steps stand on; none of them uses another one.
-const LOWER: &[&str] = &[
-    "oci",
-    "inventory",
-    "report",
-    "trust",
-    "archive",
-    "registry",
-    "host",
-];
+const LOWER: &[&str] = &["oci", "inventory", "report", "trust", "archive", "registry", "host"];
 
 /// From the ground up. `archive` and `registry` never know each other; `trust` does no I/O.
 const FLOORS: [Floor; 11] = [
-    Floor {
-        name: "oci",
-        may_use: &[],
-        never: &["reqwest"],
-    },
-    Floor {
-        name: "inventory",
-        may_use: &["oci"],
-        never: &["reqwest", "tokio", "std::fs"],
-    },
-    Floor {
-        name: "report",
-        may_use: &["oci", "inventory"],
-        never: &["reqwest"],
-    },
+    Floor { name: "oci", may_use: &[], never: &["reqwest"] },
+    Floor { name: "inventory", may_use: &["oci"], never: &["reqwest", "tokio", "std::fs"] },
+    Floor { name: "report", may_use: &["oci", "inventory"], never: &["reqwest"] },
     Floor {
         name: "trust",
         may_use: &["oci"],
         never: &["reqwest", "tokio", "std::fs", "std::net", "rustix"],
     },
-    Floor {
-        name: "archive",
-        may_use: &["oci", "inventory"],
-        never: &["reqwest"],
-    },
-    Floor {
-        name: "registry",
-        may_use: &["oci"],
-        never: &[],
-    },
-    Floor {
-        name: "host",
-        may_use: &["oci", "trust"],
-        never: &["reqwest", "tokio"],
-    },
-    Floor {
-        name: "pack",
-        may_use: LOWER,
-        never: &[],
-    },
-    Floor {
-        name: "unpack",
-        may_use: LOWER,
-        never: &[],
-    },
-    Floor {
-        name: "serve",
-        may_use: LOWER,
-        never: &[],
-    },
-    Floor {
-        name: "lib",
-        may_use: &[],
-        never: &["reqwest", "tokio", "std::fs"],
-    },
+    Floor { name: "archive", may_use: &["oci", "inventory"], never: &["reqwest"] },
+    Floor { name: "registry", may_use: &["oci"], never: &[] },
+    Floor { name: "host", may_use: &["oci", "trust"], never: &["reqwest", "tokio"] },
+    Floor { name: "pack", may_use: LOWER, never: &[] },
+    Floor { name: "unpack", may_use: LOWER, never: &[] },
+    Floor { name: "serve", may_use: LOWER, never: &[] },
+    Floor { name: "lib", may_use: &[], never: &["reqwest", "tokio", "std::fs"] },
 ];
 
 #[test]
@@ -113,28 +65,15 @@ fn every_folder_uses_only_what_lies_below_it() {
 
 #[test]
 fn a_forbidden_use_is_noticed_in_every_way_it_can_be_written() {
-    let of = |name: &str| {
-        FLOORS
-            .iter()
-            .find(|floor| floor.name == name)
-            .expect("floor")
-    };
+    let of = |name: &str| FLOORS.iter().find(|floor| floor.name == name).expect("floor");
     for (name, text, expected) in [
         ("archive", "use crate::registry::Client;", "crate::registry"),
-        (
-            "registry",
-            "fn f() { crate::archive::open() }",
-            "crate::archive",
-        ),
+        ("registry", "fn f() { crate::archive::open() }", "crate::archive"),
         ("trust", "use std::fs;", "std::fs"),
         ("trust", "use std::{fmt, fs::File};", "std::fs"),
         ("trust", "use std::{\n    fmt,\n    fs,\n};", "std::fs"),
         ("trust", "async fn f() { tokio::spawn(async {}); }", "tokio"),
-        (
-            "trust",
-            "use crate::{oci::Digest, archive::{Reader, Writer}};",
-            "crate::archive",
-        ),
+        ("trust", "use crate::{oci::Digest, archive::{Reader, Writer}};", "crate::archive"),
         ("oci", "use super::super::pack::Plan;", "crate::pack"),
         ("oci", "use crate::cli::Output;", "crate::cli"),
         ("pack", "use crate::unpack::Plan;", "crate::unpack"),
@@ -148,35 +87,17 @@ fn a_forbidden_use_is_noticed_in_every_way_it_can_be_written() {
 
 #[test]
 fn what_is_allowed_is_not_noticed() {
-    let of = |name: &str| {
-        FLOORS
-            .iter()
-            .find(|floor| floor.name == name)
-            .expect("floor")
-    };
+    let of = |name: &str| FLOORS.iter().find(|floor| floor.name == name).expect("floor");
     for (name, text) in [
         ("archive", "use crate::{oci::{Digest, json}, inventory};"),
-        (
-            "archive",
-            "//! Knows nothing of crate::registry.\nuse super::frame;",
-        ),
-        (
-            "archive",
-            "let text = \"crate::registry\"; let more = br#\"\"crate::registry\"#;",
-        ),
+        ("archive", "//! Knows nothing of crate::registry.\nuse super::frame;"),
+        ("archive", "let text = \"crate::registry\"; let more = br#\"\"crate::registry\"#;"),
         ("oci", "mod tests { use super::super::Digest; }"),
         ("trust", "use std::{fmt, str::FromStr}; // not std::fs"),
-        (
-            "trust",
-            "use crate::trust::keys::PublicKey; use std::fmt; fn fs() {}",
-        ),
+        ("trust", "use crate::trust::keys::PublicKey; use std::fmt; fn fs() {}"),
         ("unpack", "use crate::host::install;"),
     ] {
-        assert_eq!(
-            forbidden(of(name), text).collect::<Vec<_>>(),
-            <[&str; 0]>::default(),
-            "{text}"
-        );
+        assert_eq!(forbidden(of(name), text).collect::<Vec<_>>(), <[&str; 0]>::default(), "{text}");
     }
 }
 
@@ -190,9 +111,7 @@ fn top_of(path: &Path) -> String {
 fn forbidden(floor: &Floor, text: &str) -> impl Iterator<Item = String> {
     let mut found = BTreeSet::new();
     for path in mentions(&words(text)) {
-        let inside = path
-            .strip_prefix("crate::")
-            .and_then(|rest| rest.split("::").next());
+        let inside = path.strip_prefix("crate::").and_then(|rest| rest.split("::").next());
         match inside {
             Some(part) => {
                 // A lower-case name is a module; the crate's own root holds nothing else but declarations.
@@ -253,9 +172,7 @@ fn raw_string_end(text: &str) -> Option<usize> {
     let hashes = after.bytes().take_while(|byte| *byte == b'#').count();
     let content = after[hashes..].strip_prefix('"')?;
     let close = format!("\"{}", "#".repeat(hashes));
-    let end = content
-        .find(&close)
-        .map_or(content.len(), |end| end + close.len());
+    let end = content.find(&close).map_or(content.len(), |end| end + close.len());
     Some(text.len() - content.len() + end)
 }
 

@@ -30,6 +30,8 @@ pub const MAX_TRUST_SECTION: u64 = 512 << 20;
 pub const MAX_TRUST_BLOB: u64 = 32 << 20;
 /// Compression level of the head and of blobs that were not compressed.
 pub const LEVEL: i32 = 3;
+/// Blobs below this are stored raw whatever they are: compressing them saves less than finding them costs.
+pub const RAW_BELOW: u64 = 64 << 10;
 /// One read or write of file content.
 pub const IO_PIECE: usize = 256 << 10;
 /// Write-back of the archive is started every so many bytes, so that the final sync has little left to do.

@@ -15,7 +15,7 @@ use std::path::{Path, PathBuf};
 /// Held by whoever changes a directory. Mode 0600: a lock that everybody could open, everybody could hold forever.
 const LOCK: &str = ".lock";
 const DIRECTORY_MODE: Mode = Mode::from_raw_mode(0o755);
-const OTHERS_MAY_WRITE: u32 = 0o022;
+const OTHERS_MAY_WRITE: Mode = Mode::WGRP.union(Mode::WOTH);
 
 /// An open directory that only those who count can write to.
 #[derive(Debug)]
@@ -27,11 +27,7 @@ pub(super) struct Directory {
 
 impl Directory {
     pub(super) fn new(descriptor: OwnedFd, path: PathBuf, owners: Owners) -> Self {
-        Self {
-            descriptor,
-            path,
-            owners,
-        }
+        Self { descriptor, path, owners }
     }
 
     pub(super) fn path(&self) -> &Path {
@@ -59,11 +55,7 @@ impl Directory {
         let stat =
             rustix::fs::fstat(&descriptor).map_err(|e| PathError::system("examine", &path, e))?;
         self.check_protected(&path, &stat)?;
-        Ok(Some(Self {
-            descriptor,
-            path,
-            owners: self.owners,
-        }))
+        Ok(Some(Self { descriptor, path, owners: self.owners }))
     }
 
     /// Creates the directory `name` with mode 0755.
@@ -194,12 +186,10 @@ impl Directory {
                 expected: self.owners.in_words(),
             });
         }
-        if stat.st_mode & OTHERS_MAY_WRITE != 0 {
-            let mode = stat.st_mode & 0o7777;
-            return Err(PathError::Exposed {
-                path: path.to_owned(),
-                mode,
-            });
+        let mode = Mode::from_raw_mode(stat.st_mode);
+        if mode.intersects(OTHERS_MAY_WRITE) {
+            let mode = format!("{:04o}", mode.as_raw_mode());
+            return Err(PathError::Exposed { path: path.to_owned(), mode });
         }
         Ok(())
     }
@@ -216,9 +206,5 @@ fn check_kind(path: &Path, stat: &Stat, expected: FileKind) -> Result<(), PathEr
     if found == expected {
         return Ok(());
     }
-    Err(PathError::Kind {
-        path: path.to_owned(),
-        found,
-        expected,
-    })
+    Err(PathError::Kind { path: path.to_owned(), found, expected })
 }

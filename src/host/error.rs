@@ -40,12 +40,12 @@ pub enum PathError {
         expected: String,
     },
     /// The group or everybody can change it.
-    #[error("{path} can be written by others than its owner (mode {mode:04o})", path = .path.display())]
+    #[error("{path} can be written by others than its owner (mode {mode})", path = .path.display())]
     Exposed {
         /// Where.
         path: PathBuf,
-        /// Its permission bits.
-        mode: u32,
+        /// Its permission bits, in octal.
+        mode: String,
     },
     /// Larger than anything of its kind.
     #[error("{path} is larger than {limit} bytes", path = .path.display())]
@@ -59,11 +59,7 @@ pub enum PathError {
 
 impl PathError {
     pub(super) fn system(doing: &'static str, path: &Path, source: impl Into<io::Error>) -> Self {
-        Self::System {
-            doing,
-            path: path.to_owned(),
-            source: source.into(),
-        }
+        Self::System { doing, path: path.to_owned(), source: source.into() }
     }
 }
 

@@ -108,12 +108,7 @@ pub fn plan_install(
         root.walk(components)?.deepest.check_writable()?;
     }
     let keys = decide(&Store::open(&root)?, &wanted)?;
-    Ok(InstallPlan {
-        root,
-        bundle,
-        wanted,
-        keys,
-    })
+    Ok(InstallPlan { root, bundle, wanted, keys })
 }
 
 impl InstallPlan {
@@ -152,10 +147,7 @@ pub fn install(plan: InstallPlan, now: OffsetDateTime) -> Result<Installed, Inst
         };
         let bytes = record(wanted, planned, plan.bundle, now)
             .to_json()
-            .map_err(|source| InstallError::Unwritable {
-                name: wanted.name.clone(),
-                source,
-            })?;
+            .map_err(|source| InstallError::Unwritable { name: wanted.name.clone(), source })?;
         let record = record_directory.stage(&wanted.name.record_file(), &bytes)?;
         staged.push((planned, key, record));
     }
@@ -163,13 +155,12 @@ pub fn install(plan: InstallPlan, now: OffsetDateTime) -> Result<Installed, Inst
         let fresh = key.is_some();
         if let Some(key) = key {
             key.publish_new()?;
-            key_directory.sync()?;
         }
-        let published = match planned.change {
+        let recorded = key_directory.sync().and_then(|()| match planned.change {
             Change::Widen => record.publish_over(),
             _ => record.publish_new(),
-        };
-        if let Err(error) = published {
+        });
+        if let Err(error) = recorded {
             if fresh {
                 key_directory.remove(&planned.name.key_file())?;
             }
@@ -188,16 +179,10 @@ fn settle(
     let mut wanted: BTreeMap<KeyName, Wanted> = BTreeMap::new();
     for key in keys {
         let fingerprint = key.fingerprint;
-        let found =
-            public_key::fingerprint(key.pem.as_bytes()).map_err(|source| InstallError::Key {
-                fingerprint,
-                source,
-            })?;
+        let found = public_key::fingerprint(key.pem.as_bytes())
+            .map_err(|source| InstallError::Key { fingerprint, source })?;
         if found != fingerprint {
-            return Err(InstallError::Fingerprint {
-                stated: fingerprint,
-                found,
-            });
+            return Err(InstallError::Fingerprint { stated: fingerprint, found });
         }
         let name = match names.get(&fingerprint) {
             Some(name) => name.clone(),
@@ -207,13 +192,7 @@ fn settle(
         match wanted.get_mut(&name) {
             None => {
                 let (pem, file) = (key.pem.clone(), shown_file(&key.file));
-                let first = Wanted {
-                    name: name.clone(),
-                    pem,
-                    fingerprint,
-                    scopes,
-                    file,
-                };
+                let first = Wanted { name: name.clone(), pem, fingerprint, scopes, file };
                 wanted.insert(name, first);
             }
             Some(first) if first.fingerprint == fingerprint => {
@@ -221,19 +200,12 @@ fn settle(
             }
             Some(first) => {
                 let first = first.fingerprint;
-                return Err(InstallError::SameName {
-                    name,
-                    first,
-                    second: fingerprint,
-                });
+                return Err(InstallError::SameName { name, first, second: fingerprint });
             }
         }
     }
     for (fingerprint, name) in names {
-        if wanted
-            .get(name)
-            .is_none_or(|key| key.fingerprint != *fingerprint)
-        {
+        if wanted.get(name).is_none_or(|key| key.fingerprint != *fingerprint) {
             let (name, fingerprint) = (name.clone(), *fingerprint);
             return Err(InstallError::NameWithoutKey { name, fingerprint });
         }
@@ -248,23 +220,17 @@ fn decide(store: &Store<'_>, wanted: &[Wanted]) -> Result<Vec<PlannedKey>, Insta
 
 impl<'a> Store<'a> {
     fn open(root: &'a HostRoot) -> Result<Self, PathError> {
-        Ok(Self {
-            root,
-            keys: root.existing(&KEYS)?,
-            records: root.existing(&RECORDS)?,
-        })
+        Ok(Self { root, keys: root.existing(&KEYS)?, records: root.existing(&RECORDS)? })
     }
 
     fn decide(&self, wanted: &Wanted) -> Result<PlannedKey, InstallError> {
         let name = &wanted.name;
         let path = self.root.path_of(&KEYS, &name.key_file());
         let record_path = self.root.path_of(&RECORDS, &name.record_file());
-        let different = |path| InstallError::DifferentKey {
-            path,
-            fingerprint: wanted.fingerprint,
-        };
-        let present = self.holds_key(wanted)?;
-        let (scopes, change) = match (present, self.record(name)?) {
+        let different = |path| InstallError::DifferentKey { path, fingerprint: wanted.fingerprint };
+        // The record first: where another run is at work, a record that is there has its key already.
+        let record = self.record(name)?;
+        let (scopes, change) = match (self.holds_key(wanted)?, record) {
             (_, Some(record)) if record.fingerprint != wanted.fingerprint => {
                 return Err(different(record_path));
             }
@@ -281,13 +247,7 @@ impl<'a> Store<'a> {
             }
         };
         let fingerprint = wanted.fingerprint;
-        Ok(PlannedKey {
-            name: name.clone(),
-            fingerprint,
-            path,
-            scopes,
-            change,
-        })
+        Ok(PlannedKey { name: name.clone(), fingerprint, path, scopes, change })
     }
 
     fn holds_key(&self, wanted: &Wanted) -> Result<Present, PathError> {
@@ -328,10 +288,8 @@ fn merge(
     first: BTreeSet<String>,
     second: impl IntoIterator<Item = String>,
 ) -> Result<BTreeSet<String>, InstallError> {
-    check_scopes(first.into_iter().chain(second)).map_err(|source| InstallError::Scopes {
-        name: name.clone(),
-        source,
-    })
+    check_scopes(first.into_iter().chain(second))
+        .map_err(|source| InstallError::Scopes { name: name.clone(), source })
 }
 
 fn record(wanted: &Wanted, planned: &PlannedKey, bundle: Digest, now: OffsetDateTime) -> KeyRecord {
@@ -340,10 +298,6 @@ fn record(wanted: &Wanted, planned: &PlannedKey, bundle: Digest, now: OffsetDate
         usage: KeyUse::Cosign,
         fingerprint: wanted.fingerprint,
         scopes: planned.scopes.clone(),
-        origin: KeyOrigin {
-            bundle,
-            file: wanted.file.clone(),
-            installed_at: now,
-        },
+        origin: KeyOrigin { bundle, file: wanted.file.clone(), installed_at: now },
     }
 }

@@ -123,17 +123,10 @@ fn installed_key(
         None => None,
     };
     let content = content.ok_or_else(|| SkipReason::NoKey(path.clone()))?;
-    let unusable = |source| SkipReason::Key {
-        path: path.clone(),
-        source,
-    };
+    let unusable = |source| SkipReason::Key { path: path.clone(), source };
     let found = public_key::fingerprint(&content).map_err(unusable)?;
     if found != record.fingerprint {
-        return Err(SkipReason::OtherKey {
-            path,
-            found,
-            recorded: record.fingerprint,
-        });
+        return Err(SkipReason::OtherKey { path, found, recorded: record.fingerprint });
     }
     let pem = String::from_utf8(content).map_err(|_| unusable(PublicKeyError::NotCanonical))?;
     Ok(InstalledKey { record, pem })

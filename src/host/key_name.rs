@@ -61,18 +61,13 @@ impl FromStr for KeyName {
         let shown = || text.chars().take(2 * MAX_LENGTH).collect();
         let well_formed = name.len() <= MAX_LENGTH
             && name.starts_with(|c: char| c.is_ascii_alphanumeric())
-            && name
-                .bytes()
-                .all(|b| b.is_ascii_alphanumeric() || b"._-".contains(&b))
+            && name.bytes().all(|b| b.is_ascii_alphanumeric() || b"._-".contains(&b))
             && !name.contains("..");
         if !well_formed {
             return Err(KeyNameError::Malformed(shown()));
         }
         let lower = name.to_ascii_lowercase();
-        if VENDOR_PREFIXES
-            .iter()
-            .any(|prefix| lower.starts_with(prefix))
-        {
+        if VENDOR_PREFIXES.iter().any(|prefix| lower.starts_with(prefix)) {
             return Err(KeyNameError::Vendor(shown()));
         }
         Ok(Self(name.to_owned()))
@@ -92,24 +87,11 @@ mod tests {
     #[test]
     fn plain_names_are_names() {
         let longest = "a".repeat(64);
-        for text in [
-            "a",
-            "0",
-            "acme-release.2026_1",
-            "Sigstore",
-            "my-SIGSTORE-key",
-            &longest,
-        ] {
+        for text in ["a", "0", "acme-release.2026_1", "Sigstore", "my-SIGSTORE-key", &longest] {
             assert_eq!(text.parse::<KeyName>().map(|n| n.0), Ok(text.to_owned()));
         }
-        assert_eq!(
-            "acme.pub".parse::<KeyName>().map(|n| n.key_file()),
-            Ok("acme.pub".into())
-        );
-        assert_eq!(
-            "acme".parse::<KeyName>().map(|n| n.record_file()),
-            Ok("acme.json".into())
-        );
+        assert_eq!("acme.pub".parse::<KeyName>().map(|n| n.key_file()), Ok("acme.pub".into()));
+        assert_eq!("acme".parse::<KeyName>().map(|n| n.record_file()), Ok("acme.json".into()));
     }
 
     #[test]
@@ -134,10 +116,7 @@ mod tests {
             "a\u{202e}b",
             &long,
         ] {
-            assert!(
-                matches!(text.parse::<KeyName>(), Err(KeyNameError::Malformed(_))),
-                "{text:?}"
-            );
+            assert!(matches!(text.parse::<KeyName>(), Err(KeyNameError::Malformed(_))), "{text:?}");
         }
     }
 
@@ -149,18 +128,13 @@ mod tests {
             "Rekor-signing-key",
             "rpm-GPG-key-redhat.pub",
         ] {
-            assert!(
-                matches!(text.parse::<KeyName>(), Err(KeyNameError::Vendor(_))),
-                "{text:?}"
-            );
+            assert!(matches!(text.parse::<KeyName>(), Err(KeyNameError::Vendor(_))), "{text:?}");
         }
     }
 
     #[test]
     fn a_message_stays_short_however_long_the_name() {
-        let Err(error) = "x".repeat(100_000).parse::<KeyName>() else {
-            panic!("too long a name")
-        };
+        let Err(error) = "x".repeat(100_000).parse::<KeyName>() else { panic!("too long a name") };
         assert!(error.to_string().len() < 400);
     }
 

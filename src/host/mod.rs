@@ -5,15 +5,15 @@
 //! - `/etc/pki/sigstore/NAME.pub`: one canonical PEM block, which any tool can read;
 //! - `/etc/bundle/trust.d/NAME.json`: its [`KeyRecord`]. Only this makes the key an anchor, and only within its scopes.
 //!
-//! [`plan_install`] refuses what can be refused before anything is pushed, [`install`] acts after the push, and
+//! [`plan_install`] refuses what can be refused before anything is pushed, [`install`](fn@install) acts after the push, and
 //! [`installed_keys`] reads back what a later run may trust. Everything goes through [`HostRoot`], which never follows
 //! a symbolic link and never writes where somebody else could change what was written.
 //!
 //! - [`root`]: `/` or the directory given in its place
-//! - [`directory`]: one directory below it, and the files in it
-//! - [`staged`]: a file that is whole before it has its name
+//! - `directory`: one directory below it, and the files in it
+//! - `staged`: a file that is whole before it has its name
 //! - [`key_name`], [`public_key`], [`record`]: names, key files and records, parsed
-//! - [`install`](mod@install) and [`install_error`], [`installed`]: the two directions
+//! - [`install`](mod@install) and `install_error`, [`installed`]: the two directions
 
 mod directory;
 mod error;

@@ -48,9 +48,7 @@ pub fn fingerprint(pem: &[u8]) -> Result<Digest, PublicKeyError> {
         .ok_or(PublicKeyError::NotCanonical)?
         .split('\n')
         .collect();
-    let der = STANDARD
-        .decode(encoded)
-        .map_err(|_| PublicKeyError::NotCanonical)?;
+    let der = STANDARD.decode(encoded).map_err(|_| PublicKeyError::NotCanonical)?;
     if der.is_empty() || canonical(&der) != text {
         return Err(PublicKeyError::NotCanonical);
     }
@@ -95,10 +93,7 @@ pub(super) mod tests {
     fn a_key_as_openssl_writes_it_is_canonical() {
         let pem = include_str!("testdata/p256.pub");
         let expected = include_str!("testdata/p256.sha256").trim();
-        assert_eq!(
-            fingerprint(pem.as_bytes()).map(|f| f.hex()),
-            Ok(expected.to_owned())
-        );
+        assert_eq!(fingerprint(pem.as_bytes()).map(|f| f.hex()), Ok(expected.to_owned()));
     }
 
     #[test]
@@ -110,19 +105,12 @@ pub(super) mod tests {
             ("text after", format!("{pem}x")),
             ("no last line end", pem.trim_end().to_owned()),
             ("DOS line ends", pem.replace('\n', "\r\n")),
-            (
-                "one long line",
-                format!("{BEGIN}\n{}\n{END}\n", STANDARD.encode([7; 91])),
-            ),
+            ("one long line", format!("{BEGIN}\n{}\n{END}\n", STANDARD.encode([7; 91]))),
             ("an empty line", pem.replacen('\n', "\n\n", 1)),
             ("no content", format!("{BEGIN}\n{END}\n")),
             ("bad base64", pem.replacen("BwcH", "Bw?H", 1)),
         ] {
-            assert_eq!(
-                fingerprint(text.as_bytes()),
-                Err(PublicKeyError::NotCanonical),
-                "{what}"
-            );
+            assert_eq!(fingerprint(text.as_bytes()), Err(PublicKeyError::NotCanonical), "{what}");
         }
         assert_eq!(fingerprint(b"\xff"), Err(PublicKeyError::NotCanonical));
     }
@@ -130,31 +118,15 @@ pub(super) mod tests {
     #[test]
     fn private_keys_and_certificates_are_named_as_such() {
         let (pem, _) = key_file(&[7; 91]);
-        for label in [
-            "PRIVATE KEY",
-            "EC PRIVATE KEY",
-            "ENCRYPTED SIGSTORE PRIVATE KEY",
-        ] {
+        for label in ["PRIVATE KEY", "EC PRIVATE KEY", "ENCRYPTED SIGSTORE PRIVATE KEY"] {
             let text = pem.replace("PUBLIC KEY", label);
-            assert_eq!(
-                fingerprint(text.as_bytes()),
-                Err(PublicKeyError::Private),
-                "{label}"
-            );
+            assert_eq!(fingerprint(text.as_bytes()), Err(PublicKeyError::Private), "{label}");
             let beside = format!("{pem}{text}");
-            assert_eq!(
-                fingerprint(beside.as_bytes()),
-                Err(PublicKeyError::Private),
-                "{label}"
-            );
+            assert_eq!(fingerprint(beside.as_bytes()), Err(PublicKeyError::Private), "{label}");
         }
         for label in ["CERTIFICATE", "RSA PUBLIC KEY"] {
             let text = pem.replace("PUBLIC KEY", label);
-            assert_eq!(
-                fingerprint(text.as_bytes()),
-                Err(PublicKeyError::Label),
-                "{label}"
-            );
+            assert_eq!(fingerprint(text.as_bytes()), Err(PublicKeyError::Label), "{label}");
         }
     }
 }

@@ -5,8 +5,8 @@ use crate::oci::{Digest, json};
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
 use std::collections::BTreeSet;
-use time::OffsetDateTime;
 use time::format_description::well_known::Rfc3339;
+use time::{OffsetDateTime, UtcOffset};
 
 /// Most scopes of one key. A catalogue of 1,000 repositories fits twice.
 pub const MAX_SCOPES: usize = 2_000;
@@ -74,6 +74,9 @@ pub enum RecordError {
     /// The time in it is none.
     #[error("the record's time of installation is not valid by RFC 3339")]
     Time(#[from] time::error::Parse),
+    /// The time of installation lies outside what RFC 3339 can say.
+    #[error("the time of installation cannot be written by RFC 3339")]
+    Clock(#[from] time::error::Format),
     /// A scope, or the number of them.
     #[error(transparent)]
     Scope(#[from] ScopeError),
@@ -128,10 +131,7 @@ impl KeyRecord {
         let wire: Wire = serde_json::from_value(value)?;
         let name: KeyName = wire.name.parse()?;
         if name != *expected {
-            return Err(RecordError::OtherName {
-                inside: name,
-                outside: expected.clone(),
-            });
+            return Err(RecordError::OtherName { inside: name, outside: expected.clone() });
         }
         Ok(Self {
             name,
@@ -148,7 +148,6 @@ impl KeyRecord {
 
     /// The bytes of the record.
     pub(super) fn to_json(&self) -> Result<Vec<u8>, RecordError> {
-        let installed_at = self.origin.installed_at.to_offset(time::UtcOffset::UTC);
         let wire = Wire {
             name: self.name.to_string(),
             usage: self.usage,
@@ -157,18 +156,19 @@ impl KeyRecord {
             origin: WireOrigin {
                 bundle: self.origin.bundle,
                 file: self.origin.file.clone(),
-                installed_at: installed_at
-                    .replace_nanosecond(0)
-                    .unwrap_or(installed_at)
-                    .format(&Rfc3339)
-                    .map_err(|e| serde::ser::Error::custom(e))
-                    .map_err(RecordError::Json)?,
+                installed_at: to_second(self.origin.installed_at).format(&Rfc3339)?,
             },
         };
         let mut bytes = serde_json::to_vec_pretty(&wire)?;
         bytes.push(b'\n');
         Ok(bytes)
     }
+}
+
+/// The time in UTC, without the fraction of its second.
+fn to_second(time: OffsetDateTime) -> OffsetDateTime {
+    let time = time.to_offset(UtcOffset::UTC);
+    time.replace_nanosecond(0).unwrap_or(time)
 }
 
 /// Scopes that may be recorded, sorted and without duplicates.
@@ -186,19 +186,14 @@ pub(super) fn check_scopes(
         (1..=MAX_SCOPE).contains(&scope.len()) && scope.bytes().all(|b| b.is_ascii_graphic())
     };
     match scopes.iter().find(|scope| !fits(scope)) {
-        Some(scope) => Err(ScopeError::Malformed(
-            scope.chars().take(MAX_SCOPE).collect(),
-        )),
+        Some(scope) => Err(ScopeError::Malformed(scope.chars().take(MAX_SCOPE).collect())),
         None => Ok(scopes),
     }
 }
 
 /// A file name out of a bundle, as it is recorded: a hint for people, never opened, so it is cut and not refused.
 pub(super) fn shown_file(name: &str) -> String {
-    name.chars()
-        .filter(|c| c.is_ascii_graphic())
-        .take(MAX_FILE)
-        .collect()
+    name.chars().filter(|c| c.is_ascii_graphic()).take(MAX_FILE).collect()
 }
 
 #[cfg(test)]
@@ -234,10 +229,7 @@ mod tests {
         let record = parse(&document()).expect("record");
         assert_eq!(record.scopes.len(), 2);
         let bytes = record.to_json().expect("bytes");
-        assert_eq!(
-            serde_json::from_slice::<Value>(&bytes).expect("json"),
-            document()
-        );
+        assert_eq!(serde_json::from_slice::<Value>(&bytes).expect("json"), document());
         assert_eq!(KeyRecord::parse(&bytes, &name()).expect("again"), record);
     }
 
@@ -246,31 +238,15 @@ mod tests {
         let breaks: [(&str, &str, Value); 14] = [
             ("an unknown field", "/more", json!(1)),
             ("an unknown field of the origin", "/origin/more", json!(1)),
-            (
-                "a use that this version does not know",
-                "/use",
-                json!("rekor"),
-            ),
+            ("a use that this version does not know", "/use", json!("rekor")),
             ("a name that leads elsewhere", "/name", json!("../acme")),
             ("another name", "/name", json!("other")),
-            (
-                "a fingerprint in upper case",
-                "/fingerprint",
-                json!("sha256:AB"),
-            ),
+            ("a fingerprint in upper case", "/fingerprint", json!("sha256:AB")),
             ("no scopes", "/scopes", json!([])),
             ("an empty scope", "/scopes", json!([""])),
             ("a scope with a line end", "/scopes", json!(["a\nb"])),
-            (
-                "a scope with a direction override",
-                "/scopes",
-                json!(["a\u{202e}b"]),
-            ),
-            (
-                "a scope too long",
-                "/scopes",
-                json!(["a".repeat(MAX_SCOPE + 1)]),
-            ),
+            ("a scope with a direction override", "/scopes", json!(["a\u{202e}b"])),
+            ("a scope too long", "/scopes", json!(["a".repeat(MAX_SCOPE + 1)])),
             (
                 "an array as origin",
                 "/origin",
@@ -287,18 +263,12 @@ mod tests {
         }
         let text = document().to_string();
         for (what, text) in [
-            (
-                "a duplicate key",
-                text.replacen('{', r#"{"use":"cosign","#, 1),
-            ),
+            ("a duplicate key", text.replacen('{', r#"{"use":"cosign","#, 1)),
             ("a second document", format!("{text}{{}}")),
             ("an array", r#"["acme","cosign","x",[],{}]"#.to_owned()),
             ("nothing", String::new()),
         ] {
-            assert!(
-                KeyRecord::parse(text.as_bytes(), &name()).is_err(),
-                "{what}"
-            );
+            assert!(KeyRecord::parse(text.as_bytes(), &name()).is_err(), "{what}");
         }
     }
 
@@ -306,9 +276,7 @@ mod tests {
     fn an_unknown_field_is_named() {
         let mut broken = document();
         broken["valid-until"] = json!("2030");
-        let Err(error) = parse(&broken) else {
-            panic!("refused")
-        };
+        let Err(error) = parse(&broken) else { panic!("refused") };
         let cause = error.source().expect("cause").to_string();
         assert!(cause.contains("unknown field `valid-until`"), "{cause}");
     }
@@ -317,18 +285,14 @@ mod tests {
     fn scopes_are_counted() {
         let many = |n: usize| check_scopes((0..n).map(|i| format!("quay.io/{i}")));
         assert!(many(MAX_SCOPES).is_ok());
-        assert_eq!(
-            many(MAX_SCOPES + 1),
-            Err(ScopeError::TooMany(MAX_SCOPES + 1))
-        );
+        assert_eq!(many(MAX_SCOPES + 1), Err(ScopeError::TooMany(MAX_SCOPES + 1)));
     }
 
     #[test]
     fn the_largest_record_can_be_read_again() {
         let mut record = parse(&document()).expect("record");
-        record.scopes = (0..MAX_SCOPES)
-            .map(|i| format!("{i:0>width$}", width = MAX_SCOPE))
-            .collect();
+        record.scopes =
+            (0..MAX_SCOPES).map(|i| format!("{i:0>width$}", width = MAX_SCOPE)).collect();
         record.origin.file = shown_file(&"\"".repeat(1_000));
         assert!(record.to_json().expect("bytes").len() as u64 <= MAX_RECORD);
     }

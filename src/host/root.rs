@@ -67,11 +67,7 @@ impl HostRoot {
         let flags = OFlags::RDONLY | OFlags::DIRECTORY | OFlags::CLOEXEC;
         let directory = rustix::fs::open(path, flags, Mode::empty())
             .map_err(|e| PathError::system("open directory", path, e))?;
-        Ok(Self {
-            directory,
-            path: path.to_owned(),
-            owners,
-        })
+        Ok(Self { directory, path: path.to_owned(), owners })
     }
 
     /// The path that was opened.
@@ -90,10 +86,7 @@ impl HostRoot {
 
     /// The path of `file` in the directory at `components`, for messages.
     pub(super) fn path_of(&self, components: &[&str], file: &str) -> PathBuf {
-        components
-            .iter()
-            .fold(self.path.clone(), |path, part| path.join(part))
-            .join(file)
+        components.iter().fold(self.path.clone(), |path, part| path.join(part)).join(file)
     }
 
     /// The directory at `components`, or `None` when it or a parent is missing.
@@ -121,17 +114,11 @@ impl HostRoot {
             match deepest.child(component)? {
                 Some(child) => deepest = child,
                 None => {
-                    return Ok(Walk {
-                        deepest,
-                        complete: false,
-                    });
+                    return Ok(Walk { deepest, complete: false });
                 }
             }
         }
-        Ok(Walk {
-            deepest,
-            complete: true,
-        })
+        Ok(Walk { deepest, complete: true })
     }
 
     fn top(&self) -> Result<Directory, PathError> {

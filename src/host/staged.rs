@@ -38,19 +38,13 @@ impl<'a> Staged<'a> {
         let private = Mode::from_raw_mode(0o600);
         let descriptor = rustix::fs::openat(directory.descriptor(), &temporary, flags, private)
             .map_err(|e| PathError::system("create", &path, e))?;
-        let staged = Self {
-            directory,
-            name: name.to_owned(),
-            temporary,
-        };
+        let staged = Self { directory, name: name.to_owned(), temporary };
         let mut file = File::from(descriptor);
-        file.write_all(content)
-            .map_err(|e| PathError::system("write", &path, e))?;
+        file.write_all(content).map_err(|e| PathError::system("write", &path, e))?;
         rustix::fs::fchmod(&file, FILE_MODE)
             .map_err(|e| PathError::system("set the mode of", &path, e))?;
         // The place for the SELinux label of the final path: content and mode are final, the name is not yet taken.
-        file.sync_all()
-            .map_err(|e| PathError::system("sync", &path, e))?;
+        file.sync_all().map_err(|e| PathError::system("sync", &path, e))?;
         Ok(staged)
     }
 
@@ -58,14 +52,8 @@ impl<'a> Staged<'a> {
     pub(super) fn publish_new(self) -> Result<(), PathError> {
         let directory = self.directory.descriptor();
         // link(2) fails when the name is taken, on every file system that has links; dropping removes the old name.
-        rustix::fs::linkat(
-            directory,
-            &self.temporary,
-            directory,
-            &self.name,
-            AtFlags::empty(),
-        )
-        .map_err(|e| PathError::system("create", &self.directory.path_of(&self.name), e))
+        rustix::fs::linkat(directory, &self.temporary, directory, &self.name, AtFlags::empty())
+            .map_err(|e| PathError::system("create", &self.directory.path_of(&self.name), e))
     }
 
     /// Gives the file its name, in the place of the file that has it.
@@ -79,10 +67,7 @@ impl<'a> Staged<'a> {
 impl Drop for Staged<'_> {
     fn drop(&mut self) {
         // After a rename there is nothing left; after a failure, failing once more changes nothing.
-        let _ = rustix::fs::unlinkat(
-            self.directory.descriptor(),
-            &self.temporary,
-            AtFlags::empty(),
-        );
+        let _ =
+            rustix::fs::unlinkat(self.directory.descriptor(), &self.temporary, AtFlags::empty());
     }
 }

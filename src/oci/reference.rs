@@ -113,10 +113,7 @@ impl Reference {
 
     /// The same reference with `digest` in place of whatever digest it had.
     pub fn with_digest(&self, digest: Digest) -> Self {
-        Self {
-            digest: Some(digest),
-            ..self.clone()
-        }
+        Self { digest: Some(digest), ..self.clone() }
     }
 
     /// Parses and demands a tag or a digest; nothing is defaulted to `latest`.

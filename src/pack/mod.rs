@@ -1,1 +1,41 @@
-//! To be filled.
+//! From a list of sources to one archive: select → resolve → discover → judge → plan → transfer.
+//!
+//! - [`select`]: what was asked for, parsed ([`Request`])
+//! - [`origin`]: one place images are read from, a repository or a layout directory
+//! - [`resolve`]: tags become digests, once; indexes become their manifests ([`resolve::Resolved`])
+//! - `walk`: from a root through indexes to every manifest that is wanted
+//! - [`discover`]: everything attached to them, in both schemes, recursively
+//! - [`judge`]: the verifier of the enclave, run before the trip
+//! - [`plan`]: inventory, order and places, decided before the first byte ([`plan::Plan`])
+//! - [`transfer`]: each blob once, to its place ([`transfer::Packed`])
+
+pub mod discover;
+pub mod error;
+pub mod judge;
+pub mod origin;
+pub mod plan;
+pub mod resolve;
+pub mod select;
+pub mod transfer;
+mod walk;
+
+pub use error::PackError;
+pub use select::{AttachmentErrors, CarriedKey, Location, Request, SignatureRule, Source};
+
+use crate::progress::Progress;
+use crate::registry::Client;
+use std::sync::Arc;
+
+/// Everything up to the first byte of the archive: what would be packed, from where, in which order.
+///
+/// # Errors
+/// Any [`PackError`]: a source that cannot be resolved or looked up, an image that the keys do not admit.
+pub async fn prepare(
+    request: &Request,
+    client: &Client,
+    progress: &Arc<dyn Progress>,
+) -> Result<plan::Plan, PackError> {
+    let resolved = resolve::resolve(request, client, progress).await?;
+    let judged = judge::judge(request, resolved)?;
+    plan::plan(request, judged)
+}

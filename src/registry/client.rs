@@ -75,17 +75,9 @@ impl Client {
                 source: Some(e.into()),
             })?;
         }
-        let tls = if options.tls_verify {
-            Tls::Verified
-        } else {
-            Tls::Unverified
-        };
-        let transports = Transports::new(
-            options.cert_dir,
-            tls,
-            &options.patience,
-            &options.user_agent,
-        );
+        let tls = if options.tls_verify { Tls::Verified } else { Tls::Unverified };
+        let transports =
+            Transports::new(options.cert_dir, tls, &options.patience, &options.user_agent);
         let uid = rustix::process::getuid().as_raw();
         let variable = |name: &str| std::env::var_os(name);
         let credentials = CredentialStore::new(options.authfile.as_deref(), variable, uid);
@@ -101,10 +93,7 @@ impl Client {
     /// A repository. Nothing is contacted yet.
     pub fn repository(&self, name: &Repository) -> RemoteRepository {
         let shared = &self.0;
-        let mut hosts = shared
-            .hosts
-            .lock()
-            .unwrap_or_else(std::sync::PoisonError::into_inner);
+        let mut hosts = shared.hosts.lock().unwrap_or_else(std::sync::PoisonError::into_inner);
         let host = hosts.entry(name.host().to_owned()).or_insert_with(|| {
             Arc::new(Host::new(
                 name.host(),

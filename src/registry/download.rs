@@ -33,11 +33,9 @@ impl RemoteRepository {
             return Ok(false);
         }
         match number(&answer.headers, CONTENT_LENGTH.as_str()) {
-            Some(found) if found != blob.size => Err(RegistryError::WrongLength {
-                asked: ask.asked(),
-                expected: blob.size,
-                found,
-            }),
+            Some(found) if found != blob.size => {
+                Err(RegistryError::WrongLength { asked: ask.asked(), expected: blob.size, found })
+            }
             _ => Ok(true),
         }
     }
@@ -50,11 +48,7 @@ impl RemoteRepository {
         let response = self.host().streaming(&ask).await?;
         let asked = ask.asked();
         let skip = check_length(&response, blob, from, &asked)?;
-        Ok(Connection {
-            asked,
-            body: response.into(),
-            skip,
-        })
+        Ok(Connection { asked, body: response.into(), skip })
     }
 }
 
@@ -68,10 +62,8 @@ impl BlobSource for RemoteRepository {
             if offset > 0 && offset == blob.size {
                 return Ok(futures_util::stream::empty().boxed());
             }
-            let connection = self
-                .connect(blob, offset)
-                .await
-                .map_err(|e| source_error(self, blob, e))?;
+            let connection =
+                self.connect(blob, offset).await.map_err(|e| source_error(self, blob, e))?;
             Ok(Download::new(self.clone(), blob.clone(), offset, connection).boxed())
         }
         .boxed()
@@ -85,10 +77,7 @@ fn source_error(
     error: RegistryError,
 ) -> SourceError {
     let error = SourceError::from(error);
-    SourceError {
-        what: format!("blob {} of {}", blob.digest, repository.name()),
-        ..error
-    }
+    SourceError { what: format!("blob {} of {}", blob.digest, repository.name()), ..error }
 }
 
 /// An open answer.
@@ -120,11 +109,8 @@ fn check_length(
     asked: &Asked,
 ) -> Result<u64, RegistryError> {
     let length = number(response.headers(), CONTENT_LENGTH.as_str());
-    let wrong = |found| RegistryError::WrongLength {
-        asked: asked.clone(),
-        expected: blob.size,
-        found,
-    };
+    let wrong =
+        |found| RegistryError::WrongLength { asked: asked.clone(), expected: blob.size, found };
     if response.status() == StatusCode::PARTIAL_CONTENT {
         let range = content_range(response.headers());
         let Some((start, total)) = range.filter(|(start, _)| *start == from) else {
@@ -253,10 +239,9 @@ impl Download {
                 // Trailers carry nothing that is used.
                 Poll::Ready(Some(Ok(frame.into_data().unwrap_or_default())))
             }
-            Poll::Ready(Some(Err(error))) => Poll::Ready(Some(Err(RegistryError::of_transport(
-                self.asked.clone(),
-                error,
-            )))),
+            Poll::Ready(Some(Err(error))) => {
+                Poll::Ready(Some(Err(RegistryError::of_transport(self.asked.clone(), error))))
+            }
             Poll::Ready(None) => Poll::Ready(None),
             Poll::Pending => {
                 let deadline = self.heard + self.stall();

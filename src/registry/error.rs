@@ -11,6 +11,9 @@ use std::error::Error;
 use std::path::PathBuf;
 use std::time::Duration;
 
+const UNTRUSTED: &str = "the registry's certificate is not trusted here";
+const PLAIN: &str = "the registry does not speak TLS";
+
 /// A registry could not be asked, or did not answer as it must.
 #[derive(Debug, thiserror::Error)]
 pub enum RegistryError {
@@ -129,6 +132,12 @@ pub enum RegistryError {
         /// What failed, without any content.
         what: String,
     },
+    /// A name that no registry can have, though references admit it.
+    #[error("{host:?} is not the name of a host")]
+    Host {
+        /// The name.
+        host: String,
+    },
     /// A file of this side could not be used.
     #[error("{}: {what}", path.display())]
     Setup {
@@ -153,30 +162,22 @@ impl RegistryError {
             401 => Self::Unauthorized { asked, said },
             403 => Self::Forbidden { asked, said },
             404 => Self::NotFound { asked, said },
-            429 => Self::RateLimited {
-                asked,
-                said,
-                retry_after,
-            },
-            status @ 500..=599 => Self::Server {
-                asked,
-                status,
-                said,
-                retry_after,
-            },
-            status => Self::Refused {
-                asked,
-                status,
-                said,
-            },
+            429 => Self::RateLimited { asked, said, retry_after },
+            status @ 500..=599 => Self::Server { asked, status, said, retry_after },
+            status => Self::Refused { asked, status, said },
         }
     }
 
     /// The error of a request that got no answer.
     pub(super) fn of_transport(asked: Asked, error: reqwest::Error) -> Self {
-        let certificate = chain(&error).any(|e| e.to_string().contains("invalid peer certificate"));
+        // The TLS library's own types are not reachable from here; its words only choose ours.
+        let says = |words: &str| chain(&error).any(|e| e.to_string().contains(words));
+        let certificate = says("invalid peer certificate");
+        let plain = says("InvalidContentType");
         let what = if certificate {
-            "the registry's certificate is not trusted here"
+            UNTRUSTED
+        } else if plain {
+            PLAIN
         } else if error.is_connect() {
             "no connection"
         } else if error.is_timeout() {
@@ -187,26 +188,18 @@ impl RegistryError {
         Self::Network {
             asked,
             what,
-            transient: !certificate && !error.is_builder(),
+            transient: !certificate && !plain && !error.is_builder(),
             // The URL can hold a signature of an object store in its query.
             source: Some(error.without_url().into()),
         }
     }
 
     pub(super) fn stalled(asked: Asked) -> Self {
-        Self::Network {
-            asked,
-            what: "nothing came for too long",
-            transient: true,
-            source: None,
-        }
+        Self::Network { asked, what: "nothing came for too long", transient: true, source: None }
     }
 
     pub(super) fn bad_answer(asked: Asked, why: impl Into<String>) -> Self {
-        Self::BadAnswer {
-            asked,
-            why: why.into(),
-        }
+        Self::BadAnswer { asked, why: why.into() }
     }
 
     /// Whether the same request could succeed a moment later.
@@ -238,7 +231,10 @@ impl RegistryError {
             Self::RateLimited { .. } => {
                 Some("wait, or log in: many registries limit anonymous requests more strictly")
             }
-            Self::Network { what, .. } if what.contains("certificate") => Some(
+            Self::Network { what, .. } if *what == PLAIN => {
+                Some("a registry without TLS is used only with --tls-verify=false")
+            }
+            Self::Network { what, .. } if *what == UNTRUSTED => Some(
                 "put the registry's CA in /etc/containers/certs.d/HOST[:PORT]/ca.crt, or name a directory: --cert-dir",
             ),
             _ => None,

@@ -33,15 +33,7 @@ pub(super) struct Ask<'a> {
 
 impl<'a> Ask<'a> {
     pub(super) fn new(method: Method, url: Url, scope: &'a Scope) -> Self {
-        Self {
-            method,
-            url,
-            scope,
-            accept: None,
-            from: 0,
-            content: None,
-            expected: &[],
-        }
+        Self { method, url, scope, accept: None, from: 0, content: None, expected: &[] }
     }
 
     pub(super) fn asked(&self) -> Asked {
@@ -93,9 +85,7 @@ impl Answer {
 impl Host {
     /// Asks and reads the whole answer, at most `limit` bytes.
     pub(super) async fn whole(&self, ask: &Ask<'_>, limit: u64) -> Result<Answer, RegistryError> {
-        self.patience()
-            .retry(self.patience().attempts, || self.whole_once(ask, limit))
-            .await
+        self.patience().retry(self.patience().attempts, || self.whole_once(ask, limit)).await
     }
 
     /// As [`Self::whole`], for a caller that tries again itself.
@@ -111,19 +101,12 @@ impl Host {
             Method::HEAD => Bytes::new(),
             _ => read_body(response, limit, &ask.asked(), self.patience().stall).await?,
         };
-        Ok(Answer {
-            status,
-            headers,
-            url,
-            body,
-        })
+        Ok(Answer { status, headers, url, body })
     }
 
     /// Asks and gives the answer with its body still to come.
     pub(super) async fn streaming(&self, ask: &Ask<'_>) -> Result<Response, RegistryError> {
-        self.patience()
-            .retry(self.patience().attempts, || self.answer(ask))
-            .await
+        self.patience().retry(self.patience().attempts, || self.answer(ask)).await
     }
 
     /// One attempt, with one renewal of what authorises it.
@@ -185,12 +168,7 @@ impl Host {
         response: &Response,
         asked: Asked,
     ) -> Result<Url, RegistryError> {
-        self.target(
-            base,
-            response.url(),
-            response.headers().get(LOCATION),
-            asked,
-        )
+        self.target(base, response.url(), response.headers().get(LOCATION), asked)
     }
 
     /// As [`Self::location`], from an answer's parts.

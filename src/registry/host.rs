@@ -65,10 +65,8 @@ impl Host {
 
     /// The lock under which the list of a subject's referrers in a repository is changed.
     pub(super) fn referrer_lock(&self, path: &str, subject: Digest) -> ReferrerLock {
-        let mut locks = self
-            .referrer_locks
-            .lock()
-            .unwrap_or_else(std::sync::PoisonError::into_inner);
+        let mut locks =
+            self.referrer_locks.lock().unwrap_or_else(std::sync::PoisonError::into_inner);
         locks.retain(|_, lock| Arc::strong_count(lock) > 1);
         Arc::clone(locks.entry((path.to_owned(), subject)).or_default())
     }
@@ -77,8 +75,7 @@ impl Host {
     pub(super) async fn base(&self) -> Result<&Url, RegistryError> {
         self.base
             .get_or_try_init(|| {
-                self.patience
-                    .retry(self.patience.first_contact, || self.first_contact())
+                self.patience.retry(self.patience.first_contact, || self.first_contact())
             })
             .await
     }
@@ -107,10 +104,8 @@ impl Host {
             "docker.io" => "registry-1.docker.io",
             other => other,
         };
-        Url::parse(&format!("{scheme}://{authority}/")).map_err(|e| RegistryError::Credentials {
-            host: self.name.clone(),
-            what: format!("not a host that can be reached: {e}"),
-        })
+        Url::parse(&format!("{scheme}://{authority}/"))
+            .map_err(|_| RegistryError::Host { host: self.name.clone() })
     }
 
     /// `GET /v2/` (distribution-spec §determining support). Some registries do not answer it as specified; what counts
@@ -119,18 +114,11 @@ impl Host {
         let mut url = base.clone();
         url.set_path("/v2/");
         let asked = Asked::new(&Method::GET, &url);
-        let response = self
-            .execute(Request::new(Method::GET, url), self.patience.stall)
-            .await?;
+        let response = self.execute(Request::new(Method::GET, url), self.patience.stall).await?;
         let status = response.status();
         if status.as_u16() == 400 || status.as_u16() == 429 || status.is_server_error() {
             let wait = retry::retry_after(response.headers(), time::OffsetDateTime::now_utc());
-            return Err(RegistryError::of_status(
-                asked,
-                status,
-                Said::default(),
-                wait,
-            ));
+            return Err(RegistryError::of_status(asked, status, Said::default(), wait));
         }
         self.grants.challenged(Challenge::of(response.headers()));
         Ok(())
@@ -169,17 +157,11 @@ impl Host {
                 Ok(Err(error)) => return Err(RegistryError::of_transport(asked, error)),
                 Err(_) => {
                     let now = moved();
-                    waited = if now > before {
-                        Duration::ZERO
-                    } else {
-                        waited + self.patience.stall
-                    };
+                    waited =
+                        if now > before { Duration::ZERO } else { waited + self.patience.stall };
                     before = now;
-                    let limit = if now >= length {
-                        self.patience.commit
-                    } else {
-                        self.patience.stall
-                    };
+                    let limit =
+                        if now >= length { self.patience.commit } else { self.patience.stall };
                     if waited >= limit {
                         return Err(RegistryError::stalled(asked));
                     }

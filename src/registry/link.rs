@@ -4,11 +4,7 @@ use reqwest::header::{HeaderMap, LINK};
 
 /// The target of the first link whose relation is `next`.
 pub(super) fn next(headers: &HeaderMap) -> Option<String> {
-    headers
-        .get_all(LINK)
-        .iter()
-        .filter_map(|value| value.to_str().ok())
-        .find_map(next_in)
+    headers.get_all(LINK).iter().filter_map(|value| value.to_str().ok()).find_map(next_in)
 }
 
 fn next_in(mut text: &str) -> Option<String> {
@@ -55,16 +51,10 @@ mod tests {
     #[test]
     fn the_next_page_is_found_among_all_forms_of_links() {
         for (header, wanted) in [
-            (
-                r#"</v2/a/tags/list?n=2&last=b>; rel="next""#,
-                Some("/v2/a/tags/list?n=2&last=b"),
-            ),
+            (r#"</v2/a/tags/list?n=2&last=b>; rel="next""#, Some("/v2/a/tags/list?n=2&last=b")),
             ("<https://h/x>; rel=next", Some("https://h/x")),
             (r#"</a>; rel="prev", </b>; rel="next""#, Some("/b")),
-            (
-                r#"</a>; title="x, <y>"; rel=prev, </b>; REL="last Next""#,
-                Some("/b"),
-            ),
+            (r#"</a>; title="x, <y>"; rel=prev, </b>; REL="last Next""#, Some("/b")),
             (r#"</a>; rel="prev""#, None),
             ("</a>", None),
             ("nonsense", None),

@@ -40,9 +40,7 @@ impl RemoteRepository {
     /// Everything else, also an answer that is not a manifest.
     pub async fn manifest_by_tag(&self, tag: &str) -> Result<Option<Manifest>, RegistryError> {
         let answer = self.get_manifest(tag).await?;
-        answer
-            .map(|(asked, answer)| parse(asked, answer))
-            .transpose()
+        answer.map(|(asked, answer)| parse(asked, answer)).transpose()
     }
 
     /// The manifest with this digest, hashed and compared. `None` when the registry says for certain that it has none.
@@ -58,11 +56,7 @@ impl RemoteRepository {
         };
         let found = Digest::of(&answer.body);
         if found != *digest {
-            return Err(RegistryError::DigestMismatch {
-                asked,
-                expected: *digest,
-                found,
-            });
+            return Err(RegistryError::DigestMismatch { asked, expected: *digest, found });
         }
         parse(asked, answer).map(Some)
     }
@@ -151,9 +145,7 @@ impl RemoteRepository {
         }
         let said = answer.header(OCI_SUBJECT).and_then(|s| s.parse().ok());
         let subject = manifest.subject().map(|subject| subject.digest);
-        Ok(ManifestPushed {
-            subject_understood: subject.is_some() && said == subject,
-        })
+        Ok(ManifestPushed { subject_understood: subject.is_some() && said == subject })
     }
 
     /// All tags, in the registry's order.
@@ -185,10 +177,7 @@ pub(super) struct Pages {
 
 impl Pages {
     pub(super) fn starting_at(url: Url) -> Self {
-        Self {
-            seen: HashSet::from([url.to_string()]),
-            next: Some(url),
-        }
+        Self { seen: HashSet::from([url.to_string()]), next: Some(url) }
     }
 
     /// Notes where the next page is. It must be the registry's own: our credentials go there.
@@ -270,10 +259,7 @@ mod tests {
     #[test]
     fn a_page_of_tags_is_a_list_of_tags() {
         let tags = |text: &str| read_tags(text.as_bytes());
-        assert_eq!(
-            tags(r#"{"name":"a","tags":["1","b"]}"#),
-            Some(vec!["1".into(), "b".into()])
-        );
+        assert_eq!(tags(r#"{"name":"a","tags":["1","b"]}"#), Some(vec!["1".into(), "b".into()]));
         assert_eq!(tags(r#"{"name":"a","tags":null}"#), Some(vec![]));
         for wrong in [
             r#"{"name":"a"}"#,

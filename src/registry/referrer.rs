@@ -57,17 +57,11 @@ impl RemoteRepository {
     pub async fn referrers(&self, subject: &Digest) -> Result<Referrers, RegistryError> {
         let (descriptors, how) = match self.referrers_by_api(subject).await? {
             Some(listed) => (listed, ReferrersFrom::Api),
-            None => (
-                self.referrers_by_tag(subject).await?,
-                ReferrersFrom::FallbackTag,
-            ),
+            None => (self.referrers_by_tag(subject).await?, ReferrersFrom::FallbackTag),
         };
         let mut seen = std::collections::HashSet::new();
         let once = descriptors.into_iter().filter(|d| seen.insert(d.digest));
-        Ok(Referrers {
-            descriptors: once.collect(),
-            how,
-        })
+        Ok(Referrers { descriptors: once.collect(), how })
     }
 
     /// `None` when the registry has no referrers API.
@@ -136,8 +130,7 @@ impl RemoteRepository {
         if current.as_ref().is_some_and(|list| lists(list, referrer)) {
             return Ok(());
         }
-        self.unusable_tag(&tag, "the list of referrers does not keep what is added")
-            .await
+        self.unusable_tag(&tag, "the list of referrers does not keep what is added").await
     }
 
     /// The list as it is; `None` when there is no such tag yet.
@@ -157,9 +150,7 @@ impl RemoteRepository {
             };
         }
         if manifest.media_type() != media_type::OCI_INDEX {
-            return self
-                .unusable_tag(tag, "this tag is not a list of referrers")
-                .await;
+            return self.unusable_tag(tag, "this tag is not a list of referrers").await;
         }
         Ok(Some(manifest))
     }
@@ -177,10 +168,7 @@ impl RemoteRepository {
         };
         match written {
             Some(list) => Ok(list),
-            None => {
-                self.unusable_tag(tag, "the list of referrers cannot grow further")
-                    .await
-            }
+            None => self.unusable_tag(tag, "the list of referrers cannot grow further").await,
         }
     }
 
@@ -216,10 +204,7 @@ fn extend(list: Option<&Manifest>, referrer: &Manifest) -> Option<Bytes> {
             "manifests": [],
         }),
     };
-    let entries = document
-        .as_object_mut()?
-        .entry("manifests")
-        .or_insert_with(|| json!([]));
+    let entries = document.as_object_mut()?.entry("manifests").or_insert_with(|| json!([]));
     if entries.is_null() {
         *entries = json!([]);
     }

@@ -56,14 +56,8 @@ impl Transports {
     pub(super) fn client(&self, registry: &str, url: &Url) -> Result<Client, RegistryError> {
         let host = url.host_str().unwrap_or_default();
         let port = url.port().map(|p| format!(":{p}")).unwrap_or_default();
-        let key = (
-            registry.to_owned(),
-            format!("{}://{host}{port}", url.scheme()),
-        );
-        let mut clients = self
-            .clients
-            .lock()
-            .unwrap_or_else(std::sync::PoisonError::into_inner);
+        let key = (registry.to_owned(), format!("{}://{host}{port}", url.scheme()));
+        let mut clients = self.clients.lock().unwrap_or_else(std::sync::PoisonError::into_inner);
         if let Some(client) = clients.get(&key) {
             return Ok(client.clone());
         }
@@ -128,11 +122,7 @@ impl Transports {
         if let Some(directory) = &self.certificates {
             return read(directory)?.ok_or_else(|| {
                 let cause = std::io::Error::from(ErrorKind::NotFound);
-                unusable(
-                    directory,
-                    "the directory with certificates cannot be read",
-                    cause,
-                )
+                unusable(directory, "the directory with certificates cannot be read", cause)
             });
         }
         let home = std::env::var_os("HOME").map(PathBuf::from);

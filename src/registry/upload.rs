@@ -15,7 +15,7 @@ use http_body::{Frame, SizeHint};
 use reqwest::header::{AUTHORIZATION, CONTENT_LENGTH, CONTENT_TYPE, HeaderValue, LOCATION};
 use reqwest::{Body, Method, Request, StatusCode, Url};
 use std::pin::Pin;
-use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::sync::{Arc, Mutex};
 use std::task::{Context, Poll};
 
@@ -111,9 +111,7 @@ impl RemoteRepository {
         }
         let base = self.host().base().await?;
         let location = answer.headers.get(LOCATION);
-        let place = self
-            .host()
-            .target(base, &answer.url, location, ask.asked())?;
+        let place = self.host().target(base, &answer.url, location, ask.asked())?;
         Ok(Begun::At(place))
     }
 
@@ -131,18 +129,18 @@ impl RemoteRepository {
             _ => None,
         };
         let mut place = place;
-        let mut lost = false;
+        let (mut lost, sent) = (false, AtomicBool::new(false));
         loop {
             let done = patience
                 .retry(patience.attempts, || {
                     let place = place.take();
-                    self.attempt(blob, source, small.clone(), place)
+                    self.attempt(blob, source, small.clone(), place, &sent)
                 })
                 .await;
             match done {
                 // The registry forgot the upload, or the token ran out on the way: once more, from the start.
                 Err(RegistryError::NotFound { .. } | RegistryError::Unauthorized { .. })
-                    if !lost =>
+                    if !lost && sent.load(Ordering::Relaxed) =>
                 {
                     lost = true;
                 }
@@ -151,12 +149,14 @@ impl RemoteRepository {
         }
     }
 
+    /// One attempt; `sent` tells afterwards whether it came as far as sending the content.
     async fn attempt(
         &self,
         blob: &Descriptor,
         source: &dyn BlobSource,
         small: Option<Bytes>,
         place: Option<Url>,
+        sent: &AtomicBool,
     ) -> Result<(), RegistryError> {
         let place = match place {
             Some(place) => place,
@@ -174,6 +174,7 @@ impl RemoteRepository {
             Some(bytes) => Content::whole(bytes),
             None => Content::streamed(Verifying::new(source.open(blob, 0).await?, blob), blob.size),
         };
+        sent.store(true, Ordering::Relaxed);
         self.put(blob, place, content).await
     }
 
@@ -185,9 +186,7 @@ impl RemoteRepository {
     ) -> Result<(), RegistryError> {
         let host = self.host();
         let base = host.base().await?;
-        place
-            .query_pairs_mut()
-            .append_pair("digest", &blob.digest.to_string());
+        place.query_pairs_mut().append_pair("digest", &blob.digest.to_string());
         let mut request = Request::new(Method::PUT, place);
         let asked = Asked::new(request.method(), request.url());
         let grant = host.grants().grant(host, self.to_push()).await?;
@@ -204,11 +203,7 @@ impl RemoteRepository {
         let moved = || sent.bytes.load(Ordering::Relaxed);
         let answer = host.execute_long(request, blob.size, moved).await;
         // A source that failed breaks the connection: its error is the cause, not the network.
-        let failed = sent
-            .failed
-            .lock()
-            .unwrap_or_else(std::sync::PoisonError::into_inner)
-            .take();
+        let failed = sent.failed.lock().unwrap_or_else(std::sync::PoisonError::into_inner).take();
         if let Some(error) = failed {
             return Err(error.into());
         }
@@ -217,9 +212,7 @@ impl RemoteRepository {
         if status == StatusCode::UNAUTHORIZED && own {
             let challenge = super::auth::Challenge::of(response.headers());
             let grants = host.grants();
-            grants
-                .refused(self.to_push(), grant.as_ref(), challenge)
-                .await;
+            grants.refused(self.to_push(), grant.as_ref(), challenge).await;
         }
         if !status.is_success() {
             return Err(host.error_of(response, asked).await);
@@ -239,11 +232,7 @@ impl RemoteRepository {
 /// Compares what the registry says it stored, when it says so.
 fn check_stored(blob: &Descriptor, answer: &Answer, asked: Asked) -> Result<(), RegistryError> {
     match named_digest(answer).filter(|found| *found != blob.digest) {
-        Some(found) => Err(RegistryError::DigestMismatch {
-            asked,
-            expected: blob.digest,
-            found,
-        }),
+        Some(found) => Err(RegistryError::DigestMismatch { asked, expected: blob.digest, found }),
         None => Ok(()),
     }
 }
@@ -266,23 +255,13 @@ impl Content {
     fn whole(bytes: Bytes) -> Self {
         let sent = Arc::new(Sent::default());
         sent.bytes.store(bytes.len() as u64, Ordering::Relaxed);
-        Self {
-            body: bytes.into(),
-            sent,
-        }
+        Self { body: bytes.into(), sent }
     }
 
     fn streamed(content: Verifying, size: u64) -> Self {
         let sent = Arc::new(Sent::default());
-        let stream = Known {
-            content: Mutex::new(content),
-            left: size,
-            sent: Arc::clone(&sent),
-        };
-        Self {
-            body: Body::wrap(stream),
-            sent,
-        }
+        let stream = Known { content: Mutex::new(content), left: size, sent: Arc::clone(&sent) };
+        Self { body: Body::wrap(stream), sent }
     }
 }
 
@@ -308,10 +287,7 @@ impl http_body::Body for Known {
         context: &mut Context<'_>,
     ) -> Poll<Option<Result<Frame<Bytes>, SourceFailed>>> {
         let this = self.get_mut();
-        let content = this
-            .content
-            .get_mut()
-            .unwrap_or_else(std::sync::PoisonError::into_inner);
+        let content = this.content.get_mut().unwrap_or_else(std::sync::PoisonError::into_inner);
         match Pin::new(content).poll_next(context) {
             Poll::Pending => Poll::Pending,
             Poll::Ready(None) => Poll::Ready(None),
@@ -322,11 +298,8 @@ impl http_body::Body for Known {
                 Poll::Ready(Some(Ok(Frame::data(piece))))
             }
             Poll::Ready(Some(Err(error))) => {
-                let mut failed = this
-                    .sent
-                    .failed
-                    .lock()
-                    .unwrap_or_else(std::sync::PoisonError::into_inner);
+                let mut failed =
+                    this.sent.failed.lock().unwrap_or_else(std::sync::PoisonError::into_inner);
                 *failed = Some(error);
                 Poll::Ready(Some(Err(SourceFailed)))
             }

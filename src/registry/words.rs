@@ -55,10 +55,7 @@ impl Said {
         };
         let message = [text("message"), text("details"), text("error_description")];
         let message = message.into_iter().find(|m| !m.is_empty());
-        Self {
-            code: text("code").into(),
-            message: message.unwrap_or_default().into(),
-        }
+        Self { code: text("code").into(), message: message.unwrap_or_default().into() }
     }
 
     /// The registry's error code, such as `NAME_UNKNOWN`; may be empty.
@@ -102,10 +99,7 @@ mod tests {
     #[test]
     fn what_a_registry_says_is_read_and_bounded() {
         for (body, shown) in [
-            (
-                r#"{"errors":[{"code":"DENIED","message":"no"}]}"#,
-                " (DENIED: no)",
-            ),
+            (r#"{"errors":[{"code":"DENIED","message":"no"}]}"#, " (DENIED: no)"),
             (r#"{"errors":[{"code":"DENIED"}]}"#, " (DENIED)"),
             (
                 r#"{"details":"incorrect username or password"}"#,
@@ -117,10 +111,7 @@ mod tests {
         ] {
             assert_eq!(Said::read(body.as_bytes()).to_string(), shown, "{body}");
         }
-        let long = format!(
-            r#"{{"errors":[{{"code":"{0}","message":"{0}"}}]}}"#,
-            "é".repeat(5000)
-        );
+        let long = format!(r#"{{"errors":[{{"code":"{0}","message":"{0}"}}]}}"#, "é".repeat(5000));
         let shown = Said::read(long.as_bytes()).to_string();
         assert!(shown.chars().count() < 2 * MAX_SAID + 10);
     }

@@ -33,10 +33,7 @@ pub(super) async fn get(
     };
     let mut headers = vec![
         (header::CONTENT_TYPE, "application/octet-stream".to_owned()),
-        (
-            header::CONTENT_LENGTH,
-            (range.end - range.start).to_string(),
-        ),
+        (header::CONTENT_LENGTH, (range.end - range.start).to_string()),
         (header::ACCEPT_RANGES, "bytes".to_owned()),
         (header::ETAG, etag),
         (DIGEST, digest.to_string()),

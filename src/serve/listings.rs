@@ -13,11 +13,7 @@ use serde_json::value::RawValue;
 
 const FILTERS_APPLIED: HeaderName = HeaderName::from_static("oci-filters-applied");
 /// What stands as it is in a query.
-const QUERY: &AsciiSet = &NON_ALPHANUMERIC
-    .remove(b'-')
-    .remove(b'.')
-    .remove(b'_')
-    .remove(b'/');
+const QUERY: &AsciiSet = &NON_ALPHANUMERIC.remove(b'-').remove(b'.').remove(b'_').remove(b'/');
 /// A list of referrers is an index, and readers take none that is longer than a manifest. What stands around the
 /// entries is less than this.
 const MAX_REFERRERS: usize = MAX_MANIFEST as usize - 1024;
@@ -76,11 +72,7 @@ pub(super) fn referrers(
         parameters.extend(wanted.map(|kind| ("artifactType", kind.to_owned())));
         parameters
     });
-    link(
-        &mut response,
-        &format!("/v2/{name}/referrers/{subject}"),
-        next,
-    )?;
+    link(&mut response, &format!("/v2/{name}/referrers/{subject}"), next)?;
     Ok(response)
 }
 

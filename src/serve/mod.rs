@@ -58,18 +58,12 @@ pub struct Registry {
 impl Registry {
     /// A registry that refuses every change.
     pub fn read_only(content: Arc<dyn Content>) -> Self {
-        Self {
-            content,
-            store: None,
-        }
+        Self { content, store: None }
     }
 
     /// A registry that takes pushes and deletions.
     pub fn read_write(store: Arc<Store>) -> Self {
-        Self {
-            content: store.clone(),
-            store: Some(store),
-        }
+        Self { content: store.clone(), store: Some(store) }
     }
 
     fn writable(&self) -> Result<&Arc<Store>, Refusal> {
@@ -94,9 +88,7 @@ pub async fn run(
 ) -> std::io::Result<()> {
     // Small answers must not wait for the acknowledgement of what was sent before. Without it they are only slower.
     let listener = listener.tap_io(|connection| drop(connection.set_nodelay(true)));
-    axum::serve(listener, router(registry))
-        .with_graceful_shutdown(shutdown)
-        .await
+    axum::serve(listener, router(registry)).with_graceful_shutdown(shutdown).await
 }
 
 async fn answer(State(registry): State<Registry>, request: Request) -> Response {
@@ -108,10 +100,7 @@ async fn answer(State(registry): State<Registry>, request: Request) -> Response 
     let mut response = answered.unwrap_or_else(Refusal::into_response);
     let headers = response.headers_mut();
     headers.insert(API_VERSION, HeaderValue::from_static("registry/2.0"));
-    headers.insert(
-        header::X_CONTENT_TYPE_OPTIONS,
-        HeaderValue::from_static("nosniff"),
-    );
+    headers.insert(header::X_CONTENT_TYPE_OPTIONS, HeaderValue::from_static("nosniff"));
     response
 }
 
@@ -195,10 +184,7 @@ fn empty(status: StatusCode, headers: &[(HeaderName, String)]) -> Result<Respons
 /// An answer that is a JSON document.
 fn json(document: &serde_json::Value) -> Result<Response, Refusal> {
     let mut response = Response::new(Body::from(document.to_string()));
-    set(
-        &mut response,
-        &[(header::CONTENT_TYPE, "application/json".into())],
-    )?;
+    set(&mut response, &[(header::CONTENT_TYPE, "application/json".into())])?;
     Ok(response)
 }
 

@@ -60,13 +60,7 @@ mod tests {
 
     #[test]
     fn names_follow_the_grammar() {
-        for good in [
-            "a",
-            "library/alpine",
-            "a/b/c/d",
-            "a__b/c-d.e",
-            "quay.io/org/app",
-        ] {
+        for good in ["a", "library/alpine", "a/b/c/d", "a__b/c-d.e", "quay.io/org/app"] {
             assert_eq!(Name::parse(good).map(|n| n.to_string()), Some(good.into()));
         }
         for bad in [
@@ -82,10 +76,7 @@ mod tests {
     #[test]
     fn a_target_is_a_tag_or_a_digest() {
         let digest = Digest::of(b"");
-        assert_eq!(
-            Target::parse(&digest.to_string()),
-            Some(Target::Digest(digest))
-        );
+        assert_eq!(Target::parse(&digest.to_string()), Some(Target::Digest(digest)));
         assert_eq!(Target::parse("v1.0"), Some(Target::Tag("v1.0".into())));
         let long = "a".repeat(129);
         for bad in ["", "-a", "a/b", "..", "sha256:00", "sha512:00", &long] {

@@ -28,11 +28,7 @@ pub(crate) fn part(header: Option<&str>, size: u64) -> Part {
         (Some(first), Some(last)) if first <= last => first..size.min(last.saturating_add(1)),
         _ => return Part::Whole,
     };
-    if range.is_empty() {
-        Part::Nothing
-    } else {
-        Part::Of(range)
-    }
+    if range.is_empty() { Part::Nothing } else { Part::Of(range) }
 }
 
 /// Digits alone: `parse` would also take a sign.

@@ -22,9 +22,7 @@ impl Route {
     /// The endpoint of a request's path.
     pub(crate) fn parse(path: &str) -> Result<Self, Refusal> {
         let unknown = || Refusal::not_found("there is nothing at this path");
-        let path = percent_decode_str(path)
-            .decode_utf8()
-            .map_err(|_| unknown())?;
+        let path = percent_decode_str(path).decode_utf8().map_err(|_| unknown())?;
         let rest = path.strip_prefix("/v2").ok_or_else(unknown)?;
         if rest.is_empty() || rest == "/" {
             return Ok(Self::Base);
@@ -80,10 +78,9 @@ fn parse_target(text: &str) -> Result<Target, Refusal> {
 
 /// A digest that a client sent.
 pub(crate) fn parse_digest(text: &str) -> Result<Digest, Refusal> {
-    text.parse()
-        .map_err(|error: crate::oci::digest::DigestError| {
-            Refusal::digest_invalid(error.to_string())
-        })
+    text.parse().map_err(|error: crate::oci::digest::DigestError| {
+        Refusal::digest_invalid(error.to_string())
+    })
 }
 
 fn bounded(text: &str) -> String {
@@ -133,10 +130,7 @@ mod tests {
             ("/v2/a/tags/list", Route::Tags(name("a"))),
             ("/v2/a/b/blobs/uploads/", Route::Uploads(name("a/b"))),
             ("/v2/a/b/blobs/uploads", Route::Uploads(name("a/b"))),
-            (
-                "/v2/a/blobs/uploads/x1",
-                Route::Upload(name("a"), "x1".into()),
-            ),
+            ("/v2/a/blobs/uploads/x1", Route::Upload(name("a"), "x1".into())),
             ("/v2/tags/list/tags/list", Route::Tags(name("tags/list"))),
             (
                 "/v2/a/blobs/uploads/manifests/1",
@@ -146,10 +140,7 @@ mod tests {
             assert_eq!(Route::parse(path).expect(path), route, "{path}");
         }
         let blob = Route::Blob(name("a/b"), digest);
-        assert_eq!(
-            Route::parse(&format!("/v2/a/b/blobs/{digest}")).expect("blob"),
-            blob
-        );
+        assert_eq!(Route::parse(&format!("/v2/a/b/blobs/{digest}")).expect("blob"), blob);
         let escaped = format!("/v2/a%2Fb/blobs/sha256%3A{}", digest.hex());
         assert_eq!(Route::parse(&escaped).expect("blob"), blob);
         let referrers = Route::parse(&format!("/v2/a/referrers/{digest}")).expect("referrers");

@@ -71,13 +71,7 @@ pub(super) async fn append(
 ) -> Result<Response, Refusal> {
     let upload = store.uploads().find(name, id)?;
     let range = content_range(&call)?;
-    let task = append_body(
-        Arc::clone(store),
-        upload.clone(),
-        name.clone(),
-        range,
-        call.body,
-    );
+    let task = append_body(Arc::clone(store), upload.clone(), name.clone(), range, call.body);
     continued(task).await?;
     empty(StatusCode::ACCEPTED, &upload_headers(name, &upload))
 }
@@ -95,14 +89,7 @@ pub(super) async fn finish(
     let range = content_range(&call)?;
     let (store, name_of_task) = (Arc::clone(store), name.clone());
     let task = async move {
-        append_body(
-            store.clone(),
-            upload.clone(),
-            name_of_task,
-            range,
-            call.body,
-        )
-        .await?;
+        append_body(store.clone(), upload.clone(), name_of_task, range, call.body).await?;
         let mut turn = upload.turn().await;
         let received = std::mem::replace(&mut *turn, store.uploads().receive());
         // Right or wrong, what came is used up.
@@ -117,9 +104,7 @@ pub(super) async fn finish(
 async fn continued<T: Send + 'static>(
     task: impl Future<Output = Result<T, Refusal>> + Send + 'static,
 ) -> Result<T, Refusal> {
-    tokio::spawn(task)
-        .await
-        .unwrap_or_else(|ended| Err(Refusal::failed(&ended)))
+    tokio::spawn(task).await.unwrap_or_else(|ended| Err(Refusal::failed(&ended)))
 }
 
 async fn receive_whole(
@@ -155,13 +140,9 @@ async fn append_body(
     }
     result?;
     match range {
-        Some(range) if turn.length() - before != range.length => {
-            Err(Refusal::size_invalid(format!(
-                "{} bytes came, not {}",
-                turn.length() - before,
-                range.length
-            )))
-        }
+        Some(range) if turn.length() - before != range.length => Err(Refusal::size_invalid(
+            format!("{} bytes came, not {}", turn.length() - before, range.length),
+        )),
         _ => Ok(()),
     }
 }
@@ -176,10 +157,7 @@ async fn receive(received: &mut Received, body: Body, note: impl Fn(u64)) -> Res
             return Ok(());
         };
         let piece = piece.map_err(|_| Refusal::upload_invalid("the upload broke off"))?;
-        received
-            .push(piece)
-            .await
-            .map_err(|error| Refusal::failed(&error))?;
+        received.push(piece).await.map_err(|error| Refusal::failed(&error))?;
         note(received.length());
     }
 }
@@ -212,11 +190,7 @@ fn upload_headers(name: &Name, upload: &Upload) -> [(HeaderName, String); 3] {
     let location = format!("/v2/{name}/blobs/uploads/{}", upload.id());
     // Nothing and one byte look the same: so the specification's own example has it.
     let range = format!("0-{}", upload.length().saturating_sub(1));
-    [
-        (header::LOCATION, location),
-        (header::RANGE, range),
-        (UPLOAD_ID, upload.id().to_owned()),
-    ]
+    [(header::LOCATION, location), (header::RANGE, range), (UPLOAD_ID, upload.id().to_owned())]
 }
 
 fn created(name: &Name, digest: &Digest) -> Result<Response, Refusal> {

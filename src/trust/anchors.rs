@@ -36,9 +36,7 @@ pub struct Anchors {
 impl Anchors {
     /// Keys that may vouch for `source`.
     pub fn keys_for(&self, source: &Reference) -> impl Iterator<Item = &ScopedKey> {
-        self.keys
-            .iter()
-            .filter(|anchor| anchor.scope.covers(source))
+        self.keys.iter().filter(|anchor| anchor.scope.covers(source))
     }
 
     /// True when nothing at all could admit any image.
@@ -55,10 +53,8 @@ impl Anchors {
     ) -> Vec<Scoped<Fingerprint>> {
         let mut unanswered = Vec::new();
         for pin in pins {
-            let answer = carried
-                .clone()
-                .into_iter()
-                .find(|(_, key)| key.fingerprint() == pin.value);
+            let answer =
+                carried.clone().into_iter().find(|(_, key)| key.fingerprint() == pin.value);
             match answer {
                 Some((name, key)) => self.keys.push(ScopedKey {
                     scope: pin.scope.clone(),
@@ -73,9 +69,7 @@ impl Anchors {
 
     /// True when signatures that name no repository count for `source` without further binding.
     pub(super) fn accepts_unbound_name(&self, source: &Reference) -> bool {
-        self.accept_unbound_names
-            .iter()
-            .any(|scope| scope.covers(source))
+        self.accept_unbound_names.iter().any(|scope| scope.covers(source))
     }
 
     /// True when `source` may come unsigned.
@@ -85,17 +79,11 @@ impl Anchors {
     /// repository, while `--allow-unsigned quay.io/org/app` does override a key for `quay.io`; with equal scopes the
     /// explicit permission wins.
     pub(super) fn allows_unsigned(&self, source: &Reference) -> bool {
-        let patterns = self
-            .allow_unsigned
-            .iter()
-            .filter(|pattern| pattern.covers(source));
+        let patterns = self.allow_unsigned.iter().filter(|pattern| pattern.covers(source));
         let Some(pattern) = patterns.map(Pattern::specificity).max() else {
             return false;
         };
-        let key = self
-            .keys_for(source)
-            .map(|anchor| anchor.scope.specificity())
-            .max();
+        let key = self.keys_for(source).map(|anchor| anchor.scope.specificity()).max();
         key.is_none_or(|key| pattern >= key)
     }
 }

@@ -1,6 +1,7 @@
 //! Cosign's simple signing, as in `.sig` manifests: one layer for each signature, the signature in an annotation
 //! (VERIFY §1). The order of the steps matters: nothing is parsed before its signature verified.
 
+use super::crypto::Hashing;
 use super::identity::IdentityRule;
 use super::judgement::Judgement;
 use super::keyring::Keyring;
@@ -40,12 +41,9 @@ pub(super) fn judge_layer(
         return Judgement::bare(SignatureCode::SignatureMissing);
     };
     let Some(signature) = decode(annotation) else {
-        return Judgement::refused(
-            SignatureCode::SignatureInvalid,
-            "the annotation is not base64",
-        );
+        return Judgement::refused(SignatureCode::SignatureInvalid, "the annotation is not base64");
     };
-    let key = match keyring.signer(payload, &signature) {
+    let key = match keyring.signer(Hashing::Sha256, payload, &signature) {
         Ok(key) => key.fingerprint(),
         Err(failure) => return failure.into(),
     };
@@ -65,22 +63,12 @@ pub(super) fn judge_layer(
     }
     match claim.rule.check(&payload.docker_reference, claim.source) {
         Ok(()) => Judgement::by(key, SignatureCode::Verified, None),
-        Err(error) => Judgement::by(
-            key,
-            SignatureCode::IdentityMismatch,
-            Some(error.to_string()),
-        ),
+        Err(error) => Judgement::by(key, SignatureCode::IdentityMismatch, Some(error.to_string())),
     }
 }
 
 /// Strict base64, but for the line breaks that some signers put in.
 fn decode(annotation: &str) -> Option<Vec<u8>> {
-    let joined: String = annotation
-        .chars()
-        .filter(|c| !matches!(c, '\r' | '\n'))
-        .collect();
-    STANDARD
-        .decode(joined)
-        .ok()
-        .filter(|bytes| !bytes.is_empty())
+    let joined: String = annotation.chars().filter(|c| !matches!(c, '\r' | '\n')).collect();
+    STANDARD.decode(joined).ok().filter(|bytes| !bytes.is_empty())
 }

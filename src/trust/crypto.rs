@@ -1,12 +1,14 @@
 //! The one door to the cryptographic library.
 //!
-//! The algorithm always comes from the key, never from what was signed, and the hash is always SHA-256: cosign uses it
-//! with every key, P-384 and P-521 included. Ed25519 signs the message itself.
+//! The algorithm always comes from the key and the hash from the form of the signature; what was signed has no say in
+//! either. Ed25519 signs the message itself; the prehashed variant, with which cosign 3 signs images but which it does
+//! not verify either, is not supported.
 
 use aws_lc_rs::error::KeyRejected;
 use aws_lc_rs::signature::{
-    ECDSA_P256_SHA256_ASN1, ECDSA_P384_SHA256_ASN1, ECDSA_P521_SHA256_ASN1, ED25519,
-    ParsedPublicKey, RSA_PKCS1_2048_8192_SHA256, VerificationAlgorithm,
+    ECDSA_P256_SHA256_ASN1, ECDSA_P384_SHA256_ASN1, ECDSA_P384_SHA384_ASN1, ECDSA_P521_SHA256_ASN1,
+    ECDSA_P521_SHA512_ASN1, ED25519, ParsedPublicKey, RSA_PKCS1_2048_8192_SHA256,
+    VerificationAlgorithm,
 };
 use spki::der::{Decode as _, Reader as _, SliceReader, asn1::UintRef};
 use std::fmt;
@@ -29,14 +31,33 @@ pub enum Algorithm {
     Ed25519,
 }
 
+/// Which hashes a form of signature permits. Real cosign differs by form and version (all observed).
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Hashing {
+    /// SHA-256 with every key, P-384 and P-521 included: simple signing.
+    Sha256,
+    /// SHA-256, or the hash of the curve's own strength, SHA-384 for P-384 and SHA-512 for P-521: Sigstore bundles,
+    /// where cosign 2 takes the former and cosign 3 the latter.
+    Sha256OrMatched,
+}
+
 impl Algorithm {
-    fn verification(self) -> &'static dyn VerificationAlgorithm {
+    fn with_sha256(self) -> &'static dyn VerificationAlgorithm {
         match self {
             Self::EcdsaP256 => &ECDSA_P256_SHA256_ASN1,
             Self::EcdsaP384 => &ECDSA_P384_SHA256_ASN1,
             Self::EcdsaP521 => &ECDSA_P521_SHA256_ASN1,
             Self::Rsa { .. } => &RSA_PKCS1_2048_8192_SHA256,
             Self::Ed25519 => &ED25519,
+        }
+    }
+
+    /// With the hash of the curve's own strength, where that is not SHA-256.
+    fn with_matched(self) -> Option<&'static dyn VerificationAlgorithm> {
+        match self {
+            Self::EcdsaP384 => Some(&ECDSA_P384_SHA384_ASN1),
+            Self::EcdsaP521 => Some(&ECDSA_P521_SHA512_ASN1),
+            Self::EcdsaP256 | Self::Rsa { .. } | Self::Ed25519 => None,
         }
     }
 }
@@ -57,7 +78,8 @@ impl fmt::Display for Algorithm {
 #[derive(Clone)]
 pub(super) struct VerifyingKey {
     algorithm: Algorithm,
-    key: ParsedPublicKey,
+    with_sha256: ParsedPublicKey,
+    with_matched: Option<ParsedPublicKey>,
 }
 
 impl VerifyingKey {
@@ -66,8 +88,12 @@ impl VerifyingKey {
     /// # Errors
     /// When the library refuses the numbers.
     pub(super) fn load(algorithm: Algorithm, subject_key: &[u8]) -> Result<Self, KeyRejected> {
-        let key = ParsedPublicKey::new(algorithm.verification(), subject_key)?;
-        Ok(Self { algorithm, key })
+        let parse = |verification| ParsedPublicKey::new(verification, subject_key);
+        Ok(Self {
+            algorithm,
+            with_sha256: parse(algorithm.with_sha256())?,
+            with_matched: algorithm.with_matched().map(parse).transpose()?,
+        })
     }
 
     pub(super) fn algorithm(&self) -> Algorithm {
@@ -75,8 +101,13 @@ impl VerifyingKey {
     }
 
     /// True when `signature` is this key's over `message`. High-S signatures are accepted, as everywhere in the field.
-    pub(super) fn verifies(&self, message: &[u8], signature: &[u8]) -> bool {
-        self.key.verify_sig(message, signature).is_ok()
+    pub(super) fn verifies(&self, hashing: Hashing, message: &[u8], signature: &[u8]) -> bool {
+        let matched = match hashing {
+            Hashing::Sha256 => None,
+            Hashing::Sha256OrMatched => self.with_matched.as_ref(),
+        };
+        let mut permitted = std::iter::once(&self.with_sha256).chain(matched);
+        permitted.any(|key| key.verify_sig(message, signature).is_ok())
     }
 }
 
@@ -110,14 +141,7 @@ mod tests {
         assert!(has_signature_form(&der));
         assert!(has_signature_form(&[7; 64]) && has_signature_form(&[7; 512]));
         let doubled = [der, der].concat();
-        for damaged in [
-            &b""[..],
-            &doubled,
-            &der[..7],
-            &[7; 63],
-            &[7; 300],
-            &[7; 1088],
-        ] {
+        for damaged in [&b""[..], &doubled, &der[..7], &[7; 63], &[7; 300], &[7; 1088]] {
             assert!(!has_signature_form(damaged), "{damaged:?}");
         }
     }

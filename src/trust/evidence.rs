@@ -36,10 +36,7 @@ pub struct EvidenceError {
 impl EvidenceError {
     /// An error without a further cause.
     pub fn new(what: impl Into<String>) -> Self {
-        Self {
-            what: what.into(),
-            cause: None,
-        }
+        Self { what: what.into(), cause: None }
     }
 
     /// An error with the one that caused it.
@@ -47,10 +44,7 @@ impl EvidenceError {
         what: impl Into<String>,
         cause: impl Into<Box<dyn std::error::Error + Send + Sync>>,
     ) -> Self {
-        Self {
-            what: what.into(),
-            cause: Some(cause.into()),
-        }
+        Self { what: what.into(), cause: Some(cause.into()) }
     }
 }
 

@@ -31,10 +31,7 @@ pub(super) struct Fields<'a> {
 /// Reads a strict JSON document.
 pub(super) fn document(name: &str, bytes: &[u8]) -> Result<Value, ShapeError> {
     json::parse(bytes).map_err(|error| {
-        ShapeError(format!(
-            "{name} is not strict JSON: {}",
-            bounded(&error.to_string())
-        ))
+        ShapeError(format!("{name} is not strict JSON: {}", bounded(&error.to_string())))
     })
 }
 
@@ -59,15 +56,10 @@ impl<'a> Fields<'a> {
         keys: &[&str],
     ) -> Result<Self, ShapeError> {
         let fields = Self::open(name, value, &[])?;
-        match fields
-            .object
-            .keys()
-            .find(|key| !keys.contains(&key.as_str()))
-        {
-            Some(unknown) => Err(ShapeError(format!(
-                "{name} has an unknown key {:?}",
-                bounded(unknown)
-            ))),
+        match fields.object.keys().find(|key| !keys.contains(&key.as_str())) {
+            Some(unknown) => {
+                Err(ShapeError(format!("{name} has an unknown key {:?}", bounded(unknown))))
+            }
             None => Ok(fields),
         }
     }
@@ -107,9 +99,7 @@ impl<'a> Fields<'a> {
 
     /// A text that must be there.
     pub(super) fn text(&self, key: &str) -> Result<&'a str, ShapeError> {
-        self.need(key)?
-            .as_str()
-            .ok_or_else(|| self.not(key, "a string"))
+        self.need(key)?.as_str().ok_or_else(|| self.not(key, "a string"))
     }
 
     /// A list; absent means empty.
@@ -131,10 +121,6 @@ impl<'a> Fields<'a> {
 
     /// The error that `key` is not what it must be.
     pub(super) fn not(&self, key: &str, wanted: &str) -> ShapeError {
-        ShapeError(format!(
-            "{:?} of {} is not {wanted}",
-            bounded(key),
-            self.name
-        ))
+        ShapeError(format!("{:?} of {} is not {wanted}", bounded(key), self.name))
     }
 }

@@ -72,11 +72,7 @@ mod tests {
         ];
         for (claimed, source) in accepted {
             let source: Reference = source.parse().expect("a reference");
-            assert_eq!(
-                IdentityRule::MatchRepository.check(claimed, &source),
-                Ok(()),
-                "{claimed}"
-            );
+            assert_eq!(IdentityRule::MatchRepository.check(claimed, &source), Ok(()), "{claimed}");
         }
         let source: Reference = "quay.io/org/repo:1".parse().expect("a reference");
         for other in [
@@ -89,22 +85,11 @@ mod tests {
             "quay.io.evil.example/org/repo",
         ] {
             let error = IdentityRule::MatchRepository.check(other, &source);
-            assert!(
-                matches!(error, Err(IdentityError::Other { .. })),
-                "{other}: {error:?}"
-            );
+            assert!(matches!(error, Err(IdentityError::Other { .. })), "{other}: {error:?}");
         }
-        for unreadable in [
-            "",
-            "quay.io/Org/repo",
-            "quay.io/org/repo@sha512:00",
-            "\u{1b}[2J",
-        ] {
+        for unreadable in ["", "quay.io/Org/repo", "quay.io/org/repo@sha512:00", "\u{1b}[2J"] {
             let error = IdentityRule::MatchRepository.check(unreadable, &source);
-            assert!(
-                matches!(error, Err(IdentityError::Unreadable { .. })),
-                "{unreadable:?}"
-            );
+            assert!(matches!(error, Err(IdentityError::Unreadable { .. })), "{unreadable:?}");
         }
     }
 }

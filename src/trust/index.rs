@@ -28,10 +28,8 @@ impl Indexes<'_> {
 
     /// `accepted` holds nested indexes that were found good, so that each is looked into once.
     fn accept(&self, index: &Manifest, accepted: &mut BTreeSet<Digest>) -> Result<(), Refusal> {
-        let (attestations, images): (Vec<_>, Vec<_>) = index
-            .children()
-            .iter()
-            .partition(|child| is_attestation(child));
+        let (attestations, images): (Vec<_>, Vec<_>) =
+            index.children().iter().partition(|child| is_attestation(child));
         let about = |code, child: &Descriptor| Err(Refusal::new(code, child.digest.to_string()));
         if images.is_empty() {
             return Err(Refusal::bare(RefusalCode::NoSignature));
@@ -64,19 +62,18 @@ impl Indexes<'_> {
                 Meaning::Image(_) => return about(RefusalCode::ChildUnsigned, child),
             }
         }
-        let names_a_listed_image = |attestation: &Descriptor| {
-            let named = attestation.annotation(REFERENCE_DIGEST);
-            images
-                .iter()
-                .any(|image| named == Some(image.digest.to_string().as_str()))
-        };
-        match attestations
-            .into_iter()
-            .find(|attestation| !names_a_listed_image(attestation))
-        {
+        match attestations.into_iter().find(|entry| !self.is_bound_attestation(entry, &images)) {
             Some(stray) => about(RefusalCode::AttestationUnbound, stray),
             None => Ok(()),
         }
+    }
+
+    /// An attestation manifest must name one of `images` and have no manifests of its own to smuggle in.
+    fn is_bound_attestation(&self, entry: &Descriptor, images: &[&Descriptor]) -> bool {
+        let named = entry.annotation(REFERENCE_DIGEST);
+        let names_one = images.iter().any(|image| named == Some(image.digest.to_string().as_str()));
+        let manifest = self.tree.get(&entry.digest);
+        names_one && manifest.is_some_and(|m| matches!(m.meaning(), Meaning::Image(_)))
     }
 
     /// An unsigned index could send one platform's machines to another's image.
@@ -98,15 +95,9 @@ impl Indexes<'_> {
             return Ok(());
         }
         let name = |platform: &Option<Platform>| {
-            platform
-                .as_ref()
-                .map_or_else(|| "no platform".to_owned(), |p| bounded(&p.to_string()))
+            platform.as_ref().map_or_else(|| "no platform".to_owned(), |p| bounded(&p.to_string()))
         };
-        Err(mismatch(format!(
-            "listed as {}, built for {}",
-            name(&child.platform),
-            name(&stated)
-        )))
+        Err(mismatch(format!("listed as {}, built for {}", name(&child.platform), name(&stated))))
     }
 
     /// The status of every manifest listed below `root`, each once.
@@ -141,11 +132,7 @@ impl Indexes<'_> {
                 ChildStatus::Unsigned
             };
             let platform = child.platform.clone();
-            children.push(ChildVerdict {
-                digest: child.digest,
-                platform,
-                status,
-            });
+            children.push(ChildVerdict { digest: child.digest, platform, status });
             if let Some(nested) = self.tree.get(&child.digest) {
                 self.list(nested, covered || signed, seen, children);
             }

@@ -15,29 +15,17 @@ pub(super) struct Judgement {
 impl Judgement {
     /// An outcome without a verifying key; `detail` must be bounded.
     pub(super) fn refused(code: SignatureCode, detail: impl Into<String>) -> Self {
-        Self {
-            code,
-            key: None,
-            detail: Some(detail.into()),
-        }
+        Self { code, key: None, detail: Some(detail.into()) }
     }
 
     /// An outcome that its code alone explains.
     pub(super) fn bare(code: SignatureCode) -> Self {
-        Self {
-            code,
-            key: None,
-            detail: None,
-        }
+        Self { code, key: None, detail: None }
     }
 
     /// An outcome of content that `key` did sign.
     pub(super) fn by(key: Fingerprint, code: SignatureCode, detail: Option<String>) -> Self {
-        Self {
-            code,
-            key: Some(key),
-            detail,
-        }
+        Self { code, key: Some(key), detail }
     }
 }
 

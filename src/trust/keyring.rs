@@ -1,6 +1,7 @@
 //! The keys that may vouch for one image, tried in turn.
 
 use super::anchors::ScopedKey;
+use super::crypto::Hashing;
 use super::keys::{PublicKey, SignatureError};
 
 /// Every key whose scope covers the image at hand. One of them is enough.
@@ -30,12 +31,13 @@ impl<'a> Keyring<'a> {
     /// The key that made `signature` over `message`.
     pub(super) fn signer(
         &self,
+        hashing: Hashing,
         message: &[u8],
         signature: &[u8],
     ) -> Result<&'a PublicKey, Unverified> {
         let mut failure = Unverified::NoKey;
         for key in &self.0 {
-            failure = match key.verify(message, signature) {
+            failure = match key.verify(hashing, message, signature) {
                 Ok(()) => return Ok(key),
                 Err(SignatureError::Malformed) => Unverified::Malformed,
                 Err(SignatureError::OtherKey) => Unverified::OtherKey,

@@ -1,6 +1,6 @@
 //! Public keys that may verify signatures, and their fingerprints.
 
-use super::crypto::{self, Algorithm, VerifyingKey};
+use super::crypto::{self, Algorithm, Hashing, VerifyingKey};
 use super::pem::{self, PemError};
 use super::text::bounded;
 use crate::oci::{Digest, digest::DigestError};
@@ -112,11 +112,7 @@ impl PublicKey {
         let algorithm = algorithm_of(&info, subject_key)?;
         let verifying =
             VerifyingKey::load(algorithm, subject_key).map_err(|_| KeyError::Numbers(algorithm))?;
-        Ok(Self {
-            fingerprint: Fingerprint(Digest::of(&der)),
-            spki: der,
-            verifying,
-        })
+        Ok(Self { fingerprint: Fingerprint(Digest::of(&der)), spki: der, verifying })
     }
 
     /// SHA-256 of the SubjectPublicKeyInfo.
@@ -130,20 +126,22 @@ impl PublicKey {
     }
 
     /// The key as one PEM block without prose, one newline at the end: the form that is carried and installed.
-    ///
-    /// # Errors
-    /// [`KeyError::Pem`] when it cannot be encoded, which no key of accepted size causes.
-    pub fn to_pem(&self) -> Result<String, KeyError> {
-        Ok(pem::encode_public_key(&self.spki)?)
+    pub fn to_pem(&self) -> String {
+        pem::encode_public_key(&self.spki)
     }
 
-    /// Checks `signature` over the raw `message`: SHA-256 for ECDSA and RSA, the message itself for Ed25519. What was
-    /// signed has no say in the algorithm.
+    /// Checks `signature` over the raw `message`. The algorithm is the key's, the hash that of the form in which the
+    /// signature came; Ed25519 signs the message itself.
     ///
     /// # Errors
     /// [`SignatureError`] says whether the bytes are no signature at all, or not this key's.
-    pub fn verify(&self, message: &[u8], signature: &[u8]) -> Result<(), SignatureError> {
-        if self.verifying.verifies(message, signature) {
+    pub fn verify(
+        &self,
+        hashing: Hashing,
+        message: &[u8],
+        signature: &[u8],
+    ) -> Result<(), SignatureError> {
+        if self.verifying.verifies(hashing, message, signature) {
             Ok(())
         } else if crypto::has_signature_form(signature) {
             Err(SignatureError::OtherKey)
@@ -202,13 +200,9 @@ fn algorithm_of(
             Ok(algorithm)
         }
         RSA_ENCRYPTION if info.algorithm.parameters == Some(AnyRef::NULL) => rsa_of(subject_key),
-        RSA_ENCRYPTION => Err(KeyError::Structure(
-            "the RSA parameters are not NULL".into(),
-        )),
+        RSA_ENCRYPTION => Err(KeyError::Structure("the RSA parameters are not NULL".into())),
         ED25519 if info.algorithm.parameters.is_none() => Ok(Algorithm::Ed25519),
-        ED25519 => Err(KeyError::Structure(
-            "an Ed25519 key has no parameters".into(),
-        )),
+        ED25519 => Err(KeyError::Structure("an Ed25519 key has no parameters".into())),
         other => Err(unsupported(other)),
     }
 }
@@ -229,9 +223,7 @@ fn rsa_of(subject_key: &[u8]) -> Result<Algorithm, KeyError> {
     if exponent.len() > 8 {
         return Err(KeyError::RsaExponent);
     }
-    let exponent = exponent
-        .iter()
-        .fold(0u64, |n, byte| n << 8 | u64::from(*byte));
+    let exponent = exponent.iter().fold(0u64, |n, byte| n << 8 | u64::from(*byte));
     if exponent < MIN_RSA_EXPONENT || exponent.is_multiple_of(2) {
         return Err(KeyError::RsaExponent);
     }

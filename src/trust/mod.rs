@@ -36,7 +36,7 @@ pub mod verdict;
 mod verifier;
 
 pub use anchors::{Anchors, ScopedKey};
-pub use crypto::Algorithm;
+pub use crypto::{Algorithm, Hashing};
 pub use evidence::{Attached, Evidence, EvidenceError, Found, ImageUnderTest};
 pub use fields::ShapeError;
 pub use identity::IdentityRule;

@@ -28,11 +28,8 @@ impl Payload {
     pub fn parse(bytes: &[u8]) -> Result<Self, ShapeError> {
         let value = document("the payload", bytes)?;
         let payload = Fields::exactly("the payload", &value, &["critical", "optional"])?;
-        let critical = Fields::exactly(
-            "critical",
-            payload.need("critical")?,
-            &["type", "image", "identity"],
-        )?;
+        let critical =
+            Fields::exactly("critical", payload.need("critical")?, &["type", "image", "identity"])?;
         if critical.text("type")? != COSIGN_TYPE {
             return Err(critical.not("type", "that of a cosign signature"));
         }
@@ -64,14 +61,10 @@ fn optional(value: &Value) -> Result<(Option<String>, Option<i64>), ShapeError> 
         return Ok((None, None));
     }
     let fields = Fields::open("optional", value, &["creator", "timestamp"])?;
-    let creator = fields
-        .get("creator")
-        .map(|_| fields.text("creator").map(str::to_owned));
-    let timestamp = fields.get("timestamp").map(|seconds| {
-        seconds
-            .as_i64()
-            .ok_or_else(|| fields.not("timestamp", "an integer"))
-    });
+    let creator = fields.get("creator").map(|_| fields.text("creator").map(str::to_owned));
+    let timestamp = fields
+        .get("timestamp")
+        .map(|seconds| seconds.as_i64().ok_or_else(|| fields.not("timestamp", "an integer")));
     Ok((creator.transpose()?, timestamp.transpose()?))
 }
 
@@ -104,62 +97,22 @@ mod tests {
     #[test]
     fn one_wrong_field_is_enough_to_refuse() {
         let cases: &[(&str, &str, &str, &str)] = &[
-            (
-                "type of a GPG signature",
-                "cosign container image",
-                "atomic container",
-                "type",
-            ),
+            ("type of a GPG signature", "cosign container image", "atomic container", "type"),
             (
                 "type of Tekton",
                 "cosign container image signature",
                 "Tekton container signature",
                 "type",
             ),
-            (
-                "upper-case digest",
-                "sha256:e3b0",
-                "sha256:E3B0",
-                "docker-manifest-digest",
-            ),
+            ("upper-case digest", "sha256:e3b0", "sha256:E3B0", "docker-manifest-digest"),
             ("path as digest", HEX, "../..", "docker-manifest-digest"),
             ("sha512", "sha256:", "sha512:", "docker-manifest-digest"),
-            (
-                "digest is a number",
-                &format!("\"sha256:{HEX}\""),
-                "7",
-                "a string",
-            ),
-            (
-                "wrong case",
-                r#""critical""#,
-                r#""Critical""#,
-                "unknown key",
-            ),
-            (
-                "wrong case inside",
-                r#""image""#,
-                r#""Image""#,
-                "unknown key",
-            ),
-            (
-                "unknown key in critical",
-                r#","type""#,
-                r#","extra":1,"type""#,
-                "unknown key",
-            ),
-            (
-                "unknown key at the top",
-                r#","optional""#,
-                r#","extra":1,"optional""#,
-                "unknown key",
-            ),
-            (
-                "duplicate key",
-                r#","type""#,
-                r#","type":"x","type""#,
-                "duplicate",
-            ),
+            ("digest is a number", &format!("\"sha256:{HEX}\""), "7", "a string"),
+            ("wrong case", r#""critical""#, r#""Critical""#, "unknown key"),
+            ("wrong case inside", r#""image""#, r#""Image""#, "unknown key"),
+            ("unknown key in critical", r#","type""#, r#","extra":1,"type""#, "unknown key"),
+            ("unknown key at the top", r#","optional""#, r#","extra":1,"optional""#, "unknown key"),
+            ("duplicate key", r#","type""#, r#","type":"x","type""#, "duplicate"),
             (
                 "array for object",
                 r#"{"docker-reference":"quay.io/a/b"}"#,
@@ -173,40 +126,21 @@ mod tests {
                 "no \"identity\"",
             ),
             ("fractional timestamp", "1700000000", "1.5", "timestamp"),
-            (
-                "timestamp as text",
-                "1700000000",
-                "\"1700000000\"",
-                "timestamp",
-            ),
+            ("timestamp as text", "1700000000", "\"1700000000\"", "timestamp"),
             ("creator is a number", r#""me""#, "1", "creator"),
-            (
-                "creator in wrong case",
-                r#""creator""#,
-                r#""Creator""#,
-                "only in case",
-            ),
-            (
-                "optional is a list",
-                r#""optional":{"#,
-                r#""optional":[],"o":{"#,
-                "unknown key",
-            ),
+            ("creator in wrong case", r#""creator""#, r#""Creator""#, "only in case"),
+            ("optional is a list", r#""optional":{"#, r#""optional":[],"o":{"#, "unknown key"),
         ];
         for (name, from, to, why) in cases {
             let broken = valid().replacen(from, to, 1);
             assert_ne!(broken, valid(), "{name}: nothing changed");
-            let error = Payload::parse(broken.as_bytes())
-                .expect_err(name)
-                .to_string();
+            let error = Payload::parse(broken.as_bytes()).expect_err(name).to_string();
             assert!(error.contains(why), "{name}: {error}");
         }
         let valid = valid();
         let missing_optional = format!("{}}}", valid.split(r#","optional""#).next().unwrap_or(""));
-        let list = valid
-            .split(r#""optional""#)
-            .next()
-            .map(|head| format!("{head}\"optional\":[]}}"));
+        let list =
+            valid.split(r#""optional""#).next().map(|head| format!("{head}\"optional\":[]}}"));
         for (name, bytes) in [
             ("no optional", missing_optional.into_bytes()),
             ("optional is a list", list.unwrap_or_default().into_bytes()),
@@ -214,10 +148,7 @@ mod tests {
             ("empty object", b"{}".to_vec()),
             ("list", format!("[{valid}]").into_bytes()),
             ("second object", format!("{valid}{valid}").into_bytes()),
-            (
-                "byte order mark",
-                [b"\xef\xbb\xbf", valid.as_bytes()].concat(),
-            ),
+            ("byte order mark", [b"\xef\xbb\xbf", valid.as_bytes()].concat()),
             (
                 "invalid UTF-8",
                 valid
@@ -227,10 +158,7 @@ mod tests {
                     .map(|b| if b == b'm' { 0xff } else { b })
                     .collect(),
             ),
-            (
-                "depth",
-                format!("{}{}", "[".repeat(10_000), "]".repeat(10_000)).into_bytes(),
-            ),
+            ("depth", format!("{}{}", "[".repeat(10_000), "]".repeat(10_000)).into_bytes()),
             ("nothing", Vec::new()),
         ] {
             assert!(Payload::parse(&bytes).is_err(), "{name}");

@@ -1,12 +1,19 @@
 //! One PEM block out of a file (RFC 7468), with everything refused that could be taken for another key.
+//!
+//! No PEM library: those at hand skip what they do not know, or stop at the first block; what matters here is to see
+//! all that is in the file, and to say which of it does not belong there.
 
 use super::text::bounded;
+use base64::Engine as _;
+use base64::engine::general_purpose::STANDARD;
 
 /// Largest key file read. An RSA-8192 key has 1.5 KiB; vendors put some prose before it.
 pub const MAX_PEM: usize = 64 << 10;
 
 const PUBLIC_KEY: &str = "PUBLIC KEY";
 const BEGIN: &str = "-----BEGIN";
+/// Characters of a line of base64 (RFC 7468 §2).
+const LINE: usize = 64;
 
 /// Why a file does not hold exactly one public key block.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
@@ -34,7 +41,7 @@ pub enum PemError {
     Trailing,
     /// The block itself is not well formed.
     #[error("the public key block is damaged: {0}")]
-    Damaged(String),
+    Damaged(&'static str),
 }
 
 /// The DER inside the only block of `file`, which must be a `PUBLIC KEY`. Prose before the block is allowed, as RFC
@@ -64,24 +71,39 @@ pub(super) fn public_key_block(file: &[u8]) -> Result<Vec<u8>, PemError> {
     if labels.len() > 1 {
         return Err(PemError::SeveralKeys(labels.len()));
     }
+    let begin = format!("{BEGIN} {PUBLIC_KEY}-----");
     let end = format!("-----END {PUBLIC_KEY}-----");
-    if let Some((_, after)) = text.split_once(&end)
-        && !after.trim().is_empty()
-    {
+    let block = text.split_once(&begin).and_then(|(before, rest)| {
+        let (body, after) = rest.split_once(&end)?;
+        let own_lines =
+            at_line_start(before) && at_line_start(body) && body.starts_with(['\r', '\n']);
+        own_lines.then_some((body, after))
+    });
+    let Some((body, after)) = block else {
+        return Err(PemError::Damaged("its first or last line is not as it must be"));
+    };
+    if !after.trim().is_empty() {
         return Err(PemError::Trailing);
     }
-    let damaged = |error: pem_rfc7468::Error| PemError::Damaged(error.to_string());
-    let mut decoder = pem_rfc7468::Decoder::new_detect_wrap(file).map_err(damaged)?;
-    let mut der = Vec::new();
-    decoder.decode_to_end(&mut der).map_err(damaged)?;
-    Ok(der)
+    let joined: String = body.chars().filter(|c| !c.is_ascii_whitespace()).collect();
+    STANDARD.decode(joined).map_err(|_| PemError::Damaged("its content is not base64"))
+}
+
+fn at_line_start(before: &str) -> bool {
+    before.is_empty() || before.ends_with(['\r', '\n'])
 }
 
 /// One block with lines of 64 characters and one newline at the end.
-pub(super) fn encode_public_key(der: &[u8]) -> Result<String, PemError> {
-    let text = pem_rfc7468::encode_string(PUBLIC_KEY, pem_rfc7468::LineEnding::LF, der)
-        .map_err(|error| PemError::Damaged(error.to_string()))?;
-    Ok(format!("{}\n", text.trim_end()))
+pub(super) fn encode_public_key(der: &[u8]) -> String {
+    let body = STANDARD.encode(der);
+    let mut text = format!("{BEGIN} {PUBLIC_KEY}-----\n");
+    for (place, character) in body.chars().enumerate() {
+        if place > 0 && place % LINE == 0 {
+            text.push('\n');
+        }
+        text.push(character);
+    }
+    text + &format!("\n-----END {PUBLIC_KEY}-----\n")
 }
 
 fn label(after_begin: &str) -> &str {

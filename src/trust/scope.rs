@@ -93,9 +93,7 @@ impl Scope {
                 same_host(scope.repository(), repository)
                     && scope.repository().path() == repository.path()
                     && scope.tag().is_none_or(|tag| reference.tag() == Some(tag))
-                    && scope
-                        .digest()
-                        .is_none_or(|digest| reference.digest() == Some(digest))
+                    && scope.digest().is_none_or(|digest| reference.digest() == Some(digest))
             }
         }
     }
@@ -121,18 +119,15 @@ fn same_host(a: &Repository, b: &Repository) -> bool {
 
 /// True when `path` is `scope`, or continues it after a slash.
 fn is_at_or_below(path: &str, scope: &str) -> bool {
-    path.strip_prefix(scope)
-        .is_some_and(|rest| rest.is_empty() || rest.starts_with('/'))
+    path.strip_prefix(scope).is_some_and(|rest| rest.is_empty() || rest.starts_with('/'))
 }
 
 impl FromStr for Scope {
     type Err = ScopeError;
 
     fn from_str(text: &str) -> Result<Self, ScopeError> {
-        let malformed = |why: &str| ScopeError::Malformed {
-            text: bounded(text),
-            why: why.to_owned(),
-        };
+        let malformed =
+            |why: &str| ScopeError::Malformed { text: bounded(text), why: why.to_owned() };
         if text.is_empty() || text == "*" {
             return Ok(Self::Everything);
         }
@@ -156,13 +151,11 @@ impl FromStr for Scope {
         }
         refuse_docker_io_namespace(text)?;
         let reference: Reference = text.parse().map_err(|error| malformed(&explain(&error)))?;
-        Ok(
-            if reference.tag().is_some() || reference.digest().is_some() {
-                Self::Image(reference)
-            } else {
-                Self::Repository(reference.repository().clone())
-            },
-        )
+        Ok(if reference.tag().is_some() || reference.digest().is_some() {
+            Self::Image(reference)
+        } else {
+            Self::Repository(reference.repository().clone())
+        })
     }
 }
 
@@ -178,10 +171,9 @@ fn single_word(text: &str) -> Result<Scope, ScopeError> {
             second: format!("docker.io/library/{}", bounded(text)),
         });
     }
-    let reference: Reference = text.parse().map_err(|error| ScopeError::Malformed {
-        text: bounded(text),
-        why: explain(&error),
-    })?;
+    let reference: Reference = text
+        .parse()
+        .map_err(|error| ScopeError::Malformed { text: bounded(text), why: explain(&error) })?;
     Ok(match reference.tag() {
         Some(_) => Scope::Image(reference),
         None => Scope::Repository(reference.repository().clone()),
@@ -196,11 +188,7 @@ fn is_plainly_host(text: &str) -> bool {
 
 fn canonical_host(host: &str) -> String {
     let host = host.to_ascii_lowercase();
-    if host == "index.docker.io" {
-        "docker.io".to_owned()
-    } else {
-        host
-    }
+    if host == "index.docker.io" { "docker.io".to_owned() } else { host }
 }
 
 /// `docker.io/name` is the official image `name` to every container tool, but reads like a namespace here.
@@ -259,18 +247,13 @@ impl FromStr for Pattern {
     type Err = ScopeError;
 
     fn from_str(text: &str) -> Result<Self, ScopeError> {
-        let malformed = |why: &str| ScopeError::Malformed {
-            text: bounded(text),
-            why: why.to_owned(),
-        };
+        let malformed =
+            |why: &str| ScopeError::Malformed { text: bounded(text), why: why.to_owned() };
         if text.is_empty() {
             return Err(malformed("write * for every image"));
         }
         let Some(above) = text.strip_suffix("/*") else {
-            return Ok(Self {
-                scope: text.parse()?,
-                below_only: false,
-            });
+            return Ok(Self { scope: text.parse()?, below_only: false });
         };
         let scope = if above.contains('/') {
             // What stands before /* is a namespace, so docker.io/name has one meaning here.
@@ -283,10 +266,7 @@ impl FromStr for Pattern {
         } else {
             return Err(malformed("a host or a namespace must stand before /*"));
         };
-        Ok(Self {
-            scope,
-            below_only: true,
-        })
+        Ok(Self { scope, below_only: true })
     }
 }
 

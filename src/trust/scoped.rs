@@ -36,9 +36,7 @@ where
             _ => (Scope::Everything, text),
         };
         if value.is_empty() {
-            return Err(ScopeError::NoValue {
-                text: bounded(text),
-            });
+            return Err(ScopeError::NoValue { text: bounded(text) });
         }
         let value = value.parse().map_err(|error: T::Err| ScopeError::Value {
             text: bounded(value),
@@ -49,9 +47,7 @@ where
 }
 
 fn neither(text: &str) -> ScopeError {
-    ScopeError::NeitherScopeNorPath {
-        text: bounded(text),
-    }
+    ScopeError::NeitherScopeNorPath { text: bounded(text) }
 }
 
 #[cfg(test)]
@@ -83,21 +79,15 @@ mod tests {
 
     #[test]
     fn what_is_neither_scope_nor_path_is_refused() {
-        for text in ["Quay.io/Org=k", "=k", "a b=k", "quay.io/=/=k"] {
+        for text in ["Quay.io/Org=k", "=k", "a b=k", "quay.io/a/=k"] {
             let error = text.parse::<Scoped<PathBuf>>();
             assert!(
-                matches!(error, Err(ScopeError::NeitherScopeNorPath { .. }) | Ok(_)),
+                matches!(error, Err(ScopeError::NeitherScopeNorPath { .. })),
                 "{text}: {error:?}"
             );
         }
-        assert!(matches!(
-            "quay.io=".parse::<Scoped<PathBuf>>(),
-            Err(ScopeError::NoValue { .. })
-        ));
-        assert!(matches!(
-            "".parse::<Scoped<PathBuf>>(),
-            Err(ScopeError::NoValue { .. })
-        ));
+        assert!(matches!("quay.io=".parse::<Scoped<PathBuf>>(), Err(ScopeError::NoValue { .. })));
+        assert!(matches!("".parse::<Scoped<PathBuf>>(), Err(ScopeError::NoValue { .. })));
         assert!(matches!(
             "docker.io/name=k".parse::<Scoped<PathBuf>>(),
             Err(ScopeError::Ambiguous { .. })

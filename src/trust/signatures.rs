@@ -24,11 +24,7 @@ pub(super) struct Examination<'a> {
 impl Examination<'_> {
     /// Findings in the order of the attachments and their layers.
     pub(super) fn findings(&self) -> Vec<SignatureFinding> {
-        self.image
-            .attached
-            .iter()
-            .flat_map(|attached| self.attachment(attached))
-            .collect()
+        self.image.attached.iter().flat_map(|attached| self.attachment(attached)).collect()
     }
 
     fn attachment(&self, attached: &Attached) -> Vec<SignatureFinding> {
@@ -68,10 +64,7 @@ impl Examination<'_> {
             Ok(Some(manifest)) if manifest.digest() == digest => Ok(manifest),
             Ok(Some(_)) => Err(Judgement::refused(SignatureCode::ContentMismatch, what)),
             Ok(None) => Err(Judgement::refused(SignatureCode::Missing, what)),
-            Err(error) => Err(Judgement::refused(
-                SignatureCode::Unreadable,
-                explain(&error),
-            )),
+            Err(error) => Err(Judgement::refused(SignatureCode::Unreadable, explain(&error))),
         }
     }
 
@@ -82,19 +75,11 @@ impl Examination<'_> {
         subject: &Manifest,
         blank: &SignatureFinding,
     ) -> Vec<SignatureFinding> {
-        if image
-            .layers
-            .iter()
-            .all(|layer| form_of(layer) == Form::Other)
-        {
+        if image.layers.iter().all(|layer| form_of(layer) == Form::Other) {
             return vec![blank.clone()];
         }
         if image.layers.len() > cosign::MAX_LAYERS {
-            return vec![
-                blank
-                    .clone()
-                    .set(Judgement::bare(SignatureCode::TooManyLayers)),
-            ];
+            return vec![blank.clone().set(Judgement::bare(SignatureCode::TooManyLayers))];
         }
         let judge = |layer: &Descriptor| {
             let form = form_of(layer);
@@ -108,12 +93,7 @@ impl Examination<'_> {
                 Form::Envelope => Judgement::bare(SignatureCode::Attestation),
                 Form::Other => Judgement::bare(SignatureCode::NotASignature),
             };
-            SignatureFinding {
-                layer: Some(layer.digest),
-                form,
-                ..blank.clone()
-            }
-            .set(judgement)
+            SignatureFinding { layer: Some(layer.digest), form, ..blank.clone() }.set(judgement)
         };
         image.layers.iter().map(judge).collect()
     }

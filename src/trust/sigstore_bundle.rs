@@ -3,6 +3,7 @@
 //! A bundle names content by digest only, never a repository: whether it counts for an image is decided by who knows
 //! how the name is bound.
 
+use super::crypto::Hashing;
 use super::dsse::{Envelope, EnvelopeError, IN_TOTO};
 use super::fields::{Fields, ShapeError, document};
 use super::judgement::Judgement;
@@ -41,7 +42,7 @@ pub enum Content {
     Envelope(Envelope),
     /// A detached signature over the content itself.
     Message {
-        /// Digest of the content as the bundle states it: a hint that must not be wrong.
+        /// SHA-256 of the content as the bundle states it: a hint that must not be wrong.
         digest: Option<Vec<u8>>,
         /// The signature.
         signature: Vec<u8>,
@@ -82,22 +83,14 @@ impl Bundle {
     /// limits.
     pub fn parse(bytes: &[u8]) -> Result<Self, BundleError> {
         let value = document("the bundle", bytes)?;
-        let known = [
-            "mediaType",
-            "verificationMaterial",
-            "messageSignature",
-            "dsseEnvelope",
-        ];
+        let known = ["mediaType", "verificationMaterial", "messageSignature", "dsseEnvelope"];
         // The version is looked at first: a newer one may have keys that are rightly unknown.
         let version = Fields::open("the bundle", &value, &known)?.text("mediaType")?;
         if !MEDIA_TYPES.contains(&version) {
             return Err(BundleError::Version(bounded(version)));
         }
         let bundle = Fields::among("the bundle", &value, &known)?;
-        let content = match (
-            bundle.present("dsseEnvelope"),
-            bundle.present("messageSignature"),
-        ) {
+        let content = match (bundle.present("dsseEnvelope"), bundle.present("messageSignature")) {
             (Some(envelope), None) => Content::Envelope(Envelope::read(envelope)?),
             (None, Some(message)) => read_message(message)?,
             _ => {
@@ -105,10 +98,7 @@ impl Bundle {
             }
         };
         let log_entries = read_material(bundle.need("verificationMaterial")?)?;
-        Ok(Self {
-            content,
-            log_entries,
-        })
+        Ok(Self { content, log_entries })
     }
 
     /// Judges the bundle as a signature or attestation of `subject`. `Verified` says that the digest was signed as an
@@ -125,10 +115,7 @@ impl Bundle {
 
     fn with_log_note(&self, mut judgement: Judgement) -> Judgement {
         if self.log_entries > 0 && judgement.code == SignatureCode::Verified {
-            let note = format!(
-                "{} log entries were not needed and not checked",
-                self.log_entries
-            );
+            let note = format!("{} log entries were not needed and not checked", self.log_entries);
             judgement.detail.get_or_insert(note);
         }
         judgement
@@ -137,17 +124,18 @@ impl Bundle {
 
 fn read_message(value: &Value) -> Result<Content, BundleError> {
     let message = Fields::among("messageSignature", value, &["messageDigest", "signature"])?;
-    let digest = message.present("messageDigest").map(|hint| {
-        let hint = Fields::among("messageDigest", hint, &["algorithm", "digest"])?;
-        if hint.text("algorithm")? != "SHA2_256" {
-            return Err(hint.not("algorithm", "SHA2_256"));
-        }
-        hint.bytes("digest")
-    });
-    Ok(Content::Message {
-        digest: digest.transpose()?,
-        signature: message.bytes("signature")?,
-    })
+    let digest = message.present("messageDigest").map(read_hint).transpose()?.flatten();
+    Ok(Content::Message { digest, signature: message.bytes("signature")? })
+}
+
+/// A message digest that can be compared: cosign leaves it empty for Ed25519, and other hashes go with other curves.
+fn read_hint(value: &Value) -> Result<Option<Vec<u8>>, ShapeError> {
+    let hint = Fields::among("messageDigest", value, &["algorithm", "digest"])?;
+    match hint.present("algorithm").map(|_| hint.text("algorithm")).transpose()? {
+        Some("SHA2_256") => hint.bytes("digest").map(Some),
+        None | Some("SHA2_384" | "SHA2_512") => Ok(None),
+        Some(_) => Err(hint.not("algorithm", "a known hash")),
+    }
 }
 
 /// Checks the material of a key-signed bundle; gives the number of its log entries.
@@ -176,14 +164,9 @@ fn read_material(value: &Value) -> Result<usize, BundleError> {
             .list("rfc3161Timestamps")
     });
     let entries = material.list("tlogEntries")?.len();
-    if entries > MAX_ENTRIES
-        || timestamps
-            .transpose()?
-            .is_some_and(|list| list.len() > MAX_ENTRIES)
+    if entries > MAX_ENTRIES || timestamps.transpose()?.is_some_and(|list| list.len() > MAX_ENTRIES)
     {
-        return Err(
-            ShapeError::new("the bundle has more than 32 log entries or timestamps").into(),
-        );
+        return Err(ShapeError::new("the bundle has more than 32 log entries or timestamps").into());
     }
     Ok(entries)
 }
@@ -193,7 +176,11 @@ fn judge_envelope(envelope: &Envelope, keyring: &Keyring<'_>, subject: Digest) -
         let detail = bounded(&envelope.payload_type);
         return Judgement::refused(SignatureCode::PayloadTypeUnsupported, detail);
     }
-    let key = match keyring.signer(&envelope.signed_bytes(), &envelope.signature) {
+    let key = match keyring.signer(
+        Hashing::Sha256OrMatched,
+        &envelope.signed_bytes(),
+        &envelope.signature,
+    ) {
         Ok(key) => key.fingerprint(),
         Err(failure) => return unverified(envelope, failure),
     };
@@ -225,10 +212,7 @@ fn unverified(envelope: &Envelope, failure: Unverified) -> Judgement {
     match Statement::parse(&envelope.payload) {
         Ok(statement) if statement.predicate_type != COSIGN_SIGNATURE => Judgement::refused(
             SignatureCode::Attestation,
-            format!(
-                "{}, not verified by any trusted key",
-                bounded(&statement.predicate_type)
-            ),
+            format!("{}, not verified by any trusted key", bounded(&statement.predicate_type)),
         ),
         _ => failure.into(),
     }
@@ -240,7 +224,7 @@ fn judge_message(
     keyring: &Keyring<'_>,
     subject: &Manifest,
 ) -> Judgement {
-    let key = match keyring.signer(subject.bytes(), signature) {
+    let key = match keyring.signer(Hashing::Sha256OrMatched, subject.bytes(), signature) {
         Ok(key) => key.fingerprint(),
         Err(failure) => return failure.into(),
     };
@@ -249,7 +233,3 @@ fn judge_message(
     }
     Judgement::by(key, SignatureCode::Verified, None)
 }
-
-#[cfg(test)]
-#[path = "sigstore_bundle_tests.rs"]
-mod tests;

@@ -8,10 +8,7 @@ pub const COSIGN_SIGNATURE: &str = "https://sigstore.dev/cosign/sign/v1";
 /// Most subjects of a statement (VERIFY §4.2).
 pub const MAX_SUBJECTS: usize = 1024;
 
-const TYPES: [&str; 2] = [
-    "https://in-toto.io/Statement/v1",
-    "https://in-toto.io/Statement/v0.1",
-];
+const TYPES: [&str; 2] = ["https://in-toto.io/Statement/v1", "https://in-toto.io/Statement/v0.1"];
 const KEYS: [&str; 4] = ["_type", "subject", "predicateType", "predicate"];
 
 /// What a statement says about which content.
@@ -40,10 +37,7 @@ impl Statement {
         let subjects = subjects.iter().map(|subject| {
             let subject = Fields::open("a subject", subject, &["name", "digest"])?;
             let digest = Fields::open("a subject's digest", subject.need("digest")?, &["sha256"])?;
-            digest
-                .get("sha256")
-                .map(|_| digest.text("sha256").map(str::to_owned))
-                .transpose()
+            digest.get("sha256").map(|_| digest.text("sha256").map(str::to_owned)).transpose()
         });
         Ok(Self {
             predicate_type: statement.text("predicateType")?.to_owned(),
@@ -54,9 +48,6 @@ impl Statement {
     /// True when a subject has exactly this SHA-256 digest, in lower-case hex.
     pub fn names(&self, digest: &Digest) -> bool {
         let hex = digest.hex();
-        self.subjects
-            .iter()
-            .flatten()
-            .any(|subject| *subject == hex)
+        self.subjects.iter().flatten().any(|subject| *subject == hex)
     }
 }

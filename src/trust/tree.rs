@@ -67,10 +67,7 @@ impl<'a> Tree<'a> {
             return Err(Refusal::bare(RefusalCode::TooManyChildren));
         }
         self.manifests.insert(descriptor.digest, manifest);
-        for child in children
-            .iter()
-            .filter(|child| !self.omitted.contains(&child.digest))
-        {
+        for child in children.iter().filter(|child| !self.omitted.contains(&child.digest)) {
             self.enter(child, depth + 1, evidence)?;
         }
         Ok(())

@@ -57,7 +57,7 @@ codes! {
         ChildOmitted = "child-omitted": "the index is unsigned and not all its manifests are carried",
         PlatformMismatch = "platform-mismatch": "the unsigned index gives a manifest another platform than its config does",
         ForeignUrl = "foreign-url": "the unsigned index sends readers elsewhere for a manifest",
-        AttestationUnbound = "attestation-unbound": "the unsigned index has an attestation of a manifest that it does not list",
+        AttestationUnbound = "attestation-unbound": "the unsigned index has an attestation of a manifest that it does not list, or that is no attestation",
     }
 }
 
@@ -109,10 +109,7 @@ impl SignatureFinding {
 
     /// True for what claims to sign the image, verified or not.
     pub fn claims_to_sign(&self) -> bool {
-        !matches!(
-            self.code,
-            SignatureCode::Attestation | SignatureCode::NotASignature
-        )
+        !matches!(self.code, SignatureCode::Attestation | SignatureCode::NotASignature)
     }
 }
 
@@ -160,10 +157,7 @@ impl Refusal {
     }
 
     pub(super) fn new(code: RefusalCode, detail: impl Into<String>) -> Self {
-        Self {
-            code,
-            detail: Some(detail.into()),
-        }
+        Self { code, detail: Some(detail.into()) }
     }
 }
 
@@ -220,14 +214,7 @@ impl ImageVerdict {
         children: Vec<ChildVerdict>,
         signatures: Vec<SignatureFinding>,
     ) -> Self {
-        Self {
-            source,
-            digest,
-            admission,
-            tag_unbound,
-            children,
-            signatures,
-        }
+        Self { source, digest, admission, tag_unbound, children, signatures }
     }
 
     /// The source reference that was judged.
@@ -267,10 +254,7 @@ impl ImageVerdict {
 
     /// The keys that verified a signature which counts.
     pub fn verifying_keys(&self) -> BTreeSet<Fingerprint> {
-        let counting = self
-            .signatures
-            .iter()
-            .filter(|f| f.code == SignatureCode::Verified);
+        let counting = self.signatures.iter().filter(|f| f.code == SignatureCode::Verified);
         counting.filter_map(|finding| finding.key).collect()
     }
 }

@@ -42,14 +42,7 @@ pub fn judge(
         .filter(|finding| finding.code == SignatureCode::Verified)
         .map(|finding| finding.subject)
         .collect();
-    let court = Court {
-        image,
-        anchors,
-        evidence,
-        source,
-        findings: &findings,
-        signed,
-    };
+    let court = Court { image, anchors, evidence, source, findings: &findings, signed };
     let (admission, children) = court.decide();
     let tag_unbound = !image.name_bound && image.source.tag().is_some();
     let subject = (image.source.clone(), image.root.digest);
@@ -72,18 +65,9 @@ impl Court<'_> {
             Ok(tree) => tree,
             Err(refusal) => return (Admission::Refused(refusal), Vec::new()),
         };
-        let indexes = Indexes {
-            tree: &tree,
-            signed: &self.signed,
-            evidence: self.evidence,
-        };
-        let children = tree
-            .root()
-            .map(|root| indexes.statuses(root))
-            .unwrap_or_default();
-        let admission = self
-            .admit(&tree, &indexes)
-            .unwrap_or_else(Admission::Refused);
+        let indexes = Indexes { tree: &tree, signed: &self.signed, evidence: self.evidence };
+        let children = tree.root().map(|root| indexes.statuses(root)).unwrap_or_default();
+        let admission = self.admit(&tree, &indexes).unwrap_or_else(Admission::Refused);
         (admission, children)
     }
 
@@ -107,13 +91,13 @@ impl Court<'_> {
             return Ok(Admission::PackVerdict);
         }
         if self.anchors.allows_unsigned(&self.source) {
-            return Ok(Admission::UnsignedAllowed {
-                sealed: self.anchors.bundle_expected,
-            });
+            return Ok(Admission::UnsignedAllowed { sealed: self.anchors.bundle_expected });
         }
         Err(match unsigned_index {
             // Some of it is signed: what is wrong with the rest is what people want to know.
-            Some(Err(refusal)) if !self.signed.is_empty() => refusal,
+            Some(Err(refusal)) if self.signed.iter().any(|digest| tree.get(digest).is_some()) => {
+                refusal
+            }
             _ => self.refusal(),
         })
     }

@@ -32,15 +32,8 @@ impl Ran {
 
 impl std::fmt::Display for Ran {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        let Self {
-            code,
-            stdout,
-            stderr,
-        } = self;
-        write!(
-            f,
-            "exit {code:?}\n--- stdout\n{stdout}\n--- stderr\n{stderr}"
-        )
+        let Self { code, stdout, stderr } = self;
+        write!(f, "exit {code:?}\n--- stdout\n{stdout}\n--- stderr\n{stderr}")
     }
 }
 
@@ -74,10 +67,7 @@ impl Program {
         if let Some(path) = std::env::var_os("PATH") {
             command.env("PATH", path);
         }
-        Self {
-            command,
-            _home: home,
-        }
+        Self { command, _home: home }
     }
 
     /// One more argument.

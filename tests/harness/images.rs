@@ -18,10 +18,7 @@ pub(crate) struct Content {
 
 impl Content {
     pub(crate) fn new(media_type: &str, bytes: impl Into<Vec<u8>>) -> Self {
-        Self {
-            media_type: media_type.to_owned(),
-            bytes: bytes.into(),
-        }
+        Self { media_type: media_type.to_owned(), bytes: bytes.into() }
     }
 
     pub(crate) fn digest(&self) -> Digest {
@@ -56,10 +53,7 @@ pub(crate) fn image(seed: &str, platform: &str, layer_sizes: &[usize]) -> TestIm
     config["config"] = json!({ "Labels": { "seed": seed } });
     let diff_ids: Vec<_> = layers.iter().map(|layer| layer.diff_id).collect();
     config["rootfs"] = json!({ "type": "layers", "diff_ids": diff_ids });
-    let layers = layers
-        .into_iter()
-        .map(|layer| Content::new(LAYER, layer.bytes))
-        .collect();
+    let layers = layers.into_iter().map(|layer| Content::new(LAYER, layer.bytes)).collect();
     manifest(Content::new(CONFIG, config.to_string()), layers, json!({}))
 }
 
@@ -84,18 +78,11 @@ pub(crate) fn index(children: &[(&str, TestImage)]) -> TestImage {
 /// The image that most tests need: amd64 and arm64/v8, two small layers each, one of them shared.
 pub(crate) fn multi_platform(seed: &str) -> TestImage {
     let child = |platform: &str| {
-        let own = image(
-            &format!("{seed}-{platform}").replace('/', "-"),
-            platform,
-            &[3_000],
-        );
+        let own = image(&format!("{seed}-{platform}").replace('/', "-"), platform, &[3_000]);
         let shared = layer(&format!("{seed}-shared"), 5_000);
         own.with_layer(Content::new(LAYER, shared.bytes), shared.diff_id)
     };
-    index(&[
-        ("linux/amd64", child("linux/amd64")),
-        ("linux/arm64/v8", child("linux/arm64/v8")),
-    ])
+    index(&[("linux/amd64", child("linux/amd64")), ("linux/arm64/v8", child("linux/arm64/v8"))])
 }
 
 /// An artifact attached to `subject` by OCI 1.1: one layer of noise, the empty config.
@@ -179,15 +166,8 @@ impl TestImage {
         if let Some(annotations) = document.get("annotations") {
             entry["annotations"] = annotations.clone();
         }
-        index["manifests"]
-            .as_array_mut()
-            .expect("manifests")
-            .push(entry);
-        registry.push_manifest(
-            repository,
-            &tag,
-            &Content::new(OCI_INDEX, index.to_string()),
-        );
+        index["manifests"].as_array_mut().expect("manifests").push(entry);
+        registry.push_manifest(repository, &tag, &Content::new(OCI_INDEX, index.to_string()));
     }
 
     /// The same image with one more layer on top.
@@ -195,10 +175,7 @@ impl TestImage {
         let mut blobs = self.blobs.into_iter();
         let config = blobs.next().expect("config");
         let mut document: Value = serde_json::from_slice(&config.bytes).expect("config");
-        document["rootfs"]["diff_ids"]
-            .as_array_mut()
-            .expect("diff_ids")
-            .push(json!(diff_id));
+        document["rootfs"]["diff_ids"].as_array_mut().expect("diff_ids").push(json!(diff_id));
         manifest(
             Content::new(CONFIG, document.to_string()),
             blobs.chain([layer]).collect(),

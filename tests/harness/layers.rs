@@ -23,10 +23,7 @@ pub(crate) fn layer(seed: &str, size: usize) -> Layer {
     let mut archive = tar::Builder::new(Vec::new());
     archive.append(&header, &content[..]).expect("entry");
     let archive = archive.into_inner().expect("tar");
-    Layer {
-        bytes: gzip(&archive),
-        diff_id: Digest::of(&archive),
-    }
+    Layer { bytes: gzip(&archive), diff_id: Digest::of(&archive) }
 }
 
 /// `size` bytes that follow from `seed` and look like nothing (xorshift64*).
@@ -58,11 +55,7 @@ fn gzip(content: &[u8]) -> Vec<u8> {
         bytes.extend(block);
     }
     bytes.extend(crc32(content).to_le_bytes());
-    bytes.extend(
-        u32::try_from(content.len())
-            .expect("less than 4 GiB")
-            .to_le_bytes(),
-    );
+    bytes.extend(u32::try_from(content.len()).expect("less than 4 GiB").to_le_bytes());
     bytes
 }
 
@@ -70,11 +63,7 @@ fn crc32(content: &[u8]) -> u32 {
     static TABLE: LazyLock<[u32; 256]> = LazyLock::new(|| {
         std::array::from_fn(|index| {
             (0..8).fold(u32::try_from(index).expect("a byte"), |value, _| {
-                if value & 1 == 1 {
-                    value >> 1 ^ 0xEDB8_8320
-                } else {
-                    value >> 1
-                }
+                if value & 1 == 1 { value >> 1 ^ 0xEDB8_8320 } else { value >> 1 }
             })
         })
     });

@@ -14,10 +14,7 @@ pub(crate) fn require(test: &str, name: &str) -> Option<PathBuf> {
     if found.is_none() {
         println!("left out: {test} needs {name}");
         let must = EXPECTED.contains(&name) && env::var_os("CI").is_some();
-        assert!(
-            !must,
-            "{test} needs {name}, which has to be there when CI is set"
-        );
+        assert!(!must, "{test} needs {name}, which has to be there when CI is set");
     }
     found
 }

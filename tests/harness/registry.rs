@@ -16,11 +16,7 @@ pub(crate) struct Registry {
 impl Registry {
     /// The registry at `127.0.0.1:PORT`.
     pub(crate) fn at(address: &str) -> Self {
-        Self {
-            address: address.to_owned(),
-            credentials: None,
-            client: http_client(),
-        }
+        Self { address: address.to_owned(), credentials: None, client: http_client() }
     }
 
     /// Sends basic authentication.
@@ -49,11 +45,7 @@ impl Registry {
         let digest = Digest::of(bytes);
         let path = format!("{repository}/blobs/uploads/");
         let answer = self.send(self.request(Method::POST, &path));
-        assert_eq!(
-            answer.status(),
-            StatusCode::ACCEPTED,
-            "upload to {repository}"
-        );
+        assert_eq!(answer.status(), StatusCode::ACCEPTED, "upload to {repository}");
         let location = answer.headers()[LOCATION].to_str().expect("location");
         let mut location = match location.strip_prefix('/') {
             Some(path) => format!("http://{}/{path}", self.address),
@@ -65,11 +57,7 @@ impl Registry {
             .header(CONTENT_TYPE, "application/octet-stream")
             .body(bytes.to_vec());
         let answer = self.send(request);
-        assert_eq!(
-            answer.status(),
-            StatusCode::CREATED,
-            "blob {digest} to {repository}"
-        );
+        assert_eq!(answer.status(), StatusCode::CREATED, "blob {digest} to {repository}");
         digest
     }
 
@@ -87,11 +75,7 @@ impl Registry {
         let answer = self.send(request);
         let (status, headers) = (answer.status(), answer.headers().clone());
         let text = RUNTIME.block_on(answer.text()).unwrap_or_default();
-        assert_eq!(
-            status,
-            StatusCode::CREATED,
-            "{repository}:{reference}: {text}"
-        );
+        assert_eq!(status, StatusCode::CREATED, "{repository}:{reference}: {text}");
         headers
     }
 
@@ -105,10 +89,7 @@ impl Registry {
             return None;
         }
         assert_eq!(answer.status(), StatusCode::OK, "{repository}:{reference}");
-        let media_type = answer.headers()[CONTENT_TYPE]
-            .to_str()
-            .expect("type")
-            .to_owned();
+        let media_type = answer.headers()[CONTENT_TYPE].to_str().expect("type").to_owned();
         let bytes = RUNTIME.block_on(answer.bytes()).expect("manifest");
         Some(Content::new(&media_type, bytes))
     }

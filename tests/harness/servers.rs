@@ -79,20 +79,11 @@ impl DockerRegistry {
         fs::write(&file, config.to_string()).expect("configuration");
 
         let mut command = Command::new(program);
-        command
-            .env_clear()
-            .arg("serve")
-            .arg(&file)
-            .stderr(Stdio::piped())
-            .stdout(Stdio::null());
+        command.env_clear().arg("serve").arg(&file).stderr(Stdio::piped()).stdout(Stdio::null());
         let mut server = Server(command.spawn().expect("docker-registry starts"));
         let log = server.0.stderr.take().expect("log");
         let address = wait_for(log, "listening on ").expect("docker-registry listens");
-        Some(Self {
-            address,
-            directory,
-            _server: server,
-        })
+        Some(Self { address, directory, _server: server })
     }
 
     /// `127.0.0.1:PORT`.
@@ -125,10 +116,7 @@ impl BundleServe {
         let mut server = Server(command.spawn().expect("bundle serve starts"));
         let output = server.0.stdout.take().expect("output");
         let address = wait_for(output, "listening on http://").expect("bundle serve listens");
-        Self {
-            address,
-            _server: server,
-        }
+        Self { address, _server: server }
     }
 
     /// `127.0.0.1:PORT`.

@@ -32,10 +32,7 @@ pub(crate) struct SimpleSigning {
 impl SimpleSigning {
     /// What `cosign sign` makes of `digest` in `repository`.
     pub(crate) fn new(signer: &Signer, repository: &str, digest: &Digest) -> Self {
-        Self::of_payload(
-            signer,
-            simple_payload(repository, &digest.to_string()).to_string(),
-        )
+        Self::of_payload(signer, simple_payload(repository, &digest.to_string()).to_string())
     }
 
     /// A signature over any payload.
@@ -43,12 +40,7 @@ impl SimpleSigning {
         let payload = payload.into();
         let signature = Some(STANDARD.encode(signer.sign(&payload)));
         let (media_type, annotations) = (SIMPLE_SIGNING.to_owned(), json!({}));
-        Self {
-            payload,
-            signature,
-            media_type,
-            annotations,
-        }
+        Self { payload, signature, media_type, annotations }
     }
 }
 
@@ -85,12 +77,7 @@ pub(crate) fn sig_manifest(signatures: &[SimpleSigning]) -> TestImage {
         "os": "", "rootfs": { "type": "layers", "diff_ids": diff_ids }, "config": {},
     });
     let descriptors = descriptors.collect();
-    manifest_with(
-        Content::new(CONFIG, config.to_string()),
-        layers,
-        descriptors,
-        json!({}),
-    )
+    manifest_with(Content::new(CONFIG, config.to_string()), layers, descriptors, json!({}))
 }
 
 /// The tag under which cosign 2 looks for what belongs to `digest`: `sha256-<hex>.sig`, `.att`, `.sbom`.
@@ -164,15 +151,8 @@ impl SigstoreBundle {
                 "signatures": [{ "sig": STANDARD.encode(signature) }],
             },
         });
-        let predicate_type = statement["predicateType"]
-            .as_str()
-            .unwrap_or_default()
-            .to_owned();
-        Self {
-            document,
-            predicate_type,
-            media_type: BUNDLE.to_owned(),
-        }
+        let predicate_type = statement["predicateType"].as_str().unwrap_or_default().to_owned();
+        Self { document, predicate_type, media_type: BUNDLE.to_owned() }
     }
 
     /// The referrer of `subject` that carries it.
@@ -193,11 +173,7 @@ impl SigstoreBundle {
 
 /// What a DSSE signature is over (DSSE v1, protocol.md).
 pub(crate) fn pre_authentication_encoding(payload_type: &str, payload: &[u8]) -> Vec<u8> {
-    let head = format!(
-        "DSSEv1 {} {payload_type} {} ",
-        payload_type.len(),
-        payload.len()
-    );
+    let head = format!("DSSEv1 {} {payload_type} {} ", payload_type.len(), payload.len());
     [head.as_bytes(), payload].concat()
 }
 
@@ -209,7 +185,5 @@ pub(crate) fn sign_bundle(
     signer: &Signer,
 ) {
     let bundle = SigstoreBundle::sign(signer, &subject.digest());
-    bundle
-        .referrer(&subject.manifest)
-        .push_referrer(registry, repository);
+    bundle.referrer(&subject.manifest).push_referrer(registry, repository);
 }

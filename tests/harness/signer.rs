@@ -44,9 +44,9 @@ impl Signer {
             Kind::P256 => Pair::Ecdsa(
                 EcdsaKeyPair::generate(&ECDSA_P256_SHA256_ASN1_SIGNING).expect("P-256 key"),
             ),
-            Kind::Rsa2048 => Pair::Rsa(Box::new(
-                RsaKeyPair::generate(KeySize::Rsa2048).expect("RSA key"),
-            )),
+            Kind::Rsa2048 => {
+                Pair::Rsa(Box::new(RsaKeyPair::generate(KeySize::Rsa2048).expect("RSA key")))
+            }
             Kind::Ed25519 => Pair::Ed25519(Ed25519KeyPair::generate().expect("Ed25519 key")),
         };
         let spki: PublicKeyX509Der<'_> = match &pair {
@@ -63,15 +63,10 @@ impl Signer {
     pub(crate) fn sign(&self, message: &[u8]) -> Vec<u8> {
         let random = SystemRandom::new();
         match &self.pair {
-            Pair::Ecdsa(pair) => pair
-                .sign(&random, message)
-                .expect("signature")
-                .as_ref()
-                .to_vec(),
+            Pair::Ecdsa(pair) => pair.sign(&random, message).expect("signature").as_ref().to_vec(),
             Pair::Rsa(pair) => {
                 let mut signature = vec![0; pair.public_modulus_len()];
-                pair.sign(&RSA_PKCS1_SHA256, &random, message, &mut signature)
-                    .expect("signature");
+                pair.sign(&RSA_PKCS1_SHA256, &random, message, &mut signature).expect("signature");
                 signature
             }
             Pair::Ed25519(pair) => pair.sign(message).as_ref().to_vec(),
@@ -86,10 +81,7 @@ impl Signer {
             .chunks(64)
             .map(|line| std::str::from_utf8(line).expect("base64"))
             .collect();
-        format!(
-            "-----BEGIN PUBLIC KEY-----\n{}\n-----END PUBLIC KEY-----\n",
-            lines.join("\n")
-        )
+        format!("-----BEGIN PUBLIC KEY-----\n{}\n-----END PUBLIC KEY-----\n", lines.join("\n"))
     }
 
     /// SHA-256 of the key's DER SubjectPublicKeyInfo.
@@ -99,10 +91,7 @@ impl Signer {
 
     /// Writes the public key to a file that lives as long as what is returned.
     pub(crate) fn public_file(&self) -> tempfile::NamedTempFile {
-        let file = tempfile::Builder::new()
-            .suffix(".pub")
-            .tempfile()
-            .expect("key file");
+        let file = tempfile::Builder::new().suffix(".pub").tempfile().expect("key file");
         std::fs::write(file.path(), self.public_pem()).expect("key file");
         file
     }

@@ -30,14 +30,11 @@ pub(crate) struct TokenGate {
 
 impl TokenGate {
     pub(crate) fn new(issue: Issue) -> Self {
-        Self {
-            issue,
-            issued: Mutex::default(),
-        }
+        Self { issue, issued: Mutex::default() }
     }
 
     /// Makes all tokens expire.
-    pub(crate) fn forget(&self) {
+    pub(super) fn forget(&self) {
         self.issued.lock().expect("tokens").clear();
     }
 
@@ -49,9 +46,7 @@ impl TokenGate {
         path: &str,
         headers: &HeaderMap,
     ) -> Option<Response> {
-        let authorization = headers
-            .get(header::AUTHORIZATION)
-            .and_then(|v| v.to_str().ok());
+        let authorization = headers.get(header::AUTHORIZATION).and_then(|v| v.to_str().ok());
         if let Some(query) = path.strip_prefix("/token?") {
             return Some(self.hand_out(query, authorization));
         }
@@ -73,11 +68,7 @@ impl TokenGate {
         let mut challenge =
             format!("Bearer realm=\"http://{address}/token\",service=\"{SERVICE}\"");
         if let Some((repository, action)) = needed {
-            let actions = if action == "push" {
-                "pull,push"
-            } else {
-                action
-            };
+            let actions = if action == "push" { "pull,push" } else { action };
             challenge.push_str(&format!(",scope=\"repository:{repository}:{actions}\""));
         }
         let body = r#"{"errors":[{"code":"UNAUTHORIZED","message":"authentication required"}]}"#;
@@ -94,7 +85,7 @@ impl TokenGate {
     fn hand_out(&self, query: &str, authorization: Option<&str>) -> Response {
         let expected = format!("Basic {}", STANDARD.encode(format!("{USER}:{PASSWORD}")));
         let user = authorization == Some(expected.as_str());
-        let refused = authorization.is_some() && !user || self.issue == Issue::UserOnly && !user;
+        let refused = !user && (authorization.is_some() || self.issue == Issue::UserOnly);
         if refused {
             let refusal = Response::builder().status(401).body(Body::from("{}"));
             return refusal.expect("refusal");
@@ -104,10 +95,7 @@ impl TokenGate {
             .filter_map(|parameter| parameter.strip_prefix("scope="))
             .flat_map(|scopes| {
                 let scopes = percent_encoding::percent_decode_str(scopes).decode_utf8_lossy();
-                scopes
-                    .split([' ', '+'])
-                    .map(str::to_owned)
-                    .collect::<Vec<_>>()
+                scopes.split([' ', '+']).map(str::to_owned).collect::<Vec<_>>()
             })
             .filter_map(|scope| allowed(&scope, user))
             .collect();
@@ -116,9 +104,7 @@ impl TokenGate {
         issued.insert(token.clone(), scopes);
         Response::builder()
             .header(header::CONTENT_TYPE, "application/json")
-            .body(Body::from(format!(
-                r#"{{"token":"{token}","expires_in":300}}"#
-            )))
+            .body(Body::from(format!(r#"{{"token":"{token}","expires_in":300}}"#)))
             .expect("token")
     }
 }
@@ -141,10 +127,7 @@ fn needed_scope(method: &Method, path: &str) -> Option<(String, &'static str)> {
 /// What is left of a scope that is asked for: strangers may only pull.
 fn allowed(scope: &str, user: bool) -> Option<String> {
     let (repository, actions) = scope.strip_prefix("repository:")?.rsplit_once(':')?;
-    let actions: Vec<_> = actions
-        .split(',')
-        .filter(|action| user || *action == "pull")
-        .collect();
+    let actions: Vec<_> = actions.split(',').filter(|action| user || *action == "pull").collect();
     Some(format!("repository:{repository}:{}", actions.join(",")))
 }
 

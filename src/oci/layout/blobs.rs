@@ -86,12 +86,7 @@ impl Reading {
             let what = format!("blob {digest} has {size} bytes, none at {offset}");
             return Err(SourceError::new(Trouble::Content, what));
         }
-        Ok(Self {
-            file,
-            digest,
-            at: offset,
-            end: size,
-        })
+        Ok(Self { file, digest, at: offset, end: size })
     }
 
     /// The next piece; empty only at the end.
@@ -128,12 +123,7 @@ pub(crate) struct BlobWriter {
 
 impl BlobWriter {
     pub(crate) fn new(blobs: &Blobs) -> Self {
-        Self {
-            blobs: blobs.clone(),
-            temporary: None,
-            pieces: Vec::new(),
-            gathered: 0,
-        }
+        Self { blobs: blobs.clone(), temporary: None, pieces: Vec::new(), gathered: 0 }
     }
 
     /// Appends a piece. After an error, or when the future is dropped, the writer is useless.
@@ -188,9 +178,7 @@ where
     T: Send + 'static,
     F: FnOnce() -> io::Result<T> + Send + 'static,
 {
-    tokio::task::spawn_blocking(work)
-        .await
-        .unwrap_or_else(|ended| Err(io::Error::other(ended)))
+    tokio::task::spawn_blocking(work).await.unwrap_or_else(|ended| Err(io::Error::other(ended)))
 }
 
 async fn blocking<T, F>(digest: Digest, work: F) -> Result<T, SourceError>

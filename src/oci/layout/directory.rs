@@ -20,11 +20,7 @@ impl Directory {
     /// Opens `path`; links in the path itself are the caller's choice and are followed.
     pub(crate) fn open(path: &Path) -> io::Result<Self> {
         let flags = OFlags::RDONLY | OFlags::DIRECTORY | OFlags::CLOEXEC;
-        Ok(Self(Arc::new(rustix::fs::open(
-            path,
-            flags,
-            Mode::empty(),
-        )?)))
+        Ok(Self(Arc::new(rustix::fs::open(path, flags, Mode::empty())?)))
     }
 
     /// Opens the directory `name` in this one.

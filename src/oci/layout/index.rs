@@ -4,6 +4,7 @@ use crate::oci::{Descriptor, json, media_type};
 use serde::ser::{Serialize, SerializeMap as _, Serializer};
 use serde_json::value::RawValue;
 use serde_json::{Map, Value};
+use std::sync::Arc;
 
 /// The annotation that names an entry (image-spec annotations.md).
 pub const REF_NAME: &str = "org.opencontainers.image.ref.name";
@@ -11,14 +12,8 @@ pub const REF_NAME: &str = "org.opencontainers.image.ref.name";
 /// Largest `index.json` read: some 200,000 entries.
 pub(crate) const MAX_INDEX: u64 = 64 << 20;
 
-const KNOWN: [&str; 6] = [
-    "schemaVersion",
-    "mediaType",
-    "manifests",
-    "annotations",
-    "subject",
-    "artifactType",
-];
+const KNOWN: [&str; 6] =
+    ["schemaVersion", "mediaType", "manifests", "annotations", "subject", "artifactType"];
 
 /// Why an `index.json` cannot be used.
 #[derive(Debug, thiserror::Error)]
@@ -67,7 +62,8 @@ impl Entry {
 pub(crate) struct IndexFile {
     /// Everything beside `manifests`.
     fields: Map<String, Value>,
-    entries: Vec<Entry>,
+    /// Shared, so that a changed index costs no more than what changed in it.
+    entries: Vec<Arc<Entry>>,
 }
 
 impl IndexFile {
@@ -76,10 +72,7 @@ impl IndexFile {
         let mut fields = Map::new();
         fields.insert("schemaVersion".into(), 2.into());
         fields.insert("mediaType".into(), media_type::OCI_INDEX.into());
-        Self {
-            fields,
-            entries: Vec::new(),
-        }
+        Self { fields, entries: Vec::new() }
     }
 
     pub(crate) fn parse(bytes: &[u8]) -> Result<Self, IndexError> {
@@ -104,7 +97,7 @@ impl IndexFile {
             Some(Value::Array(entries)) => entries
                 .into_iter()
                 .enumerate()
-                .map(|(number, wire)| entry(number, wire))
+                .map(|(number, wire)| entry(number, wire).map(Arc::new))
                 .collect::<Result<_, _>>()?,
             Some(_) => return shape("manifests is not a list"),
         };
@@ -115,12 +108,12 @@ impl IndexFile {
         serde_json::to_vec(self).map_err(json_error)
     }
 
-    pub(crate) fn entries(&self) -> &[Entry] {
+    pub(crate) fn entries(&self) -> &[Arc<Entry>] {
         &self.entries
     }
 
     /// Puts other entries in place of all.
-    pub(crate) fn replace_entries(&mut self, entries: Vec<Entry>) {
+    pub(crate) fn replace_entries(&mut self, entries: Vec<Arc<Entry>>) {
         self.entries = entries;
     }
 
@@ -131,15 +124,14 @@ impl IndexFile {
             Some(name) => other.name() == Some(name),
             None => other.name().is_none() && other.descriptor.digest == entry.descriptor.digest,
         };
-        match self.entries.iter().position(same) {
+        match self.entries.iter().position(|other| same(other)) {
             Some(place) => {
                 // A name that somehow stands there twice would hide the new entry from other readers.
                 let mut place_of_old = 0..;
-                self.entries
-                    .retain(|other| place_of_old.next() == Some(place) || !same(other));
-                self.entries[place] = entry;
+                self.entries.retain(|other| place_of_old.next() == Some(place) || !same(other));
+                self.entries[place] = Arc::new(entry);
             }
-            None => self.entries.push(entry),
+            None => self.entries.push(Arc::new(entry)),
         }
     }
 }
@@ -157,18 +149,12 @@ impl Serialize for IndexFile {
 }
 
 fn entry(number: usize, wire: Value) -> Result<Entry, IndexError> {
-    let unusable = |why: String| IndexError::Entry {
-        number,
-        why: bounded(&why),
-    };
+    let unusable = |why: String| IndexError::Entry { number, why: bounded(&why) };
     let raw = serde_json::value::to_raw_value(&wire).map_err(|e| unusable(e.to_string()))?;
     let parsed: oci_spec::image::Descriptor =
         serde_json::from_value(wire).map_err(|e| unusable(e.to_string()))?;
     let descriptor = Descriptor::try_from(&parsed).map_err(|e| unusable(e.to_string()))?;
-    Ok(Entry {
-        descriptor,
-        wire: raw,
-    })
+    Ok(Entry { descriptor, wire: raw })
 }
 
 fn json_error(error: serde_json::Error) -> IndexError {
@@ -188,9 +174,7 @@ mod tests {
     fn named(content: &[u8], name: Option<&str>) -> Entry {
         let mut descriptor = Descriptor::of(media_type::OCI_MANIFEST, content);
         if let Some(name) = name {
-            descriptor
-                .annotations
-                .insert(REF_NAME.into(), name.to_owned());
+            descriptor.annotations.insert(REF_NAME.into(), name.to_owned());
         }
         Entry::new(descriptor).expect("an entry")
     }
@@ -198,11 +182,7 @@ mod tests {
     #[test]
     fn an_entry_replaces_the_one_of_its_name_and_no_other() {
         let mut index = IndexFile::empty();
-        for entry in [
-            named(b"1", Some("a")),
-            named(b"1", None),
-            named(b"1", Some("b")),
-        ] {
+        for entry in [named(b"1", Some("a")), named(b"1", None), named(b"1", Some("b"))] {
             index.put(entry);
         }
         index.put(named(b"2", Some("a")));
@@ -226,16 +206,12 @@ mod tests {
     fn a_name_that_stood_there_twice_stands_there_once() {
         let mut index = IndexFile::empty();
         index.replace_entries(vec![
-            named(b"0", None),
-            named(b"1", Some("a")),
-            named(b"2", Some("a")),
+            Arc::new(named(b"0", None)),
+            Arc::new(named(b"1", Some("a"))),
+            Arc::new(named(b"2", Some("a"))),
         ]);
         index.put(named(b"3", Some("a")));
-        let digests: Vec<_> = index
-            .entries()
-            .iter()
-            .map(|e| e.descriptor().digest)
-            .collect();
+        let digests: Vec<_> = index.entries().iter().map(|e| e.descriptor().digest).collect();
         assert_eq!(digests, [Digest::of(b"0"), Digest::of(b"3")]);
     }
 

@@ -123,13 +123,7 @@ impl LayoutDirectory {
 
     /// What `index.json` lists, in its order.
     pub fn entries(&self) -> Vec<Descriptor> {
-        self.with_index(|index| {
-            index
-                .entries()
-                .iter()
-                .map(|e| e.descriptor().clone())
-                .collect()
-        })
+        self.with_index(|index| index.entries().iter().map(|e| e.descriptor().clone()).collect())
     }
 
     /// The entry whose `org.opencontainers.image.ref.name` is exactly `name`; the first, when there are several.
@@ -177,10 +171,7 @@ impl LayoutDirectory {
             Err(error) => return Err(error.into()),
         };
         let parsed = Manifest::parse(bytes, &descriptor.media_type);
-        parsed.map(Some).map_err(|cause| LayoutError::Manifest {
-            digest: descriptor.digest,
-            cause,
-        })
+        parsed.map(Some).map_err(|cause| LayoutError::Manifest { digest: descriptor.digest, cause })
     }
 
     /// True when the blob's file is here. Its content is not looked at.
@@ -208,6 +199,10 @@ impl LayoutDirectory {
         read(&self.index.read().unwrap_or_else(PoisonError::into_inner))
     }
 
+    pub(crate) fn index(&self, cause: IndexError) -> LayoutError {
+        LayoutError::Index { path: self.path.to_path_buf(), cause }
+    }
+
     pub(crate) fn io(&self, what: impl Into<String>, cause: io::Error) -> LayoutError {
         io_error(&self.path, what)(cause)
     }
@@ -224,10 +219,7 @@ impl BlobSource for LayoutDirectory {
 }
 
 fn check_marker(path: &Path, root: &Directory) -> Result<(), LayoutError> {
-    let not = |why: String| LayoutError::NotALayout {
-        path: path.to_owned(),
-        why,
-    };
+    let not = |why: String| LayoutError::NotALayout { path: path.to_owned(), why };
     let bytes = root
         .read("oci-layout", MAX_MARKER)
         .map_err(io_error(path, "oci-layout cannot be read"))?
@@ -244,14 +236,10 @@ fn check_marker(path: &Path, root: &Directory) -> Result<(), LayoutError> {
 }
 
 fn read_index(path: &Path, root: &Directory) -> Result<Option<IndexFile>, LayoutError> {
-    let bytes = root
-        .read("index.json", MAX_INDEX)
-        .map_err(io_error(path, "index.json cannot be read"))?;
+    let bytes =
+        root.read("index.json", MAX_INDEX).map_err(io_error(path, "index.json cannot be read"))?;
     let parsed = bytes.map(|bytes| IndexFile::parse(&bytes)).transpose();
-    parsed.map_err(|cause| LayoutError::Index {
-        path: path.to_owned(),
-        cause,
-    })
+    parsed.map_err(|cause| LayoutError::Index { path: path.to_owned(), cause })
 }
 
 fn io_error(path: &Path, what: impl Into<String>) -> impl FnOnce(io::Error) -> LayoutError {

@@ -11,10 +11,7 @@ fn scratch() -> (tempfile::TempDir, LayoutWriter) {
 }
 
 fn content(pieces: &[&[u8]]) -> ByteStream {
-    let pieces: Vec<_> = pieces
-        .iter()
-        .map(|p| Ok(Bytes::copy_from_slice(p)))
-        .collect();
+    let pieces: Vec<_> = pieces.iter().map(|p| Ok(Bytes::copy_from_slice(p))).collect();
     stream::iter(pieces).boxed()
 }
 
@@ -33,18 +30,13 @@ fn blob_path(directory: &tempfile::TempDir, digest: &Digest) -> PathBuf {
 
 fn names_in_blobs(directory: &tempfile::TempDir) -> Vec<String> {
     let entries = fs::read_dir(directory.path().join("blobs/sha256")).expect("blobs");
-    entries
-        .map(|e| e.expect("entry").file_name().to_string_lossy().into_owned())
-        .collect()
+    entries.map(|e| e.expect("entry").file_name().to_string_lossy().into_owned()).collect()
 }
 
 fn artifact(subject: Option<&Descriptor>, note: &str) -> Manifest {
     let empty = Descriptor::of(crate::oci::media_type::OCI_EMPTY, b"{}");
     let subject = subject.map_or_else(String::new, |s| {
-        format!(
-            r#","subject":{}"#,
-            serde_json::to_string(s).expect("a descriptor")
-        )
+        format!(r#","subject":{}"#, serde_json::to_string(s).expect("a descriptor"))
     });
     let config = serde_json::to_string(&empty).expect("a descriptor");
     let text = format!(
@@ -55,9 +47,7 @@ fn artifact(subject: Option<&Descriptor>, note: &str) -> Manifest {
 
 fn named(manifest: &Manifest, name: &str) -> Descriptor {
     let mut descriptor = manifest.descriptor();
-    descriptor
-        .annotations
-        .insert(REF_NAME.into(), name.to_owned());
+    descriptor.annotations.insert(REF_NAME.into(), name.to_owned());
     descriptor
 }
 
@@ -67,10 +57,7 @@ async fn what_is_written_reads_back_from_every_offset() {
     let large: Vec<u8> = (0..600_000u32).map(|n| (n % 251) as u8).collect();
     let blob = Descriptor::of("x", &large);
     writer
-        .write_blob(
-            &blob,
-            content(&[&large[..7], &large[7..400_000], &large[400_000..]]),
-        )
+        .write_blob(&blob, content(&[&large[..7], &large[7..400_000], &large[400_000..]]))
         .await
         .expect("written");
     for offset in [0, 1, 262_144, 599_999, 600_000] {
@@ -81,10 +68,7 @@ async fn what_is_written_reads_back_from_every_offset() {
     assert_eq!(beyond.err().map(|e| e.trouble), Some(Trouble::Content));
 
     let empty = Descriptor::of("x", b"");
-    writer
-        .write_blob(&empty, content(&[]))
-        .await
-        .expect("written");
+    writer.write_blob(&empty, content(&[])).await.expect("written");
     assert_eq!(read_from(writer.layout(), &empty, 0).await, b"");
 }
 
@@ -103,10 +87,7 @@ async fn wrong_content_leaves_nothing_behind() {
         );
         assert_eq!(names_in_blobs(&directory), Vec::<String>::new());
     }
-    writer
-        .write_blob(&blob, content(&[&large]))
-        .await
-        .expect("the right content");
+    writer.write_blob(&blob, content(&[&large])).await.expect("the right content");
     assert_eq!(names_in_blobs(&directory), [blob.digest.hex()]);
 }
 
@@ -116,17 +97,11 @@ async fn a_blob_that_is_here_is_not_written_again_unless_its_length_is_wrong() {
     let blob = Descriptor::of("x", b"hello");
     let path = blob_path(&directory, &blob.digest);
     fs::write(&path, b"hel").expect("a torn file");
-    writer
-        .write_blob(&blob, content(&[b"hello"]))
-        .await
-        .expect("written");
+    writer.write_blob(&blob, content(&[b"hello"])).await.expect("written");
     assert_eq!(fs::read(&path).expect("read"), b"hello");
     let error = SourceError::new(Trouble::Network, "must not be read");
     let unread = stream::iter([Err(error)]).boxed();
-    writer
-        .write_blob(&blob, unread)
-        .await
-        .expect("here already");
+    writer.write_blob(&blob, unread).await.expect("here already");
 }
 
 #[tokio::test]
@@ -183,13 +158,7 @@ async fn manifests_are_bounded_hashed_and_parsed() {
     let manifest = artifact(None, "a");
     let descriptor = manifest.descriptor();
     let layout = writer.layout();
-    assert!(
-        layout
-            .read_manifest(&descriptor)
-            .await
-            .expect("absent")
-            .is_none()
-    );
+    assert!(layout.read_manifest(&descriptor).await.expect("absent").is_none());
     writer.write_manifest(&manifest).await.expect("written");
     let read = layout.read_manifest(&descriptor).await.expect("read");
     assert_eq!(read.expect("here").bytes(), manifest.bytes());
@@ -201,14 +170,8 @@ async fn manifests_are_bounded_hashed_and_parsed() {
     let mut changed = manifest.bytes().to_vec();
     changed[40] ^= 1;
     fs::write(blob_path(&directory, &descriptor.digest), changed).expect("written");
-    let error = layout
-        .read_manifest(&descriptor)
-        .await
-        .expect_err("changed");
-    assert!(
-        matches!(&error, LayoutError::Blob(e) if e.trouble == Trouble::Content),
-        "{error:?}"
-    );
+    let error = layout.read_manifest(&descriptor).await.expect_err("changed");
+    assert!(matches!(&error, LayoutError::Blob(e) if e.trouble == Trouble::Content), "{error:?}");
     let huge = Descriptor::new(OCI_MANIFEST, descriptor.digest, MAX_MANIFEST + 1);
     assert!(layout.read_manifest(&huge).await.is_err());
 }
@@ -227,10 +190,7 @@ async fn names_and_referrers_are_found_again_after_reopening() {
         signature.descriptor(),
     ];
     writer.put_entries(entries).await.expect("listed");
-    writer
-        .put_entries(vec![named(&image, "quay.io/a/b:1")])
-        .await
-        .expect("moved");
+    writer.put_entries(vec![named(&image, "quay.io/a/b:1")]).await.expect("moved");
     drop(writer);
 
     let layout = LayoutDirectory::open(directory.path()).expect("opens");
@@ -287,16 +247,10 @@ fn a_directory_that_is_no_layout_is_neither_read_nor_taken_over() {
     let directory = tempfile::tempdir().expect("a directory");
     let path = directory.path();
     let read = LayoutDirectory::open(path);
-    assert!(
-        matches!(read, Err(LayoutError::NotALayout { .. })),
-        "{read:?}"
-    );
+    assert!(matches!(read, Err(LayoutError::NotALayout { .. })), "{read:?}");
     fs::write(path.join("letter.txt"), b"dear").expect("written");
     let taken = LayoutWriter::open_or_create(path);
-    assert!(
-        matches!(taken, Err(LayoutError::NotALayout { .. })),
-        "{taken:?}"
-    );
+    assert!(matches!(taken, Err(LayoutError::NotALayout { .. })), "{taken:?}");
     let names: Vec<_> = fs::read_dir(path).expect("listed").collect();
     assert_eq!(names.len(), 1, "{names:?}");
 
@@ -308,10 +262,7 @@ fn a_directory_that_is_no_layout_is_neither_read_nor_taken_over() {
         (r#"{"imageLayoutVersion":1}"#.to_owned(), false),
         ("{}".to_owned(), false),
         ("".to_owned(), false),
-        (
-            format!(r#"{{"imageLayoutVersion":"1.0.0"}}{}"#, " ".repeat(5000)),
-            false,
-        ),
+        (format!(r#"{{"imageLayoutVersion":"1.0.0"}}{}"#, " ".repeat(5000)), false),
     ] {
         fs::write(path.join("oci-layout"), &marker).expect("written");
         assert_eq!(LayoutDirectory::open(path).is_ok(), good, "{marker:.60}");

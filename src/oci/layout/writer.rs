@@ -35,10 +35,8 @@ impl LayoutWriter {
     pub fn open_or_create(path: &Path) -> Result<Self, LayoutError> {
         std::fs::create_dir_all(path).map_err(io_error(path, "cannot be made"))?;
         let root = Directory::open(path).map_err(io_error(path, "cannot be opened"))?;
-        let is_new = root
-            .file_size("oci-layout")
-            .map_err(io_error(path, "cannot be read"))?
-            .is_none();
+        let is_new =
+            root.file_size("oci-layout").map_err(io_error(path, "cannot be read"))?.is_none();
         if is_new {
             refuse_other_things(path)?;
         }
@@ -46,8 +44,7 @@ impl LayoutWriter {
             .lock(LOCK)
             .map_err(io_error(path, "cannot be locked"))?
             .ok_or_else(|| LayoutError::Locked(path.to_owned()))?;
-        root.remove_temporaries()
-            .map_err(io_error(path, "cannot be cleaned up"))?;
+        root.remove_temporaries().map_err(io_error(path, "cannot be cleaned up"))?;
         create(&root, path)?;
         let layout = LayoutDirectory::open(path)?;
         layout
@@ -55,11 +52,7 @@ impl LayoutWriter {
             .directory()
             .remove_temporaries()
             .map_err(io_error(path, "blobs/sha256 cannot be cleaned up"))?;
-        Ok(Self {
-            layout,
-            updating: Arc::default(),
-            _lock: Arc::new(lock),
-        })
+        Ok(Self { layout, updating: Arc::default(), _lock: Arc::new(lock) })
     }
 
     /// The layout, for reading.
@@ -118,9 +111,7 @@ impl LayoutWriter {
         }
         let writer = self.clone();
         let work = move || Ok(writer.update_index(|index| put_all(index, entries)));
-        run(work)
-            .await
-            .map_err(|cause| self.layout.io("index.json cannot be written", cause))?
+        run(work).await.map_err(|cause| self.layout.io("index.json cannot be written", cause))?
     }
 
     /// Changes `index.json` and makes the change, and the names of all blobs, durable. Blocks.
@@ -129,10 +120,7 @@ impl LayoutWriter {
         change: impl FnOnce(&mut IndexFile) -> Result<(), super::IndexError>,
     ) -> Result<(), LayoutError> {
         let _turn = self.updating.lock().unwrap_or_else(PoisonError::into_inner);
-        let index_error = |cause| LayoutError::Index {
-            path: self.layout.path().to_owned(),
-            cause,
-        };
+        let index_error = |cause| self.layout.index(cause);
         let mut index = self.layout.with_index(IndexFile::clone);
         change(&mut index).map_err(index_error)?;
         let bytes = index.encode().map_err(index_error)?;
@@ -141,11 +129,7 @@ impl LayoutWriter {
             write_durably(&self.layout.root, "index.json", &bytes)
         };
         write().map_err(|cause| self.layout.io("index.json cannot be written", cause))?;
-        *self
-            .layout
-            .index
-            .write()
-            .unwrap_or_else(PoisonError::into_inner) = index;
+        *self.layout.index.write().unwrap_or_else(PoisonError::into_inner) = index;
         Ok(())
     }
 

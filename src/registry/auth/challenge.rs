@@ -26,9 +26,7 @@ impl Challenge {
             let Ok(text) = value.to_str() else { continue };
             for (scheme, parameters) in parse(text) {
                 let parameter = |name: &str| {
-                    let found = parameters
-                        .iter()
-                        .find(|(n, _)| n.eq_ignore_ascii_case(name));
+                    let found = parameters.iter().find(|(n, _)| n.eq_ignore_ascii_case(name));
                     found.map(|(_, value)| value.clone())
                 };
                 if scheme.eq_ignore_ascii_case("bearer")
@@ -149,10 +147,7 @@ mod tests {
                 bearer("https://auth/t", None, None),
             ),
             (
-                &[
-                    r#"Negotiate, Basic realm="x""#,
-                    r#"Bearer realm="https://auth/t""#,
-                ],
+                &[r#"Negotiate, Basic realm="x""#, r#"Bearer realm="https://auth/t""#],
                 bearer("https://auth/t", None, None),
             ),
             (&[r#"Basic realm="Bearer realm=x""#], Some(Challenge::Basic)),
@@ -160,10 +155,7 @@ mod tests {
             (&["Bearer"], None),
             (&["Negotiate"], None),
             (&["realm=x"], None),
-            (
-                &[r#"Bearer realm="unclosed"#],
-                bearer("unclosed", None, None),
-            ),
+            (&[r#"Bearer realm="unclosed"#], bearer("unclosed", None, None)),
             (&[""], None),
             (&[], None),
         ] {

@@ -108,10 +108,7 @@ impl CredentialStore {
         uid: u32,
     ) -> Self {
         let set = |name: &str| variable(name).filter(|v| !v.is_empty()).map(PathBuf::from);
-        let places = match named
-            .map(Path::to_owned)
-            .or_else(|| set("REGISTRY_AUTH_FILE"))
-        {
+        let places = match named.map(Path::to_owned).or_else(|| set("REGISTRY_AUTH_FILE")) {
             Some(path) => Places::Named(path),
             None => {
                 let home = set("HOME");
@@ -128,11 +125,7 @@ impl CredentialStore {
                 Places::Usual(places.into_iter().flatten().collect())
             }
         };
-        Self {
-            places,
-            files: OnceCell::new(),
-            helped: Mutex::default(),
-        }
+        Self { places, files: OnceCell::new(), helped: Mutex::default() }
     }
 
     /// The credentials for a repository; the most specific entry of the first file that has one.
@@ -143,10 +136,7 @@ impl CredentialStore {
         &self,
         repository: &Repository,
     ) -> Result<Option<Credentials>, RegistryError> {
-        let files = self
-            .files
-            .get_or_try_init(|| async { self.read_files() })
-            .await?;
+        let files = self.files.get_or_try_init(|| async { self.read_files() }).await?;
         let whole = format!("{}/{}", repository.host(), repository.path());
         // Longest first: host/a/b/c, host/a/b, host/a, host.
         let keys: Vec<&str> = std::iter::successors(Some(whole.as_str()), |key| {
@@ -184,18 +174,10 @@ impl CredentialStore {
         if let Some(known) = helped.get(&question) {
             return Ok(known.clone());
         }
-        let server = if key == "docker.io" {
-            "https://index.docker.io/v1/"
-        } else {
-            key
-        };
-        let answer =
-            helper::get(name, server)
-                .await
-                .map_err(|what| RegistryError::Credentials {
-                    host: key.to_owned(),
-                    what,
-                })?;
+        let server = if key == "docker.io" { "https://index.docker.io/v1/" } else { key };
+        let answer = helper::get(name, server)
+            .await
+            .map_err(|what| RegistryError::Credentials { host: key.to_owned(), what })?;
         helped.insert(question, answer.clone());
         Ok(answer)
     }
@@ -209,10 +191,8 @@ impl CredentialStore {
         for path in paths {
             match File::read(path) {
                 Ok(file) => files.push(file),
-                Err(RegistryError::Setup {
-                    source: Some(cause),
-                    ..
-                }) if !must_exist && is_absent(cause.as_ref()) => {}
+                Err(RegistryError::Setup { source: Some(cause), .. })
+                    if !must_exist && is_absent(cause.as_ref()) => {}
                 Err(error) => return Err(error),
             }
         }
@@ -226,8 +206,7 @@ fn is_absent(cause: &(dyn std::error::Error + Send + Sync + 'static)) -> bool {
 }
 
 fn first<'a>(keys: &[&'a str], helpers: &'a HashMap<String, String>) -> Option<(&'a str, &'a str)> {
-    keys.iter()
-        .find_map(|key| Some((*key, helpers.get(*key)?.as_str())))
+    keys.iter().find_map(|key| Some((*key, helpers.get(*key)?.as_str())))
 }
 
 impl File {
@@ -246,10 +225,13 @@ impl File {
         if bytes.len() as u64 > MAX_FILE {
             return Err(unusable("the file with credentials is too large", None));
         }
+        // Docker takes an empty file for one without entries; `/dev/null` is how people say "no credentials".
+        if bytes.is_empty() {
+            bytes.extend_from_slice(b"{}");
+        }
         // The parser's own words could quote a secret; where it stopped is enough.
-        let wire: Wire = crate::oci::json::parse(&bytes)
-            .and_then(serde_json::from_value)
-            .map_err(|e| {
+        let wire: Wire =
+            crate::oci::json::parse(&bytes).and_then(serde_json::from_value).map_err(|e| {
                 let (line, column) = (e.line(), e.column());
                 let what = format!("not a file with credentials (line {line}, column {column})");
                 unusable(&what, None)
@@ -263,33 +245,22 @@ impl File {
     }
 
     fn unusable(&self, what: &str) -> RegistryError {
-        RegistryError::Setup {
-            path: self.path.clone(),
-            what: what.to_owned(),
-            source: None,
-        }
+        RegistryError::Setup { path: self.path.clone(), what: what.to_owned(), source: None }
     }
 }
 
 fn normalised<T>(entries: HashMap<String, T>) -> HashMap<String, T> {
-    entries
-        .into_iter()
-        .map(|(key, entry)| (normal_key(&key), entry))
-        .collect()
+    entries.into_iter().map(|(key, entry)| (normal_key(&key), entry)).collect()
 }
 
 /// `https://index.docker.io/v1/` and its like, as old docker wrote them, to `docker.io`; `host/namespace` stays.
 fn normal_key(key: &str) -> String {
-    let bare = key
-        .strip_prefix("https://")
-        .or_else(|| key.strip_prefix("http://"));
+    let bare = key.strip_prefix("https://").or_else(|| key.strip_prefix("http://"));
     let key = match bare {
         Some(url) => url.split('/').next().unwrap_or_default(),
         None => key.trim_end_matches('/'),
     };
-    let (host, rest) = key
-        .split_once('/')
-        .map_or((key, None), |(h, r)| (h, Some(r)));
+    let (host, rest) = key.split_once('/').map_or((key, None), |(h, r)| (h, Some(r)));
     let host = match host {
         "index.docker.io" | "registry-1.docker.io" => "docker.io",
         other => other,

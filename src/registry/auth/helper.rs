@@ -51,10 +51,7 @@ async fn ask(program: &str, server: &str) -> Result<Option<Credentials>, String>
     let mut output = Vec::new();
     if let Some(stdout) = helper.stdout.take() {
         let mut limited = stdout.take(MAX_ANSWER);
-        limited
-            .read_to_end(&mut output)
-            .await
-            .map_err(|e| failed("could not be read", e))?;
+        limited.read_to_end(&mut output).await.map_err(|e| failed("could not be read", e))?;
     }
     let status = helper.wait().await.map_err(|e| failed("was lost", e))?;
     read(&output, status.success()).ok_or_else(|| format!("{program} failed ({status})"))?
@@ -73,10 +70,7 @@ fn read(output: &[u8], success: bool) -> Option<Result<Option<Credentials>, Stri
     let secret = Secret::new(answer.secret);
     Some(Ok(Some(match answer.username.as_str() {
         "<token>" => Credentials::Identity(secret),
-        _ => Credentials::Password {
-            user: answer.username,
-            password: secret,
-        },
+        _ => Credentials::Password { user: answer.username, password: secret },
     })))
 }
 
@@ -89,20 +83,47 @@ mod tests {
         let password = br#"{"ServerURL":"h","Username":"u","Secret":"p"}"#;
         assert_eq!(
             read(password, true),
-            Some(Ok(Some(Credentials::Password {
-                user: "u".into(),
-                password: Secret::new("p")
-            })))
+            Some(Ok(Some(Credentials::Password { user: "u".into(), password: Secret::new("p") })))
         );
         let token = br#"{"ServerURL":"h","Username":"<token>","Secret":"p"}"#;
-        assert_eq!(
-            read(token, true),
-            Some(Ok(Some(Credentials::Identity(Secret::new("p")))))
-        );
+        assert_eq!(read(token, true), Some(Ok(Some(Credentials::Identity(Secret::new("p"))))));
         let none = b"credentials not found in native keychain\n";
         assert_eq!(read(none, false), Some(Ok(None)));
         assert_eq!(read(b"no such key ring", false), None);
         assert!(matches!(read(b"{}", true), Some(Err(_))));
+    }
+
+    /// Runs a helper that is this shell script. Another test that starts a process at the wrong moment holds the
+    /// fresh file open, so it is tried until it runs.
+    async fn run(script: &str) -> Result<Option<Credentials>, String> {
+        use std::os::unix::fs::PermissionsExt as _;
+        let directory = tempfile::tempdir().expect("a directory");
+        let path = directory.path().join("docker-credential-test");
+        std::fs::write(&path, format!("#!/bin/sh\n{script}\n")).expect("written");
+        let executable = std::fs::Permissions::from_mode(0o755);
+        std::fs::set_permissions(&path, executable).expect("made executable");
+        let program = path.to_str().expect("text");
+        loop {
+            match ask(program, "registry.example").await {
+                Err(busy) if busy.contains("Text file busy") => tokio::task::yield_now().await,
+                other => return other,
+            }
+        }
+    }
+
+    #[tokio::test]
+    async fn a_helper_is_asked_for_the_server_and_believed_only_when_it_succeeds() {
+        let answer = r#"read -r server; echo "{\"Username\":\"$1\",\"Secret\":\"$server\"}""#;
+        let password = Secret::new("registry.example");
+        let user = "get".to_owned();
+        let found = Some(Credentials::Password { user, password });
+        assert_eq!(run(answer).await, Ok(found));
+        let none = "echo credentials not found in native keychain; exit 1";
+        assert_eq!(run(none).await, Ok(None));
+        for script in [&format!("{answer}; exit 1"), "exit 0", "echo s3cret", "kill -9 $$"] {
+            let error = run(script).await.expect_err(script);
+            assert!(!error.contains("s3cret"), "{error}");
+        }
     }
 
     #[tokio::test]

@@ -51,10 +51,7 @@ impl Scope {
         rights.push(format!("repository:{path}:pull"));
         rights.sort();
         rights.dedup();
-        Self {
-            repository: self.repository.clone(),
-            rights,
-        }
+        Self { repository: self.repository.clone(), rights }
     }
 
     fn key(&self) -> String {
@@ -95,9 +92,7 @@ pub(super) struct Grants {
 
 /// A lock whose data stays valid whatever the thread that held it did.
 fn lock<T>(mutex: &Mutex<T>) -> std::sync::MutexGuard<'_, T> {
-    mutex
-        .lock()
-        .unwrap_or_else(std::sync::PoisonError::into_inner)
+    mutex.lock().unwrap_or_else(std::sync::PoisonError::into_inner)
 }
 
 impl Grants {
@@ -144,19 +139,9 @@ impl Grants {
                 Some(Grant::new(&basic(&user, &password), None).ok_or_else(unusable)?)
             }
             (Challenge::Basic, _) => None,
-            (
-                Challenge::Bearer {
-                    realm,
-                    service,
-                    scope: named,
-                },
-                credentials,
-            ) => {
-                let service = token::Service {
-                    realm,
-                    service,
-                    scopes: scopes(scope, named.as_deref()),
-                };
+            (Challenge::Bearer { realm, service, scope: named }, credentials) => {
+                let service =
+                    token::Service { realm, service, scopes: scopes(scope, named.as_deref()) };
                 Some(service.buy(host, credentials.as_ref()).await?)
             }
         };
@@ -192,11 +177,7 @@ impl Grants {
 fn scopes(scope: &Scope, named: Option<&str>) -> Vec<String> {
     let mut scopes = scope.rights.clone();
     let named = named.unwrap_or_default().split_ascii_whitespace();
-    scopes.extend(
-        named
-            .filter(|text| !text.contains(':'))
-            .map(ToOwned::to_owned),
-    );
+    scopes.extend(named.filter(|text| !text.contains(':')).map(ToOwned::to_owned));
     scopes
 }
 

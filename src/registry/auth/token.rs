@@ -59,12 +59,7 @@ impl Service {
         if status != StatusCode::OK {
             // No redirect is followed either: what is sent here is worth more than one token.
             let wait = retry::retry_after(&headers, time::OffsetDateTime::now_utc());
-            return Err(RegistryError::of_status(
-                asked,
-                status,
-                Said::read(&body),
-                wait,
-            ));
+            return Err(RegistryError::of_status(asked, status, Said::read(&body), wait));
         }
         read_answer(&body, asked_at).ok_or_else(|| {
             let asked = Asked::new(&Method::GET, &url);
@@ -121,10 +116,7 @@ fn read_answer(body: &[u8], asked_at: Instant) -> Option<Grant> {
     let answer: Answer = serde_json::from_slice(body).ok()?;
     let token = [answer.token, answer.access_token];
     let token = token.into_iter().flatten().find(|t| !t.is_empty())?;
-    let life = answer
-        .expires_in
-        .unwrap_or(SHORTEST_LIFE)
-        .clamp(SHORTEST_LIFE, 86_400);
+    let life = answer.expires_in.unwrap_or(SHORTEST_LIFE).clamp(SHORTEST_LIFE, 86_400);
     // A tenth early, so that it does not run out on the way.
     let expires = asked_at + Duration::from_secs(life) * 9 / 10;
     Grant::new(&format!("Bearer {token}"), Some(expires))
@@ -140,10 +132,7 @@ mod tests {
         for (body, wanted) in [
             (r#"{"token":"t","expires_in":300}"#, Some(("Bearer t", 270))),
             (r#"{"access_token":"a"}"#, Some(("Bearer a", 54))),
-            (
-                r#"{"token":"","access_token":"a","expires_in":1}"#,
-                Some(("Bearer a", 54)),
-            ),
+            (r#"{"token":"","access_token":"a","expires_in":1}"#, Some(("Bearer a", 54))),
             (r#"{"token":"a\nb"}"#, None),
             (r#"{"token":null}"#, None),
             ("{}", None),
@@ -152,10 +141,7 @@ mod tests {
             let grant = read_answer(body.as_bytes(), now);
             let found = grant.as_ref().map(|grant| {
                 let life = grant.expires.map(|at| (at - now).as_secs());
-                (
-                    grant.header.to_str().unwrap_or_default(),
-                    life.unwrap_or_default(),
-                )
+                (grant.header.to_str().unwrap_or_default(), life.unwrap_or_default())
             });
             assert_eq!(found, wanted, "{body}");
         }

@@ -8,6 +8,7 @@ use crate::oci::source::{SourceError, Trouble};
 use crate::oci::{Descriptor, Digest, Manifest, media_type};
 use crate::serve::name::{Name, Target};
 use std::collections::{BTreeMap, BTreeSet};
+use std::sync::Arc;
 
 /// Names the repository of a manifest that no tag names.
 pub(crate) const REPOSITORY: &str = "dev.bundle.repository";
@@ -17,15 +18,23 @@ pub(crate) const REPOSITORY: &str = "dev.bundle.repository";
 pub(crate) struct Catalogue {
     repositories: BTreeMap<Name, RepositoryContent>,
     /// Entries of `index.json` that belong to no repository; kept as they are.
-    foreign: Vec<Entry>,
+    foreign: Vec<Arc<Entry>>,
 }
 
 /// What one repository holds.
 #[derive(Debug, Default)]
 pub(crate) struct RepositoryContent {
-    tags: BTreeMap<String, Digest>,
+    tags: BTreeMap<String, Tag>,
     manifests: BTreeMap<Digest, Held>,
     referrers: BTreeMap<Digest, BTreeSet<Digest>>,
+}
+
+/// Which manifest a tag names.
+#[derive(Debug)]
+struct Tag {
+    digest: Digest,
+    /// Its entry in `index.json`, made once: the file is written far more often than a tag changes.
+    entry: Arc<Entry>,
 }
 
 /// A manifest of a repository.
@@ -36,21 +45,20 @@ struct Held {
     subject: Option<Digest>,
     /// How many tags name it.
     tags: usize,
+    /// Its entry in `index.json` while no tag names it.
+    entry: Arc<Entry>,
 }
 
 impl Held {
-    fn new(manifest: &Manifest) -> Self {
+    fn new(name: &Name, manifest: &Manifest) -> Result<Self, IndexError> {
+        let entry = entry(manifest, REPOSITORY, name.to_string())?;
         let mut descriptor = manifest.descriptor();
         let subject = manifest.subject().map(|subject| subject.digest);
         if subject.is_some() {
             descriptor.artifact_type = manifest.effective_artifact_type().map(str::to_owned);
             descriptor.annotations = manifest.annotations().clone();
         }
-        Self {
-            descriptor,
-            subject,
-            tags: 0,
-        }
+        Ok(Self { descriptor, subject, tags: 0, entry })
     }
 }
 
@@ -62,7 +70,7 @@ impl RepositoryContent {
     /// Descriptor of the manifest that `target` names.
     pub(crate) fn manifest(&self, target: &Target) -> Option<&Descriptor> {
         let digest = match target {
-            Target::Tag(tag) => self.tags.get(tag)?,
+            Target::Tag(tag) => &self.tags.get(tag)?.digest,
             Target::Digest(digest) => digest,
         };
         self.manifests.get(digest).map(|held| &held.descriptor)
@@ -74,29 +82,36 @@ impl RepositoryContent {
         held.map(|held| held.descriptor.clone()).collect()
     }
 
-    fn put(&mut self, manifest: &Manifest, tag: Option<&str>) {
+    fn put(
+        &mut self,
+        name: &Name,
+        manifest: &Manifest,
+        tag: Option<&str>,
+    ) -> Result<(), IndexError> {
         let digest = manifest.digest();
-        self.manifests.entry(digest).or_insert_with(|| {
-            let held = Held::new(manifest);
+        if !self.manifests.contains_key(&digest) {
+            let held = Held::new(name, manifest)?;
             if let Some(subject) = held.subject {
                 self.referrers.entry(subject).or_default().insert(digest);
             }
-            held
-        });
+            self.manifests.insert(digest, held);
+        }
         if let Some(tag) = tag {
+            let entry = entry(manifest, REF_NAME, format!("{name}:{tag}"))?;
             self.untag(tag);
-            self.tags.insert(tag.to_owned(), digest);
+            self.tags.insert(tag.to_owned(), Tag { digest, entry });
             if let Some(held) = self.manifests.get_mut(&digest) {
                 held.tags += 1;
             }
         }
+        Ok(())
     }
 
     fn untag(&mut self, tag: &str) -> bool {
-        let Some(digest) = self.tags.remove(tag) else {
+        let Some(removed) = self.tags.remove(tag) else {
             return false;
         };
-        if let Some(held) = self.manifests.get_mut(&digest) {
+        if let Some(held) = self.manifests.get_mut(&removed.digest) {
             held.tags -= 1;
         }
         true
@@ -107,7 +122,7 @@ impl RepositoryContent {
             return false;
         };
         if held.tags > 0 {
-            self.tags.retain(|_, tagged| tagged != digest);
+            self.tags.retain(|_, tag| tag.digest != *digest);
         }
         if let Some(subject) = held.subject
             && let Some(referrers) = self.referrers.get_mut(&subject)
@@ -148,18 +163,17 @@ impl Catalogue {
             let what = format!("manifest {} is listed, but not there", descriptor.digest);
             SourceError::new(Trouble::Absent, what)
         })?;
-        self.put(name, &manifest, tag);
+        self.put(name, &manifest, tag).map_err(|e| layout.index(e))?;
         // Other tools list an index alone; whoever pulls it asks for its children by digest.
         let mut below = manifest.children().to_vec();
         while let Some(child) = below.pop() {
-            let known = self
-                .repository(name)
-                .is_some_and(|r| r.manifests.contains_key(&child.digest));
+            let known =
+                self.repository(name).is_some_and(|r| r.manifests.contains_key(&child.digest));
             if known || !media_type::is_manifest(&child.media_type) {
                 continue;
             }
             if let Some(child) = read(layout, &child)? {
-                self.put(name, &child, None);
+                self.put(name, &child, None).map_err(|e| layout.index(e))?;
                 below.extend_from_slice(child.children());
             }
         }
@@ -176,24 +190,25 @@ impl Catalogue {
 
     /// Every manifest that is served, repository by repository.
     pub(crate) fn manifests(&self) -> impl Iterator<Item = &Descriptor> {
-        let held = self
-            .repositories
-            .values()
-            .flat_map(|r| r.manifests.values());
-        let foreign = self.foreign.iter().map(Entry::descriptor);
+        let held = self.repositories.values().flat_map(|r| r.manifests.values());
+        let foreign = self.foreign.iter().map(|entry| entry.descriptor());
         held.map(|held| &held.descriptor).chain(foreign)
     }
 
     /// Adds a manifest, and moves `tag` to it.
-    pub(crate) fn put(&mut self, name: &Name, manifest: &Manifest, tag: Option<&str>) {
-        match self.repositories.get_mut(name) {
-            Some(repository) => repository.put(manifest, tag),
-            None => {
-                let mut repository = RepositoryContent::default();
-                repository.put(manifest, tag);
-                self.repositories.insert(name.clone(), repository);
-            }
+    pub(crate) fn put(
+        &mut self,
+        name: &Name,
+        manifest: &Manifest,
+        tag: Option<&str>,
+    ) -> Result<(), IndexError> {
+        if let Some(repository) = self.repositories.get_mut(name) {
+            return repository.put(name, manifest, tag);
         }
+        let mut repository = RepositoryContent::default();
+        repository.put(name, manifest, tag)?;
+        self.repositories.insert(name.clone(), repository);
+        Ok(())
     }
 
     /// Removes a tag alone, or a manifest with all tags that name it; false when there is none.
@@ -212,20 +227,14 @@ impl Catalogue {
     }
 
     /// The entries of `index.json` that say all this.
-    pub(crate) fn entries(&self) -> Result<Vec<Entry>, IndexError> {
+    pub(crate) fn entries(&self) -> Vec<Arc<Entry>> {
         let mut entries = self.foreign.clone();
-        for (name, repository) in &self.repositories {
-            for (tag, digest) in &repository.tags {
-                if let Some(held) = repository.manifests.get(digest) {
-                    let text = format!("{name}:{tag}");
-                    entries.push(entry(&held.descriptor, REF_NAME, text)?);
-                }
-            }
-            for held in repository.manifests.values().filter(|held| held.tags == 0) {
-                entries.push(entry(&held.descriptor, REPOSITORY, name.to_string())?);
-            }
+        for repository in self.repositories.values() {
+            let tags = repository.tags.values().map(|tag| &tag.entry);
+            let untagged = repository.manifests.values().filter(|held| held.tags == 0);
+            entries.extend(tags.chain(untagged.map(|held| &held.entry)).cloned());
         }
-        Ok(entries)
+        entries
     }
 }
 
@@ -240,10 +249,10 @@ fn place(descriptor: &Descriptor) -> Option<(Name, Option<&str>)> {
     }
 }
 
-fn entry(held: &Descriptor, key: &str, value: String) -> Result<Entry, IndexError> {
-    let mut descriptor = Descriptor::new(&held.media_type, held.digest, held.size);
+fn entry(manifest: &Manifest, key: &str, value: String) -> Result<Arc<Entry>, IndexError> {
+    let mut descriptor = manifest.descriptor();
     descriptor.annotations.insert(key.to_owned(), value);
-    Entry::new(descriptor)
+    Entry::new(descriptor).map(Arc::new)
 }
 
 /// Reads and checks a manifest. Blocks.
@@ -265,7 +274,5 @@ pub(crate) fn read(
         return Err(SourceError::new(Trouble::Content, what).into());
     }
     let parsed = Manifest::parse(bytes.into(), &descriptor.media_type);
-    parsed
-        .map(Some)
-        .map_err(|cause| LayoutError::Manifest { digest, cause })
+    parsed.map(Some).map_err(|cause| LayoutError::Manifest { digest, cause })
 }

@@ -17,16 +17,19 @@ pub(crate) struct Commits {
     turn: tokio::sync::Mutex<()>,
 }
 
+/// Where the outcome of a change goes. Whoever asked may have gone, so that sending may fail.
+type Reply = oneshot::Sender<Result<(), StoreError>>;
+
 #[derive(Debug)]
 struct Waiting {
     change: Change,
-    reply: oneshot::Sender<Result<(), StoreError>>,
+    reply: Reply,
 }
 
 /// One change.
 #[derive(Debug)]
 enum Change {
-    Put(Put),
+    Put(Box<Put>),
     Remove(Name, Target),
     RemoveBlob(Digest),
 }
@@ -49,12 +52,8 @@ impl Store {
         tag: Option<&str>,
         manifest: Manifest,
     ) -> Result<(), StoreError> {
-        self.submit(Change::Put(Put {
-            repository: repository.clone(),
-            tag: tag.map(str::to_owned),
-            manifest,
-        }))
-        .await
+        let put = Put { repository: repository.clone(), tag: tag.map(str::to_owned), manifest };
+        self.submit(Change::Put(Box::new(put))).await
     }
 
     /// Removes a tag alone, or a manifest with all tags that name it.
@@ -66,8 +65,7 @@ impl Store {
         repository: &Name,
         target: &Target,
     ) -> Result<(), StoreError> {
-        self.submit(Change::Remove(repository.clone(), target.clone()))
-            .await
+        self.submit(Change::Remove(repository.clone(), target.clone())).await
     }
 
     /// Removes a blob from all repositories. Looks through every manifest: nothing for every day.
@@ -108,7 +106,6 @@ impl Store {
                     Change::Remove(name, target) => self.remove(&name, &target),
                     Change::RemoveBlob(digest) => self.remove_unused_blob(&digest),
                 };
-                // Whoever asked may have gone.
                 let _ = reply.send(result);
             }
             if !puts.is_empty() {
@@ -119,7 +116,7 @@ impl Store {
         }
     }
 
-    fn put_together(&self, puts: Vec<(Put, oneshot::Sender<Result<(), StoreError>>)>) {
+    fn put_together(&self, puts: Vec<(Box<Put>, Reply)>) {
         // Children may be pushed together with their index.
         let mut arriving = HashSet::new();
         let mut accepted = Vec::new();
@@ -134,7 +131,7 @@ impl Store {
                 }
             }
         }
-        let outcome = self.write_puts(accepted.iter().map(|(put, _)| put));
+        let outcome = self.write_puts(accepted.iter().map(|(put, _)| &**put));
         let outcome = outcome.map_err(Arc::new);
         for (_, reply) in accepted {
             let _ = reply.send(outcome.clone().map_err(StoreError::Commit));
@@ -145,15 +142,15 @@ impl Store {
         &self,
         puts: impl Iterator<Item = &'a Put> + Clone,
     ) -> Result<(), LayoutError> {
-        let files = puts
-            .clone()
-            .map(|put| (put.manifest.digest(), &put.manifest.bytes()[..]));
+        let files = puts.clone().map(|put| (put.manifest.digest(), &put.manifest.bytes()[..]));
         self.writer.write_together(files)?;
         self.write(|catalogue| {
-            for put in puts {
-                catalogue.put(&put.repository, &put.manifest, put.tag.as_deref());
-            }
-        });
+            let mut puts = puts;
+            puts.try_for_each(|put| {
+                catalogue.put(&put.repository, &put.manifest, put.tag.as_deref())
+            })
+        })
+        .map_err(|cause| self.layout().index(cause))?;
         self.persist()
     }
 
@@ -190,7 +187,7 @@ impl Store {
     /// Makes the catalogue durable. When that fails the catalogue is what is on disk.
     fn persist(&self) -> Result<(), LayoutError> {
         let written = self.writer.update_index(|index| {
-            index.replace_entries(self.read(Catalogue::entries)?);
+            index.replace_entries(self.read(Catalogue::entries));
             Ok(())
         });
         if written.is_err() {
@@ -248,10 +245,8 @@ impl Commits {
 
 /// The next changes that can be made together: as many pushes as come in a row, or one change of another kind.
 fn take_group(waiting: &mut VecDeque<Waiting>) -> Vec<Waiting> {
-    let pushes = waiting
-        .iter()
-        .take_while(|waiting| matches!(waiting.change, Change::Put(_)))
-        .count();
+    let pushes =
+        waiting.iter().take_while(|waiting| matches!(waiting.change, Change::Put(_))).count();
     let count = pushes.max(1).min(waiting.len());
     waiting.drain(..count).collect()
 }
@@ -259,11 +254,9 @@ fn take_group(waiting: &mut VecDeque<Waiting>) -> Vec<Waiting> {
 fn check_size(named: &Descriptor, found: Option<u64>) -> Result<(), StoreError> {
     match found {
         None => Err(StoreError::MissingReference(named.digest)),
-        Some(found) if found != named.size => Err(StoreError::WrongSize {
-            digest: named.digest,
-            found,
-            stated: named.size,
-        }),
+        Some(found) if found != named.size => {
+            Err(StoreError::WrongSize { digest: named.digest, found, stated: named.size })
+        }
         Some(_) => Ok(()),
     }
 }

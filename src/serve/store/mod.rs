@@ -118,21 +118,11 @@ impl Store {
     }
 
     fn read<T>(&self, read: impl FnOnce(&Catalogue) -> T) -> T {
-        read(
-            &self
-                .catalogue
-                .read()
-                .unwrap_or_else(PoisonError::into_inner),
-        )
+        read(&self.catalogue.read().unwrap_or_else(PoisonError::into_inner))
     }
 
     fn write<T>(&self, write: impl FnOnce(&mut Catalogue) -> T) -> T {
-        write(
-            &mut self
-                .catalogue
-                .write()
-                .unwrap_or_else(PoisonError::into_inner),
-        )
+        write(&mut self.catalogue.write().unwrap_or_else(PoisonError::into_inner))
     }
 }
 

@@ -50,11 +50,7 @@ impl std::fmt::Debug for Received {
 
 impl Received {
     pub(crate) fn new(blobs: &Blobs) -> Self {
-        Self {
-            writer: BlobWriter::new(blobs),
-            hasher: Hasher::new(),
-            length: 0,
-        }
+        Self { writer: BlobWriter::new(blobs), hasher: Hasher::new(), length: 0 }
     }
 
     /// Bytes that came.
@@ -72,10 +68,7 @@ impl Received {
 
 impl Uploads {
     pub(crate) fn new(blobs: Blobs) -> Self {
-        Self {
-            blobs,
-            unfinished: Mutex::default(),
-        }
+        Self { blobs, unfinished: Mutex::default() }
     }
 
     /// What an upload that is not to be continued starts with.
@@ -117,9 +110,7 @@ impl Uploads {
     }
 
     fn lock(&self) -> std::sync::MutexGuard<'_, HashMap<String, Arc<Upload>>> {
-        self.unfinished
-            .lock()
-            .unwrap_or_else(PoisonError::into_inner)
+        self.unfinished.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }
 

@@ -1,1 +1,9 @@
+//! A small world for the verifier's tests: signers, evidence in memory, and a scene with one image in it.
 
+pub(super) mod scene;
+mod signer;
+mod store;
+
+pub(super) use scene::Scene;
+pub(super) use signer::Signer;
+pub(super) use store::Store;

@@ -1,1 +1,9 @@
+//! The verifier as a whole: one-field breaks, each with the valid object beside it (VERIFY §7).
 
+mod admission;
+mod bundle;
+mod index;
+mod keys;
+mod payload;
+mod peers;
+mod vectors;

@@ -1,0 +1,81 @@
+//! Exit statuses (README §Exit status).
+
+use bundle::archive::ArchiveError;
+use bundle::oci::source::{SourceError, Trouble};
+use bundle::pack::PackError;
+use std::process::ExitCode;
+
+/// How a command ended.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Status {
+    /// Everything that was asked for is done.
+    Done,
+    /// Anything that has no status of its own.
+    Other,
+    /// The call is wrong.
+    Usage,
+    /// Verification refused something.
+    Refused,
+    /// Done, but not all of it.
+    Partial,
+    /// A registry or the network.
+    Network,
+    /// An archive, a file or the medium it is on.
+    Medium,
+}
+
+impl Status {
+    pub(super) const fn code(self) -> u8 {
+        match self {
+            Self::Done => 0,
+            Self::Other => 1,
+            Self::Usage => 2,
+            Self::Refused => 3,
+            Self::Partial => 4,
+            Self::Network => 5,
+            Self::Medium => 6,
+        }
+    }
+}
+
+impl From<Status> for ExitCode {
+    fn from(status: Status) -> Self {
+        status.code().into()
+    }
+}
+
+impl From<Trouble> for Status {
+    fn from(trouble: Trouble) -> Self {
+        match trouble {
+            Trouble::Medium => Self::Medium,
+            // What a registry gives that is not what was asked for is the registry's fault.
+            Trouble::Network | Trouble::Content | Trouble::Absent => Self::Network,
+        }
+    }
+}
+
+impl From<&SourceError> for Status {
+    fn from(error: &SourceError) -> Self {
+        error.trouble.into()
+    }
+}
+
+impl From<&ArchiveError> for Status {
+    fn from(_: &ArchiveError) -> Self {
+        Self::Medium
+    }
+}
+
+impl From<&PackError> for Status {
+    fn from(error: &PackError) -> Self {
+        match error {
+            PackError::Usage(_) => Self::Usage,
+            PackError::Registry { .. } | PackError::Manifest { .. } => Self::Network,
+            PackError::Missing { trouble, .. } => (*trouble).into(),
+            PackError::Source { source, .. } | PackError::Blob { source, .. } => source.into(),
+            PackError::Refused(_) | PackError::Unsigned(_) => Self::Refused,
+            PackError::Archive(error) => error.into(),
+            PackError::Json(_) | PackError::Task(_) => Self::Other,
+        }
+    }
+}

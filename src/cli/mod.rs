@@ -1,0 +1,93 @@
+//! The command line: arguments in, reports and exit statuses out. Nothing here decides anything about content.
+//!
+//! - [`exit`]: statuses, and which error has which
+//! - [`failure`]: what is printed when a command does not succeed
+//! - [`text`]: untrusted strings made safe, sizes for people
+//! - [`progress`]: bars on a terminal, lines elsewhere
+//! - [`connection`], [`keys`]: options that several commands share
+//! - [`pack`], [`unpack`], [`inspect`], [`serve`]: the commands
+
+mod connection;
+mod exit;
+mod failure;
+mod inspect;
+mod keys;
+mod pack;
+mod progress;
+mod serve;
+mod text;
+mod unpack;
+
+use clap::{Parser, Subcommand};
+use exit::Status;
+use std::process::ExitCode;
+
+/// Carry container images, with everything that proves where they come from, across an air gap in one file.
+#[derive(Parser)]
+#[command(name = "bundle", version, propagate_version = true, after_help = AFTER_HELP)]
+struct Arguments {
+    #[command(subcommand)]
+    command: Command,
+}
+
+const AFTER_HELP: &str = "\
+Exit status: 0 done, 2 usage, 3 verification refused, 4 partial, 5 registry or network, 6 archive or medium, \
+1 anything else.
+
+  bundle pack quay.io/org/app:1.0 --key quay.io/org=release.pub -o app.tar.zst
+  bundle inspect app.tar.zst
+  sudo bundle unpack --install-keys app.tar.zst --key release.pub --to registry.local:5000";
+
+#[derive(Subcommand)]
+enum Command {
+    /// Gather images, their signatures and keys into one file
+    Pack(Box<pack::Options>),
+    /// Verify a bundle offline, push it to a registry, install its keys
+    Unpack(Box<unpack::Options>),
+    /// Show what is inside a bundle; no registry and no trust needed
+    Inspect(inspect::Options),
+    /// Serve a store or bundles as an OCI registry
+    Serve(serve::Options),
+}
+
+/// Runs the command line of this process.
+pub fn run() -> ExitCode {
+    let arguments = match Arguments::try_parse() {
+        Ok(arguments) => arguments,
+        Err(error) => {
+            // Help and version are answers, everything else is a wrong call.
+            let status = if error.use_stderr() { Status::Usage } else { Status::Done };
+            let _ = error.print();
+            return status.into();
+        }
+    };
+    let outcome = match arguments.command {
+        Command::Pack(options) => {
+            runtime().and_then(|runtime| runtime.block_on(pack::run(*options)))
+        }
+        Command::Unpack(options) => {
+            runtime().and_then(|runtime| runtime.block_on(unpack::run(*options)))
+        }
+        Command::Inspect(options) => inspect::run(&options),
+        Command::Serve(options) => {
+            runtime().and_then(|runtime| runtime.block_on(serve::run(options)))
+        }
+    };
+    match outcome {
+        Ok(status) => status.into(),
+        Err(failure) => {
+            failure.print();
+            failure.status.into()
+        }
+    }
+}
+
+/// Tasks read and write files without leaving their thread, so there are some threads more than cores.
+fn runtime() -> Result<tokio::runtime::Runtime, failure::Failure> {
+    let cores = std::thread::available_parallelism().map_or(2, usize::from);
+    tokio::runtime::Builder::new_multi_thread()
+        .worker_threads(cores + 2)
+        .enable_all()
+        .build()
+        .map_err(|error| failure::Failure::new(Status::Other, &anyhow::Error::from(error)))
+}

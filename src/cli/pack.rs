@@ -1,0 +1,242 @@
+//! `bundle pack`.
+
+use super::connection::{self, Connection};
+use super::exit::Status;
+use super::failure::Failure;
+use super::keys;
+use super::progress::{Talk, progress};
+use super::text::{count, safe, size};
+use bundle::inventory::Lookup;
+use bundle::oci::Platform;
+use bundle::pack::{
+    self, AttachmentErrors, CarriedKey, PackError, Request, SignatureRule, Source, transfer,
+};
+use bundle::report::pack::PackReport;
+use bundle::trust::{ImageVerdict, Scoped};
+use clap::{Args, ValueEnum};
+use std::path::PathBuf;
+use std::time::{SystemTime, UNIX_EPOCH};
+
+/// Gather images, their signatures and keys into one file
+#[derive(Args)]
+pub(super) struct Options {
+    /// REGISTRY/REPO:TAG, REGISTRY/REPO@sha256:…, oci:DIR[:REF]; SOURCE=NAME says which image it logically is
+    #[arg(required = true, value_name = "SOURCE[=NAME]")]
+    sources: Vec<Source>,
+    /// The file to write
+    #[arg(short, long, value_name = "FILE")]
+    output: PathBuf,
+    /// Keep only these platforms of indexes, such as linux/amd64 (repeatable; default: all)
+    #[arg(long, value_name = "OS/ARCH[/VARIANT]")]
+    platform: Vec<Platform>,
+    /// Verify images of SCOPE (default: all) with this public key, and carry it (repeatable)
+    #[arg(long, value_name = "[SCOPE=]FILE")]
+    key: Vec<Scoped<PathBuf>>,
+    /// Carry this public key without verifying with it (repeatable)
+    #[arg(long, value_name = "FILE")]
+    carry_key: Vec<PathBuf>,
+    /// required, if-present or none (default: if-present; required where a key covers)
+    #[arg(long, value_name = "[SCOPE=]RULE")]
+    signatures: Vec<Scoped<SignatureRule>>,
+    /// What a failed lookup of attachments does: fail the image, or carry it marked incomplete (exit status 4)
+    #[arg(long, value_enum, default_value = "fail")]
+    attachment_errors: OnAttachmentError,
+    /// Fetch non-distributable layers from the registry too
+    #[arg(long)]
+    include_foreign_layers: bool,
+    /// Name of the series this bundle belongs to
+    #[arg(long)]
+    name: Option<String>,
+    /// Large blobs transferred at the same time
+    #[arg(long, default_value_t = 4, value_parser = clap::value_parser!(u16).range(1..=64))]
+    jobs: u16,
+    /// Resolve, verify and print the plan; write nothing
+    #[arg(long)]
+    dry_run: bool,
+    /// Print the report as JSON
+    #[arg(long)]
+    json: bool,
+    /// No progress on stderr
+    #[arg(short, long)]
+    quiet: bool,
+    #[command(flatten)]
+    connection: Connection,
+}
+
+#[derive(Clone, Copy, ValueEnum)]
+enum OnAttachmentError {
+    Fail,
+    Warn,
+}
+
+impl Options {
+    fn request(&self) -> Result<Request, Failure> {
+        let mut carried: Vec<CarriedKey> = Vec::new();
+        for option in &self.key {
+            let file = keys::read_scoped(option)?;
+            carried.push(CarriedKey { key: file.key, name: file.name, scopes: vec![file.scope] });
+        }
+        for path in &self.carry_key {
+            let (key, name) = keys::read(path)?;
+            carried.push(CarriedKey { key, name, scopes: vec![] });
+        }
+        let source_date_epoch = match std::env::var("SOURCE_DATE_EPOCH") {
+            Ok(text) => Some(text.parse().map_err(|_| {
+                Failure::usage(format!(
+                    "SOURCE_DATE_EPOCH is {text:?}: expected seconds since 1970"
+                ))
+            })?),
+            Err(_) => None,
+        };
+        let now = SystemTime::now().duration_since(UNIX_EPOCH).map_or(0, |since| since.as_secs());
+        Ok(Request {
+            sources: self.sources.clone(),
+            platforms: self.platform.clone(),
+            signatures: self.signatures.clone(),
+            attachment_errors: match self.attachment_errors {
+                OnAttachmentError::Fail => AttachmentErrors::Fail,
+                OnAttachmentError::Warn => AttachmentErrors::Warn,
+            },
+            keys: carried,
+            foreign_layers: self.include_foreign_layers,
+            name: self.name.clone(),
+            created: source_date_epoch.unwrap_or(now),
+            source_date_epoch,
+            jobs: self.jobs.into(),
+        })
+    }
+}
+
+pub(super) async fn run(options: Options) -> Result<Status, Failure> {
+    let request = options.request()?;
+    if options.output.is_dir() {
+        let shown = options.output.display();
+        return Err(Failure::usage(format!("{shown} is a directory"))
+            .hint("name the file: -o DIR/NAME.tar.zst"));
+    }
+    let client = options.connection.client()?;
+    let talk = if options.quiet { Talk::Quiet } else { Talk::Progress };
+    let progress = progress(talk);
+    let plan = pack::prepare(&request, &client, &progress).await.map_err(failed)?;
+    let mut report = PackReport::new(
+        &plan.inventory,
+        plan.bundle_digest,
+        plan.verdicts.clone(),
+        plan.warnings.clone(),
+    );
+    if !options.dry_run {
+        let packed = transfer::transfer(plan, &options.output, request.jobs, &progress)
+            .await
+            .map_err(failed)?;
+        report.file = Some(options.output.display().to_string());
+        report.file_size = Some(packed.length);
+    }
+    drop(progress);
+    if options.json {
+        println!(
+            "{}",
+            serde_json::to_string_pretty(&report).map_err(|e| Failure::of(Status::Other, &e))?
+        );
+    } else {
+        print(&report);
+    }
+    Ok(if report.is_incomplete() { Status::Partial } else { Status::Done })
+}
+
+fn failed(error: PackError) -> Failure {
+    let mut failure = Failure::of((&error).into(), &error);
+    for hint in connection::hints(&error) {
+        failure = failure.hint(hint);
+    }
+    match &error {
+        PackError::Refused(verdicts) => {
+            for verdict in verdicts {
+                eprintln!("refused: {}", safe(&super::unpack::describe(verdict)));
+            }
+            failure.hint("give the key that signed them, or --signatures SCOPE=if-present to carry them as they are")
+        }
+        PackError::Unsigned(image) => failure.hint(format!(
+            "where signatures are optional: --signatures {}=if-present",
+            image.repository()
+        )),
+        PackError::Registry { what, .. } if what.starts_with("cannot tell what is attached") => failure
+            .hint("--attachment-errors=warn carries the image marked incomplete; --signatures none looks nothing up"),
+        _ => failure,
+    }
+}
+
+/// The summary for people.
+fn print(report: &PackReport) {
+    for image in &report.images {
+        println!("{}", safe(&image.source.to_string()));
+        println!("  {}", image.digest);
+        if image.fetched_from != image.source.to_string() {
+            println!("  fetched from {}", safe(&image.fetched_from));
+        }
+        if !image.platforms.is_empty() {
+            let platforms: Vec<String> = image.platforms.iter().map(ToString::to_string).collect();
+            println!("  platforms: {}", safe(&platforms.join(", ")));
+        }
+        let kinds: Vec<String> =
+            image.attachments.iter().map(|(kind, n)| count(*n, kind.as_str())).collect();
+        match image.attachment_lookup {
+            Lookup::Complete if kinds.is_empty() => println!("  attachments: none"),
+            Lookup::Complete => println!("  attachments: {}", kinds.join(", ")),
+            Lookup::Incomplete => {
+                println!("  attachments: incomplete ({} found)", kinds.join(", "))
+            }
+            Lookup::Skipped => println!("  attachments: not looked up"),
+        }
+        println!("  verified: {}", verified(&report.verdicts, image));
+        if !image.foreign.is_empty() {
+            println!(
+                "  left out: {}",
+                count(image.foreign.len() as u64, "non-distributable layer")
+            );
+        }
+    }
+    for key in &report.keys {
+        let scopes =
+            if key.scopes.is_empty() { "carried only".into() } else { key.scopes.join(", ") };
+        println!("key {} {} ({})", safe(&key.file), key.fingerprint, safe(&scopes));
+    }
+    let unsigned: Vec<&_> = report
+        .images
+        .iter()
+        .filter(|i| !i.attachments.contains_key(&bundle::inventory::AttachmentKind::Signature))
+        .collect();
+    if !unsigned.is_empty() {
+        println!("without a signature: {}", count(unsigned.len() as u64, "image"));
+        for image in unsigned {
+            println!("  {}", safe(&image.source.to_string()));
+        }
+    }
+    for warning in &report.warnings {
+        println!("warning: {}", safe(warning));
+    }
+    let totals = report.totals;
+    let attached: Vec<String> =
+        report.attachments.iter().map(|(kind, n)| count(*n, kind.as_str())).collect();
+    let attached = if attached.is_empty() { "no attachments".into() } else { attached.join(", ") };
+    println!(
+        "{}, {attached}, {}, {}",
+        count(totals.images, "image"),
+        count(totals.blobs, "blob"),
+        size(totals.bytes)
+    );
+    match (&report.file, report.file_size) {
+        (Some(file), Some(length)) => println!("wrote {} ({})", safe(file), size(length)),
+        _ => println!("dry run: nothing was written"),
+    }
+    println!("bundle digest: {}", report.bundle_digest);
+}
+
+fn verified(verdicts: &[ImageVerdict], image: &bundle::report::pack::PackedImage) -> String {
+    if verdicts.iter().any(|verdict| *verdict.source() == image.source)
+        && image.verdict.code != "unverified"
+    {
+        format!("{} by {}", image.verdict.code, image.verdict.keys.join(", "))
+    } else {
+        "no key covers it".into()
+    }
+}

@@ -1,0 +1,55 @@
+//! `bundle serve`.
+
+use super::exit::Status;
+use super::failure::Failure;
+use bundle::serve::{self, Registry, Store};
+use clap::Args;
+use std::net::SocketAddr;
+use std::path::PathBuf;
+use std::sync::Arc;
+
+/// Serve a store or bundles as an OCI registry
+#[derive(Args)]
+pub(super) struct Options {
+    /// Bundles to serve, read-only
+    #[arg(value_name = "FILE", required_unless_present = "store", conflicts_with = "store")]
+    files: Vec<PathBuf>,
+    /// Read and write an OCI image layout directory, made when it is not there
+    #[arg(long, value_name = "DIR")]
+    store: Option<PathBuf>,
+    /// Address to listen on; port 0 takes a free one. There is no access control: think before leaving loopback
+    #[arg(long, value_name = "ADDR:PORT", default_value_t = serve::DEFAULT_ADDRESS)]
+    listen: SocketAddr,
+}
+
+pub(super) async fn run(options: Options) -> Result<Status, Failure> {
+    let registry = match &options.store {
+        Some(directory) => {
+            let store = Store::open(directory).map_err(|e| Failure::of(Status::Medium, &e))?;
+            Registry::read_write(store)
+        }
+        None => return Err(Failure::usage("soon")),
+    };
+    let listener = tokio::net::TcpListener::bind(options.listen).await.map_err(|error| {
+        Failure::of(Status::Network, &error)
+            .hint(format!("is {} in use? --listen names another address", options.listen))
+    })?;
+    let address = listener.local_addr().map_err(|e| Failure::of(Status::Network, &e))?;
+    println!("listening on http://{address}");
+    let served = serve::run(listener, registry, stopped()).await;
+    served.map_err(|error| Failure::of(Status::Network, &error))?;
+    Ok(Status::Done)
+}
+
+/// Done when the process is asked to end.
+async fn stopped() {
+    let mut terminate =
+        match tokio::signal::unix::signal(tokio::signal::unix::SignalKind::terminate()) {
+            Ok(terminate) => terminate,
+            Err(_) => return std::future::pending().await,
+        };
+    tokio::select! {
+        _ = tokio::signal::ctrl_c() => {}
+        _ = terminate.recv() => {}
+    }
+}

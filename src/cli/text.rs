@@ -1,0 +1,58 @@
+//! Text for terminals.
+
+use std::fmt::Write as _;
+
+/// Escapes what could command a terminal or reorder what is read: control characters, line breaks, bidirectional
+/// marks and other invisible formatting.
+pub(super) fn safe(text: &str) -> String {
+    let mut out = String::with_capacity(text.len());
+    for c in text.chars() {
+        let invisible = matches!(c,
+            '\u{200B}'..='\u{200F}' | '\u{2028}'..='\u{202E}' | '\u{2060}'..='\u{206F}' | '\u{061C}'
+            | '\u{FEFF}' | '\u{FFF9}'..='\u{FFFB}' | '\u{E0000}'..='\u{E007F}');
+        if c.is_control() || invisible {
+            let _ = write!(out, "\\u{{{:x}}}", u32::from(c));
+        } else {
+            out.push(c);
+        }
+    }
+    out
+}
+
+/// Bytes in the unit that people read: `1.4 GB` (powers of ten, as disks are sold).
+pub(super) fn size(bytes: u64) -> String {
+    const UNITS: [&str; 5] = ["B", "kB", "MB", "GB", "TB"];
+    let mut value = bytes as f64;
+    let mut unit = 0;
+    while value >= 999.5 && unit < UNITS.len() - 1 {
+        value /= 1000.0;
+        unit += 1;
+    }
+    if unit == 0 { format!("{bytes} B") } else { format!("{value:.1} {}", UNITS[unit]) }
+}
+
+/// `1 image`, `2 images`.
+pub(super) fn count(number: u64, one: &str) -> String {
+    if number == 1 { format!("1 {one}") } else { format!("{number} {one}s") }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn nothing_that_commands_a_terminal_passes() {
+        assert_eq!(safe("a\u{1b}[31mb\nc\u{202e}d\u{9b}"), "a\\u{1b}[31mb\\u{a}c\\u{202e}d\\u{9b}");
+        assert_eq!(safe("Größe 7 → ü"), "Größe 7 → ü");
+    }
+
+    #[test]
+    fn sizes_read_as_people_say_them() {
+        for (bytes, text) in
+            [(0, "0 B"), (999, "999 B"), (1000, "1.0 kB"), (999_950, "1.0 MB"), (1 << 33, "8.6 GB")]
+        {
+            assert_eq!(size(bytes), text);
+        }
+        assert_eq!((count(1, "image"), count(2, "image")), ("1 image".into(), "2 images".into()));
+    }
+}

@@ -1,0 +1,83 @@
+//! Why nothing was packed.
+
+use crate::archive::ArchiveError;
+use crate::oci::manifest::ManifestError;
+use crate::oci::source::{SourceError, Trouble};
+use crate::oci::{Digest, Reference};
+use crate::registry::RegistryError;
+use crate::trust::ImageVerdict;
+
+/// Why a pack did not succeed.
+#[derive(Debug, thiserror::Error)]
+pub enum PackError {
+    /// The request contradicts itself or names what is not there.
+    #[error("{0}")]
+    Usage(String),
+    /// A registry could not be asked, or did not answer as it must.
+    #[error("image {image}: {what}")]
+    Registry {
+        /// Which image.
+        image: Reference,
+        /// What was being done.
+        what: String,
+        /// The registry's error.
+        #[source]
+        source: RegistryError,
+    },
+    /// The image, or a part of it, is not there.
+    #[error("image {image}: {what}")]
+    Missing {
+        /// Which image.
+        image: Reference,
+        /// What is missing.
+        what: String,
+        /// Where it was looked for.
+        trouble: Trouble,
+    },
+    /// A source gave a manifest that cannot be carried.
+    #[error("image {image}: a manifest cannot be carried")]
+    Manifest {
+        /// Which image.
+        image: Reference,
+        /// What is wrong with it.
+        #[source]
+        source: ManifestError,
+    },
+    /// A blob or manifest could not be read.
+    #[error("image {image}: {what}")]
+    Source {
+        /// Which image.
+        image: Reference,
+        /// What was being done.
+        what: String,
+        /// The cause.
+        #[source]
+        source: SourceError,
+    },
+    /// A blob could not be fetched, or is not what its descriptor says.
+    #[error("blob {digest} from {origin} cannot be packed")]
+    Blob {
+        /// Which blob.
+        digest: Digest,
+        /// Where it comes from.
+        origin: String,
+        /// The cause.
+        #[source]
+        source: SourceError,
+    },
+    /// Images that the given keys do not admit.
+    #[error("{} of the images cannot be verified: nothing was packed", .0.len())]
+    Refused(Vec<ImageVerdict>),
+    /// An image that must have a signature has none.
+    #[error("image {0} has no signature, and one is required")]
+    Unsigned(Reference),
+    /// The archive cannot be written.
+    #[error("the archive cannot be written")]
+    Archive(#[from] ArchiveError),
+    /// The inventory cannot be written as JSON.
+    #[error("the inventory cannot be written")]
+    Json(#[from] serde_json::Error),
+    /// A task of this program ended without an answer.
+    #[error("a task of this program failed")]
+    Task(#[from] tokio::task::JoinError),
+}

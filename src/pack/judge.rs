@@ -1,0 +1,147 @@
+//! The verifier of the enclave, run before the trip: what would be refused there is known here.
+
+use super::resolve::{Resolved, ResolvedImage};
+use super::{PackError, Request, SignatureRule};
+use crate::inventory::{self, AttachmentKind, PackVerdict};
+use crate::oci::source::read_blob;
+use crate::oci::{Descriptor, Digest, Manifest};
+use crate::trust::{
+    self, Anchors, Attached, Evidence, EvidenceError, Found, ImageUnderTest, ImageVerdict,
+    ScopedKey,
+};
+use bytes::Bytes;
+use std::collections::{BTreeSet, HashMap};
+
+/// Images with what verification found.
+pub struct Judged {
+    /// The images.
+    pub images: Vec<(ResolvedImage, PackVerdict)>,
+    /// Verdicts of the images that a key covers.
+    pub verdicts: Vec<ImageVerdict>,
+    /// What people should know before the trip.
+    pub warnings: Vec<String>,
+}
+
+/// Judges every image that a key covers; counts signatures where they are required.
+///
+/// # Errors
+/// [`PackError::Refused`] with every image that is not admitted, [`PackError::Unsigned`].
+pub fn judge(request: &Request, resolved: Resolved) -> Result<Judged, PackError> {
+    let anchors = anchors(request);
+    let mut images = Vec::with_capacity(resolved.images.len());
+    let (mut verdicts, mut refused, mut warnings) = (Vec::new(), Vec::new(), Vec::new());
+    for image in resolved.images {
+        let rule = request.signature_rule(&image.source);
+        let signed = image.attachments.found.iter().any(|a| a.kind == AttachmentKind::Signature);
+        let mut found = PackVerdict { code: "unverified".into(), keys: vec![] };
+        if request.is_covered(&image.source) && rule != SignatureRule::None {
+            // What this run resolved is what it vouches for: the name is bound by whoever runs it.
+            let verdict = judge_image(&image, &anchors, NameBinding::Bound);
+            if verdict.is_admitted() {
+                found.code = verdict.admission().as_str().into();
+                found.keys = verdict.verifying_keys().iter().map(ToString::to_string).collect();
+                if !judge_image(&image, &anchors, NameBinding::Unbound).is_admitted() {
+                    warnings.push(format!(
+                        "{}: its signatures name no repository; unpack needs --expect-bundle, or \
+                         --accept-unbound-names for it",
+                        image.source
+                    ));
+                }
+            } else if rule == SignatureRule::Required {
+                refused.push(verdict.clone());
+            }
+            verdicts.push(verdict);
+        } else if rule == SignatureRule::Required && !signed {
+            return Err(PackError::Unsigned(image.source));
+        }
+        images.push((image, found));
+    }
+    if refused.is_empty() {
+        Ok(Judged { images, verdicts, warnings })
+    } else {
+        Err(PackError::Refused(refused))
+    }
+}
+
+fn anchors(request: &Request) -> Anchors {
+    let mut anchors = Anchors::default();
+    for carried in &request.keys {
+        for scope in &carried.scopes {
+            let (scope, key, name) = (scope.clone(), carried.key.clone(), carried.name.clone());
+            anchors.keys.push(ScopedKey { scope, key, name });
+        }
+    }
+    anchors
+}
+
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum NameBinding {
+    Bound,
+    Unbound,
+}
+
+fn judge_image(image: &ResolvedImage, anchors: &Anchors, binding: NameBinding) -> ImageVerdict {
+    let attached: Vec<Attached> = image
+        .attachments
+        .found
+        .iter()
+        .map(|attachment| Attached {
+            subject: attachment.subject,
+            manifest: attachment.manifest().descriptor(),
+            found: match &attachment.how {
+                inventory::Found::Tag(tag) => Found::Tag(tag.clone()),
+                inventory::Found::Referrer => Found::Referrer,
+            },
+        })
+        .collect();
+    let omitted: BTreeSet<Digest> = image.omitted.iter().copied().collect();
+    let under_test = ImageUnderTest {
+        source: &image.source,
+        root: image.root().descriptor(),
+        attached: &attached,
+        omitted: &omitted,
+        name_bound: binding == NameBinding::Bound,
+        pack_verdict_good: false,
+    };
+    trust::judge(&under_test, anchors, &Fetched::new(image))
+}
+
+/// What was fetched while resolving, as evidence; configs are fetched when the verifier asks.
+struct Fetched<'a> {
+    image: &'a ResolvedImage,
+    manifests: HashMap<Digest, &'a Manifest>,
+    layers: HashMap<Digest, &'a Bytes>,
+}
+
+impl<'a> Fetched<'a> {
+    fn new(image: &'a ResolvedImage) -> Self {
+        let attached = image.attachments.found.iter();
+        let manifests = image.manifests.iter().chain(attached.clone().flat_map(|a| &a.manifests));
+        let layers = attached.flat_map(|a| &a.layers);
+        Self {
+            image,
+            manifests: manifests.map(|m| (m.digest(), m)).collect(),
+            layers: layers.map(|(digest, content)| (*digest, content)).collect(),
+        }
+    }
+}
+
+impl Evidence for Fetched<'_> {
+    fn manifest(&self, digest: &Digest) -> Result<Option<Manifest>, EvidenceError> {
+        Ok(self.manifests.get(digest).map(|manifest| (*manifest).clone()))
+    }
+
+    fn blob(&self, blob: &Descriptor) -> Result<Bytes, EvidenceError> {
+        if let Some(content) = self.layers.get(&blob.digest) {
+            return Ok((*content).clone());
+        }
+        let origin = self.image.origin.clone();
+        let fetch =
+            async move { read_blob(&origin, blob, crate::archive::limits::MAX_TRUST_BLOB).await };
+        let fetched =
+            tokio::task::block_in_place(|| tokio::runtime::Handle::current().block_on(fetch));
+        fetched.map_err(|error| {
+            EvidenceError::caused(format!("blob {} cannot be fetched", blob.digest), error)
+        })
+    }
+}

@@ -1,0 +1,373 @@
+//! Inventory, order and places: everything decided before the first byte. Printing it is `--dry-run`.
+
+use super::discover::Attachment;
+use super::judge::Judged;
+use super::origin::{Origin, REF_NAME};
+use super::resolve::ResolvedImage;
+use super::{PackError, Request};
+use crate::archive::head::{self, HeadFile};
+use crate::archive::limits::{MAX_TRUST_BLOB, RAW_BELOW};
+use crate::archive::write::Blueprint;
+use crate::inventory::{
+    AttachmentEntry, BlobEntry, FORMAT, FORMAT_VERSION, FileEntry, Found, ImageEntry, Inventory,
+    KeyEntry, PackVerdict, Stored, Tool, Totals,
+};
+use crate::oci::manifest::MAX_MANIFEST;
+use crate::oci::{Descriptor, Digest, Manifest, Meaning, media_type};
+use crate::trust::ImageVerdict;
+use bytes::Bytes;
+use serde_json::{Map, Value, json};
+use std::collections::HashMap;
+use time::OffsetDateTime;
+use time::format_description::well_known::Rfc3339;
+
+/// A pack, decided.
+pub struct Plan {
+    /// What the archive will hold.
+    pub inventory: Inventory,
+    /// The archive, ready to be written.
+    pub blueprint: Blueprint,
+    /// The bundle digest: known before the first byte.
+    pub bundle_digest: Digest,
+    /// Verdicts of the images that a key covers.
+    pub verdicts: Vec<ImageVerdict>,
+    /// What people should know before the trip.
+    pub warnings: Vec<String>,
+    /// Where each blob comes from.
+    pub(super) supply: HashMap<Digest, Supply>,
+}
+
+/// Where a blob comes from.
+pub(super) enum Supply {
+    /// It was fetched while resolving.
+    Held(Bytes),
+    /// It is fetched in the transfer.
+    Fetch(Origin, Descriptor),
+}
+
+/// Blobs gathered from manifests, each once, with the section it goes to.
+#[derive(Default)]
+struct Gathered {
+    order: Vec<Digest>,
+    blobs: HashMap<Digest, (u64, Stored)>,
+    supply: HashMap<Digest, Supply>,
+}
+
+impl Gathered {
+    /// Adds a blob; one that is named twice lies in the earliest section that wants it.
+    fn add(
+        &mut self,
+        digest: Digest,
+        size: u64,
+        stored: Stored,
+        supply: impl FnOnce() -> Supply,
+    ) -> Result<(), PackError> {
+        match self.blobs.get_mut(&digest) {
+            Some((known, _)) if *known != size => Err(PackError::Usage(format!(
+                "blob {digest} is said to have {known} bytes and {size} bytes by two manifests"
+            ))),
+            Some((_, section)) => {
+                *section = (*section).min(stored);
+                Ok(())
+            }
+            None => {
+                self.order.push(digest);
+                self.blobs.insert(digest, (size, stored));
+                self.supply.insert(digest, supply());
+                Ok(())
+            }
+        }
+    }
+
+    fn manifest(&mut self, manifest: &Manifest) -> Result<(), PackError> {
+        let bytes = manifest.bytes();
+        let (digest, size) = (manifest.digest(), bytes.len() as u64);
+        self.add(digest, size, Stored::Trust, || Supply::Held(bytes.clone()))?;
+        // It may be named as a blob elsewhere; what is held need not be fetched.
+        self.supply.insert(digest, Supply::Held(bytes.clone()));
+        Ok(())
+    }
+}
+
+/// Section of a layer by what it says it is.
+fn section_of(layer: &Descriptor) -> Stored {
+    if media_type::is_compressed(&layer.media_type) || layer.size < RAW_BELOW {
+        Stored::Raw
+    } else {
+        Stored::Compressed
+    }
+}
+
+/// Decides everything.
+///
+/// # Errors
+/// Manifests that contradict each other, or a bundle beyond the format's limits.
+pub fn plan(request: &Request, judged: Judged) -> Result<Plan, PackError> {
+    let mut gathered = Gathered::default();
+    let mut entries = Vec::with_capacity(judged.images.len());
+    for (image, verdict) in &judged.images {
+        entries.push(gather_image(&mut gathered, image, verdict, request.foreign_layers)?);
+    }
+    let Gathered { order, blobs, supply } = gathered;
+    let mut blobs: Vec<BlobEntry> = order
+        .into_iter()
+        .map(|digest| {
+            let (size, stored) = blobs[&digest];
+            BlobEntry { digest, size, stored }
+        })
+        .collect();
+    // Stable, so the trust section and the compressed one keep the order of the images; of the rest the large ones
+    // come first, since starting them late would leave the others waiting at the end.
+    blobs.sort_by(|a, b| {
+        let by_size =
+            if a.stored == Stored::Raw { b.size.cmp(&a.size) } else { std::cmp::Ordering::Equal };
+        a.stored.cmp(&b.stored).then(by_size)
+    });
+    let keys = key_files(request)?;
+    let index = index(&entries, &judged.images)?;
+    let file = |name: &str, bytes: &[u8]| HeadFile { name: name.into(), bytes: bytes.into() };
+    let mut files =
+        vec![file(head::OCI_LAYOUT, head::OCI_LAYOUT_CONTENT), file(head::INDEX, &index)];
+    files.extend(keys.iter().map(|(_, file)| file.clone()));
+    let attachments = entries.iter().map(|image| image.attachments.len() as u64).sum();
+    let inventory = Inventory {
+        format: FORMAT.into(),
+        format_version: FORMAT_VERSION.into(),
+        must_understand: vec![],
+        name: request.name.clone(),
+        sequence: None,
+        created: rfc3339(request.created)?,
+        expires: None,
+        tool: Tool {
+            name: env!("CARGO_PKG_NAME").into(),
+            version: env!("CARGO_PKG_VERSION").into(),
+        },
+        totals: Totals {
+            images: entries.len() as u64,
+            attachments,
+            blobs: blobs.len() as u64,
+            bytes: blobs.iter().map(|blob| blob.size).sum(),
+        },
+        images: entries,
+        keys: keys.into_iter().map(|(entry, _)| entry).collect(),
+        files: files
+            .iter()
+            .map(|f| FileEntry {
+                name: f.name.clone(),
+                size: f.bytes.len() as u64,
+                digest: Digest::of(&f.bytes),
+            })
+            .collect(),
+        blobs: blobs.clone(),
+    };
+    let bytes = inventory.to_bytes()?;
+    let bundle_digest = Digest::of(&bytes);
+    files.insert(1, HeadFile { name: head::INVENTORY.into(), bytes });
+    let blueprint = Blueprint { files, blobs, mtime: request.source_date_epoch.unwrap_or(0) };
+    let Judged { verdicts, warnings, .. } = judged;
+    Ok(Plan { inventory, blueprint, bundle_digest, verdicts, warnings, supply })
+}
+
+fn rfc3339(seconds: u64) -> Result<String, PackError> {
+    let refuse =
+        || PackError::Usage(format!("{seconds} is not a time: is SOURCE_DATE_EPOCH right?"));
+    let seconds = i64::try_from(seconds).map_err(|_| refuse())?;
+    let time = OffsetDateTime::from_unix_timestamp(seconds).map_err(|_| refuse())?;
+    time.format(&Rfc3339).map_err(|_| refuse())
+}
+
+fn gather_image(
+    gathered: &mut Gathered,
+    image: &ResolvedImage,
+    verdict: &PackVerdict,
+    foreign_layers: bool,
+) -> Result<ImageEntry, PackError> {
+    let mut foreign = Vec::new();
+    for manifest in &image.manifests {
+        gathered.manifest(manifest)?;
+        for layer in gather_blobs(gathered, &image.origin, manifest, foreign_layers)? {
+            if !foreign.contains(&layer) {
+                foreign.push(layer);
+            }
+        }
+    }
+    for attachment in &image.attachments.found {
+        for manifest in &attachment.manifests {
+            gathered.manifest(manifest)?;
+            gather_attached(gathered, &image.origin, attachment, manifest)?;
+        }
+    }
+    let root = image.root();
+    Ok(ImageEntry {
+        source: image.source.clone(),
+        fetched_from: image.fetched_from.clone(),
+        media_type: root.media_type().into(),
+        digest: root.digest(),
+        size: root.bytes().len() as u64,
+        platforms: image.platforms.clone(),
+        omitted: image.omitted.clone(),
+        foreign,
+        attachment_lookup: image.attachments.lookup,
+        attachments: image.attachments.found.iter().map(attachment_entry).collect(),
+        atomic_signatures: vec![],
+        verdict: verdict.clone(),
+    })
+}
+
+/// Adds config and layers of an image; gives the non-distributable layers that are left out.
+fn gather_blobs(
+    gathered: &mut Gathered,
+    origin: &Origin,
+    manifest: &Manifest,
+    foreign_layers: bool,
+) -> Result<Vec<Digest>, PackError> {
+    let Meaning::Image(image) = manifest.meaning() else { return Ok(Vec::new()) };
+    let mut left_out = Vec::new();
+    // A config decides which platform an image is for, so verification reads it before any layer.
+    let config_section =
+        if image.config.size <= MAX_MANIFEST { Stored::Trust } else { section_of(&image.config) };
+    let layers = image.layers.iter().map(|layer| (layer, section_of(layer)));
+    for (blob, section) in std::iter::once((&image.config, config_section)).chain(layers) {
+        if media_type::is_nondistributable(&blob.media_type) && !foreign_layers {
+            left_out.push(blob.digest);
+            continue;
+        }
+        gathered
+            .add(blob.digest, blob.size, section, || Supply::Fetch(origin.clone(), blob.clone()))?;
+    }
+    Ok(left_out)
+}
+
+/// Adds config and layers of an attachment's manifest: what verification reads goes into the trust section.
+fn gather_attached(
+    gathered: &mut Gathered,
+    origin: &Origin,
+    attachment: &Attachment,
+    manifest: &Manifest,
+) -> Result<(), PackError> {
+    let evidence: Vec<Digest> = super::discover::signature_layers(manifest)
+        .filter(|layer| layer.size <= MAX_TRUST_BLOB)
+        .map(|layer| layer.digest)
+        .collect();
+    for (n, blob) in manifest.blobs().enumerate() {
+        let is_config = n == 0 && blob.size <= MAX_MANIFEST;
+        let trust = is_config || evidence.contains(&blob.digest);
+        let section = if trust { Stored::Trust } else { section_of(blob) };
+        gathered.add(blob.digest, blob.size, section, || {
+            match attachment.layers.get(&blob.digest) {
+                Some(content) => Supply::Held(content.clone()),
+                None => Supply::Fetch(origin.clone(), blob.clone()),
+            }
+        })?;
+    }
+    Ok(())
+}
+
+fn attachment_entry(attachment: &Attachment) -> AttachmentEntry {
+    let manifest = attachment.manifest();
+    AttachmentEntry {
+        kind: attachment.kind,
+        found: attachment.how.clone(),
+        subject: attachment.subject,
+        media_type: manifest.media_type().into(),
+        digest: manifest.digest(),
+        size: manifest.bytes().len() as u64,
+        artifact_type: manifest.effective_artifact_type().map(str::to_owned),
+    }
+}
+
+/// Keys as head entries, each fingerprint once, names made distinct.
+fn key_files(request: &Request) -> Result<Vec<(KeyEntry, HeadFile)>, PackError> {
+    let mut files: Vec<(KeyEntry, HeadFile)> = Vec::new();
+    for carried in &request.keys {
+        let fingerprint = carried.key.fingerprint();
+        let scopes: Vec<String> = carried.scopes.iter().map(ToString::to_string).collect();
+        if let Some((known, _)) =
+            files.iter_mut().find(|(entry, _)| entry.fingerprint == fingerprint.to_string())
+        {
+            known.scopes.extend(scopes);
+            known.scopes.sort();
+            known.scopes.dedup();
+            continue;
+        }
+        let stem = carried.name.strip_suffix(".pub").unwrap_or(&carried.name);
+        let plain = |c: char| if c.is_ascii_alphanumeric() || "._-".contains(c) { c } else { '-' };
+        let stem: String = stem.chars().map(plain).collect();
+        let stem = stem.trim_start_matches('.');
+        let taken = |name: &str| files.iter().any(|(entry, _)| entry.file == name);
+        let mut name = format!("{}{}.pub", head::KEYS, if stem.is_empty() { "key" } else { stem });
+        if taken(&name) {
+            name = format!("{}{stem}-{}.pub", head::KEYS, &fingerprint.hex()[..16]);
+        }
+        let pem = carried.key.to_pem();
+        let entry = KeyEntry {
+            file: name.clone(),
+            purpose: "cosign".into(),
+            fingerprint: fingerprint.to_string(),
+            scopes,
+        };
+        files.push((entry, HeadFile { name, bytes: pem.into_bytes() }));
+    }
+    Ok(files)
+}
+
+/// `index.json`: images first, by their full source reference; then, in bundles of more than one image, attachments.
+/// A bundle of one image has one entry, which is what `podman load` expects.
+fn index(
+    entries: &[ImageEntry],
+    images: &[(ResolvedImage, PackVerdict)],
+) -> Result<Vec<u8>, PackError> {
+    let mut manifests = Vec::new();
+    for image in entries {
+        let mut annotations = Map::new();
+        annotations.insert(REF_NAME.into(), json!(image.source.to_string()));
+        manifests.push(descriptor(&image.media_type, image.digest, image.size, None, annotations));
+    }
+    if entries.len() > 1 {
+        let mut listed = std::collections::HashSet::new();
+        for (image, _) in images {
+            for attachment in &image.attachments.found {
+                let mut annotations = Map::new();
+                if let Found::Tag(tag) = &attachment.how {
+                    annotations.insert(
+                        REF_NAME.into(),
+                        json!(format!("{}:{tag}", image.source.repository())),
+                    );
+                }
+                let manifest = attachment.manifest();
+                if !listed.insert((manifest.digest(), annotations.get(REF_NAME).cloned())) {
+                    continue;
+                }
+                let (media_type, size) = (manifest.media_type(), manifest.bytes().len() as u64);
+                let artifact_type = manifest.subject().and(manifest.effective_artifact_type());
+                manifests.push(descriptor(
+                    media_type,
+                    manifest.digest(),
+                    size,
+                    artifact_type,
+                    annotations,
+                ));
+            }
+        }
+    }
+    let index =
+        json!({"schemaVersion": 2, "mediaType": media_type::OCI_INDEX, "manifests": manifests});
+    Ok(serde_json::to_vec(&index)?)
+}
+
+fn descriptor(
+    media_type: &str,
+    digest: Digest,
+    size: u64,
+    artifact_type: Option<&str>,
+    annotations: Map<String, Value>,
+) -> Value {
+    let mut descriptor = json!({"mediaType": media_type, "digest": digest, "size": size});
+    if let Some(artifact_type) = artifact_type {
+        descriptor["artifactType"] = json!(artifact_type);
+    }
+    if !annotations.is_empty() {
+        descriptor["annotations"] = Value::Object(annotations);
+    }
+    descriptor
+}

@@ -1,0 +1,257 @@
+//! Tags become digests, once; indexes become their manifests; attachments are found. All images at the same time.
+
+use super::discover::{self, Attachments};
+use super::origin::{Layout, Origin, REF_NAME};
+use super::walk::{Walk, Walked};
+use super::{Location, PackError, Request, Source};
+use crate::inventory::Lookup;
+use crate::oci::manifest::MAX_MANIFEST;
+use crate::oci::source::{SourceError, Trouble, read_blob};
+use crate::oci::{Descriptor, Digest, Manifest, Meaning, Platform, Reference};
+use crate::progress::Progress;
+use crate::registry::Client;
+use futures_util::{StreamExt as _, TryStreamExt as _, stream};
+use std::collections::{HashMap, HashSet};
+use std::path::PathBuf;
+use std::sync::Arc;
+
+/// Images resolved at the same time. Requests wait for the network, so more than cores pays.
+const IMAGES_IN_FLIGHT: usize = 8;
+
+/// Images with their manifests and attachments, all by digest.
+pub struct Resolved {
+    /// In the order they were asked for, each source once.
+    pub images: Vec<ResolvedImage>,
+}
+
+/// One image with everything that belongs to it.
+pub struct ResolvedImage {
+    /// Logical reference.
+    pub source: Reference,
+    /// Where it was fetched from, for the inventory.
+    pub fetched_from: String,
+    /// Where its blobs are.
+    pub origin: Origin,
+    /// Its manifests, children before their index; the root is last.
+    pub manifests: Vec<Manifest>,
+    /// Platforms kept.
+    pub platforms: Vec<Platform>,
+    /// Children of indexes that a platform filter left out.
+    pub omitted: Vec<Digest>,
+    /// What is attached.
+    pub attachments: Attachments,
+}
+
+impl ResolvedImage {
+    /// The manifest or index that was asked for.
+    ///
+    /// # Panics
+    /// Never: an image is not made without one.
+    pub fn root(&self) -> &Manifest {
+        let [.., root] = self.manifests.as_slice() else { unreachable!("an image has a root") };
+        root
+    }
+}
+
+/// Resolves every source of a request.
+///
+/// # Errors
+/// The first image that cannot be resolved, or whose attachments cannot be looked up.
+pub async fn resolve(
+    request: &Request,
+    client: &Client,
+    progress: &Arc<dyn Progress>,
+) -> Result<Resolved, PackError> {
+    let layouts = open_layouts(&request.sources).await?;
+    let images: Vec<ResolvedImage> = stream::iter(&request.sources)
+        .map(|source| resolve_one(request, source, client, &layouts, progress))
+        .buffered(IMAGES_IN_FLIGHT)
+        .try_collect()
+        .await?;
+    let mut seen: HashMap<Reference, Digest> = HashMap::new();
+    let mut once = Vec::with_capacity(images.len());
+    for image in images {
+        match seen.insert(image.source.clone(), image.root().digest()) {
+            None => once.push(image),
+            Some(same) if same == image.root().digest() => {}
+            Some(other) => {
+                let what = format!(
+                    "{} was asked for twice, as {other} and as {}",
+                    image.source,
+                    image.root().digest()
+                );
+                return Err(PackError::Usage(what));
+            }
+        }
+    }
+    Ok(Resolved { images: once })
+}
+
+async fn open_layouts(sources: &[Source]) -> Result<HashMap<PathBuf, Arc<Layout>>, PackError> {
+    let mut layouts = HashMap::new();
+    for source in sources {
+        if let Location::Layout { directory, .. } = &source.location
+            && !layouts.contains_key(directory)
+        {
+            let layout = Layout::open(directory).await.map_err(|error| {
+                let mut what = error.to_string();
+                let mut cause = std::error::Error::source(&error);
+                while let Some(inner) = cause {
+                    what = format!("{what}: {inner}");
+                    cause = inner.source();
+                }
+                PackError::Usage(format!("oci:{}: {what}", directory.display()))
+            })?;
+            layouts.insert(directory.clone(), Arc::new(layout));
+        }
+    }
+    Ok(layouts)
+}
+
+async fn resolve_one(
+    request: &Request,
+    source: &Source,
+    client: &Client,
+    layouts: &HashMap<PathBuf, Arc<Layout>>,
+    progress: &Arc<dyn Progress>,
+) -> Result<ResolvedImage, PackError> {
+    let Found { source, fetched_from, origin, root, layout_name } =
+        find(source, client, layouts).await?;
+    let walked = Walk::new(&source, &origin, &request.platforms).all(root).await?;
+    let Walked { manifests, mut platforms, omitted } = walked;
+    if let [only] = manifests.as_slice() {
+        platforms.extend(platform_of_config(&source, &origin, only).await?);
+    }
+    check_wanted(request, &source, &manifests, &platforms)?;
+    let rule = request.signature_rule(&source);
+    let subjects: Vec<Digest> = manifests.iter().rev().map(Manifest::digest).collect();
+    let search =
+        discover::Search { image: &source, origin: &origin, layout_name: layout_name.as_deref() };
+    let attachments = search.all(&subjects, rule, request.attachment_errors).await?;
+    if attachments.lookup == Lookup::Incomplete {
+        progress.note(&format!("{source}: attachments: incomplete, a lookup failed"));
+    }
+    progress.note(&format!("resolved {source}"));
+    Ok(ResolvedImage { source, fetched_from, origin, manifests, platforms, omitted, attachments })
+}
+
+/// Config types of images; other configs are an artifact's own business.
+const IMAGE_CONFIGS: [&str; 2] =
+    ["application/vnd.oci.image.config.v1+json", "application/vnd.docker.container.image.v1+json"];
+
+/// What an image without an index says that it runs on; nothing for artifacts.
+async fn platform_of_config(
+    image: &Reference,
+    origin: &Origin,
+    manifest: &Manifest,
+) -> Result<Option<Platform>, PackError> {
+    let Meaning::Image(meaning) = manifest.meaning() else { return Ok(None) };
+    if !IMAGE_CONFIGS.contains(&meaning.config.media_type.as_str()) {
+        return Ok(None);
+    }
+    let read = read_blob(origin, &meaning.config, MAX_MANIFEST).await;
+    let config = read.map_err(|source| {
+        let what = "cannot read its config".to_owned();
+        PackError::Source { image: image.clone(), what, source }
+    })?;
+    let set = |p: &Platform| !p.os.is_empty() && !p.architecture.is_empty();
+    Ok(serde_json::from_slice::<Platform>(&config).ok().filter(set))
+}
+
+/// Refuses an image that has nothing for the platforms that were asked for.
+fn check_wanted(
+    request: &Request,
+    image: &Reference,
+    manifests: &[Manifest],
+    platforms: &[Platform],
+) -> Result<(), PackError> {
+    let wanted = &request.platforms;
+    let is_index = manifests.last().is_some_and(|root| matches!(root.meaning(), Meaning::Index(_)));
+    let serves = |platform: &Platform| wanted.iter().any(|w| platform.serves(w));
+    if wanted.is_empty() || platforms.iter().any(serves) || (platforms.is_empty() && !is_index) {
+        return Ok(());
+    }
+    let list = |platforms: &[Platform]| {
+        platforms.iter().map(ToString::to_string).collect::<Vec<_>>().join(", ")
+    };
+    let has =
+        if platforms.is_empty() { String::new() } else { format!(", only {}", list(platforms)) };
+    Err(PackError::Usage(format!("image {image} has nothing for {}{has}", list(wanted))))
+}
+
+/// A source with its root manifest.
+struct Found {
+    source: Reference,
+    fetched_from: String,
+    origin: Origin,
+    root: Manifest,
+    layout_name: Option<String>,
+}
+
+async fn find(
+    source: &Source,
+    client: &Client,
+    layouts: &HashMap<PathBuf, Arc<Layout>>,
+) -> Result<Found, PackError> {
+    match &source.location {
+        Location::Registry(reference) => {
+            let repository = client.repository(reference.repository());
+            let name = source.name.clone().unwrap_or_else(|| reference.clone());
+            let fetched = match (reference.digest(), reference.tag()) {
+                (Some(digest), _) => repository.manifest_by_digest(&digest).await,
+                (None, Some(tag)) => repository.manifest_by_tag(tag).await,
+                (None, None) => Ok(None),
+            };
+            let what = format!("cannot fetch its manifest from {reference}");
+            let root = fetched
+                .map_err(|source| PackError::Registry { image: name.clone(), what, source })?
+                .ok_or_else(|| PackError::Missing {
+                    image: name.clone(),
+                    what: format!("{reference} does not exist"),
+                    trouble: Trouble::Network,
+                })?;
+            Ok(Found {
+                source: name,
+                fetched_from: reference.to_string(),
+                origin: Origin::Registry(repository),
+                root,
+                layout_name: None,
+            })
+        }
+        Location::Layout { directory, reference } => {
+            let shown = format!("oci:{}", directory.display());
+            let Some(layout) = layouts.get(directory) else {
+                return Err(PackError::Usage(format!("{shown} was not opened")));
+            };
+            let entry = layout
+                .find(reference.as_deref())
+                .map_err(|what| PackError::Usage(format!("{shown}: {what}")))?;
+            let layout_name = entry.annotation(REF_NAME).map(str::to_owned);
+            let name = match &source.name {
+                Some(name) => name.clone(),
+                None => layout_name.as_deref().and_then(full_reference).ok_or_else(|| {
+                    PackError::Usage(format!(
+                        "{shown}: the image has no full name in the layout; say which image it is: \
+                         oci:DIR[:REF]=REGISTRY/REPO:TAG"
+                    ))
+                })?,
+            };
+            let origin = Origin::Layout(layout.clone());
+            let what = format!("cannot read its manifest from {shown}");
+            let root = origin.manifest(&entry).await.map_err(|error| error.of(&name, what))?;
+            let root = root.ok_or_else(|| PackError::Missing {
+                image: name.clone(),
+                what: format!("its manifest {} is not in {shown}", entry.digest),
+                trouble: Trouble::Medium,
+            })?;
+            Ok(Found { source: name, fetched_from: shown, origin, root, layout_name })
+        }
+    }
+}
+
+/// A ref.name that names a host is a full reference; anything shorter would be guessed.
+fn full_reference(name: &str) -> Option<Reference> {
+    let (host, _) = name.split_once('/')?;
+    let is_host = host.contains(['.', ':']) || host == "localhost";
+    is_host.then(|| Reference::parse_pinned(name).ok())?
+}

@@ -1,0 +1,249 @@
+//! What to pack: sources, rules and keys as they were asked for.
+
+use crate::oci::{Platform, Reference, reference::ReferenceError};
+use crate::trust::{PublicKey, Scope, Scoped};
+use std::path::PathBuf;
+use std::str::FromStr;
+
+/// One image that was asked for.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Source {
+    /// Where its bytes are.
+    pub location: Location,
+    /// Its logical reference: what identity checks compare with, and what its name at the target comes from. `None`
+    /// when a layout has to tell.
+    pub name: Option<Reference>,
+}
+
+/// Where an image's bytes are.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Location {
+    /// In a registry.
+    Registry(Reference),
+    /// In an OCI image layout directory; without a reference it must hold exactly one image.
+    Layout {
+        /// The directory.
+        directory: PathBuf,
+        /// `org.opencontainers.image.ref.name` of the image, or `sha256:…`.
+        reference: Option<String>,
+    },
+}
+
+/// Why a text is not a source.
+#[derive(Debug, thiserror::Error)]
+pub enum SourceTextError {
+    /// Not a reference with a tag or digest.
+    #[error(transparent)]
+    Reference(#[from] ReferenceError),
+    /// A transport that is not read.
+    #[error(
+        "{0:?} sources are not supported: use REGISTRY/REPO:TAG, REGISTRY/REPO@sha256:… or oci:DIR[:REF]"
+    )]
+    Transport(String),
+    /// `oci:` without a directory.
+    #[error("{0:?} names no directory: expected oci:DIR[:REF]")]
+    NoDirectory(String),
+}
+
+impl FromStr for Source {
+    type Err = SourceTextError;
+
+    /// `SOURCE` or `SOURCE=NAME`.
+    fn from_str(text: &str) -> Result<Self, SourceTextError> {
+        // References never hold an equals sign; a directory may, so the last one counts, and only before a reference.
+        let (location, name) = match text.rsplit_once('=') {
+            Some((location, name)) if !text.starts_with("oci:") => {
+                (location, Some(Reference::parse_pinned(name)?))
+            }
+            Some((location, name)) => match Reference::parse_pinned(name) {
+                Ok(name) => (location, Some(name)),
+                Err(_) => (text, None),
+            },
+            None => (text, None),
+        };
+        for transport in
+            ["docker:", "docker-archive:", "oci-archive:", "dir:", "containers-storage:"]
+        {
+            if location.starts_with(transport) {
+                return Err(SourceTextError::Transport(transport.to_owned()));
+            }
+        }
+        let Some(rest) = location.strip_prefix("oci:") else {
+            let reference = Reference::parse_pinned(location)?;
+            let name = name.unwrap_or_else(|| reference.clone());
+            return Ok(Self { location: Location::Registry(reference), name: Some(name) });
+        };
+        let (directory, reference) = match rest.split_once(':') {
+            Some((directory, reference)) => (directory, Some(reference.to_owned())),
+            None => (rest, None),
+        };
+        if directory.is_empty() {
+            return Err(SourceTextError::NoDirectory(text.to_owned()));
+        }
+        let location = Location::Layout { directory: directory.into(), reference };
+        Ok(Self { location, name })
+    }
+}
+
+/// What is demanded of an image's signatures.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum SignatureRule {
+    /// No signature is an error.
+    Required,
+    /// What is there is carried.
+    IfPresent,
+    /// Nothing is looked up, so that signatures can never block mirroring.
+    None,
+}
+
+/// The word is not one of the three rules.
+#[derive(Debug, Clone, thiserror::Error)]
+#[error("{0:?} is not one of required, if-present, none")]
+pub struct SignatureRuleError(String);
+
+impl FromStr for SignatureRule {
+    type Err = SignatureRuleError;
+
+    fn from_str(text: &str) -> Result<Self, SignatureRuleError> {
+        match text {
+            "required" => Ok(Self::Required),
+            "if-present" => Ok(Self::IfPresent),
+            "none" => Ok(Self::None),
+            other => Err(SignatureRuleError(other.chars().take(80).collect())),
+        }
+    }
+}
+
+/// What a failed lookup of attachments does.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum AttachmentErrors {
+    /// It fails the image.
+    Fail,
+    /// The image is carried, marked incomplete.
+    Warn,
+}
+
+/// A public key that travels along.
+#[derive(Debug, Clone)]
+pub struct CarriedKey {
+    /// The key.
+    pub key: PublicKey,
+    /// File name, without folders.
+    pub name: String,
+    /// Scopes it verifies at pack; empty when it is only carried.
+    pub scopes: Vec<Scope>,
+}
+
+/// Everything a pack needs to know.
+#[derive(Debug, Clone)]
+pub struct Request {
+    /// The images, in order.
+    pub sources: Vec<Source>,
+    /// Platforms to keep; all when empty.
+    pub platforms: Vec<Platform>,
+    /// Rules for signatures; the narrowest scope that covers an image counts, the last of equals.
+    pub signatures: Vec<Scoped<SignatureRule>>,
+    /// What a failed lookup does.
+    pub attachment_errors: AttachmentErrors,
+    /// Keys to verify with and to carry.
+    pub keys: Vec<CarriedKey>,
+    /// Whether non-distributable layers are fetched from the registry too.
+    pub foreign_layers: bool,
+    /// Name of the series of bundles.
+    pub name: Option<String>,
+    /// Seconds since 1970 for `created`; and, when it was given from outside, for every time in the archive.
+    pub created: u64,
+    /// `SOURCE_DATE_EPOCH`, when it is set.
+    pub source_date_epoch: Option<u64>,
+    /// Large blobs in flight.
+    pub jobs: usize,
+}
+
+impl Request {
+    /// The signature rule for an image.
+    pub fn signature_rule(&self, source: &Reference) -> SignatureRule {
+        let mut best: Option<&Scoped<SignatureRule>> = None;
+        for rule in self.signatures.iter().filter(|rule| rule.scope.covers(source)) {
+            if best.is_none_or(|best| rule.scope.specificity() >= best.scope.specificity()) {
+                best = Some(rule);
+            }
+        }
+        match best {
+            Some(rule) => rule.value,
+            None if self.is_covered(source) => SignatureRule::Required,
+            None => SignatureRule::IfPresent,
+        }
+    }
+
+    /// True when a key verifies this image at pack.
+    pub fn is_covered(&self, source: &Reference) -> bool {
+        self.keys.iter().any(|key| key.scopes.iter().any(|scope| scope.covers(source)))
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn source(text: &str) -> Source {
+        text.parse().unwrap_or_else(|e| panic!("{text}: {e}"))
+    }
+
+    #[test]
+    fn sources_are_read_as_documented() {
+        let plain = source("quay.io/a/b:1");
+        assert_eq!(plain.name.expect("name").to_string(), "quay.io/a/b:1");
+        let renamed = source("127.0.0.1:5000/a/b:1=quay.io/a/b:1");
+        assert_eq!(renamed.name.expect("name").to_string(), "quay.io/a/b:1");
+        assert!(
+            matches!(renamed.location, Location::Registry(r) if r.repository().host() == "127.0.0.1:5000")
+        );
+        let layout = source("oci:some/dir:quay.io/a/b:1");
+        assert_eq!(
+            layout.location,
+            Location::Layout {
+                directory: "some/dir".into(),
+                reference: Some("quay.io/a/b:1".into())
+            }
+        );
+        let odd = source("oci:a=b=quay.io/a/b:1");
+        assert_eq!(odd.location, Location::Layout { directory: "a=b".into(), reference: None });
+        assert_eq!(source("oci:a=b").name, None);
+    }
+
+    #[test]
+    fn what_cannot_be_packed_is_refused() {
+        for text in [
+            "quay.io/a/b",
+            "",
+            "oci:",
+            "docker-archive:x.tar",
+            "quay.io/a:1=quay.io/b",
+            "quay.io/a:1=",
+            "oci::x",
+        ] {
+            assert!(text.parse::<Source>().is_err(), "{text}");
+        }
+    }
+
+    #[test]
+    fn the_narrowest_signature_rule_counts() {
+        let rule = |text: &str| text.parse::<Scoped<SignatureRule>>().expect("rule");
+        let request = Request {
+            sources: vec![],
+            platforms: vec![],
+            signatures: vec![rule("none"), rule("quay.io/a=required"), rule("quay.io=if-present")],
+            attachment_errors: AttachmentErrors::Fail,
+            keys: vec![],
+            foreign_layers: false,
+            name: None,
+            created: 0,
+            source_date_epoch: None,
+            jobs: 1,
+        };
+        let of = |text: &str| request.signature_rule(&text.parse().expect("reference"));
+        assert_eq!(of("quay.io/a/b:1"), SignatureRule::Required);
+        assert_eq!(of("quay.io/c:1"), SignatureRule::IfPresent);
+        assert_eq!(of("docker.io/c/d:1"), SignatureRule::None);
+    }
+}

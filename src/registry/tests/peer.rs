@@ -1,0 +1,103 @@
+//! Real servers, started on free loopback ports and gone with the test.
+
+use std::path::Path;
+use std::process::{Child, Command, Stdio};
+use std::time::Duration;
+use tempfile::TempDir;
+
+/// A user that [`DockerRegistry::with_password`] knows.
+pub(super) const USER: &str = "tester";
+/// The password of [`USER`].
+pub(super) const PASSWORD: &str = "a-test-password";
+/// bcrypt of [`PASSWORD`], the one form that docker-registry reads.
+const HASH: &str = "$2b$05$abcdefghijklmnopqrstuukvYklUfnuUBF63ESy2SqVoti7eMfK2C";
+
+/// A docker-registry over a temporary directory.
+pub(super) struct DockerRegistry {
+    pub(super) address: String,
+    _server: Running,
+}
+
+impl DockerRegistry {
+    /// `None`, said on standard error, where the program is not installed.
+    pub(super) async fn start() -> Option<Self> {
+        Self::configured("").await
+    }
+
+    pub(super) async fn with_password() -> Option<Self> {
+        Self::configured("auth: {htpasswd: {realm: test, path: DIR/htpasswd}}\n").await
+    }
+
+    async fn configured(extra: &str) -> Option<Self> {
+        let directory = TempDir::new().expect("a directory");
+        let path = directory.path().to_str().expect("text").to_owned();
+        let address = free_address();
+        let config = format!(
+            "version: 0.1\nlog: {{level: error, accesslog: {{disabled: true}}}}\n\
+             storage: {{filesystem: {{rootdirectory: DIR/data}}}}\nhttp: {{addr: '{address}'}}\n{extra}"
+        );
+        let write = |name: &str, text: &str| {
+            std::fs::write(directory.path().join(name), text).expect("written");
+        };
+        write("config.yml", &config.replace("DIR", &path));
+        write("htpasswd", &format!("{USER}:{HASH}\n"));
+        let config = directory.path().join("config.yml");
+        let mut command = Command::new("docker-registry");
+        command.arg("serve").arg(config);
+        let server = Running::start(command, directory, &address).await?;
+        Some(Self { address, _server: server })
+    }
+}
+
+/// A process, ended when dropped, and the directory it works in.
+pub(super) struct Running {
+    child: Child,
+    _directory: TempDir,
+}
+
+impl Running {
+    /// Starts a server and waits until it accepts connections.
+    pub(super) async fn start(
+        mut command: Command,
+        directory: TempDir,
+        address: &str,
+    ) -> Option<Self> {
+        command.stdout(Stdio::null()).stderr(Stdio::null());
+        let child = match command.spawn() {
+            Ok(child) => child,
+            Err(error) => {
+                eprintln!("left out: {:?} cannot be started: {error}", command.get_program());
+                return None;
+            }
+        };
+        let running = Self { child, _directory: directory };
+        for _ in 0..1000 {
+            if tokio::net::TcpStream::connect(address).await.is_ok() {
+                return Some(running);
+            }
+            tokio::time::sleep(Duration::from_millis(10)).await;
+        }
+        panic!("{:?} does not listen on {address}", command.get_program());
+    }
+}
+
+impl Drop for Running {
+    fn drop(&mut self) {
+        drop(self.child.kill());
+        drop(self.child.wait());
+    }
+}
+
+/// A loopback address that nothing listens on.
+pub(super) fn free_address() -> String {
+    let listener = std::net::TcpListener::bind("127.0.0.1:0").expect("a free port");
+    listener.local_addr().expect("an address").to_string()
+}
+
+/// Writes a containers auth.json with one entry.
+pub(super) fn authfile(path: &Path, key: &str, user: &str, password: &str) {
+    use base64::{Engine as _, prelude::BASE64_STANDARD};
+    let auth = BASE64_STANDARD.encode(format!("{user}:{password}"));
+    let text = format!(r#"{{"auths":{{"{key}":{{"auth":"{auth}"}}}}}}"#);
+    std::fs::write(path, text).expect("written");
+}

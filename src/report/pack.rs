@@ -1,0 +1,109 @@
+//! What `pack` did (schema: `schemas/pack-report.schema.json`).
+
+use crate::inventory::{AttachmentKind, Inventory, KeyEntry, Lookup, PackVerdict, Totals};
+use crate::oci::{Digest, Platform, Reference};
+use crate::trust::ImageVerdict;
+use serde::Serialize;
+use std::collections::BTreeMap;
+
+/// The report of one pack.
+#[derive(Debug, Serialize)]
+#[serde(rename_all = "camelCase")]
+pub struct PackReport {
+    /// Version of this report's shape.
+    pub report_version: &'static str,
+    /// The archive; none when nothing was written (`--dry-run`).
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub file: Option<String>,
+    /// Its length in bytes.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub file_size: Option<u64>,
+    /// SHA-256 of the bytes of `bundle.json`: what `unpack --expect-bundle` takes.
+    pub bundle_digest: Digest,
+    /// Images in order.
+    pub images: Vec<PackedImage>,
+    /// Keys that travel along.
+    pub keys: Vec<KeyEntry>,
+    /// Sums.
+    pub totals: Totals,
+    /// Attachments of all images by kind.
+    pub attachments: BTreeMap<AttachmentKind, u64>,
+    /// Verdicts of the images that a key covers.
+    pub verdicts: Vec<ImageVerdict>,
+    /// What people should know before the trip.
+    pub warnings: Vec<String>,
+}
+
+/// One image in the report.
+#[derive(Debug, Serialize)]
+#[serde(rename_all = "camelCase")]
+pub struct PackedImage {
+    /// Logical reference.
+    pub source: Reference,
+    /// Where its bytes came from.
+    pub fetched_from: String,
+    /// Digest of its manifest or index.
+    pub digest: Digest,
+    /// Platforms carried.
+    pub platforms: Vec<Platform>,
+    /// Attachments by kind.
+    pub attachments: BTreeMap<AttachmentKind, u64>,
+    /// How the search for them ended.
+    pub attachment_lookup: Lookup,
+    /// Non-distributable layers left out.
+    pub foreign: Vec<Digest>,
+    /// What verification found.
+    pub verdict: PackVerdict,
+}
+
+impl PackReport {
+    /// The report of what an inventory says.
+    pub fn new(
+        inventory: &Inventory,
+        bundle_digest: Digest,
+        verdicts: Vec<ImageVerdict>,
+        warnings: Vec<String>,
+    ) -> Self {
+        let images: Vec<PackedImage> = inventory
+            .images
+            .iter()
+            .map(|image| PackedImage {
+                source: image.source.clone(),
+                fetched_from: image.fetched_from.clone(),
+                digest: image.digest,
+                platforms: image.platforms.clone(),
+                attachments: count(image.attachments.iter().map(|a| a.kind)),
+                attachment_lookup: image.attachment_lookup,
+                foreign: image.foreign.clone(),
+                verdict: image.verdict.clone(),
+            })
+            .collect();
+        let attachments =
+            count(inventory.images.iter().flat_map(|i| &i.attachments).map(|a| a.kind));
+        Self {
+            report_version: "1.0",
+            file: None,
+            file_size: None,
+            bundle_digest,
+            images,
+            keys: inventory.keys.clone(),
+            totals: inventory.totals,
+            attachments,
+            verdicts,
+            warnings,
+        }
+    }
+
+    /// True when attachments of an image may be missing.
+    pub fn is_incomplete(&self) -> bool {
+        self.images.iter().any(|image| image.attachment_lookup == Lookup::Incomplete)
+    }
+}
+
+fn count(kinds: impl Iterator<Item = AttachmentKind>) -> BTreeMap<AttachmentKind, u64> {
+    let mut counts = BTreeMap::new();
+    for kind in kinds {
+        *counts.entry(kind).or_default() += 1;
+    }
+    counts
+}
