@@ -10,7 +10,7 @@ use std::collections::{BTreeSet, HashMap, HashSet, VecDeque};
 /// Endings of the tags that cosign makes of a subject's digest.
 const ENDINGS: [&str; 3] = ["sig", "att", "sbom"];
 
-/// Walks everything attached to an image, subjects first. Gives also the layers that were left out.
+/// Walks everything attached to an image, subjects first. Gives also the layers that may be left out.
 pub(super) fn walk(
     walk: &mut Walk<'_>,
     name: &str,
@@ -28,14 +28,14 @@ pub(super) fn walk(
     }
     let mut subjects: VecDeque<Digest> =
         reached.manifests.iter().map(|number| walk.record(*number).digest).collect();
-    let (mut attachments, mut foreign) = (Vec::new(), BTreeSet::new());
+    let (mut attachments, mut layers) = (Vec::new(), BTreeSet::new());
     while let Some(subject) = subjects.pop_front() {
         for entry in waiting.remove(&subject).unwrap_or_default() {
             let root = Descriptor::new(&entry.media_type, entry.digest, entry.size);
             let own = walk.from_root(name, &root, &BTreeSet::new())?;
             check_subject(walk, name, entry, &own)?;
             subjects.extend(own.manifests.iter().map(|number| walk.record(*number).digest));
-            foreign.extend(own.foreign);
+            layers.extend(own.nondistributable);
             attachments.push(CatalogueAttachment {
                 kind: entry.kind,
                 found: entry.found.clone(),
@@ -49,7 +49,7 @@ pub(super) fn walk(
         Some(stray) => {
             Err(refused(name, stray, "what it is attached to does not belong to this image"))
         }
-        None => Ok((attachments, foreign)),
+        None => Ok((attachments, layers)),
     }
 }
 

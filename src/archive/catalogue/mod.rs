@@ -49,8 +49,8 @@ pub struct ManifestRecord {
     pub subject: Option<Digest>,
     /// Config and layers that the archive holds, as places in the inventory's list.
     blobs: Box<[u32]>,
-    /// Layers that the archive does not hold; all of them non-distributable.
-    absent: Box<[Digest]>,
+    /// Layers that may be left out by their type; the archive may hold them all the same.
+    nondistributable: Box<[Digest]>,
     /// Manifests that it lists.
     children: Arc<[Child]>,
 }

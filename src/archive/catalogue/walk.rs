@@ -24,10 +24,10 @@ pub(super) struct Reached {
     pub(super) seen: HashSet<u32>,
     /// Listed children that were left out.
     pub(super) omitted: BTreeSet<Digest>,
-    /// Layers that were left out.
-    pub(super) foreign: BTreeSet<Digest>,
-    /// Platforms of the manifests that are there, as the indexes say.
-    platforms: BTreeSet<Platform>,
+    /// Non-distributable layers, there or left out.
+    pub(super) nondistributable: BTreeSet<Digest>,
+    /// Manifests that are there and no indexes, each with the platforms that indexes list it for.
+    platforms: HashMap<u32, BTreeSet<Platform>>,
 }
 
 pub(super) struct Walk<'a> {
@@ -75,14 +75,17 @@ impl<'a> Walk<'a> {
             return wrong(format!("{digest} is said to be left out, but it is there"));
         }
         self.check_platforms(&name, image, &reached)?;
-        let (attached, foreign) = attachments::walk(self, &name, image, &reached)?;
-        reached.foreign.extend(foreign);
+        let (attached, more) = attachments::walk(self, &name, image, &reached)?;
+        reached.nondistributable.extend(more);
         let stated: BTreeSet<Digest> = image.foreign.iter().copied().collect();
-        if let Some(digest) = reached.foreign.difference(&stated).next() {
+        let absent = |digest: &&Digest| !self.places.contains_key(*digest);
+        let unsaid = reached.nondistributable.difference(&stated).find(absent);
+        if let Some(digest) = unsaid {
             return Err(CatalogueError::Missing { image: name, digest: *digest });
         }
-        if let Some(digest) = stated.difference(&reached.foreign).next() {
-            return wrong(format!("layer {digest} is said to be left out, but it is not"));
+        // One that is said to be left out may be there for another image, which calls it something else.
+        if let Some(digest) = stated.difference(&reached.nondistributable).next() {
+            return wrong(format!("it has no layer {digest} that may be left out"));
         }
         for signature in &image.atomic_signatures {
             match self.places.get(&signature.digest) {
@@ -119,8 +122,8 @@ impl<'a> Walk<'a> {
             manifests: Vec::new(),
             seen: HashSet::new(),
             omitted: BTreeSet::new(),
-            foreign: BTreeSet::new(),
-            platforms: BTreeSet::new(),
+            nondistributable: BTreeSet::new(),
+            platforms: HashMap::new(),
         };
         self.enter(image, root, omitted, 0, &mut reached)?;
         Ok(reached)
@@ -147,7 +150,8 @@ impl<'a> Walk<'a> {
         if self.reached > MAX_REACHED {
             return Err(CatalogueError::Limit(format!("more than {MAX_REACHED} manifests")));
         }
-        reached.foreign.extend(self.manifests[number as usize].absent.iter().copied());
+        let record = &self.manifests[number as usize];
+        reached.nondistributable.extend(record.nondistributable.iter().copied());
         let children = self.manifests[number as usize].children.clone();
         for child in &*children {
             if omitted.contains(&child.digest) {
@@ -157,7 +161,11 @@ impl<'a> Walk<'a> {
             let descriptor = Descriptor::new(&child.media_type, child.digest, child.size);
             self.enter(image, &descriptor, omitted, depth + 1, reached)?;
             let platform = child.platform.as_deref().filter(|platform| !platform.is_unknown());
-            reached.platforms.extend(platform.cloned());
+            if let (Some(platform), Some(number)) = (platform, self.numbers.get(&child.digest))
+                && !media_type::is_index(&child.media_type)
+            {
+                reached.platforms.entry(*number).or_default().insert(platform.clone());
+            }
         }
         reached.manifests.push(number);
         Ok(())
@@ -201,8 +209,11 @@ impl<'a> Walk<'a> {
 
     /// What is kept of a manifest; its blobs are looked up and marked as needed.
     fn take(&mut self, image: &str, manifest: &Manifest) -> Result<ManifestRecord, CatalogueError> {
-        let (mut blobs, mut absent) = (Vec::new(), Vec::new());
+        let (mut blobs, mut nondistributable) = (Vec::new(), Vec::new());
         for blob in manifest.blobs() {
+            if media_type::is_nondistributable(&blob.media_type) {
+                nondistributable.push(blob.digest);
+            }
             let image = || image.to_owned();
             let digest = blob.digest;
             match self.places.get(&digest) {
@@ -216,7 +227,7 @@ impl<'a> Walk<'a> {
                     let what = "its size differs from the inventory's";
                     return Err(CatalogueError::Disagreement { image: image(), digest, what });
                 }
-                None if media_type::is_nondistributable(&blob.media_type) => absent.push(digest),
+                None if media_type::is_nondistributable(&blob.media_type) => {}
                 None => return Err(CatalogueError::Missing { image: image(), digest }),
             }
         }
@@ -233,7 +244,7 @@ impl<'a> Walk<'a> {
             media_type: self.interned(manifest.media_type()),
             subject: manifest.subject().map(|subject| subject.digest),
             blobs: blobs.into(),
-            absent: absent.into(),
+            nondistributable: nondistributable.into(),
             children,
         })
     }
@@ -256,12 +267,17 @@ impl<'a> Walk<'a> {
         reached: &Reached,
     ) -> Result<(), CatalogueError> {
         let stated: BTreeSet<Platform> = image.platforms.iter().cloned().collect();
-        let carried = match media_type::is_index(&image.media_type) {
-            true => reached.platforms.clone(),
-            false if stated.is_empty() => return Ok(()),
-            false => self.config_platform(image).into_iter().collect(),
+        let agrees = match media_type::is_index(&image.media_type) {
+            // A manifest that is listed for several platforms may be carried for one of them.
+            true => {
+                let listed: BTreeSet<_> = reached.platforms.values().flatten().cloned().collect();
+                let named = |of: &BTreeSet<Platform>| !of.is_disjoint(&stated);
+                stated.is_subset(&listed) && reached.platforms.values().all(named)
+            }
+            false if stated.is_empty() => true,
+            false => stated == self.config_platform(image).into_iter().collect(),
         };
-        if stated == carried {
+        if agrees {
             return Ok(());
         }
         let what = "its platforms are not those of the manifests carried".to_owned();
