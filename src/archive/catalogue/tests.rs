@@ -292,6 +292,22 @@ fn an_attachment_belongs_to_its_image() {
 }
 
 #[test]
+fn what_lies_below_an_attachment_attaches_to_nothing_outside() {
+    let with_note_about = |subject: &dyn Fn(&World) -> Descriptor| {
+        refusal(|w| {
+            let (subject, index) = (subject(w), w.index.clone());
+            let below = w.builder.referrer(&subject, "below");
+            let list = w.builder.index_of(&[below]);
+            w.builder.attach(0, index.digest, &list, tag_of(&index.digest, "att"));
+        })
+    };
+    assert_eq!(with_note_about(&|w| w.index.clone()), "accepted");
+    let outside = Descriptor::of(media_type::OCI_MANIFEST, b"somebody else's image");
+    let found = with_note_about(&|_| outside.clone());
+    assert!(found.contains("does not name the subject"), "{found}");
+}
+
+#[test]
 fn one_tag_of_a_repository_names_one_attachment() {
     let found = refusal(|w| {
         let (index, source) = (w.index.clone(), w.builder.images[0].source.clone());

@@ -2,6 +2,7 @@
 
 use super::*;
 use crate::registry::ReferrersFrom;
+use crate::report::unpack::TagChange;
 use std::io::{BufRead as _, BufReader};
 use std::process::{Child, Command, Stdio};
 
@@ -104,6 +105,8 @@ async fn the_only_platform_stands_for_an_index_that_is_not_taken() {
     assert_eq!(report.images[0].tagged_child, Some(child));
     assert_eq!(scene.tag("org/app", "1").await, Some(child));
     assert!(report.warnings.iter().any(|text| text.contains("the tag names")));
+    let again = scene.run_trusting().await.expect("unpacked again");
+    assert_eq!((again.images[0].tag, again.blobs.uploaded), (TagChange::Unchanged, 0));
 }
 
 #[tokio::test(flavor = "multi_thread")]
