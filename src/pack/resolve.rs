@@ -6,12 +6,12 @@ use super::walk::{Walk, Walked};
 use super::{Location, PackError, Request, Source};
 use crate::inventory::Lookup;
 use crate::oci::manifest::MAX_MANIFEST;
-use crate::oci::source::{SourceError, Trouble, read_blob};
-use crate::oci::{Descriptor, Digest, Manifest, Meaning, Platform, Reference};
+use crate::oci::source::{Trouble, read_blob};
+use crate::oci::{Digest, Manifest, Meaning, Platform, Reference};
 use crate::progress::Progress;
 use crate::registry::Client;
 use futures_util::{StreamExt as _, TryStreamExt as _, stream};
-use std::collections::{HashMap, HashSet};
+use std::collections::HashMap;
 use std::path::PathBuf;
 use std::sync::Arc;
 
@@ -152,7 +152,7 @@ async fn platform_of_config(
     let read = read_blob(origin, &meaning.config, MAX_MANIFEST).await;
     let config = read.map_err(|source| {
         let what = "cannot read its config".to_owned();
-        PackError::Source { image: image.clone(), what, source }
+        PackError::Source { image: Box::new(image.clone()), what, source }
     })?;
     let set = |p: &Platform| !p.os.is_empty() && !p.architecture.is_empty();
     Ok(serde_json::from_slice::<Platform>(&config).ok().filter(set))
@@ -204,9 +204,13 @@ async fn find(
             };
             let what = format!("cannot fetch its manifest from {reference}");
             let root = fetched
-                .map_err(|source| PackError::Registry { image: name.clone(), what, source })?
+                .map_err(|source| PackError::Registry {
+                    image: Box::new(name.clone()),
+                    what,
+                    source: source.into(),
+                })?
                 .ok_or_else(|| PackError::Missing {
-                    image: name.clone(),
+                    image: Box::new(name.clone()),
                     what: format!("{reference} does not exist"),
                     trouble: Trouble::Network,
                 })?;
@@ -240,7 +244,7 @@ async fn find(
             let what = format!("cannot read its manifest from {shown}");
             let root = origin.manifest(&entry).await.map_err(|error| error.of(&name, what))?;
             let root = root.ok_or_else(|| PackError::Missing {
-                image: name.clone(),
+                image: Box::new(name.clone()),
                 what: format!("its manifest {} is not in {shown}", entry.digest),
                 trouble: Trouble::Medium,
             })?;

@@ -57,7 +57,7 @@ impl<'a> Walk<'a> {
         if depth > MAX_DEPTH {
             let what = format!("its indexes are nested deeper than {MAX_DEPTH}");
             return Err(PackError::Missing {
-                image: self.image.clone(),
+                image: Box::new(self.image.clone()),
                 what,
                 trouble: Trouble::Content,
             });
@@ -112,7 +112,7 @@ impl<'a> Walk<'a> {
         let fetched =
             self.origin.manifest(&child).await.map_err(|error| error.of(self.image, what))?;
         let manifest = fetched.ok_or_else(|| PackError::Missing {
-            image: self.image.clone(),
+            image: Box::new(self.image.clone()),
             what: format!("{}, which its index lists, does not exist", child.digest),
             trouble: Trouble::Network,
         })?;
@@ -120,7 +120,7 @@ impl<'a> Walk<'a> {
         if announced != (manifest.bytes().len() as u64, manifest.media_type()) {
             let what = format!("its index says {announced:?} of {}, which differs", child.digest);
             let source = SourceError::new(Trouble::Content, "size or type of a manifest is wrong");
-            return Err(PackError::Source { image: self.image.clone(), what, source });
+            return Err(PackError::Source { image: Box::new(self.image.clone()), what, source });
         }
         Ok((manifest, child.platform))
     }

@@ -116,6 +116,9 @@ pub enum UnpackError {
         /// What is there: a digest, or nothing.
         found: String,
     },
+    /// A blob of the archive cannot be read, or is not what its digest says.
+    #[error("what is carried cannot be read")]
+    Blob(#[from] SourceError),
     /// The registry.
     #[error(transparent)]
     Registry(#[from] RegistryError),
@@ -168,7 +171,7 @@ impl UnpackError {
             Self::AttachmentDiffers { .. } | Self::SparseIndex { .. } | Self::ReadBack { .. } => {
                 Class::Network
             }
-            Self::Layout(LayoutError::Blob(error)) => class_of_source(error),
+            Self::Blob(error) | Self::Layout(LayoutError::Blob(error)) => class_of_source(error),
             Self::InstalledKey { .. }
             | Self::Layout(_)
             | Self::Install(_)

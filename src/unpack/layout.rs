@@ -30,7 +30,9 @@ pub(super) async fn write(
             let blob = Descriptor::new(OCTETS, blob.digest, blob.size);
             let source = Watched::start(&blob, archive.clone(), progress.clone());
             let there = writer.layout().blob_size(&blob.digest)? == Some(blob.size);
-            if !there {
+            if there {
+                source.verify(&blob).await?;
+            } else {
                 let content =
                     source.open(&blob, 0).await.map_err(crate::oci::layout::LayoutError::from)?;
                 writer.write_blob(&blob, content).await?;

@@ -265,6 +265,10 @@ async fn push_blob(
         outcomes.push(repository.push_blob(&blob, &source, mount_from, presence).await?);
         mount_from = mount_from.or(Some(repository.name().path()));
     }
+    // A damaged archive is noticed whatever the target has: nothing is tagged before every byte was hashed.
+    if !outcomes.contains(&BlobPushed::Uploaded) {
+        source.verify(&blob).await?;
+    }
     source.done(&blob);
     Ok((outcomes, blob.size))
 }

@@ -1,7 +1,7 @@
 //! The archive as a source of one blob whose progress is told.
 
 use crate::archive::Archive;
-use crate::oci::source::{BlobSource, ByteStream, SourceError};
+use crate::oci::source::{BlobSource, ByteStream, SourceError, Verifying};
 use crate::oci::{Descriptor, Digest};
 use crate::progress::Progress;
 use futures_util::StreamExt as _;
@@ -25,6 +25,18 @@ impl Watched {
     ) -> Self {
         progress.started(&blob.digest, blob.size);
         Self { archive, progress, furthest: Arc::default() }
+    }
+
+    /// Reads the blob without sending it: what the target has already is no reason to take the carried bytes for good.
+    ///
+    /// # Errors
+    /// When it cannot be read, or is not what its digest says.
+    pub(super) async fn verify(&self, blob: &Descriptor) -> Result<(), SourceError> {
+        let mut content = Verifying::new(self.open(blob, 0).await?, blob);
+        while let Some(piece) = content.next().await {
+            piece?;
+        }
+        Ok(())
     }
 
     /// The blob is at the target, by whatever way.
