@@ -53,7 +53,7 @@ pub enum ArchiveContentError {
         path: PathBuf,
         /// What is wrong with it.
         #[source]
-        source: CatalogueError,
+        source: Box<CatalogueError>,
     },
     /// Two sources differ in their host alone.
     #[error("{first} and {second} would both be served as {name}")]
@@ -77,8 +77,10 @@ impl ArchiveContent {
         for path in paths {
             let unreadable = |source| ArchiveContentError::Archive { path: path.clone(), source };
             let archive = Archive::open(path).map_err(unreadable)?;
-            let inconsistent =
-                |source| ArchiveContentError::Catalogue { path: path.clone(), source };
+            let inconsistent = |error: CatalogueError| ArchiveContentError::Catalogue {
+                path: path.clone(),
+                source: error.into(),
+            };
             let catalogue = Catalogue::read(&archive).map_err(inconsistent)?;
             content.add(path, &archive, &catalogue)?;
             content.archives.push(Arc::new(archive));

@@ -32,7 +32,7 @@ pub(super) fn walk(
     while let Some(subject) = subjects.pop_front() {
         for entry in waiting.remove(&subject).unwrap_or_default() {
             let root = Descriptor::new(&entry.media_type, entry.digest, entry.size);
-            let own = walk.from_root(name, &root, &BTreeSet::new())?;
+            let own = walk.descend(name, &root, &BTreeSet::new())?;
             check_subject(walk, name, entry, &own)?;
             subjects.extend(own.manifests.iter().map(|number| walk.record(*number).digest));
             layers.extend(own.nondistributable);

@@ -7,6 +7,11 @@ use crate::oci::layout::REF_NAME;
 use crate::oci::{Descriptor, Digest, media_type};
 use serde_json::{Value, json};
 
+/// What is changed in a world.
+type Change = Box<dyn FnOnce(&mut World)>;
+/// The entries of `index.json` of a world.
+type Entries<'a> = &'a dyn Fn(&World) -> Value;
+
 const SOURCE: &str = "quay.io/org/app:1";
 
 /// An index of two platforms, the index and one child signed, and a note attached to the signature's subject.
@@ -85,7 +90,7 @@ fn an_attachment_of_an_attachment_comes_after_it() {
 #[test]
 fn what_is_missing_extra_or_different_is_refused() {
     let missing = "not in the bundle";
-    let cases: [(&str, &str, Box<dyn FnOnce(&mut World)>); 9] = [
+    let cases: [(&str, &str, Change); 9] = [
         ("nothing changed", "accepted", Box::new(|_| ())),
         ("a layer", missing, Box::new(|w| w.builder.forget(&Digest::of(b"amd64's")))),
         (
@@ -328,7 +333,7 @@ fn the_index_says_what_the_inventory_says() {
         refusal(|world| world.builder.index = Some(entries(world)))
     };
     let plain = |d: &Descriptor| wire(&Descriptor::new(&d.media_type, d.digest, d.size));
-    let good: [&dyn Fn(&World) -> Value; 3] = [
+    let good: [Entries<'_>; 3] = [
         &|w| json!([named(&w.index, SOURCE)]),
         &|w| json!([named(&w.index, SOURCE), plain(&w.children[0])]),
         &|w| {
@@ -343,7 +348,7 @@ fn the_index_says_what_the_inventory_says() {
         assert_eq!(with(entries), "accepted");
     }
     let stranger = Descriptor::of(media_type::OCI_MANIFEST, b"stranger");
-    let bad: [(&str, &dyn Fn(&World) -> Value); 9] = [
+    let bad: [(&str, Entries<'_>); 9] = [
         ("is missing", &|_| json!([])),
         ("is missing", &|w| json!([plain(&w.index)])),
         ("leads to", &|w| json!([named(&w.children[0], SOURCE)])),

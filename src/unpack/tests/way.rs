@@ -97,6 +97,21 @@ async fn a_file_that_changes_after_verification_is_not_published() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
+async fn a_damaged_archive_is_noticed_although_the_target_has_everything() {
+    let scene = Scene::new().await;
+    scene.run_trusting().await.expect("unpacked");
+    let mut bytes = std::fs::read(scene.archive()).expect("read");
+    let marker = b"large large";
+    let at = bytes.windows(marker.len()).rposition(|w| w == marker).expect("there");
+    bytes[at] ^= 1;
+    std::fs::write(scene.archive(), bytes).expect("damaged");
+    let progress: Arc<dyn Progress> = scene.progress.clone();
+    let options = scene.options(scene.trusting("*"));
+    let error = unpack(&scene.archive(), options, &scene.client, &progress).await;
+    assert_eq!(error.expect_err("damaged").class(), Class::Medium);
+}
+
+#[tokio::test(flavor = "multi_thread")]
 async fn a_dry_run_says_what_would_be_done_and_does_nothing() {
     let scene = Scene::new().await;
     let mut options = scene.options(scene.trusting("*"));
