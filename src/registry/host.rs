@@ -104,9 +104,8 @@ impl Host {
             "docker.io" => "registry-1.docker.io",
             other => other,
         };
-        Url::parse(&format!("{scheme}://{authority}/")).map_err(|_| RegistryError::Host {
-            host: self.name.clone(),
-        })
+        Url::parse(&format!("{scheme}://{authority}/"))
+            .map_err(|_| RegistryError::Host { host: self.name.clone() })
     }
 
     /// `GET /v2/` (distribution-spec §determining support). Some registries do not answer it as specified; what counts

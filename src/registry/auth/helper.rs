@@ -120,12 +120,7 @@ mod tests {
         assert_eq!(run(answer).await, Ok(found));
         let none = "echo credentials not found in native keychain; exit 1";
         assert_eq!(run(none).await, Ok(None));
-        for script in [
-            &format!("{answer}; exit 1"),
-            "exit 0",
-            "echo s3cret",
-            "kill -9 $$",
-        ] {
+        for script in [&format!("{answer}; exit 1"), "exit 0", "echo s3cret", "kill -9 $$"] {
             let error = run(script).await.expect_err(script);
             assert!(!error.contains("s3cret"), "{error}");
         }

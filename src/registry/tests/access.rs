@@ -38,10 +38,7 @@ fn with_authfile(address: &str, write: impl Fn(&Path)) -> (RemoteRepository, Tem
     let directory = TempDir::new().expect("a directory");
     let path = directory.path().join("auth.json");
     write(&path);
-    let options = ClientOptions {
-        authfile: Some(path),
-        ..options()
-    };
+    let options = ClientOptions { authfile: Some(path), ..options() };
     (repository_with(options, address), directory)
 }
 
@@ -113,10 +110,7 @@ async fn a_token_that_ran_out_is_renewed_once() {
     let script = registry(format!("http://{}/token", service.address), |_, _| None).await;
     let (repository, _file) = with_password(&script.address);
     let error = repository.tags().await.expect_err("never good enough");
-    assert!(
-        matches!(error, RegistryError::Unauthorized { .. }),
-        "{error:?}"
-    );
+    assert!(matches!(error, RegistryError::Unauthorized { .. }), "{error:?}");
     assert_eq!((service.seen().len(), script.seen().len()), (2, 2));
     let shown = format!("{} {error:?}", told(&error));
     assert!(!shown.contains("token-") && !shown.contains("s3cret"), "{shown}");
@@ -135,9 +129,7 @@ async fn a_token_that_runs_out_during_an_upload_is_renewed() {
     let bytes = content(1_000_000);
     let (blob, source) = (Descriptor::of("x", &bytes), Memory::of(&bytes));
     let (repository, _file) = with_password(&script.address);
-    let pushed = repository
-        .push_blob(&blob, &source, None, Presence::Unknown)
-        .await;
+    let pushed = repository.push_blob(&blob, &source, None, Presence::Unknown).await;
     assert_eq!(pushed.expect("pushed"), BlobPushed::Uploaded);
     let last = script.seen().pop().expect("asked");
     assert!(last.body.as_deref() == Some(&bytes[..]));
@@ -162,15 +154,10 @@ async fn a_challenge_that_comes_with_the_request_is_answered() {
 async fn a_refresh_token_is_changed_for_a_token_by_post() {
     let service = tokens().await;
     let realm = format!("http://{}/token", service.address);
-    let script = registry(realm, |_, shown| {
-        (shown == "Bearer token-1").then(|| status(404))
-    })
-    .await;
+    let script = registry(realm, |_, shown| (shown == "Bearer token-1").then(|| status(404))).await;
     let (repository, _file) = with_authfile(&script.address, |path| {
-        let entry = format!(
-            r#"{{"auths":{{"{}":{{"identitytoken":"re+fresh"}}}}}}"#,
-            script.address
-        );
+        let entry =
+            format!(r#"{{"auths":{{"{}":{{"identitytoken":"re+fresh"}}}}}}"#, script.address);
         std::fs::write(path, entry).expect("written");
     });
     assert!(repository.manifest_by_tag("v1").await.expect("asked").is_none());
@@ -192,10 +179,7 @@ async fn a_registry_token_is_shown_as_it_is() {
     })
     .await;
     let (repository, _file) = with_authfile(&script.address, |path| {
-        let entry = format!(
-            r#"{{"auths":{{"{}":{{"registrytoken":"ready"}}}}}}"#,
-            script.address
-        );
+        let entry = format!(r#"{{"auths":{{"{}":{{"registrytoken":"ready"}}}}}}"#, script.address);
         std::fs::write(path, entry).expect("written");
     });
     assert!(repository.manifest_by_tag("v1").await.expect("asked").is_none());
@@ -229,9 +213,6 @@ async fn credentials_go_to_no_realm_that_may_not_have_them() {
         let script = registry(realm.to_owned(), |_, _| None).await;
         let (repository, _file) = with_password(&script.address);
         let error = repository.tags().await.expect_err(realm);
-        assert!(
-            matches!(error, RegistryError::BadAnswer { .. }),
-            "{realm}: {error:?}"
-        );
+        assert!(matches!(error, RegistryError::BadAnswer { .. }), "{realm}: {error:?}");
     }
 }

@@ -12,11 +12,7 @@ async fn a_page_in_a_manifests_place_is_an_error() {
     let json = String::from_utf8(manifest.bytes().to_vec()).expect("text");
     for (announced, body, good) in [
         (media_type::OCI_MANIFEST, json.as_str(), true),
-        (
-            "application/vnd.oci.image.manifest.v1+json; charset=utf-8",
-            &json,
-            true,
-        ),
+        ("application/vnd.oci.image.manifest.v1+json; charset=utf-8", &json, true),
         ("application/json", &json, true),
         ("text/plain", &json, true),
         ("text/html", &json, false),
@@ -24,11 +20,7 @@ async fn a_page_in_a_manifests_place_is_an_error() {
         ("application/json", r#"{"schemaVersion":2}"#, false),
         (media_type::OCI_MANIFEST, "<html>", false),
         (media_type::OCI_INDEX, &json, false),
-        (
-            "application/vnd.docker.distribution.manifest.v1+prettyjws",
-            &json,
-            false,
-        ),
+        ("application/vnd.docker.distribution.manifest.v1+prettyjws", &json, false),
     ] {
         let (announced, body) = (announced.to_owned(), body.to_owned());
         let named = announced.clone();
@@ -42,10 +34,7 @@ async fn a_page_in_a_manifests_place_is_an_error() {
                 assert!(good, "{named}");
                 assert_eq!(found.expect("there").digest(), manifest.digest());
             }
-            Err(error) => assert!(
-                !good && kind(&error) == "bad manifest",
-                "{named}: {error:?}"
-            ),
+            Err(error) => assert!(!good && kind(&error) == "bad manifest", "{named}: {error:?}"),
         }
     }
 }
@@ -56,13 +45,7 @@ async fn other_bytes_than_asked_for_by_digest_are_refused() {
     let bytes = manifest.bytes().clone();
     let script = Script::start(move |seen| {
         let found = seen.target.contains("/manifests/");
-        found.then(|| {
-            full(
-                200,
-                &[("content-type", media_type::OCI_MANIFEST)],
-                bytes.clone(),
-            )
-        })
+        found.then(|| full(200, &[("content-type", media_type::OCI_MANIFEST)], bytes.clone()))
     })
     .await;
     let repository = repository(&script.address);
@@ -70,9 +53,7 @@ async fn other_bytes_than_asked_for_by_digest_are_refused() {
     assert!(right.expect("asked").is_some());
     let asked = Digest::of(b"another");
     match repository.manifest_by_digest(&asked).await {
-        Err(RegistryError::DigestMismatch {
-            expected, found, ..
-        }) => {
+        Err(RegistryError::DigestMismatch { expected, found, .. }) => {
             assert_eq!((expected, found), (asked, manifest.digest()));
         }
         other => panic!("{other:?}"),
@@ -83,13 +64,7 @@ async fn other_bytes_than_asked_for_by_digest_are_refused() {
 async fn a_manifest_larger_than_any_registry_takes_is_not_read() {
     let script = Script::start(|seen| {
         let found = seen.target.contains("/manifests/");
-        found.then(|| {
-            full(
-                200,
-                &[("content-type", media_type::OCI_INDEX)],
-                vec![b' '; 5 << 20],
-            )
-        })
+        found.then(|| full(200, &[("content-type", media_type::OCI_INDEX)], vec![b' '; 5 << 20]))
     })
     .await;
     let error = repository(&script.address).manifest_by_tag("v1").await;
@@ -111,18 +86,11 @@ async fn the_digest_of_a_tag_is_had_by_get_where_head_does_not_tell() {
         let told_by_head = header.as_ref().is_some_and(|(_, v)| *v == digest);
         let script = Script::start(move |seen| match seen.method.as_str() {
             "HEAD" => {
-                let headers = header
-                    .iter()
-                    .map(|(n, v)| (*n, v.as_str()))
-                    .collect::<Vec<_>>();
+                let headers = header.iter().map(|(n, v)| (*n, v.as_str())).collect::<Vec<_>>();
                 Some(full(code, &headers, ""))
             }
             _ if seen.target == "/v2/" => None,
-            _ => Some(full(
-                200,
-                &[("content-type", media_type::OCI_MANIFEST)],
-                bytes.clone(),
-            )),
+            _ => Some(full(200, &[("content-type", media_type::OCI_MANIFEST)], bytes.clone())),
         })
         .await;
         let found = repository(&script.address).manifest_digest("v1").await;
@@ -145,10 +113,7 @@ async fn a_manifest_that_breaks_off_is_asked_for_again() {
     })
     .await;
     let found = repository(&script.address).manifest_by_tag("v1").await;
-    assert_eq!(
-        found.expect("asked").expect("there").digest(),
-        manifest.digest()
-    );
+    assert_eq!(found.expect("asked").expect("there").digest(), manifest.digest());
     assert_eq!(script.seen().len(), 2);
 }
 
@@ -157,10 +122,9 @@ async fn tags_come_in_pages_that_stay_on_the_registry() {
     let page = |tags: &str| format!(r#"{{"name":"team/app","tags":{tags}}}"#);
     let script = Script::start(move |seen| {
         let (link, tags) = match seen.target.as_str() {
-            "/v2/team/app/tags/list?n=1000" => (
-                "</v2/team/app/tags/list?last=b>; rel=\"next\"",
-                r#"["a","b"]"#,
-            ),
+            "/v2/team/app/tags/list?n=1000" => {
+                ("</v2/team/app/tags/list?last=b>; rel=\"next\"", r#"["a","b"]"#)
+            }
             "/v2/team/app/tags/list?last=b" => ("<?last=c>; rel=next", r#"["c"]"#),
             "/v2/team/app/tags/list?last=c" => ("", "null"),
             _ => return None,

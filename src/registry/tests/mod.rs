@@ -37,10 +37,8 @@ pub(super) fn options() -> ClientOptions {
 /// A repository at `address`, reached with `options` and no credentials but theirs.
 pub(super) fn repository_with(options: ClientOptions, address: &str) -> RemoteRepository {
     let authfile = options.authfile.clone();
-    let options = ClientOptions {
-        authfile: authfile.or_else(|| Some("/dev/null".into())),
-        ..options
-    };
+    let options =
+        ClientOptions { authfile: authfile.or_else(|| Some("/dev/null".into())), ..options };
     let client = Client::new(options).expect("a client");
     client.repository(&format!("{address}/team/app").parse().expect("a name"))
 }

@@ -130,13 +130,8 @@ async fn a_directory_of_certificates_must_hold_what_it_says() {
 
 #[tokio::test]
 async fn a_name_that_is_no_host_is_an_error() {
-    let error = repository_with(options(), "999.999.999.999:5000")
-        .tags()
-        .await;
-    assert!(
-        matches!(error, Err(RegistryError::Host { .. })),
-        "{error:?}"
-    );
+    let error = repository_with(options(), "999.999.999.999:5000").tags().await;
+    assert!(matches!(error, Err(RegistryError::Host { .. })), "{error:?}");
 }
 
 #[tokio::test]
@@ -150,15 +145,7 @@ async fn a_server_without_tls_is_told_as_such() {
     .await;
     let error = repository_with(options(), &script.address).tags().await;
     let error = error.expect_err("no TLS there");
-    assert!(
-        told(&error).contains("does not speak TLS"),
-        "{}",
-        told(&error)
-    );
-    assert!(
-        error
-            .hint()
-            .is_some_and(|hint| hint.contains("--tls-verify"))
-    );
+    assert!(told(&error).contains("does not speak TLS"), "{}", told(&error));
+    assert!(error.hint().is_some_and(|hint| hint.contains("--tls-verify")));
     assert_eq!(script.seen().len(), 1, "another attempt would not help");
 }
