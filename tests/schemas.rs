@@ -133,7 +133,7 @@ static SAID: LazyLock<Said> = LazyLock::new(|| {
         &sources[0],
         &sources[1],
         "--key",
-        &format!("./{}", key.path().display()),
+        &key.path().display().to_string(),
         "--signatures",
         &format!("{address}/org/other=if-present"),
         "--name",
