@@ -9,21 +9,21 @@ use crate::harness::signatures::{SigstoreBundle, sign_bundle, sign_simple};
 use crate::harness::signer::Signer;
 use bundle::archive::head::INVENTORY;
 use bundle::archive::read::Archive;
-use bundle::host::{HostRoot, KeyToInstall, install, plan_install};
 use bundle::oci::Digest;
 use bundle::trust::{RefusalCode, SignatureCode};
 use jsonschema::Validator;
 use serde_json::{Value, json};
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::BTreeSet;
 use std::path::{Path, PathBuf};
 use std::sync::LazyLock;
 use tempfile::TempDir;
-use time::OffsetDateTime;
 
 const DEFINITIONS: &str = "definitions.schema.json";
 const INVENTORY_SCHEMA: &str = "inventory.schema.json";
 const PACK_REPORT: &str = "pack-report.schema.json";
 const INSPECT_REPORT: &str = "inspect-report.schema.json";
+const UNPACK_REPORT: &str = "unpack-report.schema.json";
+const UNPACK_REFUSAL: &str = "unpack-refusal.schema.json";
 const KEY_RECORD: &str = "key-record.schema.json";
 
 /// Where the schemas lie as far as the validator knows; nothing is fetched.
@@ -93,15 +93,19 @@ fn assert_described(name: &str, document: &Value) {
     }
 }
 
-/// Everything that one pack of two images says.
+/// Everything that is said about one bundle of two images, on its way through.
 struct Said {
     pack: Value,
     inspect: Value,
     inventory: Value,
+    refusal: Value,
+    unpack: Value,
+    record: Value,
     _scratch: TempDir,
 }
 
-/// A signed index with attachments of every kind and in both forms, and an image that another key signed.
+/// A signed index with attachments of several kinds and in both forms, and an image that another key signed; then a
+/// target where the index's tag names something else and its signature is another one.
 static SAID: LazyLock<Said> = LazyLock::new(|| {
     let scratch = tempfile::tempdir().expect("a directory");
     let server = BundleServe::start(&scratch.path().join("store"));
@@ -118,7 +122,8 @@ static SAID: LazyLock<Said> = LazyLock::new(|| {
     SigstoreBundle::attest(&signer, &signed.digest(), predicate, &json!({}))
         .referrer(&signed.manifest)
         .push_referrer(&registry, "org/signed");
-    artifact("application/spdx+json", &signed, "schemas-sbom").push_referrer(&registry, "org/signed");
+    artifact("application/spdx+json", &signed, "schemas-sbom")
+        .push_referrer(&registry, "org/signed");
 
     let other = image("schemas-other", "linux/amd64", &[1_000]);
     other.push(&registry, "org/other", Some("1.0"));
@@ -146,30 +151,46 @@ static SAID: LazyLock<Said> = LazyLock::new(|| {
     let inspected = run(&["inspect", "--json", &file.display().to_string()]).expect_code(0);
     let archive = Archive::open(&file).expect("archive");
     let inventory = archive.file(INVENTORY).expect("inventory");
+
+    let target_server = BundleServe::start(&scratch.path().join("target"));
+    let target = Registry::at(target_server.address());
+    image("schemas-old", "linux/amd64", &[1_000]).push(&target, "org/signed", Some("1.0"));
+    sign_simple(&target, "org/signed", &signed.digest(), &stranger);
+    let root = scratch.path().join("root");
+    std::fs::create_dir(&root).expect("root");
+    let (file, root) = (file.display().to_string(), root.display().to_string());
+    let to_target = ["unpack", &file, "--to", target.address(), "--root", &root, "--json"];
+    let refused = run(&to_target).expect_code(3);
+    let key_option = format!("{address}/org/signed={}", key.path().display());
+    let unsigned = format!("{address}/org/other");
+    let name = format!("{}=acme", signer.fingerprint());
+    let more = [
+        "--key",
+        &key_option,
+        "--allow-unsigned",
+        &unsigned,
+        "--on-existing-attachment",
+        "replace",
+        "--install-keys",
+        "--install-keys-as",
+        &name,
+    ];
+    let unpacked = run(&[&to_target[..], &more].concat()).expect_code(0);
+    let record = Path::new(&root).join("etc/bundle/trust.d/acme.json");
+
     Said {
-        pack: serde_json::from_str(&packed.stdout).expect("JSON"),
-        inspect: serde_json::from_str(&inspected.stdout).expect("JSON"),
+        pack: parse(&packed.stdout),
+        inspect: parse(&inspected.stdout),
         inventory: serde_json::from_slice(inventory).expect("JSON"),
+        refusal: parse(&refused.stdout),
+        unpack: parse(&unpacked.stdout),
+        record: parse(&std::fs::read_to_string(record).expect("record")),
         _scratch: scratch,
     }
 });
 
-fn key_record() -> Value {
-    let root = tempfile::tempdir().expect("a directory");
-    let signer = Signer::generate();
-    let key = KeyToInstall {
-        pem: signer.public_pem(),
-        fingerprint: signer.fingerprint(),
-        scopes: vec!["quay.io/org".into(), "*".into()],
-        file: "keys/release.pub".into(),
-    };
-    let names = BTreeMap::from([(signer.fingerprint(), "acme".parse().expect("name"))]);
-    let bundle = Digest::of(b"bundle");
-    let root_of_host = HostRoot::under(root.path()).expect("root");
-    let plan = plan_install(root_of_host, &[key], &names, bundle).expect("plan");
-    install(plan, OffsetDateTime::UNIX_EPOCH).expect("installed");
-    let bytes = std::fs::read(root.path().join("etc/bundle/trust.d/acme.json")).expect("record");
-    serde_json::from_slice(&bytes).expect("JSON")
+fn parse(text: &str) -> Value {
+    serde_json::from_str(text).unwrap_or_else(|error| panic!("{error}: {text}"))
 }
 
 #[test]
@@ -185,7 +206,15 @@ fn every_schema_is_one_and_describes_each_of_its_properties() {
         assert!(mute.is_empty(), "{name}: no description at {mute:?}");
         names.insert(name);
     }
-    let expected = [DEFINITIONS, INVENTORY_SCHEMA, PACK_REPORT, INSPECT_REPORT, KEY_RECORD];
+    let expected = [
+        DEFINITIONS,
+        INVENTORY_SCHEMA,
+        PACK_REPORT,
+        INSPECT_REPORT,
+        UNPACK_REPORT,
+        UNPACK_REFUSAL,
+        KEY_RECORD,
+    ];
     for name in expected {
         assert!(names.contains(name), "{name} is missing");
     }
@@ -231,10 +260,23 @@ fn reports_of_real_runs_are_described() {
 }
 
 #[test]
+fn reports_of_unpacking_are_described() {
+    assert_described(UNPACK_REPORT, &SAID.unpack);
+    assert_described(UNPACK_REFUSAL, &SAID.refusal);
+    let image = &SAID.unpack["images"][0];
+    assert_eq!(image["tag"]["change"], "moved");
+    let attachments = image["attachments"].as_array().expect("attachments");
+    assert!(attachments.iter().any(|a| a["outcome"]["outcome"] == "replaced"), "{attachments:?}");
+    assert_eq!(SAID.unpack["images"][1]["verdict"]["admission"], "unsigned-allowed");
+    assert_eq!(SAID.unpack["keys"][0]["change"], "created");
+    assert_eq!(SAID.refusal["anyAnchor"], false);
+    assert_eq!(SAID.refusal["carried"][0]["pinned"], false);
+}
+
+#[test]
 fn the_record_of_an_installed_key_is_described() {
-    let record = key_record();
-    assert_eq!(record["scopes"], json!(["*", "quay.io/org"]));
-    assert_described(KEY_RECORD, &record);
+    assert_described(KEY_RECORD, &SAID.record);
+    assert_eq!(SAID.record["scopes"], json!([SAID.unpack["keys"][0]["scopes"][0]]));
 }
 
 #[test]
@@ -249,9 +291,8 @@ fn the_schemas_list_exactly_the_codes_of_the_verifier() {
 
 #[test]
 fn broken_documents_are_not_valid() {
-    let record = key_record();
     let digest = Digest::of(b"").to_string();
-    let breaks: [(&str, &Value, &str, Value); 26] = [
+    let breaks: [(&str, &Value, &str, Value); 31] = [
         (INVENTORY_SCHEMA, &SAID.inventory, "/format", json!("cake")),
         (INVENTORY_SCHEMA, &SAID.inventory, "/formatVersion", json!("2.0")),
         (INVENTORY_SCHEMA, &SAID.inventory, "/created", json!("yesterday")),
@@ -275,9 +316,19 @@ fn broken_documents_are_not_valid() {
         (PACK_REPORT, &SAID.pack, "/verdicts/1/signatures/0/code", json!("fine")),
         (INSPECT_REPORT, &SAID.inspect, "/seekTable", json!("broken")),
         (INSPECT_REPORT, &SAID.inspect, "/sections/0/bytes", json!("12")),
-        (KEY_RECORD, &record, "/name", json!("SigStore-x")),
-        (KEY_RECORD, &record, "/scopes", json!([])),
-        (KEY_RECORD, &record, "/validUntil", json!("2030")),
+        (UNPACK_REPORT, &SAID.unpack, "/images/0/tag", json!({"change": "moved"})),
+        (
+            UNPACK_REPORT,
+            &SAID.unpack,
+            "/images/0/attachments/0/outcome",
+            json!({"outcome": "kept"}),
+        ),
+        (UNPACK_REPORT, &SAID.unpack, "/keys/0/scopes", json!([])),
+        (UNPACK_REFUSAL, &SAID.refusal, "/verdicts/0/code", json!("did-not-like-it")),
+        (UNPACK_REFUSAL, &SAID.refusal, "/carried/0/fingerprint", json!("00")),
+        (KEY_RECORD, &SAID.record, "/name", json!("SigStore-x")),
+        (KEY_RECORD, &SAID.record, "/scopes", json!([])),
+        (KEY_RECORD, &SAID.record, "/validUntil", json!("2030")),
     ];
     for (name, document, pointer, value) in breaks {
         let mut broken = document.clone();
@@ -293,12 +344,13 @@ fn broken_documents_are_not_valid() {
 
 #[test]
 fn every_field_that_is_required_is_missed() {
-    let record = key_record();
     for (name, document) in [
         (INVENTORY_SCHEMA, &SAID.inventory),
         (PACK_REPORT, &SAID.pack),
         (INSPECT_REPORT, &SAID.inspect),
-        (KEY_RECORD, &record),
+        (UNPACK_REPORT, &SAID.unpack),
+        (UNPACK_REFUSAL, &SAID.refusal),
+        (KEY_RECORD, &SAID.record),
     ] {
         let validator = validator(name, Unknown::AsWritten);
         let required = schema(name, Unknown::AsWritten)["required"].clone();
