@@ -70,7 +70,7 @@ impl From<&PackError> for Status {
     fn from(error: &PackError) -> Self {
         match error {
             PackError::Usage(_) => Self::Usage,
-            PackError::Registry { .. } | PackError::Manifest { .. } => Self::Network,
+            PackError::Registry { .. } => Self::Network,
             PackError::Missing { trouble, .. } => (*trouble).into(),
             PackError::Source { source, .. } | PackError::Blob { source, .. } => source.into(),
             PackError::Refused(_) | PackError::Unsigned(_) => Self::Refused,

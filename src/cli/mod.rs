@@ -51,7 +51,7 @@ enum Command {
 }
 
 /// Runs the command line of this process.
-pub fn run() -> ExitCode {
+pub(crate) fn run() -> ExitCode {
     let arguments = match Arguments::try_parse() {
         Ok(arguments) => arguments,
         Err(error) => {

@@ -6,7 +6,6 @@ use bundle::serve::{self, Registry, Store};
 use clap::Args;
 use std::net::SocketAddr;
 use std::path::PathBuf;
-use std::sync::Arc;
 
 /// Serve a store or bundles as an OCI registry
 #[derive(Args)]

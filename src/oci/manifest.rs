@@ -26,7 +26,7 @@ pub enum Meaning {
     /// One image or artifact.
     Image(Box<Image>),
     /// A list of manifests.
-    Index(Index),
+    Index(Box<Index>),
 }
 
 /// An image manifest, also the form of every artifact, signature and attestation.
@@ -127,7 +127,9 @@ impl Manifest {
         object.retain(|_, value| !value.is_null());
         object.entry(list).or_insert_with(|| Value::Array(Vec::new()));
         let meaning = if media_type::is_index(announced) {
-            Meaning::Index(Index::from_wire(&serde_json::from_value(Value::Object(object))?)?)
+            Meaning::Index(Box::new(Index::from_wire(&serde_json::from_value(Value::Object(
+                object,
+            ))?)?))
         } else {
             Meaning::Image(Box::new(Image::from_wire(&serde_json::from_value(Value::Object(
                 object,

@@ -1,8 +1,8 @@
 //! What the OCI specifications name, parsed at the edge: what exists here is valid.
 //!
-//! - [`digest`] is `sha256:…` and the hasher that makes it
-//! - [`reference`]: `host/repository:tag@digest`, normalised as container tools do
-//! - [`platform`]: `os/architecture/variant`
+//! - [`digest`](mod@digest): SHA-256 digests as text, and the hasher that makes them
+//! - [`reference`](mod@reference): image references, normalised as container tools do
+//! - [`platform`](mod@platform): operating system, architecture and variant
 //! - [`media_type`]: the types that decide how a blob is read or stored
 //! - [`descriptor`]: media type, digest and size of one piece of content
 //! - [`json`]: JSON without duplicate keys, for everything that came from outside

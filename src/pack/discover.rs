@@ -158,7 +158,7 @@ impl Search<'_> {
             let manifest = self.origin.manifest(&referrer).await.map_err(failed)?;
             let manifest = manifest.ok_or_else(|| {
                 Failed::Other(PackError::Missing {
-                    image: self.image.clone(),
+                    image: Box::new(self.image.clone()),
                     what: format!(
                         "{}, listed as attached to {subject}, does not exist",
                         referrer.digest
@@ -193,7 +193,7 @@ impl Search<'_> {
             let fetched = self.origin.manifest(child).await.map_err(failed)?;
             let child = fetched.filter(|m| m.children().is_empty()).ok_or_else(|| {
                 Failed::Other(PackError::Missing {
-                    image: self.image.clone(),
+                    image: Box::new(self.image.clone()),
                     what: format!(
                         "{}, part of an attachment, does not exist or is an index",
                         child.digest
@@ -215,7 +215,11 @@ impl Search<'_> {
             .await
             .map_err(|source| {
                 let what = format!("cannot read a signature attached to {subject}");
-                Failed::Other(PackError::Source { image: self.image.clone(), what, source })
+                Failed::Other(PackError::Source {
+                    image: Box::new(self.image.clone()),
+                    what,
+                    source,
+                })
             })?;
         manifests.push(manifest);
         Ok(Attachment { kind, how, subject, manifests, layers })

@@ -1,7 +1,6 @@
 //! Why nothing was packed.
 
 use crate::archive::ArchiveError;
-use crate::oci::manifest::ManifestError;
 use crate::oci::source::{SourceError, Trouble};
 use crate::oci::{Digest, Reference};
 use crate::registry::RegistryError;
@@ -17,37 +16,28 @@ pub enum PackError {
     #[error("image {image}: {what}")]
     Registry {
         /// Which image.
-        image: Reference,
+        image: Box<Reference>,
         /// What was being done.
         what: String,
         /// The registry's error.
         #[source]
-        source: RegistryError,
+        source: Box<RegistryError>,
     },
     /// The image, or a part of it, is not there.
     #[error("image {image}: {what}")]
     Missing {
         /// Which image.
-        image: Reference,
+        image: Box<Reference>,
         /// What is missing.
         what: String,
         /// Where it was looked for.
         trouble: Trouble,
     },
-    /// A source gave a manifest that cannot be carried.
-    #[error("image {image}: a manifest cannot be carried")]
-    Manifest {
-        /// Which image.
-        image: Reference,
-        /// What is wrong with it.
-        #[source]
-        source: ManifestError,
-    },
     /// A blob or manifest could not be read.
     #[error("image {image}: {what}")]
     Source {
         /// Which image.
-        image: Reference,
+        image: Box<Reference>,
         /// What was being done.
         what: String,
         /// The cause.
@@ -70,7 +60,7 @@ pub enum PackError {
     Refused(Vec<ImageVerdict>),
     /// An image that must have a signature has none.
     #[error("image {0} has no signature, and one is required")]
-    Unsigned(Reference),
+    Unsigned(Box<Reference>),
     /// The archive cannot be written.
     #[error("the archive cannot be written")]
     Archive(#[from] ArchiveError),

@@ -52,7 +52,7 @@ pub fn judge(request: &Request, resolved: Resolved) -> Result<Judged, PackError>
             }
             verdicts.push(verdict);
         } else if rule == SignatureRule::Required && !signed {
-            return Err(PackError::Unsigned(image.source));
+            return Err(PackError::Unsigned(Box::new(image.source)));
         }
         images.push((image, found));
     }

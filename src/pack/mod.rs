@@ -3,6 +3,7 @@
 //! - [`select`]: what was asked for, parsed ([`Request`])
 //! - [`origin`]: one place images are read from, a repository or a layout directory
 //! - [`resolve`]: tags become digests, once; indexes become their manifests ([`resolve::Resolved`])
+//! - `walk`: from a root through indexes to every manifest that is wanted
 //! - [`discover`]: everything attached to them, in both schemes, recursively
 //! - [`judge`]: the verifier of the enclave, run before the trip
 //! - [`plan`]: inventory, order and places, decided before the first byte ([`plan::Plan`])
@@ -16,6 +17,7 @@ pub mod plan;
 pub mod resolve;
 pub mod select;
 pub mod transfer;
+mod walk;
 
 pub use error::PackError;
 pub use select::{AttachmentErrors, CarriedKey, Location, Request, SignatureRule, Source};

@@ -42,9 +42,9 @@ pub enum OriginError {
 impl OriginError {
     /// As an error of packing `image`, while doing `what`.
     pub fn of(self, image: &Reference, what: impl Into<String>) -> PackError {
-        let (image, what) = (image.clone(), what.into());
+        let (image, what) = (Box::new(image.clone()), what.into());
         match self {
-            Self::Registry(source) => PackError::Registry { image, what, source },
+            Self::Registry(source) => PackError::Registry { image, what, source: source.into() },
             Self::Layout(error) => {
                 let source = SourceError::caused(Trouble::Medium, error.to_string(), error);
                 PackError::Source { image, what, source }

@@ -2,23 +2,21 @@
 
 use super::discover::{self, Attachments};
 use super::origin::{Layout, Origin, REF_NAME};
+use super::walk::{Walk, Walked};
 use super::{Location, PackError, Request, Source};
 use crate::inventory::Lookup;
-use crate::oci::source::{SourceError, Trouble};
-use crate::oci::{Descriptor, Digest, Manifest, Meaning, Platform, Reference};
+use crate::oci::manifest::MAX_MANIFEST;
+use crate::oci::source::{Trouble, read_blob};
+use crate::oci::{Digest, Manifest, Meaning, Platform, Reference};
 use crate::progress::Progress;
 use crate::registry::Client;
 use futures_util::{StreamExt as _, TryStreamExt as _, stream};
-use std::collections::{HashMap, HashSet};
+use std::collections::HashMap;
 use std::path::PathBuf;
 use std::sync::Arc;
 
 /// Images resolved at the same time. Requests wait for the network, so more than cores pays.
 const IMAGES_IN_FLIGHT: usize = 8;
-/// Manifests of one index fetched at the same time.
-const CHILDREN_IN_FLIGHT: usize = 8;
-/// Indexes inside indexes: one level is common, two exist.
-const MAX_DEPTH: usize = 4;
 
 /// Images with their manifests and attachments, all by digest.
 pub struct Resolved {
@@ -119,20 +117,12 @@ async fn resolve_one(
 ) -> Result<ResolvedImage, PackError> {
     let Found { source, fetched_from, origin, root, layout_name } =
         find(source, client, layouts).await?;
-    let mut walk = Walk {
-        image: &source,
-        origin: &origin,
-        wanted: &request.platforms,
-        ..Walk::new(&source, &origin)
-    };
-    walk.visit(root, None, 0).await?;
-    let Walk { manifests, platforms, omitted, .. } = walk;
-    if !request.platforms.is_empty() && manifests.len() == 1 && !manifests[0].children().is_empty()
-    {
-        let wanted: Vec<String> = request.platforms.iter().map(ToString::to_string).collect();
-        let what = format!("it has none of the platforms {}", wanted.join(", "));
-        return Err(PackError::Missing { image: source, what, trouble: Trouble::Network });
+    let walked = Walk::new(&source, &origin, &request.platforms).all(root).await?;
+    let Walked { manifests, mut platforms, omitted } = walked;
+    if let [only] = manifests.as_slice() {
+        platforms.extend(platform_of_config(&source, &origin, only).await?);
     }
+    check_wanted(request, &source, &manifests, &platforms)?;
     let rule = request.signature_rule(&source);
     let subjects: Vec<Digest> = manifests.iter().rev().map(Manifest::digest).collect();
     let search =
@@ -143,6 +133,50 @@ async fn resolve_one(
     }
     progress.note(&format!("resolved {source}"));
     Ok(ResolvedImage { source, fetched_from, origin, manifests, platforms, omitted, attachments })
+}
+
+/// Config types of images; other configs are an artifact's own business.
+const IMAGE_CONFIGS: [&str; 2] =
+    ["application/vnd.oci.image.config.v1+json", "application/vnd.docker.container.image.v1+json"];
+
+/// What an image without an index says that it runs on; nothing for artifacts.
+async fn platform_of_config(
+    image: &Reference,
+    origin: &Origin,
+    manifest: &Manifest,
+) -> Result<Option<Platform>, PackError> {
+    let Meaning::Image(meaning) = manifest.meaning() else { return Ok(None) };
+    if !IMAGE_CONFIGS.contains(&meaning.config.media_type.as_str()) {
+        return Ok(None);
+    }
+    let read = read_blob(origin, &meaning.config, MAX_MANIFEST).await;
+    let config = read.map_err(|source| {
+        let what = "cannot read its config".to_owned();
+        PackError::Source { image: Box::new(image.clone()), what, source }
+    })?;
+    let set = |p: &Platform| !p.os.is_empty() && !p.architecture.is_empty();
+    Ok(serde_json::from_slice::<Platform>(&config).ok().filter(set))
+}
+
+/// Refuses an image that has nothing for the platforms that were asked for.
+fn check_wanted(
+    request: &Request,
+    image: &Reference,
+    manifests: &[Manifest],
+    platforms: &[Platform],
+) -> Result<(), PackError> {
+    let wanted = &request.platforms;
+    let is_index = manifests.last().is_some_and(|root| matches!(root.meaning(), Meaning::Index(_)));
+    let serves = |platform: &Platform| wanted.iter().any(|w| platform.serves(w));
+    if wanted.is_empty() || platforms.iter().any(serves) || (platforms.is_empty() && !is_index) {
+        return Ok(());
+    }
+    let list = |platforms: &[Platform]| {
+        platforms.iter().map(ToString::to_string).collect::<Vec<_>>().join(", ")
+    };
+    let has =
+        if platforms.is_empty() { String::new() } else { format!(", only {}", list(platforms)) };
+    Err(PackError::Usage(format!("image {image} has nothing for {}{has}", list(wanted))))
 }
 
 /// A source with its root manifest.
@@ -170,9 +204,13 @@ async fn find(
             };
             let what = format!("cannot fetch its manifest from {reference}");
             let root = fetched
-                .map_err(|source| PackError::Registry { image: name.clone(), what, source })?
+                .map_err(|source| PackError::Registry {
+                    image: Box::new(name.clone()),
+                    what,
+                    source: source.into(),
+                })?
                 .ok_or_else(|| PackError::Missing {
-                    image: name.clone(),
+                    image: Box::new(name.clone()),
                     what: format!("{reference} does not exist"),
                     trouble: Trouble::Network,
                 })?;
@@ -206,7 +244,7 @@ async fn find(
             let what = format!("cannot read its manifest from {shown}");
             let root = origin.manifest(&entry).await.map_err(|error| error.of(&name, what))?;
             let root = root.ok_or_else(|| PackError::Missing {
-                image: name.clone(),
+                image: Box::new(name.clone()),
                 what: format!("its manifest {} is not in {shown}", entry.digest),
                 trouble: Trouble::Medium,
             })?;
@@ -220,100 +258,4 @@ fn full_reference(name: &str) -> Option<Reference> {
     let (host, _) = name.split_once('/')?;
     let is_host = host.contains(['.', ':']) || host == "localhost";
     is_host.then(|| Reference::parse_pinned(name).ok())?
-}
-
-/// The walk from a root through its children.
-struct Walk<'a> {
-    image: &'a Reference,
-    origin: &'a Origin,
-    wanted: &'a [Platform],
-    manifests: Vec<Manifest>,
-    platforms: Vec<Platform>,
-    omitted: Vec<Digest>,
-    seen: HashSet<Digest>,
-}
-
-impl<'a> Walk<'a> {
-    fn new(image: &'a Reference, origin: &'a Origin) -> Self {
-        let (wanted, seen) = (&[][..], HashSet::new());
-        Self { image, origin, wanted, manifests: vec![], platforms: vec![], omitted: vec![], seen }
-    }
-
-    /// Takes a manifest and everything below it, children first.
-    async fn visit(
-        &mut self,
-        manifest: Manifest,
-        platform: Option<Platform>,
-        depth: usize,
-    ) -> Result<(), PackError> {
-        if depth > MAX_DEPTH {
-            let what = format!("its indexes are nested deeper than {MAX_DEPTH}");
-            return Err(PackError::Missing {
-                image: self.image.clone(),
-                what,
-                trouble: Trouble::Content,
-            });
-        }
-        if !self.seen.insert(manifest.digest()) {
-            return Ok(());
-        }
-        if let Meaning::Index(index) = manifest.meaning() {
-            let kept = self.keep(&index.manifests);
-            let children: Vec<(Manifest, Option<Platform>)> = stream::iter(kept)
-                .map(|child| self.fetch(child))
-                .buffered(CHILDREN_IN_FLIGHT)
-                .try_collect()
-                .await?;
-            for (child, platform) in children {
-                Box::pin(self.visit(child, platform, depth + 1)).await?;
-            }
-            let carried = |d: &&Descriptor| {
-                !self.seen.contains(&d.digest) && !self.omitted.contains(&d.digest)
-            };
-            let left_out: Vec<Digest> =
-                index.manifests.iter().filter(carried).map(|d| d.digest).collect();
-            self.omitted.extend(left_out);
-        } else if let Some(platform) = platform.filter(|p| !p.is_unknown())
-            && !self.platforms.contains(&platform)
-        {
-            self.platforms.push(platform);
-        }
-        self.manifests.push(manifest);
-        Ok(())
-    }
-
-    /// Children that are wanted: of a wanted platform, of none, or attestations of a kept one.
-    fn keep(&self, children: &[Descriptor]) -> Vec<Descriptor> {
-        if self.wanted.is_empty() {
-            return children.to_vec();
-        }
-        let serves = |child: &Descriptor| match &child.platform {
-            Some(platform) => self.wanted.iter().any(|wanted| platform.serves(wanted)),
-            None => true,
-        };
-        let kept: HashSet<String> =
-            children.iter().filter(|c| serves(c)).map(|c| c.digest.to_string()).collect();
-        let attests = |child: &Descriptor| {
-            child.annotation("vnd.docker.reference.digest").is_some_and(|of| kept.contains(of))
-        };
-        children.iter().filter(|child| serves(child) || attests(child)).cloned().collect()
-    }
-
-    async fn fetch(&self, child: Descriptor) -> Result<(Manifest, Option<Platform>), PackError> {
-        let what = format!("cannot fetch {}, which its index lists", child.digest);
-        let fetched =
-            self.origin.manifest(&child).await.map_err(|error| error.of(self.image, what))?;
-        let manifest = fetched.ok_or_else(|| PackError::Missing {
-            image: self.image.clone(),
-            what: format!("{}, which its index lists, does not exist", child.digest),
-            trouble: Trouble::Network,
-        })?;
-        let announced = (child.size, child.media_type.as_str());
-        if announced != (manifest.bytes().len() as u64, manifest.media_type()) {
-            let what = format!("its index says {announced:?} of {}, which differs", child.digest);
-            let source = SourceError::new(Trouble::Content, "size or type of a manifest is wrong");
-            return Err(PackError::Source { image: self.image.clone(), what, source });
-        }
-        Ok((manifest, child.platform))
-    }
 }
