@@ -3,3 +3,4 @@
 mod floors;
 mod harness;
 mod harness_itself;
+mod packing;
