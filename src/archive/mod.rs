@@ -12,7 +12,9 @@
 //! - [`seek_table`]: the Zstandard seekable format's table, a hint
 //! - [`write`], [`section`]: an archive in the making: `FILE.partial`, entries in place, compressed blobs, the end
 //! - [`read`], [`content`]: an archive as a source of blobs
+//! - [`catalogue`]: everything in an opened archive, as a closed world
 
+pub mod catalogue;
 pub mod content;
 pub mod entry;
 pub mod frame;
@@ -25,7 +27,12 @@ pub mod seek_table;
 pub mod write;
 
 #[cfg(test)]
+pub(crate) mod testing;
+#[cfg(test)]
 mod tests;
+
+pub use catalogue::{Catalogue, CatalogueError};
+pub use read::Archive;
 
 use crate::inventory::InventoryError;
 use crate::oci::Digest;

@@ -1,1 +1,156 @@
-//! To be filled.
+//! What `unpack` did.
+
+use crate::inventory::{AttachmentKind, Found, Lookup};
+use crate::oci::{Digest, Platform, Reference};
+use crate::trust::ImageVerdict;
+use serde::Serialize;
+use std::path::PathBuf;
+
+/// Everything about one run.
+#[derive(Debug, Clone, Serialize)]
+#[serde(rename_all = "camelCase")]
+pub struct UnpackReport {
+    /// Version of this report's shape.
+    pub report_version: &'static str,
+    /// The archive.
+    pub file: String,
+    /// SHA-256 of the bytes of `bundle.json`.
+    pub bundle_digest: Digest,
+    /// True when the bundle digest is the one that was expected: names, completeness and age are then authentic.
+    pub names_bound: bool,
+    /// Where it went, as it was given.
+    pub target: String,
+    /// True when nothing was changed anywhere: the rest says what would be done.
+    pub dry_run: bool,
+    /// One entry an image, in the inventory's order.
+    pub images: Vec<ImageReport>,
+    /// What became of configs and layers.
+    pub blobs: BlobCounts,
+    /// Keys that were installed, or would be.
+    pub keys: Vec<KeyReport>,
+    /// What the operator has to know.
+    pub warnings: Vec<String>,
+}
+
+/// One image.
+#[derive(Debug, Clone, Serialize)]
+#[serde(rename_all = "camelCase")]
+pub struct ImageReport {
+    /// The logical reference.
+    pub source: Reference,
+    /// Digest of its root.
+    pub digest: Digest,
+    /// Where it is now.
+    pub target: String,
+    /// Platforms carried.
+    pub platforms: Vec<Platform>,
+    /// What became of the tag.
+    pub tag: TagChange,
+    /// The registry did not take the index, of which one platform alone is carried: the tag names that platform's
+    /// manifest.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub tagged_child: Option<Digest>,
+    /// What the verifier says.
+    pub verdict: ImageVerdict,
+    /// How the search for attachments ended at pack.
+    pub attachment_lookup: Lookup,
+    /// Everything attached to it.
+    pub attachments: Vec<AttachmentReport>,
+}
+
+/// What became of a tag.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
+#[serde(tag = "change", rename_all = "kebab-case")]
+pub enum TagChange {
+    /// It is new.
+    Created,
+    /// It named something else before.
+    Moved {
+        /// What it named.
+        from: Digest,
+    },
+    /// It named this image already.
+    Unchanged,
+    /// The source has no tag; the image is there by digest.
+    ByDigest,
+}
+
+/// One attachment.
+#[derive(Debug, Clone, Serialize)]
+#[serde(rename_all = "camelCase")]
+pub struct AttachmentReport {
+    /// What it is.
+    pub kind: AttachmentKind,
+    /// How it is published.
+    pub found: Found,
+    /// What it is attached to.
+    pub subject: Digest,
+    /// Its manifest.
+    pub digest: Digest,
+    /// What became of it.
+    pub outcome: AttachmentOutcome,
+}
+
+/// What became of an attachment at the target.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
+#[serde(tag = "outcome", rename_all = "kebab-case")]
+pub enum AttachmentOutcome {
+    /// It is published as it was carried.
+    Published,
+    /// It was there already, byte for byte.
+    AlreadyThere,
+    /// What is there has other bytes but holds everything that is carried, and was kept.
+    Kept {
+        /// What is there.
+        existing: Digest,
+    },
+    /// What was there has been replaced, as was asked for.
+    Replaced {
+        /// What was there.
+        existing: Digest,
+    },
+}
+
+/// How configs and layers came to the target. Each is counted once for each repository that needs it.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize)]
+#[serde(rename_all = "camelCase")]
+pub struct BlobCounts {
+    /// Their bytes were sent.
+    pub uploaded: u64,
+    /// Taken from another repository of the registry.
+    pub mounted: u64,
+    /// Not sent, because they were there.
+    pub already_there: u64,
+    /// Bytes sent.
+    pub bytes_uploaded: u64,
+}
+
+/// One installed key.
+#[derive(Debug, Clone, Serialize)]
+#[serde(rename_all = "camelCase")]
+pub struct KeyReport {
+    /// Its name on the host.
+    pub name: String,
+    /// SHA-256 of its SubjectPublicKeyInfo.
+    pub fingerprint: Digest,
+    /// Where it lies.
+    pub path: PathBuf,
+    /// Everything that it may vouch for afterwards.
+    pub scopes: Vec<String>,
+    /// What was changed.
+    pub change: KeyChange,
+}
+
+/// What installing a key changed.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum KeyChange {
+    /// Key and record are new.
+    Created,
+    /// The key was there as a bare file and became an anchor.
+    Recorded,
+    /// The key got more scopes.
+    Widened,
+    /// It was there with these scopes.
+    Unchanged,
+}

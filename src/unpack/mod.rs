@@ -1,1 +1,235 @@
-//! To be filled.
+//! Unpacking: `Opened → Checked → Verified → Planned`, then pushed, then keys installed.
+//!
+//! ```text
+//! open      head, inventory, lengths
+//! check     a closed world: nothing missing, nothing beside; carried keys are what the inventory says
+//! verify    every image judged by what is trusted from outside; only here a Verified is made
+//! plan      what goes where
+//! survey    what the target has already
+//! push      blobs → manifests → attachments → tags    (layout: the same into a directory)
+//! install   keys that verified something, for what they verified
+//! ```
+//!
+//! [`unpack`] is the whole of it. The steps are public for who wants some of them: `bundle verify` ends after
+//! [`Checked::verify`]. Cost: one pass over the archive, nothing is staged; memory: one buffer a blob in flight.
+
+mod check;
+mod error;
+mod evidence;
+mod install;
+mod layout;
+mod open;
+mod plan;
+mod push;
+mod refused;
+mod survey;
+mod target;
+#[cfg(test)]
+mod tests;
+mod verify;
+mod watched;
+
+pub use check::Checked;
+pub use error::{Class, UnpackError};
+pub use install::InstallOptions;
+pub use open::Opened;
+pub use plan::{Plan, Planned, PlannedBlob, PlannedImage};
+pub use refused::{CarriedKey, Refused};
+pub use survey::{OnExistingAttachment, Survey};
+pub use target::{Target, TargetError};
+pub use verify::{TrustInputs, Verified};
+
+use crate::inventory::Lookup;
+use crate::oci::Digest;
+use crate::oci::layout::{LayoutDirectory, LayoutError, LayoutWriter};
+use crate::progress::Progress;
+use crate::registry::Client;
+use crate::report::unpack::{
+    AttachmentOutcome, AttachmentReport, BlobCounts, ImageReport, KeyReport, UnpackReport,
+};
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
+
+/// Large blobs in flight, unless told otherwise (measured: more do not help on one machine).
+pub const DEFAULT_JOBS: usize = 4;
+
+/// What to do with an archive.
+#[derive(Debug)]
+pub struct UnpackOptions {
+    /// Where it goes.
+    pub target: Target,
+    /// What is trusted.
+    pub trust: TrustInputs,
+    /// Whether and where keys are installed.
+    pub install: Option<InstallOptions>,
+    /// What to do with other signatures under the same tag.
+    pub on_existing_attachment: OnExistingAttachment,
+    /// Large blobs in flight; small ones are four times as many. See [`DEFAULT_JOBS`].
+    pub jobs: usize,
+    /// Verify, plan and look at the target, but change nothing anywhere.
+    pub dry_run: bool,
+}
+
+/// Unpacks the archive at `file`. `client` reaches registries and is not used for a layout.
+///
+/// # Errors
+/// Any [`UnpackError`]; [`UnpackError::class`] says what kind. No tag was moved unless it is
+/// [`UnpackError::ReadBack`], an error of the registry while tags were written, or one of installing keys.
+pub async fn unpack(
+    file: &Path,
+    options: UnpackOptions,
+    client: &Client,
+    progress: &Arc<dyn Progress>,
+) -> Result<UnpackReport, UnpackError> {
+    let UnpackOptions { target, trust, install, on_existing_attachment, jobs, dry_run } = options;
+    let earlier = install::earlier_names(&trust.installed);
+    let path = file.to_owned();
+    progress.note("verifying");
+    let prepare = move || Opened::open(&path)?.check()?.verify(trust)?.plan(target);
+    let planned = tokio::task::spawn_blocking(prepare).await??;
+    let install =
+        install.map(|options| install::plan(options, &planned.verified, &earlier)).transpose()?;
+    let mut keys = install.as_ref().map_or_else(Vec::new, |plan| install::report(plan.keys()));
+    let goal = Goal::open(&planned, client, dry_run).await?;
+    let survey = goal.survey(&planned, on_existing_attachment).await?;
+    let (mut blobs, mut tagged_children) = (BlobCounts::default(), Vec::new());
+    if !dry_run {
+        (blobs, tagged_children) = goal.fill(&planned, &survey, jobs, progress).await?;
+        if let Some(plan) = install {
+            keys = install::report(&install::install(plan)?.keys);
+        }
+    }
+    let done = Done { survey, blobs, tagged_children, keys, dry_run };
+    Ok(report(&planned, file.to_owned(), done))
+}
+
+/// The target, ready to be asked and filled.
+enum Goal<'a> {
+    Registry(&'a Client),
+    Layout(LayoutWriter),
+    /// A layout that is only looked at; nothing when it is not there.
+    LayoutAsItIs(Option<LayoutDirectory>),
+}
+
+impl<'a> Goal<'a> {
+    async fn open(
+        planned: &Planned,
+        client: &'a Client,
+        dry_run: bool,
+    ) -> Result<Self, UnpackError> {
+        let Target::Layout(directory) = planned.plan.target() else {
+            return Ok(Self::Registry(client));
+        };
+        let directory: PathBuf = directory.clone();
+        let open = move || match dry_run {
+            true if !directory.join("oci-layout").exists() => Ok(Goal::LayoutAsItIs(None)),
+            true => Ok(Goal::LayoutAsItIs(Some(LayoutDirectory::open(&directory)?))),
+            false => Ok(Goal::Layout(LayoutWriter::open_or_create(&directory)?)),
+        };
+        let opened: Result<Goal<'static>, LayoutError> = tokio::task::spawn_blocking(open).await?;
+        Ok(opened?)
+    }
+
+    async fn survey(
+        &self,
+        planned: &Planned,
+        on_existing: OnExistingAttachment,
+    ) -> Result<Survey, UnpackError> {
+        match self {
+            Self::Registry(client) => planned.survey(client, on_existing).await,
+            Self::Layout(writer) => planned.survey_layout(Some(writer.layout()), on_existing).await,
+            Self::LayoutAsItIs(layout) => planned.survey_layout(layout.as_ref(), on_existing).await,
+        }
+    }
+
+    async fn fill(
+        &self,
+        planned: &Planned,
+        survey: &Survey,
+        jobs: usize,
+        progress: &Arc<dyn Progress>,
+    ) -> Result<(BlobCounts, Vec<Option<Digest>>), UnpackError> {
+        match self {
+            Self::Registry(client) => {
+                let pushed = push::push(planned, survey, client, jobs, progress).await?;
+                Ok((pushed.blobs, pushed.tagged_children))
+            }
+            Self::Layout(writer) => {
+                let blobs = layout::write(planned, survey, writer, jobs, progress).await?;
+                Ok((blobs, Vec::new()))
+            }
+            Self::LayoutAsItIs(_) => Ok((BlobCounts::default(), Vec::new())),
+        }
+    }
+}
+
+/// What a run came to, but for what was known before.
+struct Done {
+    survey: Survey,
+    blobs: BlobCounts,
+    tagged_children: Vec<Option<Digest>>,
+    keys: Vec<KeyReport>,
+    dry_run: bool,
+}
+
+fn report(planned: &Planned, archive: PathBuf, done: Done) -> UnpackReport {
+    let verified = &planned.verified;
+    let mut warnings = Vec::new();
+    if !verified.names_bound() {
+        let text = "tags, completeness and age of this bundle are not authenticated";
+        warnings.push(text.to_owned());
+    }
+    let mut images = Vec::new();
+    for (number, (entry, image, verdict)) in verified.images().enumerate() {
+        let name = &planned.plan.images()[number].target;
+        let tagged_child = done.tagged_children.get(number).copied().flatten();
+        if entry.attachment_lookup == Lookup::Incomplete {
+            warnings.push(format!(
+                "{name}: not everything attached to it could be looked up when it was packed"
+            ));
+        }
+        if let Some(child) = tagged_child {
+            warnings.push(format!(
+                "{name}: the registry does not take an index without all its manifests, so the tag names {child}"
+            ));
+        }
+        let outcomes = &done.survey.attachments[number];
+        let attachments = image.attachments().iter().zip(outcomes).filter_map(|(a, outcome)| {
+            Some(AttachmentReport {
+                kind: a.kind,
+                found: a.found.clone(),
+                subject: a.subject,
+                digest: verified.catalogue().attached(a).next_back()?.digest,
+                outcome: *outcome,
+            })
+        });
+        for outcome in outcomes {
+            if let AttachmentOutcome::Kept { existing } = outcome {
+                warnings.push(format!("{name}: attachment {existing} at the target was kept"));
+            }
+        }
+        images.push(ImageReport {
+            source: entry.source.clone(),
+            digest: entry.digest,
+            target: name.clone(),
+            platforms: entry.platforms.clone(),
+            tag: done.survey.tags[number],
+            tagged_child,
+            verdict: verdict.clone(),
+            attachment_lookup: entry.attachment_lookup,
+            attachments: attachments.collect(),
+        });
+    }
+    UnpackReport {
+        report_version: "1.0",
+        file: archive.display().to_string(),
+        bundle_digest: verified.archive().bundle_digest(),
+        names_bound: verified.names_bound(),
+        target: planned.plan.target().to_string(),
+        dry_run: done.dry_run,
+        images,
+        blobs: done.blobs,
+        keys: done.keys,
+        warnings,
+    }
+}

@@ -1,0 +1,114 @@
+//! What is attached to what, and under which names it may be published.
+
+use super::error::{CatalogueError, bounded};
+use super::walk::{Reached, Walk};
+use super::{Catalogue, CatalogueAttachment};
+use crate::inventory::{AttachmentEntry, Found, ImageEntry, Inventory};
+use crate::oci::{Descriptor, Digest, Repository};
+use std::collections::{BTreeSet, HashMap, HashSet, VecDeque};
+
+/// Endings of the tags that cosign makes of a subject's digest.
+const ENDINGS: [&str; 3] = ["sig", "att", "sbom"];
+
+/// Walks everything attached to an image, subjects first. Gives also the layers that may be left out.
+pub(super) fn walk(
+    walk: &mut Walk<'_>,
+    name: &str,
+    image: &ImageEntry,
+    reached: &Reached,
+) -> Result<(Vec<CatalogueAttachment>, BTreeSet<Digest>), CatalogueError> {
+    let mut waiting: HashMap<Digest, Vec<&AttachmentEntry>> = HashMap::new();
+    let mut unique = HashSet::new();
+    for entry in &image.attachments {
+        if !unique.insert((entry.digest, entry.subject, &entry.found)) {
+            return Err(refused(name, entry, "it is listed twice"));
+        }
+        check_tag(name, entry)?;
+        waiting.entry(entry.subject).or_default().push(entry);
+    }
+    let mut subjects: VecDeque<Digest> =
+        reached.manifests.iter().map(|number| walk.record(*number).digest).collect();
+    let (mut attachments, mut layers) = (Vec::new(), BTreeSet::new());
+    while let Some(subject) = subjects.pop_front() {
+        for entry in waiting.remove(&subject).unwrap_or_default() {
+            let root = Descriptor::new(&entry.media_type, entry.digest, entry.size);
+            let own = walk.from_root(name, &root, &BTreeSet::new())?;
+            check_subject(walk, name, entry, &own)?;
+            subjects.extend(own.manifests.iter().map(|number| walk.record(*number).digest));
+            layers.extend(own.nondistributable);
+            attachments.push(CatalogueAttachment {
+                kind: entry.kind,
+                found: entry.found.clone(),
+                subject,
+                manifests: own.manifests,
+            });
+        }
+    }
+    // What is attached to itself in a circle hangs on no image, and stays here too.
+    match image.attachments.iter().find(|entry| waiting.contains_key(&entry.subject)) {
+        Some(stray) => {
+            Err(refused(name, stray, "what it is attached to does not belong to this image"))
+        }
+        None => Ok((attachments, layers)),
+    }
+}
+
+/// A tag that is not one of the subject's own could overwrite any image at the target.
+fn check_tag(name: &str, entry: &AttachmentEntry) -> Result<(), CatalogueError> {
+    let Found::Tag(tag) = &entry.found else { return Ok(()) };
+    let own =
+        ENDINGS.iter().any(|ending| *tag == format!("sha256-{}.{ending}", entry.subject.hex()));
+    if own {
+        return Ok(());
+    }
+    Err(refused(name, entry, &format!("the tag {:?} is not one of its subject's", bounded(tag))))
+}
+
+/// A manifest with a subject attaches itself wherever it is pushed, so it must say what the inventory says.
+fn check_subject(
+    walk: &Walk<'_>,
+    name: &str,
+    entry: &AttachmentEntry,
+    own: &Reached,
+) -> Result<(), CatalogueError> {
+    let subject = own.manifests.last().and_then(|number| walk.record(*number).subject);
+    let agrees = match entry.found {
+        Found::Referrer => subject == Some(entry.subject),
+        Found::Tag(_) => subject.is_none_or(|subject| subject == entry.subject),
+    };
+    match agrees {
+        true => Ok(()),
+        false => {
+            Err(refused(name, entry, "its manifest does not name the subject it is listed for"))
+        }
+    }
+}
+
+fn refused(image: &str, entry: &AttachmentEntry, what: &str) -> CatalogueError {
+    let (image, digest) = (image.to_owned(), entry.digest);
+    CatalogueError::Attachment { image, digest, what: what.to_owned() }
+}
+
+/// One tag of a repository can name one attachment only, also where several images share a manifest.
+pub(super) fn check_tags(
+    catalogue: &Catalogue,
+    inventory: &Inventory,
+) -> Result<(), CatalogueError> {
+    let mut tags: HashMap<(&Repository, &str), Digest> = HashMap::new();
+    for (entry, image) in inventory.images.iter().zip(catalogue.images()) {
+        for attachment in image.attachments() {
+            let (Found::Tag(tag), Some(own)) =
+                (&attachment.found, catalogue.attached(attachment).next_back())
+            else {
+                continue;
+            };
+            let known = tags.entry((entry.source.repository(), tag)).or_insert(own.digest);
+            if *known != own.digest {
+                let image = bounded(&entry.source.to_string());
+                let what = format!("its tag {tag} is also the one of {known}");
+                return Err(CatalogueError::Attachment { image, digest: own.digest, what });
+            }
+        }
+    }
+    Ok(())
+}

@@ -1,0 +1,355 @@
+//! Each lie with the truth beside it: `world` is consistent, every case changes one thing in it.
+
+use super::{Catalogue, CatalogueError};
+use crate::archive::testing::{Builder, CONFIG, LAYER, Signer, tag_of, wire};
+use crate::inventory::Found;
+use crate::oci::layout::REF_NAME;
+use crate::oci::{Descriptor, Digest, media_type};
+use serde_json::{Value, json};
+
+const SOURCE: &str = "quay.io/org/app:1";
+
+/// An index of two platforms, the index and one child signed, and a note attached to the signature's subject.
+struct World {
+    builder: Builder,
+    index: Descriptor,
+    children: Vec<Descriptor>,
+}
+
+fn world() -> World {
+    let mut builder = Builder::new();
+    let children =
+        vec![builder.simple_image("amd64", "amd64's"), builder.simple_image("arm64", "arm64's")];
+    let index = builder.index_of(&children);
+    builder.add_image(SOURCE, &index, &children);
+    let signer = Signer::new();
+    builder.sign(0, &index, &signer);
+    builder.sign(0, &children[0], &signer);
+    let note = builder.referrer(&index, "a note");
+    builder.attach(0, index.digest, &note, Found::Referrer);
+    World { builder, index, children }
+}
+
+fn read(builder: &Builder) -> Result<Catalogue, CatalogueError> {
+    let folder = tempfile::tempdir().expect("temporary folder");
+    Catalogue::read(&builder.open(&folder.path().join("a.tar.zst")))
+}
+
+/// What the error of a changed world says, cause included.
+fn refusal(change: impl FnOnce(&mut World)) -> String {
+    let mut world = world();
+    change(&mut world);
+    match read(&world.builder) {
+        Ok(_) => "accepted".into(),
+        Err(error) => match std::error::Error::source(&error) {
+            Some(cause) => format!("{error}: {cause}"),
+            None => error.to_string(),
+        },
+    }
+}
+
+#[test]
+fn a_consistent_archive_comes_in_push_order() {
+    let world = world();
+    let folder = tempfile::tempdir().expect("temporary folder");
+    let archive = world.builder.open(&folder.path().join("a.tar.zst"));
+    let catalogue = Catalogue::read(&archive).expect("consistent");
+    let [image] = catalogue.images() else { panic!("one image") };
+    let order: Vec<Digest> = catalogue.manifests_of(image).map(|m| m.digest).collect();
+    let expected = [world.children[0].digest, world.children[1].digest, world.index.digest];
+    assert_eq!(order, expected);
+    assert_eq!(image.attachments().len(), 3);
+    let root = catalogue.manifest(&world.index.digest).expect("the root");
+    let read = catalogue.read_manifest(&archive, root).expect("its bytes");
+    assert_eq!((read.digest(), read.children().len()), (world.index.digest, 2));
+    let child = catalogue.manifest(&world.children[0].digest).expect("a child");
+    let blobs: Vec<Digest> = catalogue.blobs_of(&archive, child).map(|blob| blob.digest).collect();
+    assert_eq!(blobs[1], Digest::of(b"amd64's"));
+    assert_eq!((catalogue.all_manifests(image).count(), blobs.len()), (6, 2));
+}
+
+#[test]
+fn an_attachment_of_an_attachment_comes_after_it() {
+    let mut world = world();
+    let note = world.builder.referrer(&world.index.clone(), "first");
+    let about_note = world.builder.referrer(&note, "second");
+    // Listed the wrong way round.
+    world.builder.attach(0, note.digest, &about_note, Found::Referrer);
+    world.builder.attach(0, world.index.digest, &note, Found::Referrer);
+    let catalogue = read(&world.builder).expect("consistent");
+    let subjects: Vec<Digest> =
+        catalogue.images()[0].attachments().iter().map(|a| a.subject).collect();
+    assert_eq!(subjects.last(), Some(&note.digest));
+}
+
+#[test]
+fn what_is_missing_extra_or_different_is_refused() {
+    let missing = "not in the bundle";
+    let cases: [(&str, &str, Box<dyn FnOnce(&mut World)>); 9] = [
+        ("nothing changed", "accepted", Box::new(|_| ())),
+        ("a layer", missing, Box::new(|w| w.builder.forget(&Digest::of(b"amd64's")))),
+        (
+            "a child",
+            missing,
+            Box::new(|w| {
+                let child = w.children[1].digest;
+                w.builder.forget(&child);
+            }),
+        ),
+        (
+            "the root",
+            missing,
+            Box::new(|w| {
+                let root = w.index.digest;
+                w.builder.forget(&root);
+            }),
+        ),
+        (
+            "an extra blob",
+            "nothing refers to it",
+            Box::new(|w| {
+                w.builder.blob(LAYER, "stowaway");
+            }),
+        ),
+        (
+            "an extra manifest",
+            "nothing refers to it",
+            Box::new(|w| {
+                w.builder.simple_image("s390x", "amd64's");
+            }),
+        ),
+        ("another size of the root", "size differs", Box::new(|w| w.builder.images[0].size += 1)),
+        (
+            "another type of the root",
+            "cannot be used",
+            Box::new(|w| w.builder.images[0].media_type = media_type::OCI_MANIFEST.into()),
+        ),
+        (
+            "another digest in the name",
+            "its name says another digest",
+            Box::new(|w| {
+                let name = format!("quay.io/org/app@{}", w.children[0].digest);
+                w.builder.images[0].source = name.parse().expect("a reference");
+            }),
+        ),
+    ];
+    for (what, expected, change) in cases {
+        let found = refusal(change);
+        assert!(found.contains(expected), "{what}: {found}");
+    }
+}
+
+/// A world without attachments, whose index lists `entry` beside its children.
+fn with_entry(world: &mut World, entry: &Descriptor) {
+    let mut builder = Builder::new();
+    let children =
+        vec![builder.simple_image("amd64", "amd64's"), builder.simple_image("arm64", "arm64's")];
+    let index = builder.index_of(&[&children[..], std::slice::from_ref(entry)].concat());
+    builder.add_image(SOURCE, &index, &children);
+    *world = World { builder, index, children };
+}
+
+#[test]
+fn a_child_is_absent_only_when_it_is_said_to_be_left_out() {
+    let absent = Descriptor::of(media_type::OCI_MANIFEST, b"elsewhere");
+    let say = |world: &mut World, digest| world.builder.images[0].omitted.push(digest);
+    let found = refusal(|world| with_entry(world, &absent));
+    assert!(found.contains("not in the bundle"), "{found}");
+    let found = refusal(|world| {
+        with_entry(world, &absent);
+        say(world, absent.digest);
+    });
+    assert_eq!(found, "accepted");
+    let found = refusal(|world| say(world, absent.digest));
+    assert!(found.contains("no index lists it"), "{found}");
+    let found = refusal(|world| {
+        let child = world.children[1].digest;
+        say(world, child);
+    });
+    // Its layer and config are then beside the point, too.
+    assert!(found.contains("platforms"), "{found}");
+    let unknown = Descriptor::of("application/x-unknown", b"amd64's");
+    let found = refusal(|world| with_entry(world, &unknown));
+    assert!(found.contains("not supported"), "{found}");
+}
+
+#[test]
+fn a_manifest_has_one_type_everywhere() {
+    let again = |world: &World, kind: &str| {
+        Descriptor::new(kind, world.children[0].digest, world.children[0].size)
+    };
+    let found = refusal(|world| {
+        let other = again(world, media_type::DOCKER_MANIFEST);
+        with_entry(world, &other);
+    });
+    assert!(found.contains("two media types"), "{found}");
+    let found = refusal(|world| {
+        let same = again(world, media_type::OCI_MANIFEST);
+        with_entry(world, &same);
+    });
+    assert_eq!(found, "accepted");
+}
+
+#[test]
+fn a_layer_is_absent_only_when_its_licence_says_so() {
+    let build = |kind: &str, stated: bool| {
+        let mut builder = Builder::new();
+        let layer = Descriptor::of(kind, b"windows");
+        let image = builder.image_of("amd64", std::slice::from_ref(&layer));
+        let entry = builder.add_image(SOURCE, &image, &[]);
+        if stated {
+            entry.foreign.push(layer.digest);
+        }
+        read(&builder).map_err(|error| error.to_string())
+    };
+    let foreign = "application/vnd.docker.image.rootfs.foreign.diff.tar.gzip";
+    assert!(build(foreign, true).is_ok());
+    for (kind, stated) in [(foreign, false), (LAYER, true), (CONFIG, false)] {
+        let error = build(kind, stated).expect_err(kind);
+        assert!(error.contains("not in the bundle"), "{kind}: {error}");
+    }
+    let found = refusal(|world| world.builder.images[0].foreign.push(Digest::of(b"amd64's")));
+    assert!(found.contains("has no layer"), "{found}");
+}
+
+#[test]
+fn platforms_are_those_of_the_manifests() {
+    let found = refusal(|w| w.builder.images[0].platforms.truncate(1));
+    assert!(found.contains("platforms"), "{found}");
+    let found = refusal(|w| w.builder.images[0].platforms.reverse());
+    assert_eq!(found, "accepted");
+    let single = |platforms: &[&str]| {
+        let mut builder = Builder::new();
+        let image = builder.simple_image("amd64", "x");
+        let entry = builder.add_image(SOURCE, &image, &[]);
+        entry.platforms = platforms.iter().map(|p| p.parse().expect("a platform")).collect();
+        read(&builder).is_ok()
+    };
+    assert!(single(&[]) && single(&["linux/amd64"]));
+    assert!(!single(&["linux/arm64"]) && !single(&["linux/amd64", "linux/arm64"]));
+}
+
+#[test]
+fn an_attachment_has_only_the_names_of_its_subject() {
+    let retag = |tag: &dyn Fn(&World) -> String| {
+        refusal(|world| {
+            let tag = tag(world);
+            world.builder.images[0].attachments[0].found = Found::Tag(tag);
+        })
+    };
+    for ending in ["sig", "att", "sbom"] {
+        let found = retag(&|w: &World| format!("sha256-{}.{ending}", w.index.digest.hex()));
+        assert_eq!(found, "accepted");
+    }
+    let other = Digest::of(b"other").hex();
+    let hostile: [&dyn Fn(&World) -> String; 6] = [
+        &|_| "latest".into(),
+        &|_| "1".into(),
+        &|w| format!("sha256-{}", w.index.digest.hex()),
+        &|w| format!("sha256-{}.exe", w.index.digest.hex()),
+        &|w| format!("sha256-{}.sig", w.children[0].digest.hex()),
+        &|_| format!("sha256-{other}.sig"),
+    ];
+    for tag in hostile {
+        let found = retag(tag);
+        assert!(found.contains("is not one of its subject's"), "{found}");
+    }
+}
+
+#[test]
+fn an_attachment_belongs_to_its_image() {
+    let stray = "does not belong to this image";
+    let other = Digest::of(b"elsewhere");
+    let found = refusal(|w| {
+        w.builder.images[0].attachments[0].subject = other;
+        w.builder.images[0].attachments[0].found = tag_of(&other, "sig");
+    });
+    assert!(found.contains(stray), "{found}");
+    // A circle: two attachments that are each other's subject.
+    let found = refusal(|w| {
+        let [first, second, ..] = &mut w.builder.images[0].attachments[..] else { panic!("two") };
+        (first.subject, second.subject) = (second.digest, first.digest);
+        first.found = tag_of(&first.subject, "sig");
+        second.found = tag_of(&second.subject, "sig");
+    });
+    assert!(found.contains(stray), "{found}");
+    let found = refusal(|w| {
+        let again = w.builder.images[0].attachments[0].clone();
+        w.builder.images[0].attachments.push(again);
+    });
+    assert!(found.contains("listed twice"), "{found}");
+    // The note names the index.
+    let found = refusal(|w| w.builder.images[0].attachments[2].subject = w.children[0].digest);
+    assert!(found.contains("does not name the subject"), "{found}");
+    let found = refusal(|w| w.builder.images[0].attachments[0].found = Found::Referrer);
+    assert!(found.contains("does not name the subject"), "{found}");
+    let found = refusal(|w| {
+        let (child, index) = (w.children[0].clone(), w.index.clone());
+        let note = w.builder.referrer(&child, "about the child");
+        w.builder.attach(0, index.digest, &note, tag_of(&index.digest, "att"));
+    });
+    assert!(found.contains("does not name the subject"), "{found}");
+}
+
+#[test]
+fn one_tag_of_a_repository_names_one_attachment() {
+    let found = refusal(|w| {
+        let (index, source) = (w.index.clone(), w.builder.images[0].source.clone());
+        let second = w.builder.signature(&source, &index, &Signer::new());
+        w.builder.attach(0, index.digest, &second, tag_of(&index.digest, "sig"));
+    });
+    assert!(found.contains("is also the one of"), "{found}");
+}
+
+#[test]
+fn the_index_says_what_the_inventory_says() {
+    let named = |descriptor: &Descriptor, name: &str| {
+        let mut named = Descriptor::new(&descriptor.media_type, descriptor.digest, descriptor.size);
+        named.annotations.insert(REF_NAME.into(), name.to_owned());
+        wire(&named)
+    };
+    let with = |entries: &dyn Fn(&World) -> Value| {
+        refusal(|world| world.builder.index = Some(entries(world)))
+    };
+    let plain = |d: &Descriptor| wire(&Descriptor::new(&d.media_type, d.digest, d.size));
+    let good: [&dyn Fn(&World) -> Value; 3] = [
+        &|w| json!([named(&w.index, SOURCE)]),
+        &|w| json!([named(&w.index, SOURCE), plain(&w.children[0])]),
+        &|w| {
+            let signature = &w.builder.images[0].attachments[0];
+            let signature =
+                Descriptor::new(&signature.media_type, signature.digest, signature.size);
+            let name = format!("quay.io/org/app:sha256-{}.sig", w.index.digest.hex());
+            json!([named(&w.index, SOURCE), named(&signature, &name)])
+        },
+    ];
+    for entries in good {
+        assert_eq!(with(entries), "accepted");
+    }
+    let stranger = Descriptor::of(media_type::OCI_MANIFEST, b"stranger");
+    let bad: [(&str, &dyn Fn(&World) -> Value); 9] = [
+        ("is missing", &|_| json!([])),
+        ("is missing", &|w| json!([plain(&w.index)])),
+        ("leads to", &|w| json!([named(&w.children[0], SOURCE)])),
+        ("there twice", &|w| json!([named(&w.index, SOURCE), named(&w.index, SOURCE)])),
+        ("no name in the inventory", &|w| {
+            json!([named(&w.index, SOURCE), named(&w.children[0], "quay.io/org/other:1")])
+        }),
+        ("no manifest", &|w| json!([named(&w.index, SOURCE), plain(&stranger)])),
+        ("another size", &|w| {
+            let mut wrong = w.index.clone();
+            wrong.size += 1;
+            json!([named(&wrong, SOURCE)])
+        }),
+        ("media type", &|w| {
+            let mut wrong = w.index.clone();
+            wrong.media_type = media_type::DOCKER_LIST.into();
+            json!([named(&wrong, SOURCE)])
+        }),
+        ("cannot be used", &|_| json!([{"digest": "sha512:00"}])),
+    ];
+    for (expected, entries) in bad {
+        let found = with(entries);
+        assert!(found.contains(expected), "{expected}: {found}");
+    }
+}

@@ -1,0 +1,307 @@
+//! Small archives for tests, honest or hostile: every part of the inventory can be changed before it is written.
+
+use super::head::{self, HeadFile};
+use super::read::Archive;
+use super::write::{ArchiveWriter, Blueprint};
+use crate::inventory::{
+    AttachmentEntry, AttachmentKind, BlobEntry, FORMAT, FORMAT_VERSION, FileEntry, Found,
+    ImageEntry, Inventory, KeyEntry, Lookup, PackVerdict, Stored, Tool, Totals,
+};
+use crate::oci::layout::REF_NAME;
+use crate::oci::{Descriptor, Digest, Platform, Reference, media_type};
+use aws_lc_rs::encoding::AsDer as _;
+use aws_lc_rs::rand::SystemRandom;
+use aws_lc_rs::signature::{ECDSA_P256_SHA256_ASN1_SIGNING, EcdsaKeyPair, KeyPair as _};
+use base64::Engine as _;
+use base64::engine::general_purpose::STANDARD;
+use serde_json::{Value, json};
+use std::collections::BTreeMap;
+use std::path::Path;
+
+/// Type of image configs.
+pub(crate) const CONFIG: &str = "application/vnd.oci.image.config.v1+json";
+/// Type of layers that were compressed before.
+pub(crate) const LAYER: &str = "application/vnd.oci.image.layer.v1.tar+gzip";
+
+/// Somebody who signs with a P-256 key.
+pub(crate) struct Signer(EcdsaKeyPair);
+
+impl Signer {
+    pub(crate) fn new() -> Self {
+        Self(EcdsaKeyPair::generate(&ECDSA_P256_SHA256_ASN1_SIGNING).expect("a key"))
+    }
+
+    pub(crate) fn spki(&self) -> Vec<u8> {
+        self.0.public_key().as_der().expect("a public key").as_ref().to_vec()
+    }
+
+    /// The canonical file of the public key.
+    pub(crate) fn pem(&self) -> String {
+        let encoded = STANDARD.encode(self.spki());
+        let lines: Vec<&str> = encoded
+            .as_bytes()
+            .chunks(64)
+            .map(|line| std::str::from_utf8(line).expect("base64"))
+            .collect();
+        format!("-----BEGIN PUBLIC KEY-----\n{}\n-----END PUBLIC KEY-----\n", lines.join("\n"))
+    }
+
+    pub(crate) fn fingerprint(&self) -> Digest {
+        Digest::of(&self.spki())
+    }
+
+    fn sign(&self, message: &[u8]) -> String {
+        STANDARD.encode(self.0.sign(&SystemRandom::new(), message).expect("a signature"))
+    }
+}
+
+/// An archive in the making.
+pub(crate) struct Builder {
+    /// The images; change them to make the inventory lie.
+    pub(crate) images: Vec<ImageEntry>,
+    /// Entries of `index.json`; made from `images` unless they are set.
+    pub(crate) index: Option<Value>,
+    /// What the inventory says about the keys of `key_files`.
+    pub(crate) keys: Vec<KeyEntry>,
+    key_files: Vec<HeadFile>,
+    blobs: BTreeMap<(Stored, Digest), Vec<u8>>,
+}
+
+/// The JSON form of a descriptor.
+pub(crate) fn wire(descriptor: &Descriptor) -> Value {
+    serde_json::to_value(descriptor).expect("JSON")
+}
+
+/// The kind of attachment that cosign finds under this ending of a tag.
+pub(crate) fn tag_of(subject: &Digest, ending: &str) -> Found {
+    Found::Tag(format!("sha256-{}.{ending}", subject.hex()))
+}
+
+impl Builder {
+    pub(crate) fn new() -> Self {
+        Self {
+            images: Vec::new(),
+            index: None,
+            keys: Vec::new(),
+            key_files: Vec::new(),
+            blobs: BTreeMap::new(),
+        }
+    }
+
+    pub(crate) fn blob(&mut self, media_type: &str, content: impl Into<Vec<u8>>) -> Descriptor {
+        self.store(Stored::Raw, media_type, content.into())
+    }
+
+    pub(crate) fn manifest(&mut self, media_type: &str, document: &Value) -> Descriptor {
+        self.store(Stored::Trust, media_type, document.to_string().into_bytes())
+    }
+
+    fn store(&mut self, stored: Stored, media_type: &str, content: Vec<u8>) -> Descriptor {
+        let descriptor = Descriptor::of(media_type, &content);
+        self.blobs.insert((stored, descriptor.digest), content);
+        descriptor
+    }
+
+    /// Takes a blob away again.
+    pub(crate) fn forget(&mut self, digest: &Digest) {
+        self.blobs.retain(|(_, known), _| known != digest);
+    }
+
+    /// An image manifest for `linux/ARCHITECTURE` with these layers.
+    pub(crate) fn image_of(&mut self, architecture: &str, layers: &[Descriptor]) -> Descriptor {
+        let config = json!({"os": "linux", "architecture": architecture}).to_string();
+        let config = self.blob(CONFIG, config);
+        let layers: Vec<Value> = layers.iter().map(wire).collect();
+        let document = json!({"schemaVersion": 2, "mediaType": media_type::OCI_MANIFEST,
+            "config": wire(&config), "layers": layers});
+        let mut manifest = self.manifest(media_type::OCI_MANIFEST, &document);
+        manifest.platform = Some(format!("linux/{architecture}").parse().expect("a platform"));
+        manifest
+    }
+
+    /// An image with one layer that holds `content`.
+    pub(crate) fn simple_image(&mut self, architecture: &str, content: &str) -> Descriptor {
+        let layer = self.blob(LAYER, content);
+        self.image_of(architecture, &[layer])
+    }
+
+    pub(crate) fn index_of(&mut self, children: &[Descriptor]) -> Descriptor {
+        let children: Vec<Value> = children.iter().map(wire).collect();
+        let document = json!({"schemaVersion": 2, "mediaType": media_type::OCI_INDEX,
+            "manifests": children});
+        self.manifest(media_type::OCI_INDEX, &document)
+    }
+
+    /// Lists an image in the inventory; its platforms are those of `children`.
+    pub(crate) fn add_image(
+        &mut self,
+        source: &str,
+        root: &Descriptor,
+        children: &[Descriptor],
+    ) -> &mut ImageEntry {
+        let platforms: Vec<Platform> = children.iter().filter_map(|c| c.platform.clone()).collect();
+        self.images.push(ImageEntry {
+            source: source.parse().expect("a reference"),
+            fetched_from: source.to_owned(),
+            media_type: root.media_type.clone(),
+            digest: root.digest,
+            size: root.size,
+            platforms,
+            omitted: Vec::new(),
+            foreign: Vec::new(),
+            attachment_lookup: Lookup::Complete,
+            attachments: Vec::new(),
+            atomic_signatures: Vec::new(),
+            verdict: PackVerdict { code: "unverified".into(), keys: Vec::new() },
+        });
+        self.images.last_mut().expect("just pushed")
+    }
+
+    /// Lists an attachment of image `number`.
+    pub(crate) fn attach(
+        &mut self,
+        number: usize,
+        subject: Digest,
+        manifest: &Descriptor,
+        found: Found,
+    ) {
+        self.images[number].attachments.push(AttachmentEntry {
+            kind: AttachmentKind::Signature,
+            found,
+            subject,
+            media_type: manifest.media_type.clone(),
+            digest: manifest.digest,
+            size: manifest.size,
+            artifact_type: None,
+        });
+    }
+
+    /// A `.sig` manifest with one valid signature for `subject` under `source`'s repository.
+    pub(crate) fn signature(
+        &mut self,
+        source: &Reference,
+        subject: &Descriptor,
+        signer: &Signer,
+    ) -> Descriptor {
+        let payload = json!({
+            "critical": {
+                "identity": {"docker-reference": source.repository()},
+                "image": {"docker-manifest-digest": subject.digest},
+                "type": "cosign container image signature",
+            },
+            "optional": null,
+        })
+        .to_string();
+        let signature = signer.sign(payload.as_bytes());
+        let mut layer = self.store(Stored::Trust, media_type::SIMPLE_SIGNING, payload.into());
+        layer.annotations.insert("dev.cosignproject.cosign/signature".into(), signature);
+        let config = self.blob(CONFIG, "{}");
+        let document = json!({"schemaVersion": 2, "mediaType": media_type::OCI_MANIFEST,
+            "config": wire(&config), "layers": [wire(&layer)]});
+        self.manifest(media_type::OCI_MANIFEST, &document)
+    }
+
+    /// Signs a manifest of image `number`, to be found by its tag.
+    pub(crate) fn sign(&mut self, number: usize, subject: &Descriptor, signer: &Signer) {
+        let source = self.images[number].source.clone();
+        let manifest = self.signature(&source, subject, signer);
+        self.attach(number, subject.digest, &manifest, tag_of(&subject.digest, "sig"));
+    }
+
+    /// An artifact that names `subject`.
+    pub(crate) fn referrer(&mut self, subject: &Descriptor, content: &str) -> Descriptor {
+        let layer = self.blob("text/plain", content);
+        let config = self.blob(media_type::OCI_EMPTY, "{}");
+        let plain = Descriptor::new(&subject.media_type, subject.digest, subject.size);
+        let document = json!({"schemaVersion": 2, "mediaType": media_type::OCI_MANIFEST,
+            "artifactType": "application/x-note", "config": wire(&config),
+            "layers": [wire(&layer)], "subject": wire(&plain)});
+        self.manifest(media_type::OCI_MANIFEST, &document)
+    }
+
+    /// Carries a public key.
+    pub(crate) fn carry(&mut self, signer: &Signer) {
+        let file = format!("keys/{}.pub", self.keys.len());
+        self.key_files.push(HeadFile { name: file.clone(), bytes: signer.pem().into_bytes() });
+        self.keys.push(KeyEntry {
+            file,
+            purpose: "cosign".into(),
+            fingerprint: signer.fingerprint().to_string(),
+            scopes: Vec::new(),
+        });
+    }
+
+    fn index_file(&self) -> Vec<u8> {
+        let entries = self.images.iter().map(|image| {
+            let mut entry = Descriptor::new(&image.media_type, image.digest, image.size);
+            entry.annotations.insert(REF_NAME.into(), image.source.to_string());
+            wire(&entry)
+        });
+        let entries = self.index.clone().unwrap_or_else(|| entries.collect());
+        json!({"schemaVersion": 2, "mediaType": media_type::OCI_INDEX, "manifests": entries})
+            .to_string()
+            .into_bytes()
+    }
+
+    /// Writes the archive.
+    pub(crate) fn write(&self, path: &Path) {
+        let blobs: Vec<BlobEntry> = self
+            .blobs
+            .iter()
+            .map(|((stored, digest), content)| BlobEntry {
+                digest: *digest,
+                size: content.len() as u64,
+                stored: *stored,
+            })
+            .collect();
+        let mut files = vec![HeadFile {
+            name: head::OCI_LAYOUT.into(),
+            bytes: head::OCI_LAYOUT_CONTENT.into(),
+        }];
+        files.push(HeadFile { name: head::INDEX.into(), bytes: self.index_file() });
+        files.extend(self.key_files.iter().cloned());
+        let listed = files.iter().map(|file| FileEntry {
+            name: file.name.clone(),
+            size: file.bytes.len() as u64,
+            digest: Digest::of(&file.bytes),
+        });
+        let attachments: usize = self.images.iter().map(|image| image.attachments.len()).sum();
+        let inventory = Inventory {
+            format: FORMAT.into(),
+            format_version: FORMAT_VERSION.into(),
+            must_understand: Vec::new(),
+            name: None,
+            sequence: None,
+            created: "2026-01-01T00:00:00Z".into(),
+            expires: None,
+            tool: Tool { name: "bundle".into(), version: "0".into() },
+            images: self.images.clone(),
+            keys: self.keys.clone(),
+            files: listed.collect(),
+            totals: Totals {
+                images: self.images.len() as u64,
+                attachments: attachments as u64,
+                blobs: blobs.len() as u64,
+                bytes: blobs.iter().map(|blob| blob.size).sum(),
+            },
+            blobs: blobs.clone(),
+        };
+        let bytes = inventory.to_bytes().expect("JSON");
+        files.insert(1, HeadFile { name: head::INVENTORY.into(), bytes });
+        let writer =
+            ArchiveWriter::create(path, Blueprint { files, blobs, mtime: 0 }).expect("created");
+        for (number, content) in self.blobs.values().enumerate() {
+            let mut entry = writer.entry(number).expect("an entry");
+            entry.write(content).expect("written");
+            entry.finish().expect("the right content");
+        }
+        let section = writer.compressed_section();
+        writer.finish(section).expect("finished");
+    }
+
+    /// Writes the archive and opens it.
+    pub(crate) fn open(&self, path: &Path) -> Archive {
+        self.write(path);
+        Archive::open(path).expect("an archive")
+    }
+}

@@ -1,0 +1,94 @@
+//! Which keys are installed after a push: those that verified something in it, for what they verified.
+
+use super::error::UnpackError;
+use super::verify::Verified;
+use crate::host::{
+    Change, HostRoot, InstallPlan, Installed, InstalledKey, KeyName, KeyToInstall, PlannedKey,
+    plan_install,
+};
+use crate::oci::Digest;
+use crate::report::unpack::{KeyChange, KeyReport};
+use crate::trust::{Admission, Fingerprint};
+use std::collections::{BTreeMap, BTreeSet};
+
+/// How keys are installed.
+#[derive(Debug)]
+pub struct InstallOptions {
+    /// Below which root.
+    pub root: HostRoot,
+    /// Names given on the command line, by fingerprint.
+    pub names: BTreeMap<Digest, KeyName>,
+}
+
+/// Decides what is installed; refuses what can be refused. Nothing is changed.
+pub(super) fn plan(
+    options: InstallOptions,
+    verified: &Verified,
+    earlier: &BTreeMap<Digest, KeyName>,
+) -> Result<InstallPlan, UnpackError> {
+    let keys = keys_to_install(verified);
+    let mut names = options.names;
+    for key in &keys {
+        // A key that was installed before keeps its name.
+        if let Some(name) = earlier.get(&key.fingerprint) {
+            names.entry(key.fingerprint).or_insert_with(|| name.clone());
+        }
+    }
+    let bundle = verified.archive().bundle_digest();
+    Ok(plan_install(options.root, &keys, &names, bundle)?)
+}
+
+/// Names of the keys that were installed before.
+pub(super) fn earlier_names(installed: &[InstalledKey]) -> BTreeMap<Digest, KeyName> {
+    let named = |key: &InstalledKey| (key.record.fingerprint, key.record.name.clone());
+    installed.iter().map(named).collect()
+}
+
+/// Keys that verified an image which is admitted by its signatures, each for exactly the repositories of those images.
+fn keys_to_install(verified: &Verified) -> Vec<KeyToInstall> {
+    let mut scopes: BTreeMap<Fingerprint, BTreeSet<String>> = BTreeMap::new();
+    for verdict in verified.verdicts() {
+        if matches!(verdict.admission(), Admission::Signed | Admission::IndexUnsigned) {
+            for key in verdict.verifying_keys() {
+                let repository = verdict.source().repository().to_string();
+                scopes.entry(key).or_default().insert(repository);
+            }
+        }
+    }
+    let carried = verified.carried_keys();
+    scopes
+        .into_iter()
+        .filter_map(|(fingerprint, scopes)| {
+            let key = verified.trusted_key(&fingerprint)?;
+            let file = carried.iter().find(|carried| carried.fingerprint == fingerprint);
+            Some(KeyToInstall {
+                pem: key.to_pem(),
+                fingerprint: fingerprint.to_string().parse().ok()?,
+                scopes: scopes.into_iter().collect(),
+                file: file.map_or_else(String::new, |carried| carried.file.clone()),
+            })
+        })
+        .collect()
+}
+
+pub(super) fn report(keys: &[PlannedKey]) -> Vec<KeyReport> {
+    keys.iter()
+        .map(|key| KeyReport {
+            name: key.name.to_string(),
+            fingerprint: key.fingerprint,
+            path: key.path.clone(),
+            scopes: key.scopes.iter().cloned().collect(),
+            change: match key.change {
+                Change::Create => KeyChange::Created,
+                Change::Record => KeyChange::Recorded,
+                Change::Widen => KeyChange::Widened,
+                Change::Nothing => KeyChange::Unchanged,
+            },
+        })
+        .collect()
+}
+
+/// Installs what was planned.
+pub(super) fn install(plan: InstallPlan) -> Result<Installed, UnpackError> {
+    Ok(crate::host::install(plan, time::OffsetDateTime::now_utc())?)
+}

@@ -1,0 +1,102 @@
+//! Unpacking into an OCI image layout directory.
+
+use super::error::UnpackError;
+use super::plan::Planned;
+use super::survey::{OCTETS, Survey};
+use super::watched::Watched;
+use crate::inventory::Found;
+use crate::oci::Descriptor;
+use crate::oci::layout::{LayoutWriter, REF_NAME};
+use crate::oci::source::BlobSource as _;
+use crate::progress::Progress;
+use crate::report::unpack::{AttachmentOutcome, BlobCounts};
+use futures_util::{StreamExt as _, TryStreamExt as _, stream};
+use std::collections::HashSet;
+use std::sync::Arc;
+
+/// Writes what was planned; the entries of `index.json` come last and all at once.
+pub(super) async fn write(
+    planned: &Planned,
+    survey: &Survey,
+    writer: &LayoutWriter,
+    jobs: usize,
+    progress: &Arc<dyn Progress>,
+) -> Result<BlobCounts, UnpackError> {
+    let blobs = planned.plan.blobs();
+    progress.total(blobs.len() as u64, planned.plan.bytes());
+    let archive = planned.verified.archive();
+    let written: Vec<(bool, u64)> = stream::iter(blobs)
+        .map(|blob| async move {
+            let blob = Descriptor::new(OCTETS, blob.digest, blob.size);
+            let source = Watched::start(&blob, archive.clone(), progress.clone());
+            let there = writer.layout().blob_size(&blob.digest)? == Some(blob.size);
+            if there {
+                source.verify(&blob).await?;
+            } else {
+                let content =
+                    source.open(&blob, 0).await.map_err(crate::oci::layout::LayoutError::from)?;
+                writer.write_blob(&blob, content).await?;
+            }
+            source.done(&blob);
+            Ok::<_, UnpackError>((there, blob.size))
+        })
+        .buffered(jobs.max(1))
+        .try_collect()
+        .await?;
+    write_manifests(planned, writer).await?;
+    progress.note("index.json");
+    writer.put_entries(entries(planned, survey)).await?;
+    let mut counts = BlobCounts::default();
+    for (there, size) in written {
+        match there {
+            true => counts.already_there += 1,
+            false => {
+                counts.uploaded += 1;
+                counts.bytes_uploaded += size;
+            }
+        }
+    }
+    Ok(counts)
+}
+
+async fn write_manifests(planned: &Planned, writer: &LayoutWriter) -> Result<(), UnpackError> {
+    let catalogue = planned.verified.catalogue();
+    let mut written = HashSet::new();
+    for image in catalogue.images() {
+        for record in catalogue.all_manifests(image) {
+            if written.insert(record.digest) {
+                let manifest = catalogue.read_manifest(planned.verified.archive(), record)?;
+                writer.write_manifest(&manifest).await?;
+            }
+        }
+    }
+    Ok(())
+}
+
+/// Images under their full references, attachments under `repository:tag` or, as referrers, without a name.
+fn entries(planned: &Planned, survey: &Survey) -> Vec<Descriptor> {
+    let catalogue = planned.verified.catalogue();
+    let mut entries = Vec::new();
+    let named = |mut descriptor: Descriptor, name: String| {
+        descriptor.annotations.insert(REF_NAME.into(), name);
+        descriptor
+    };
+    let images = planned.plan.images().iter().zip(catalogue.images()).zip(&survey.attachments);
+    for ((planned, image), outcomes) in images {
+        for (attachment, outcome) in image.attachments().iter().zip(outcomes) {
+            let Some(own) = catalogue.attached(attachment).next_back() else { continue };
+            match &attachment.found {
+                Found::Referrer => entries.push(own.descriptor()),
+                Found::Tag(_) if matches!(outcome, AttachmentOutcome::Kept { .. }) => {}
+                Found::Tag(tag) => {
+                    let name = format!("{}:{tag}", planned.source.repository());
+                    entries.push(named(own.descriptor(), name));
+                }
+            }
+        }
+        if let Some(root) = catalogue.manifest(&planned.digest) {
+            entries.push(named(root.descriptor(), planned.target.clone()));
+        }
+    }
+    entries
+}

@@ -1,0 +1,37 @@
+//! Opening: head, inventory, lengths.
+
+use super::check::Checked;
+use super::error::UnpackError;
+use crate::archive::{Archive, Catalogue};
+use std::path::Path;
+use std::sync::Arc;
+
+/// An archive whose structure is right. Nothing in it was looked at yet.
+#[derive(Debug)]
+pub struct Opened {
+    archive: Arc<Archive>,
+}
+
+impl Opened {
+    /// Opens the archive at `path`. Blocks.
+    ///
+    /// # Errors
+    /// [`UnpackError::Archive`].
+    pub fn open(path: &Path) -> Result<Self, UnpackError> {
+        Ok(Self { archive: Arc::new(Archive::open(path)?) })
+    }
+
+    /// The archive.
+    pub fn archive(&self) -> &Arc<Archive> {
+        &self.archive
+    }
+
+    /// Reads every manifest and key and compares them with the inventory. Blocks.
+    ///
+    /// # Errors
+    /// [`UnpackError::Catalogue`], [`UnpackError::CarriedKey`], [`UnpackError::Fingerprint`].
+    pub fn check(self) -> Result<Checked, UnpackError> {
+        let catalogue = Catalogue::read(&self.archive)?;
+        Checked::new(self.archive, Arc::new(catalogue))
+    }
+}

@@ -1,0 +1,173 @@
+//! Planning: what goes where, decided before anything is sent.
+
+use super::error::{UnpackError, bounded};
+use super::target::{Target, is_reserved_tag, published_as};
+use super::verify::Verified;
+use crate::oci::{Digest, Reference, Repository};
+use std::collections::{BTreeMap, HashMap};
+
+/// What will be published where. Printing it is `--dry-run`.
+#[derive(Debug)]
+pub struct Plan {
+    target: Target,
+    repositories: Vec<Repository>,
+    images: Vec<PlannedImage>,
+    blobs: Vec<PlannedBlob>,
+}
+
+/// One image and its name at the target.
+#[derive(Debug, Clone)]
+pub struct PlannedImage {
+    /// The logical reference.
+    pub source: Reference,
+    /// Digest of its root.
+    pub digest: Digest,
+    /// Number of its repository in [`Plan::repositories`].
+    pub repository: usize,
+    /// Its name at the target.
+    pub target: String,
+}
+
+/// A config or layer, and the repositories that need it.
+#[derive(Debug, Clone)]
+pub struct PlannedBlob {
+    /// SHA-256 of the content.
+    pub digest: Digest,
+    /// Length in bytes.
+    pub size: u64,
+    /// Numbers of the repositories, ascending.
+    pub repositories: Vec<usize>,
+}
+
+/// A verified archive and where it goes.
+#[derive(Debug)]
+pub struct Planned {
+    pub(super) verified: Verified,
+    pub(super) plan: Plan,
+}
+
+impl Plan {
+    /// Where it goes.
+    pub fn target(&self) -> &Target {
+        &self.target
+    }
+
+    /// Repositories at the target.
+    pub fn repositories(&self) -> &[Repository] {
+        &self.repositories
+    }
+
+    /// Images, in the inventory's order.
+    pub fn images(&self) -> &[PlannedImage] {
+        &self.images
+    }
+
+    /// Configs and layers, each once, the largest first.
+    pub fn blobs(&self) -> &[PlannedBlob] {
+        &self.blobs
+    }
+
+    /// Sum of the blobs' sizes in bytes.
+    pub fn bytes(&self) -> u64 {
+        self.blobs.iter().map(|blob| blob.size).sum()
+    }
+}
+
+impl Planned {
+    /// What will be published where.
+    pub fn plan(&self) -> &Plan {
+        &self.plan
+    }
+
+    /// What was verified.
+    pub fn verified(&self) -> &Verified {
+        &self.verified
+    }
+}
+
+impl Verified {
+    /// Decides where everything goes. Nothing is contacted.
+    ///
+    /// # Errors
+    /// [`UnpackError::Collision`] when two sources would become one, [`UnpackError::ReservedTag`],
+    /// [`UnpackError::TargetName`].
+    pub fn plan(self, target: Target) -> Result<Planned, UnpackError> {
+        let (repositories, images) = name_images(&self, &target)?;
+        let blobs = place_blobs(&self, &images);
+        Ok(Planned { plan: Plan { target, repositories, images, blobs }, verified: self })
+    }
+}
+
+/// Gives every image its repository and name.
+fn name_images(
+    verified: &Verified,
+    target: &Target,
+) -> Result<(Vec<Repository>, Vec<PlannedImage>), UnpackError> {
+    let mut sources: BTreeMap<Repository, (usize, Repository)> = BTreeMap::new();
+    let mut tags: HashMap<(usize, String), (Digest, Reference)> = HashMap::new();
+    let mut images = Vec::new();
+    for (entry, ..) in verified.images() {
+        let source = entry.source.repository();
+        let repository = target.repository(source).map_err(|error| UnpackError::TargetName {
+            source_name: source.clone(),
+            source: error,
+        })?;
+        let collision = |first: String, second: String, target: String| {
+            let (first, second) = (bounded(&first), bounded(&second));
+            Err(UnpackError::Collision { first, second, target: bounded(&target) })
+        };
+        let next = sources.len();
+        let (number, known) =
+            sources.entry(repository.clone()).or_insert_with(|| (next, source.clone()));
+        if known != source {
+            return collision(known.to_string(), source.to_string(), repository.to_string());
+        }
+        if let Some(tag) = entry.source.tag() {
+            if is_reserved_tag(tag) {
+                return Err(UnpackError::ReservedTag(entry.source.clone()));
+            }
+            let (digest, first) = tags
+                .entry((*number, tag.to_owned()))
+                .or_insert_with(|| (entry.digest, entry.source.clone()));
+            if *digest != entry.digest {
+                let name = format!("{repository}:{tag}");
+                return collision(first.to_string(), entry.source.to_string(), name);
+            }
+        }
+        images.push(PlannedImage {
+            source: entry.source.clone(),
+            digest: entry.digest,
+            repository: *number,
+            target: published_as(&repository, &entry.source, target),
+        });
+    }
+    let mut repositories: Vec<(usize, Repository)> =
+        sources.into_iter().map(|(repository, (number, _))| (number, repository)).collect();
+    repositories.sort_unstable_by_key(|(number, _)| *number);
+    Ok((repositories.into_iter().map(|(_, repository)| repository).collect(), images))
+}
+
+/// Every blob once, with the repositories that need it.
+fn place_blobs(verified: &Verified, images: &[PlannedImage]) -> Vec<PlannedBlob> {
+    let (archive, catalogue) = (verified.archive(), verified.catalogue());
+    let mut by_repository: Vec<_> = images.iter().zip(catalogue.images()).collect();
+    by_repository.sort_by_key(|(planned, _)| planned.repository);
+    let mut blobs: HashMap<Digest, PlannedBlob> = HashMap::new();
+    for (planned, image) in by_repository {
+        for manifest in catalogue.all_manifests(image) {
+            for blob in catalogue.blobs_of(archive, manifest) {
+                let known = blobs.entry(blob.digest).or_insert_with(|| PlannedBlob {
+                    digest: blob.digest,
+                    size: blob.size,
+                    repositories: Vec::new(),
+                });
+                if known.repositories.last() != Some(&planned.repository) {
+                    known.repositories.push(planned.repository);
+                }
+            }
+        }
+    }
+    let mut blobs: Vec<PlannedBlob> = blobs.into_values().collect();
+    blobs.sort_unstable_by(|a, b| b.size.cmp(&a.size).then(a.digest.cmp(&b.digest)));
+    blobs
+}

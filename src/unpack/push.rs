@@ -1,0 +1,312 @@
+//! Pushing into a registry, straight from the archive: blobs, then manifests and attachments, then, when everything of
+//! all images is there, the tags.
+//!
+//! Every byte is hashed again as it is sent. Whatever fails before the tags leaves all tags as they were.
+
+use super::error::UnpackError;
+use super::plan::{Planned, PlannedBlob};
+use super::survey::{OCTETS, Survey};
+use super::verify::Verified;
+use super::watched::Watched;
+use crate::archive::Archive;
+use crate::archive::catalogue::{CatalogueAttachment, ManifestRecord};
+use crate::inventory::{Found, ImageEntry};
+use crate::oci::{Descriptor, Digest, Manifest};
+use crate::progress::Progress;
+use crate::registry::{BlobPushed, Client, Presence, RegistryError, RemoteRepository};
+use crate::report::unpack::{AttachmentOutcome, BlobCounts, TagChange};
+use crate::trust::{ChildStatus, ImageVerdict};
+use futures_util::{StreamExt as _, TryStreamExt as _, stream};
+use std::collections::HashSet;
+use std::sync::{Arc, Mutex, PoisonError};
+use tokio::task::JoinSet;
+
+/// Blobs below this size are bound by round trips, so more of them are in flight.
+const SMALL: u64 = 1 << 20;
+/// Small blobs in flight for each large one.
+const SMALL_PER_JOB: usize = 4;
+/// Images whose manifests are pushed at the same time, for each job.
+const IMAGES_PER_JOB: usize = 2;
+
+/// What was pushed.
+#[derive(Debug)]
+pub(super) struct Pushed {
+    pub(super) blobs: BlobCounts,
+    /// For each image: the manifest that got the tag because the registry does not take its index.
+    pub(super) tagged_children: Vec<Option<Digest>>,
+}
+
+/// A push under way.
+struct Push<'a> {
+    verified: &'a Verified,
+    planned: &'a Planned,
+    survey: &'a Survey,
+    repositories: Arc<[RemoteRepository]>,
+    /// Manifests that are in a repository for certain.
+    there: Mutex<HashSet<(usize, Digest)>>,
+}
+
+/// Pushes what was planned. `jobs` is the number of large blobs in flight.
+pub(super) async fn push(
+    planned: &Planned,
+    survey: &Survey,
+    client: &Client,
+    jobs: usize,
+    progress: &Arc<dyn Progress>,
+) -> Result<Pushed, UnpackError> {
+    let jobs = jobs.max(1);
+    let names = planned.plan.repositories().iter();
+    let push = Push {
+        verified: &planned.verified,
+        planned,
+        survey,
+        repositories: names.map(|name| client.repository(name)).collect(),
+        there: Mutex::default(),
+    };
+    let blobs = push.blobs(jobs, progress).await?;
+    progress.note("manifests and signatures");
+    let images = 0..planned.plan.images().len();
+    let tagged_children: Vec<Option<Digest>> = stream::iter(images.clone())
+        .map(|number| push.image(number))
+        .buffered(jobs * IMAGES_PER_JOB)
+        .try_collect()
+        .await?;
+    progress.note("tags");
+    let (push, children) = (&push, &tagged_children);
+    stream::iter(images)
+        .map(|number| push.tag(number, children[number]))
+        .buffered(jobs * IMAGES_PER_JOB)
+        .try_collect::<()>()
+        .await?;
+    Ok(Pushed { blobs, tagged_children })
+}
+
+impl Push<'_> {
+    /// Configs and layers, the largest first, large and small ones side by side.
+    async fn blobs(
+        &self,
+        jobs: usize,
+        progress: &Arc<dyn Progress>,
+    ) -> Result<BlobCounts, UnpackError> {
+        let blobs = self.planned.plan.blobs();
+        progress.total(blobs.len() as u64, self.planned.plan.bytes());
+        let (large, small) = blobs.split_at(blobs.partition_point(|blob| blob.size >= SMALL));
+        let (large, small) = tokio::try_join!(
+            self.class(large, jobs, progress),
+            self.class(small, jobs * SMALL_PER_JOB, progress),
+        )?;
+        Ok(BlobCounts {
+            uploaded: large.uploaded + small.uploaded,
+            mounted: large.mounted + small.mounted,
+            already_there: large.already_there + small.already_there,
+            bytes_uploaded: large.bytes_uploaded + small.bytes_uploaded,
+        })
+    }
+
+    /// Pushes `blobs`, each as a task of its own so that hashing uses every core, `limit` at a time. The first error
+    /// stops all of them.
+    async fn class(
+        &self,
+        blobs: &[PlannedBlob],
+        limit: usize,
+        progress: &Arc<dyn Progress>,
+    ) -> Result<BlobCounts, UnpackError> {
+        let mut counts = BlobCounts::default();
+        let mut tasks = JoinSet::new();
+        for blob in blobs {
+            if tasks.len() >= limit
+                && let Some(done) = tasks.join_next().await
+            {
+                count(&mut counts, done??);
+            }
+            tasks.spawn(push_blob(
+                self.verified.archive().clone(),
+                self.repositories.clone(),
+                blob.repositories.iter().map(|n| (*n, self.survey.presence[*n])).collect(),
+                Descriptor::new(OCTETS, blob.digest, blob.size),
+                progress.clone(),
+            ));
+        }
+        while let Some(done) = tasks.join_next().await {
+            count(&mut counts, done??);
+        }
+        Ok(counts)
+    }
+
+    /// Everything of one image but its tag. Gives the manifest that has to stand for its index, where one has to.
+    async fn image(&self, number: usize) -> Result<Option<Digest>, UnpackError> {
+        let catalogue = self.verified.catalogue();
+        let (image, repository) =
+            (&catalogue.images()[number], self.planned.plan.images()[number].repository);
+        let entry = &self.verified.archive().inventory().images[number];
+        let mut tagged_child = None;
+        for record in catalogue.manifests_of(image) {
+            let refused = match self.manifest(repository, record).await {
+                Err(UnpackError::Registry(error))
+                    if record.digest == entry.digest
+                        && !entry.omitted.is_empty()
+                        && wants_children(&error) =>
+                {
+                    error
+                }
+                other => {
+                    other?;
+                    continue;
+                }
+            };
+            let child = only_child(entry, &self.verified.verdicts()[number]);
+            let image = entry.source.clone();
+            let missing = UnpackError::SparseIndex { image, source: refused };
+            tagged_child = Some(child.ok_or(missing)?);
+        }
+        let outcomes = &self.survey.attachments[number];
+        for (attachment, outcome) in image.attachments().iter().zip(outcomes) {
+            let skipped =
+                matches!(outcome, AttachmentOutcome::AlreadyThere | AttachmentOutcome::Kept { .. });
+            if !skipped {
+                self.attachment(repository, attachment).await?;
+            }
+        }
+        Ok(tagged_child)
+    }
+
+    async fn attachment(
+        &self,
+        repository: usize,
+        attachment: &CatalogueAttachment,
+    ) -> Result<(), UnpackError> {
+        let mut records = self.verified.catalogue().attached(attachment);
+        let Some(own) = records.next_back() else { return Ok(()) };
+        for child in records {
+            self.manifest(repository, child).await?;
+        }
+        let manifest = self.read(own)?;
+        let remote = &self.repositories[repository];
+        match &attachment.found {
+            Found::Tag(tag) => {
+                remote.push_manifest(Some(tag), &manifest).await?;
+            }
+            Found::Referrer => {
+                let pushed = remote.push_manifest(None, &manifest).await?;
+                if !pushed.subject_understood {
+                    remote.add_referrer_to_fallback_tag(&attachment.subject, &manifest).await?;
+                }
+            }
+        }
+        Ok(())
+    }
+
+    /// One manifest by its digest, once for each repository.
+    async fn manifest(
+        &self,
+        repository: usize,
+        record: &ManifestRecord,
+    ) -> Result<(), UnpackError> {
+        let known = || self.there.lock().unwrap_or_else(PoisonError::into_inner);
+        if known().contains(&(repository, record.digest)) {
+            return Ok(());
+        }
+        let remote = &self.repositories[repository];
+        let check = self.survey.presence[repository] == Presence::CheckFirst;
+        if !check
+            || remote.manifest_digest(&record.digest.to_string()).await? != Some(record.digest)
+        {
+            remote.push_manifest(None, &self.read(record)?).await?;
+        }
+        known().insert((repository, record.digest));
+        Ok(())
+    }
+
+    /// Reads a manifest again: what is pushed is what was verified, or nothing.
+    fn read(&self, record: &ManifestRecord) -> Result<Manifest, UnpackError> {
+        Ok(self.verified.catalogue().read_manifest(self.verified.archive(), record)?)
+    }
+
+    /// Moves the tag, and reads back where it points. An image without a tag is read back by its digest.
+    async fn tag(&self, number: usize, child: Option<Digest>) -> Result<(), UnpackError> {
+        let image = &self.planned.plan.images()[number];
+        let remote = &self.repositories[image.repository];
+        let wanted = child.unwrap_or(image.digest);
+        let by_digest = wanted.to_string();
+        let name = image.source.tag().unwrap_or(&by_digest);
+        let unchanged = self.survey.tags[number] == TagChange::Unchanged && child.is_none();
+        let mut now = match image.source.tag().is_none() || unchanged {
+            true => remote.manifest_digest(name).await?,
+            false => None,
+        };
+        if now != Some(wanted)
+            && let Some(record) = self.verified.catalogue().manifest(&wanted)
+        {
+            remote.push_manifest(image.source.tag(), &self.read(record)?).await?;
+            now = remote.manifest_digest(name).await?;
+        }
+        if now == Some(wanted) {
+            return Ok(());
+        }
+        let found = now.map_or_else(|| "not there".to_owned(), |digest| digest.to_string());
+        let name = format!("{}:{name}", remote.name());
+        Err(UnpackError::ReadBack { name, expected: wanted, found })
+    }
+}
+
+/// Brings one blob into all repositories that need it: sent to the first, mounted into the others.
+async fn push_blob(
+    archive: Arc<Archive>,
+    repositories: Arc<[RemoteRepository]>,
+    places: Vec<(usize, Presence)>,
+    blob: Descriptor,
+    progress: Arc<dyn Progress>,
+) -> Result<(Vec<BlobPushed>, u64), UnpackError> {
+    let source = Watched::start(&blob, archive, progress);
+    let mut outcomes = Vec::with_capacity(places.len());
+    let mut mount_from: Option<&str> = None;
+    for (number, presence) in places {
+        let repository = &repositories[number];
+        outcomes.push(repository.push_blob(&blob, &source, mount_from, presence).await?);
+        mount_from = mount_from.or(Some(repository.name().path()));
+    }
+    // A damaged archive is noticed whatever the target has: nothing is tagged before every byte was hashed.
+    if !outcomes.contains(&BlobPushed::Uploaded) {
+        source.verify(&blob).await?;
+    }
+    source.done(&blob);
+    Ok((outcomes, blob.size))
+}
+
+fn count(counts: &mut BlobCounts, (outcomes, size): (Vec<BlobPushed>, u64)) {
+    for outcome in outcomes {
+        match outcome {
+            BlobPushed::Uploaded => {
+                counts.uploaded += 1;
+                counts.bytes_uploaded += size;
+            }
+            BlobPushed::Mounted => counts.mounted += 1,
+            BlobPushed::AlreadyThere => counts.already_there += 1,
+        }
+    }
+}
+
+/// Answers that a registry gives to an index whose manifests it does not all have (distribution-spec §pushing
+/// manifests leaves the status open; distribution answers 400, others 404 or 422).
+fn wants_children(error: &RegistryError) -> bool {
+    match error {
+        RegistryError::NotFound { .. } => true,
+        RegistryError::Refused { status, .. } => (400..500).contains(status),
+        _ => false,
+    }
+}
+
+/// The one image that is carried of an index, when the verdict that admits the image covers it.
+fn only_child(entry: &ImageEntry, verdict: &ImageVerdict) -> Option<Digest> {
+    if verdict.digest() != entry.digest || !verdict.is_admitted() {
+        return None;
+    }
+    let mut carried = verdict.children().iter().filter(|child| {
+        let runs = child.platform.as_ref().is_some_and(|platform| !platform.is_unknown());
+        runs && !matches!(child.status, ChildStatus::Omitted | ChildStatus::Attachment)
+    });
+    match (carried.next(), carried.next()) {
+        (Some(child), None) => Some(child.digest),
+        _ => None,
+    }
+}

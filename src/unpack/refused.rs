@@ -1,0 +1,54 @@
+//! What is known when images are refused: enough to say how to go on.
+
+use crate::oci::Digest;
+use crate::trust::{Fingerprint, ImageVerdict, PublicKey};
+use serde::Serialize;
+
+/// At least one image may not be published, so nothing is.
+#[derive(Debug, Clone, Serialize)]
+#[serde(rename_all = "camelCase")]
+pub struct Refused {
+    /// What the verifier says about every image, in the inventory's order.
+    pub verdicts: Vec<ImageVerdict>,
+    /// The keys that travel in the bundle. None is trusted by being there.
+    pub carried: Vec<CarriedKey>,
+    /// True when there was anything at all that could admit an image.
+    pub any_anchor: bool,
+    /// SHA-256 of `bundle.json`.
+    pub bundle: Digest,
+}
+
+/// A key in the bundle, by its own bytes.
+#[derive(Debug, Clone, Serialize)]
+#[serde(rename_all = "camelCase")]
+pub struct CarriedKey {
+    /// Its file in the bundle; untrusted text.
+    pub file: String,
+    /// SHA-256 of its SubjectPublicKeyInfo, computed from the carried file.
+    pub fingerprint: Fingerprint,
+    /// What kind of key it is.
+    pub algorithm: String,
+    /// Scopes it was given for at pack, as the bundle says; untrusted text.
+    pub scopes: Vec<String>,
+    /// True when its fingerprint was trusted from outside.
+    pub pinned: bool,
+    /// The key.
+    #[serde(skip)]
+    pub key: PublicKey,
+}
+
+impl Refused {
+    /// The verdicts that are refusals.
+    pub fn refusals(&self) -> impl Iterator<Item = &ImageVerdict> {
+        self.verdicts.iter().filter(|verdict| !verdict.is_admitted())
+    }
+
+    /// One line.
+    pub fn summary(&self) -> String {
+        let (refused, all) = (self.refusals().count(), self.verdicts.len());
+        match self.any_anchor {
+            true => format!("{refused} of {all} images may not be published"),
+            false => format!("nothing is trusted, so none of {all} images may be published"),
+        }
+    }
+}

@@ -1,0 +1,136 @@
+//! Where images go, and which name each gets there.
+
+use crate::oci::reference::{is_host, is_path};
+use crate::oci::{Reference, Repository, reference::ReferenceError};
+use std::fmt;
+use std::path::PathBuf;
+use std::str::FromStr;
+
+/// Where images go.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Target {
+    /// A registry: the source's path, below the prefix if there is one.
+    Registry {
+        /// `host[:port]`.
+        host: String,
+        /// `path` of `--to HOST/path`.
+        prefix: Option<String>,
+    },
+    /// An OCI image layout directory, made when it is not there. Entries have the source's full reference.
+    Layout(PathBuf),
+}
+
+/// The text is no target.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+#[error("{0:?} is not a target: expected REGISTRY[/PREFIX] or oci:DIRECTORY")]
+pub struct TargetError(String);
+
+impl FromStr for Target {
+    type Err = TargetError;
+
+    fn from_str(text: &str) -> Result<Self, TargetError> {
+        let refuse = || TargetError(text.chars().take(300).collect());
+        if let Some(directory) = text.strip_prefix("oci:") {
+            return match directory.is_empty() {
+                true => Err(refuse()),
+                false => Ok(Self::Layout(directory.into())),
+            };
+        }
+        let (host, prefix) = match text.split_once('/') {
+            Some((host, prefix)) => (host, Some(prefix)),
+            None => (text, None),
+        };
+        if !is_host(host) || prefix.is_some_and(|prefix| !is_path(prefix)) {
+            return Err(refuse());
+        }
+        Ok(Self::Registry { host: host.to_owned(), prefix: prefix.map(str::to_owned) })
+    }
+}
+
+impl fmt::Display for Target {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Registry { host, prefix: None } => f.write_str(host),
+            Self::Registry { host, prefix: Some(prefix) } => write!(f, "{host}/{prefix}"),
+            Self::Layout(directory) => write!(f, "oci:{}", directory.display()),
+        }
+    }
+}
+
+impl Target {
+    /// The repository that a source's content goes to.
+    ///
+    /// # Errors
+    /// When the prefix makes the name longer than names may be.
+    pub fn repository(&self, source: &Repository) -> Result<Repository, ReferenceError> {
+        match self {
+            Self::Registry { host, prefix: None } => Repository::new(host, source.path()),
+            Self::Registry { host, prefix: Some(prefix) } => {
+                Repository::new(host, &format!("{prefix}/{}", source.path()))
+            }
+            Self::Layout(_) => Ok(source.clone()),
+        }
+    }
+}
+
+/// True for tags that hold what is attached to images, and never an image: `sha256-<64 hex>`, alone (the referrers
+/// fallback) or with an ending (cosign's).
+pub(super) fn is_reserved_tag(tag: &str) -> bool {
+    let Some(rest) = tag.strip_prefix("sha256-") else { return false };
+    let digits = rest.split('.').next().unwrap_or_default();
+    digits.len() == 64 && digits.bytes().all(|b| b.is_ascii_hexdigit())
+}
+
+/// The name under which an image is published, as people write it.
+pub(super) fn published_as(repository: &Repository, source: &Reference, target: &Target) -> String {
+    match (target, source.tag(), source.digest()) {
+        (Target::Layout(_), ..) => source.to_string(),
+        (Target::Registry { .. }, Some(tag), _) => format!("{repository}:{tag}"),
+        (Target::Registry { .. }, None, Some(digest)) => format!("{repository}@{digest}"),
+        (Target::Registry { .. }, None, None) => repository.to_string(),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn targets_read_back_and_others_are_refused() {
+        for text in ["r.example:5000", "r.example/a/b", "127.0.0.1:5000/x", "[::1]:5000", "oci:/d"]
+        {
+            assert_eq!(text.parse::<Target>().map(|t| t.to_string()), Ok(text.into()));
+        }
+        for text in ["", "oci:", "https://r.example", "r.example/", "r.example/A", "r.example/a:b"]
+        {
+            assert!(text.parse::<Target>().is_err(), "{text}");
+        }
+    }
+
+    #[test]
+    fn the_source_host_is_left_out() {
+        let source = Repository::new("quay.io", "org/app").expect("a name");
+        for (target, expected) in [
+            ("r.example:5000", "r.example:5000/org/app"),
+            ("r.example/mirror/quay", "r.example/mirror/quay/org/app"),
+            ("oci:somewhere", "quay.io/org/app"),
+        ] {
+            let target: Target = target.parse().expect("a target");
+            assert_eq!(target.repository(&source).map(|r| r.to_string()), Ok(expected.into()));
+        }
+        let long: Target = format!("r.example/{}", "a".repeat(240)).parse().expect("a target");
+        assert!(long.repository(&source).is_err());
+    }
+
+    #[test]
+    fn tags_of_attachments_are_no_images() {
+        let hex = "0".repeat(64);
+        for tag in [format!("sha256-{hex}"), format!("sha256-{hex}.sig"), format!("sha256-{hex}.x")]
+        {
+            assert!(is_reserved_tag(&tag), "{tag}");
+        }
+        for tag in ["1.0", "sha256-abc", "sha256", &format!("x-sha256-{hex}")] {
+            assert!(!is_reserved_tag(tag), "{tag}");
+        }
+    }
+}

@@ -1,0 +1,209 @@
+//! Verifying: every image is judged by what is trusted. Only here a [`Verified`] is made.
+
+use super::check::Checked;
+use super::error::UnpackError;
+use super::evidence::{ArchiveEvidence, found};
+use super::refused::{CarriedKey, Refused};
+use crate::archive::catalogue::CatalogueImage;
+use crate::archive::{Archive, Catalogue};
+use crate::host::InstalledKey;
+use crate::inventory::ImageEntry;
+use crate::oci::{Descriptor, Digest};
+use crate::trust::{
+    Anchors, Attached, Fingerprint, ImageUnderTest, ImageVerdict, PublicKey, Scope, Scoped,
+    ScopedKey, judge,
+};
+use std::collections::BTreeSet;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicUsize, Ordering};
+
+/// Verdicts at pack that an expected bundle may admit an image by.
+const GOOD_AT_PACK: [&str; 2] = ["signed", "index-unsigned"];
+
+/// Everything that is trusted in a run. All of it comes from outside the bundle.
+#[derive(Debug, Clone, Default)]
+pub struct TrustInputs {
+    /// Keys and permissions from the command line and the configuration.
+    pub anchors: Anchors,
+    /// Keys that were installed earlier; each counts within its recorded scopes.
+    pub installed: Vec<InstalledKey>,
+    /// Fingerprints that admit carried keys.
+    pub pins: Vec<Scoped<Fingerprint>>,
+    /// The bundle digest, known from elsewhere.
+    pub expect_bundle: Option<Digest>,
+}
+
+/// An archive of which every image may be published. There is no other way to push.
+#[derive(Debug)]
+pub struct Verified {
+    archive: Arc<Archive>,
+    catalogue: Arc<Catalogue>,
+    verdicts: Vec<ImageVerdict>,
+    keys: Vec<ScopedKey>,
+    carried: Vec<CarriedKey>,
+    names_bound: bool,
+}
+
+impl Checked {
+    /// Judges every image, on all cores. Blocks.
+    ///
+    /// # Errors
+    /// [`UnpackError::Refused`] when one image may not be published; [`UnpackError::OtherBundle`],
+    /// [`UnpackError::UnansweredPins`]; [`UnpackError::InstalledKey`] when a key of the host cannot be loaded.
+    pub fn verify(self, trust: TrustInputs) -> Result<Verified, UnpackError> {
+        let (archive, catalogue, mut carried) = self.into_parts();
+        let bundle = archive.bundle_digest();
+        let names_bound = match trust.expect_bundle {
+            Some(expected) if expected != bundle => {
+                return Err(UnpackError::OtherBundle { expected, found: bundle });
+            }
+            expected => expected.is_some(),
+        };
+        for key in &mut carried {
+            key.pinned = trust.pins.iter().any(|pin| pin.value == key.fingerprint);
+        }
+        let anchors = anchors(trust, &carried, names_bound)?;
+        let verdicts = judge_all(&archive, &catalogue, &anchors, names_bound);
+        if !verdicts.iter().all(ImageVerdict::is_admitted) {
+            let any_anchor = !anchors.is_empty();
+            let refused = Refused { verdicts, carried, any_anchor, bundle };
+            return Err(UnpackError::Refused(Box::new(refused)));
+        }
+        Ok(Verified { archive, catalogue, verdicts, keys: anchors.keys, carried, names_bound })
+    }
+}
+
+impl Verified {
+    /// The archive.
+    pub fn archive(&self) -> &Arc<Archive> {
+        &self.archive
+    }
+
+    /// What is in it.
+    pub fn catalogue(&self) -> &Arc<Catalogue> {
+        &self.catalogue
+    }
+
+    /// What the verifier says about every image, in the inventory's order. All are admitted.
+    pub fn verdicts(&self) -> &[ImageVerdict] {
+        &self.verdicts
+    }
+
+    /// The bundle digest is the expected one, so what the inventory says is authentic.
+    pub fn names_bound(&self) -> bool {
+        self.names_bound
+    }
+
+    /// The keys that travel in the bundle.
+    pub fn carried_keys(&self) -> &[CarriedKey] {
+        &self.carried
+    }
+
+    /// Images of the inventory, with their manifests and verdicts.
+    pub(super) fn images(
+        &self,
+    ) -> impl Iterator<Item = (&ImageEntry, &CatalogueImage, &ImageVerdict)> {
+        let entries = self.archive.inventory().images.iter();
+        let images = entries.zip(self.catalogue.images()).zip(&self.verdicts);
+        images.map(|((entry, image), verdict)| (entry, image, verdict))
+    }
+
+    /// The trusted key with this fingerprint.
+    pub(super) fn trusted_key(&self, fingerprint: &Fingerprint) -> Option<&PublicKey> {
+        let mut keys = self.keys.iter().map(|anchor| &anchor.key);
+        keys.find(|key| key.fingerprint() == *fingerprint)
+    }
+}
+
+/// Everything trusted as anchors: carried keys only by pinned fingerprints.
+fn anchors(
+    trust: TrustInputs,
+    carried: &[CarriedKey],
+    names_bound: bool,
+) -> Result<Anchors, UnpackError> {
+    let mut anchors = trust.anchors;
+    anchors.bundle_expected = names_bound;
+    for installed in trust.installed {
+        let name = installed.record.name.to_string();
+        let unusable = |source| UnpackError::InstalledKey { name: name.clone(), source };
+        let key = PublicKey::from_pem(installed.pem.as_bytes()).map_err(|e| unusable(e.into()))?;
+        for scope in &installed.record.scopes {
+            let scope: Scope = scope.parse().map_err(|e| {
+                let error: crate::trust::ScopeError = e;
+                unusable(error.into())
+            })?;
+            anchors.keys.push(ScopedKey { scope, key: key.clone(), name: name.clone() });
+        }
+    }
+    let answers: Vec<_> = carried.iter().map(|key| (key.file.as_str(), &key.key)).collect();
+    let unanswered = anchors.admit_carried(&trust.pins, answers);
+    match unanswered.is_empty() {
+        true => Ok(anchors),
+        false => Err(UnpackError::UnansweredPins(unanswered)),
+    }
+}
+
+/// The verdicts about all images, in the inventory's order.
+fn judge_all(
+    archive: &Archive,
+    catalogue: &Catalogue,
+    anchors: &Anchors,
+    names_bound: bool,
+) -> Vec<ImageVerdict> {
+    let images: Vec<_> = archive.inventory().images.iter().zip(catalogue.images()).collect();
+    let next = AtomicUsize::new(0);
+    let work = || {
+        let mut judged = Vec::new();
+        while let number = next.fetch_add(1, Ordering::Relaxed)
+            && let Some((entry, image)) = images.get(number)
+        {
+            let verdict = judge_image(archive, catalogue, (entry, image), anchors, names_bound);
+            judged.push((number, verdict));
+        }
+        judged
+    };
+    let threads = std::thread::available_parallelism().map_or(1, usize::from).min(images.len());
+    let mut judged = std::thread::scope(|scope| {
+        let others: Vec<_> = (1..threads).map(|_| scope.spawn(work)).collect();
+        let mut judged = work();
+        for other in others {
+            match other.join() {
+                Ok(more) => judged.extend(more),
+                Err(panic) => std::panic::resume_unwind(panic),
+            }
+        }
+        judged
+    });
+    judged.sort_unstable_by_key(|(number, _)| *number);
+    judged.into_iter().map(|(_, verdict)| verdict).collect()
+}
+
+fn judge_image(
+    archive: &Archive,
+    catalogue: &Catalogue,
+    (entry, image): (&ImageEntry, &CatalogueImage),
+    anchors: &Anchors,
+    names_bound: bool,
+) -> ImageVerdict {
+    let attached: Vec<Attached> = image
+        .attachments()
+        .iter()
+        .filter_map(|attachment| {
+            Some(Attached {
+                subject: attachment.subject,
+                manifest: catalogue.attached(attachment).next_back()?.descriptor(),
+                found: found(&attachment.found),
+            })
+        })
+        .collect();
+    let omitted: BTreeSet<Digest> = entry.omitted.iter().copied().collect();
+    let test = ImageUnderTest {
+        source: &entry.source,
+        root: Descriptor::new(&entry.media_type, entry.digest, entry.size),
+        attached: &attached,
+        omitted: &omitted,
+        name_bound: names_bound,
+        pack_verdict_good: GOOD_AT_PACK.contains(&entry.verdict.code.as_str()),
+    };
+    judge(&test, anchors, &ArchiveEvidence { archive, catalogue })
+}
