@@ -137,22 +137,27 @@ impl Search<'_> {
     /// Attachments of one manifest, tags first, in a fixed order.
     async fn attached_to(&self, subject: Digest) -> Result<Vec<Attachment>, Failed> {
         let failed = |error| Failed::Lookup(subject, error);
+        let tag = |suffix: &str| format!("sha256-{}.{suffix}", subject.hex());
+        let tags = [tag("sig"), tag("att"), tag("sbom")];
+        let at = |tag| self.origin.manifest_by_tag(tag, self.layout_name);
+        let (signature, attestation, sbom, referrers) = futures_util::future::join4(
+            at(&tags[0]),
+            at(&tags[1]),
+            at(&tags[2]),
+            self.origin.referrers(&subject),
+        )
+        .await;
+        let kinds = [AttachmentKind::Signature, AttachmentKind::Attestation, AttachmentKind::Sbom];
         let mut found = Vec::new();
-        let suffixes = [
-            ("sig", AttachmentKind::Signature),
-            ("att", AttachmentKind::Attestation),
-            ("sbom", AttachmentKind::Sbom),
-        ];
-        for (suffix, kind) in suffixes {
-            let tag = format!("sha256-{}.{suffix}", subject.hex());
-            let manifest =
-                self.origin.manifest_by_tag(&tag, self.layout_name).await.map_err(failed)?;
+        for ((tag, kind), manifest) in
+            tags.into_iter().zip(kinds).zip([signature, attestation, sbom])
+        {
             // A registry that answers the subject itself for such a tag has no attachment there.
-            if let Some(manifest) = manifest.filter(|m| m.digest() != subject) {
+            if let Some(manifest) = manifest.map_err(failed)?.filter(|m| m.digest() != subject) {
                 found.push(self.complete(kind, Found::Tag(tag), subject, manifest).await?);
             }
         }
-        let mut referrers = self.origin.referrers(&subject).await.map_err(failed)?;
+        let mut referrers = referrers.map_err(failed)?;
         referrers.sort_by_key(|referrer| referrer.digest);
         for referrer in referrers {
             let manifest = self.origin.manifest(&referrer).await.map_err(failed)?;
