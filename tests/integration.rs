@@ -1,6 +1,8 @@
 //! All integration tests, in one binary. `harness` starts real registries and peers; `floors` keeps the architecture.
 
+mod archive_readers;
 mod floors;
 mod harness;
 mod harness_itself;
-mod schemas;
+mod pack_faults;
+mod packing;

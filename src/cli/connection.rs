@@ -38,7 +38,9 @@ pub(super) fn hints(error: &(dyn std::error::Error + 'static)) -> Vec<String> {
     let mut hints = Vec::new();
     let mut next = Some(error);
     while let Some(error) = next {
-        if let Some(registry) = error.downcast_ref::<RegistryError>() {
+        // Where an error is boxed, its box stands in the chain.
+        let boxed = || error.downcast_ref::<Box<RegistryError>>().map(|boxed| &**boxed);
+        if let Some(registry) = error.downcast_ref::<RegistryError>().or_else(boxed) {
             hints.extend(registry.hint().map(str::to_owned));
             if let (RegistryError::Unauthorized { .. }, Ok(user)) =
                 (registry, std::env::var("SUDO_USER"))

@@ -28,6 +28,21 @@ impl Ran {
         assert_eq!(self.code, Some(code), "{self}");
         self
     }
+
+    /// Standard error must hold each of these.
+    #[track_caller]
+    pub(crate) fn expect_error(self, parts: &[&str]) -> Self {
+        for part in parts {
+            assert!(self.stderr.contains(part), "stderr does not say {part:?}: {self}");
+        }
+        self
+    }
+
+    /// Standard output is one JSON document.
+    #[track_caller]
+    pub(crate) fn json(&self) -> serde_json::Value {
+        serde_json::from_str(&self.stdout).unwrap_or_else(|error| panic!("{error}: {self}"))
+    }
 }
 
 impl std::fmt::Display for Ran {

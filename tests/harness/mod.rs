@@ -12,6 +12,7 @@ pub(crate) mod images;
 pub(crate) mod layers;
 pub(crate) mod peers;
 pub(crate) mod registry;
+pub(crate) mod scene;
 pub(crate) mod servers;
 pub(crate) mod signatures;
 pub(crate) mod signer;

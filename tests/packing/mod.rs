@@ -1,0 +1,6 @@
+//! `bundle pack` as a user types it: what travels, in which form, and what is said about it.
+
+mod attachments;
+mod bytes;
+mod rules;
+mod selection;
