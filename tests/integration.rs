@@ -6,3 +6,4 @@ mod harness;
 mod harness_itself;
 mod pack_faults;
 mod packing;
+mod schemas;

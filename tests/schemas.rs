@@ -280,13 +280,18 @@ fn the_record_of_an_installed_key_is_described() {
 }
 
 #[test]
-fn the_schemas_list_exactly_the_codes_of_the_verifier() {
+fn schemas_and_documentation_list_the_codes_of_the_verifier() {
     let definitions = schema(DEFINITIONS, Unknown::AsWritten);
     let listed = |name: &str| definitions["$defs"][name]["enum"].clone();
     let signature: Vec<_> = SignatureCode::ALL.iter().map(|code| code.as_str()).collect();
     let refusal: Vec<_> = RefusalCode::ALL.iter().map(|code| code.as_str()).collect();
     assert_eq!(listed("signatureCode"), json!(signature));
     assert_eq!(listed("refusalCode"), json!(refusal));
+    let page = Path::new(env!("CARGO_MANIFEST_DIR")).join("docs/reports.md");
+    let page = std::fs::read_to_string(page).expect("the page of codes");
+    for code in signature.into_iter().chain(refusal) {
+        assert!(page.contains(&format!("| `{code}` | ")), "docs/reports.md does not tell {code}");
+    }
 }
 
 #[test]
