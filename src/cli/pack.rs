@@ -5,7 +5,6 @@ use super::exit::Status;
 use super::failure::Failure;
 use super::keys;
 use super::progress::{Talk, progress};
-use super::refusal;
 use super::text::{count, safe, size};
 use bundle::inventory::Lookup;
 use bundle::oci::Platform;
@@ -153,9 +152,6 @@ fn failed(error: PackError) -> Failure {
         PackError::Refused(verdicts) => {
             for verdict in verdicts {
                 eprintln!("refused: {}", safe(&super::unpack::describe(verdict)));
-                for reason in refusal::reasons(verdict) {
-                    eprintln!("  because: {}", safe(&reason));
-                }
             }
             failure.hint("give the key that signed them, or --signatures SCOPE=if-present to carry them as they are")
         }
