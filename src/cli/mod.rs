@@ -4,7 +4,6 @@
 //! - [`failure`]: what is printed when a command does not succeed
 //! - [`text`]: untrusted strings made safe, sizes for people
 //! - [`progress`]: bars on a terminal, lines elsewhere
-//! - [`refusal`]: why the signatures of a refused image do not count
 //! - [`connection`], [`keys`]: options that several commands share
 //! - [`pack`], [`unpack`], [`inspect`], [`serve`]: the commands
 
@@ -15,7 +14,6 @@ mod inspect;
 mod keys;
 mod pack;
 mod progress;
-mod refusal;
 mod serve;
 mod text;
 mod unpack;

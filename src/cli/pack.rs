@@ -5,9 +5,8 @@ use super::exit::Status;
 use super::failure::Failure;
 use super::keys;
 use super::progress::{Talk, progress};
-use super::refusal;
 use super::text::{count, safe, size};
-use bundle::inventory::Lookup;
+use bundle::inventory::{AttachmentKind, Lookup};
 use bundle::oci::Platform;
 use bundle::pack::{
     self, AttachmentErrors, CarriedKey, PackError, Request, SignatureRule, Source, transfer,
@@ -153,9 +152,6 @@ fn failed(error: PackError) -> Failure {
         PackError::Refused(verdicts) => {
             for verdict in verdicts {
                 eprintln!("refused: {}", safe(&super::unpack::describe(verdict)));
-                for reason in refusal::reasons(verdict) {
-                    eprintln!("  because: {}", safe(&reason));
-                }
             }
             failure.hint("give the key that signed them, or --signatures SCOPE=if-present to carry them as they are")
         }
@@ -207,7 +203,9 @@ fn print(report: &PackReport) {
     let unsigned: Vec<&_> = report
         .images
         .iter()
-        .filter(|i| !i.attachments.contains_key(&bundle::inventory::AttachmentKind::Signature))
+        // Where nothing was looked up, or a lookup failed, nobody knows whether it is signed.
+        .filter(|i| i.attachment_lookup == Lookup::Complete)
+        .filter(|i| !i.attachments.contains_key(&AttachmentKind::Signature))
         .collect();
     if !unsigned.is_empty() {
         println!("without a signature: {}", count(unsigned.len() as u64, "image"));

@@ -4,7 +4,7 @@
 use super::origin::{Origin, OriginError};
 use super::{AttachmentErrors, PackError, SignatureRule};
 use crate::inventory::{AttachmentKind, Found, Lookup};
-use crate::oci::source::read_blob;
+use crate::oci::source::{Trouble, read_blob};
 use crate::oci::{Descriptor, Digest, Manifest, Meaning, Reference, media_type};
 use bytes::Bytes;
 use futures_util::{StreamExt as _, TryStreamExt as _, stream};
@@ -25,6 +25,8 @@ pub struct Attachments {
     pub found: Vec<Attachment>,
     /// How the search ended.
     pub lookup: Lookup,
+    /// Why the search is incomplete: each lookup that failed and was let pass.
+    pub failures: Vec<PackError>,
 }
 
 /// One attachment.
@@ -64,10 +66,29 @@ pub struct Search<'a> {
     pub layout_name: Option<&'a str>,
 }
 
-/// Why a lookup failed.
-enum Failed {
-    Lookup(Digest, OriginError),
-    Other(PackError),
+/// What one manifest has attached to it, as far as it can be told.
+struct Looked {
+    errors: AttachmentErrors,
+    found: Vec<Attachment>,
+    failures: Vec<PackError>,
+}
+
+impl Looked {
+    /// Adds the outcome of one lookup. One that failed ends the search, or is remembered: what the others find is
+    /// carried all the same.
+    fn add(&mut self, lookup: Result<Option<Attachment>, PackError>) -> Result<(), PackError> {
+        match lookup {
+            Ok(Some(attachment)) => self.found.push(attachment),
+            Ok(None) => {}
+            Err(error) if self.errors == AttachmentErrors::Warn => self.failures.push(error),
+            Err(error) => return Err(error),
+        }
+        Ok(())
+    }
+
+    fn has(&self, digest: Digest) -> bool {
+        self.found.iter().any(|attachment| attachment.manifest().digest() == digest)
+    }
 }
 
 impl Search<'_> {
@@ -81,7 +102,8 @@ impl Search<'_> {
         rule: SignatureRule,
         errors: AttachmentErrors,
     ) -> Result<Attachments, PackError> {
-        let mut attachments = Attachments { found: Vec::new(), lookup: Lookup::Complete };
+        let (lookup, failures) = (Lookup::Complete, Vec::new());
+        let mut attachments = Attachments { found: Vec::new(), lookup, failures };
         if rule == SignatureRule::None {
             attachments.lookup = Lookup::Skipped;
             return Ok(attachments);
@@ -91,32 +113,25 @@ impl Search<'_> {
         let mut level: Vec<Digest> = subjects.to_vec();
         for _ in 0..MAX_DEPTH {
             level.retain(|subject| looked.insert(*subject));
-            let found: Vec<Result<Vec<Attachment>, Failed>> = stream::iter(level)
-                .map(|subject| self.attached_to(subject))
+            let looked: Vec<Result<Looked, PackError>> = stream::iter(level)
+                .map(|subject| self.attached_to(subject, errors))
                 .buffered(IN_FLIGHT)
                 .collect()
                 .await;
             level = Vec::new();
-            for result in found {
-                match result {
-                    Ok(list) => {
-                        for attachment in list {
-                            let own = attachment.manifest().digest();
-                            if seen.insert((attachment.subject, own)) {
-                                level.push(own);
-                                attachments.found.push(attachment);
-                            }
-                        }
+            for looked in looked {
+                let Looked { found, failures, .. } = looked?;
+                for attachment in found {
+                    let own = attachment.manifest().digest();
+                    if seen.insert((attachment.subject, own)) {
+                        level.push(own);
+                        attachments.found.push(attachment);
                     }
-                    Err(Failed::Lookup(..)) if errors == AttachmentErrors::Warn => {
-                        attachments.lookup = Lookup::Incomplete;
-                    }
-                    Err(Failed::Lookup(subject, error)) => {
-                        let what = format!("cannot tell what is attached to {subject}");
-                        return Err(error.of(self.image, what));
-                    }
-                    Err(Failed::Other(error)) => return Err(error),
                 }
+                attachments.failures.extend(failures);
+            }
+            if !attachments.failures.is_empty() {
+                attachments.lookup = Lookup::Incomplete;
             }
             if attachments.found.len() > MAX_ATTACHMENTS {
                 return Err(PackError::Usage(format!(
@@ -135,53 +150,78 @@ impl Search<'_> {
     }
 
     /// Attachments of one manifest, tags first, in a fixed order.
-    async fn attached_to(&self, subject: Digest) -> Result<Vec<Attachment>, Failed> {
-        let failed = |error| Failed::Lookup(subject, error);
-        let tag = |suffix: &str| format!("sha256-{}.{suffix}", subject.hex());
-        let tags = [tag("sig"), tag("att"), tag("sbom")];
-        let at = |tag| self.origin.manifest_by_tag(tag, self.layout_name);
+    async fn attached_to(
+        &self,
+        subject: Digest,
+        errors: AttachmentErrors,
+    ) -> Result<Looked, PackError> {
+        let mut looked = Looked { errors, found: Vec::new(), failures: Vec::new() };
+        let tagged = |suffix: &str, kind| {
+            self.tagged(subject, format!("sha256-{}.{suffix}", subject.hex()), kind)
+        };
         let (signature, attestation, sbom, referrers) = futures_util::future::join4(
-            at(&tags[0]),
-            at(&tags[1]),
-            at(&tags[2]),
+            tagged("sig", AttachmentKind::Signature),
+            tagged("att", AttachmentKind::Attestation),
+            tagged("sbom", AttachmentKind::Sbom),
             self.origin.referrers(&subject),
         )
         .await;
-        let kinds = [AttachmentKind::Signature, AttachmentKind::Attestation, AttachmentKind::Sbom];
-        let mut found = Vec::new();
-        for ((tag, kind), manifest) in
-            tags.into_iter().zip(kinds).zip([signature, attestation, sbom])
-        {
-            // A registry that answers the subject itself for such a tag has no attachment there.
-            if let Some(manifest) = manifest.map_err(failed)?.filter(|m| m.digest() != subject) {
-                found.push(self.complete(kind, Found::Tag(tag), subject, manifest).await?);
-            }
+        for found in [signature, attestation, sbom] {
+            looked.add(found)?;
         }
-        let mut referrers = referrers.map_err(failed)?;
+        let mut referrers = match referrers {
+            Ok(referrers) => referrers,
+            Err(error) => {
+                looked.add(Err(self.unknown(subject, error)))?;
+                Vec::new()
+            }
+        };
         referrers.sort_by_key(|referrer| referrer.digest);
         for referrer in referrers {
-            let manifest = self.origin.manifest(&referrer).await.map_err(failed)?;
-            let manifest = manifest.ok_or_else(|| {
-                Failed::Other(PackError::Missing {
-                    image: Box::new(self.image.clone()),
-                    what: format!(
-                        "{}, listed as attached to {subject}, does not exist",
-                        referrer.digest
-                    ),
-                    trouble: crate::oci::source::Trouble::Network,
-                })
-            })?;
-            // Lists are hints: what does not name this subject is not attached to it.
-            if manifest.subject().is_none_or(|named| named.digest != subject) {
-                continue;
-            }
-            let already = |a: &Attachment| a.manifest().digest() == manifest.digest();
-            if !found.iter().any(already) {
-                let kind = kind_of(&manifest);
-                found.push(self.complete(kind, Found::Referrer, subject, manifest).await?);
+            if !looked.has(referrer.digest) {
+                looked.add(self.referrer(subject, &referrer).await)?;
             }
         }
-        Ok(found)
+        Ok(looked)
+    }
+
+    /// What a tag of cosign's scheme points to.
+    async fn tagged(
+        &self,
+        subject: Digest,
+        tag: String,
+        kind: AttachmentKind,
+    ) -> Result<Option<Attachment>, PackError> {
+        let manifest = self.origin.manifest_by_tag(&tag, self.layout_name).await;
+        let manifest = manifest.map_err(|error| self.unknown(subject, error))?;
+        match manifest {
+            // A registry that answers the subject itself for such a tag has no attachment there.
+            Some(manifest) if manifest.digest() != subject => {
+                self.complete(kind, Found::Tag(tag), subject, manifest).await.map(Some)
+            }
+            _ => Ok(None),
+        }
+    }
+
+    /// What a list says is attached. Lists are hints: what does not name this subject is not attached to it.
+    async fn referrer(
+        &self,
+        subject: Digest,
+        listed: &Descriptor,
+    ) -> Result<Option<Attachment>, PackError> {
+        let manifest = self.origin.manifest(listed).await;
+        let manifest = manifest.map_err(|error| self.unknown(subject, error))?;
+        let manifest = manifest.ok_or_else(|| {
+            self.missing(format!(
+                "{}, listed as attached to {subject}, does not exist",
+                listed.digest
+            ))
+        })?;
+        if manifest.subject().is_none_or(|named| named.digest != subject) {
+            return Ok(None);
+        }
+        let kind = kind_of(&manifest);
+        self.complete(kind, Found::Referrer, subject, manifest).await.map(Some)
     }
 
     /// Fetches what an attachment consists of: manifests below it, small layers of signatures.
@@ -191,20 +231,16 @@ impl Search<'_> {
         how: Found,
         subject: Digest,
         manifest: Manifest,
-    ) -> Result<Attachment, Failed> {
-        let failed = |error| Failed::Lookup(subject, error);
+    ) -> Result<Attachment, PackError> {
         let mut manifests = Vec::new();
         for child in manifest.children() {
-            let fetched = self.origin.manifest(child).await.map_err(failed)?;
+            let fetched = self.origin.manifest(child).await;
+            let fetched = fetched.map_err(|error| self.unknown(subject, error))?;
             let child = fetched.filter(|m| m.children().is_empty()).ok_or_else(|| {
-                Failed::Other(PackError::Missing {
-                    image: Box::new(self.image.clone()),
-                    what: format!(
-                        "{}, part of an attachment, does not exist or is an index",
-                        child.digest
-                    ),
-                    trouble: crate::oci::source::Trouble::Network,
-                })
+                let child = child.digest;
+                self.missing(format!(
+                    "{child}, part of an attachment, does not exist or is an index"
+                ))
             })?;
             manifests.push(child);
         }
@@ -220,14 +256,19 @@ impl Search<'_> {
             .await
             .map_err(|source| {
                 let what = format!("cannot read a signature attached to {subject}");
-                Failed::Other(PackError::Source {
-                    image: Box::new(self.image.clone()),
-                    what,
-                    source,
-                })
+                PackError::Source { image: Box::new(self.image.clone()), what, source }
             })?;
         manifests.push(manifest);
         Ok(Attachment { kind, how, subject, manifests, layers })
+    }
+
+    fn unknown(&self, subject: Digest, error: OriginError) -> PackError {
+        error.of(self.image, format!("cannot tell what is attached to {subject}"))
+    }
+
+    fn missing(&self, what: String) -> PackError {
+        let (image, trouble) = (Box::new(self.image.clone()), Trouble::Network);
+        PackError::Missing { image, what, trouble }
     }
 }
 

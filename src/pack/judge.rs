@@ -32,6 +32,7 @@ pub fn judge(request: &Request, resolved: Resolved) -> Result<Judged, PackError>
     let (mut verdicts, mut refused, mut warnings) = (Vec::new(), Vec::new(), Vec::new());
     for image in resolved.images {
         let rule = request.signature_rule(&image.source);
+        warnings.extend(image.attachments.failures.iter().map(with_causes));
         let signed = image.attachments.found.iter().any(|a| a.kind == AttachmentKind::Signature);
         let mut found = PackVerdict { code: "unverified".into(), keys: vec![] };
         if request.is_covered(&image.source) && rule != SignatureRule::None {
@@ -61,6 +62,12 @@ pub fn judge(request: &Request, resolved: Resolved) -> Result<Judged, PackError>
     } else {
         Err(PackError::Refused(refused))
     }
+}
+
+/// An error and its causes in one line.
+fn with_causes(error: &PackError) -> String {
+    let causes = std::iter::successors(std::error::Error::source(error), |cause| cause.source());
+    causes.fold(error.to_string(), |text, cause| format!("{text}: {cause}"))
 }
 
 fn anchors(request: &Request) -> Anchors {

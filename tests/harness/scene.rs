@@ -1,7 +1,7 @@
 //! The connected side and the enclave: a registry each, with what a test carries from one to the other.
 
 use super::command::{Program, Ran};
-use super::images::{self, TestImage};
+use super::images::{self, Content, TestImage};
 use super::registry::Registry;
 use super::servers::{BundleServe, DockerRegistry};
 use super::signatures::sign_simple_as;
@@ -211,6 +211,45 @@ impl Enclave {
         repositories.iter().flat_map(tags).collect()
     }
 
+    /// Everything that `side` has under `repository` is in `target`: tags, bytes of manifests, blobs. Lists under
+    /// fallback tags are compared by their entries.
+    #[track_caller]
+    pub(crate) fn expect_all_of(&self, side: &Connected, repository: &str, target: &str) {
+        let tags = side.registry.tags(repository);
+        assert!(!tags.is_empty());
+        for tag in tags {
+            let there = side.registry.manifest(repository, &tag).expect("manifest");
+            let here = self.registry.manifest(target, &tag);
+            let here = here.unwrap_or_else(|| panic!("{target}:{tag} is missing"));
+            if !is_list_of_referrers(&tag) {
+                assert!(here.bytes == there.bytes, "{target}:{tag} has other bytes");
+                assert_eq!(here.media_type, there.media_type, "{target}:{tag}");
+            }
+            self.expect_parts((side, repository), target, &there);
+        }
+    }
+
+    #[track_caller]
+    fn expect_parts(&self, from: (&Connected, &str), target: &str, manifest: &Content) {
+        let (side, repository) = from;
+        let document: Value = serde_json::from_slice(&manifest.bytes).expect("manifest");
+        let parts = |key: &str| document[key].as_array().cloned().unwrap_or_default();
+        for child in parts("manifests") {
+            let digest = child["digest"].as_str().expect("digest");
+            let there = side.registry.manifest(repository, digest).expect("child");
+            let here = self.registry.manifest(target, digest);
+            let here = here.unwrap_or_else(|| panic!("{target}@{digest} is missing"));
+            assert!(here.bytes == there.bytes, "{target}@{digest}");
+            self.expect_parts(from, target, &there);
+        }
+        let config = document.get("config").cloned();
+        for blob in parts("layers").into_iter().chain(config) {
+            let digest = blob["digest"].as_str().expect("digest").parse().expect("digest");
+            let there = side.registry.blob(repository, &digest);
+            assert!(there.is_some() && self.registry.blob(target, &digest) == there, "{digest}");
+        }
+    }
+
     /// Files below the root directory.
     pub(crate) fn installed(&self) -> Vec<String> {
         let files = walkdir::WalkDir::new(self.root()).sort_by_file_name();
@@ -230,6 +269,11 @@ impl Enclave {
         assert_eq!(self.tags(), [""; 0], "nothing is tagged");
         assert_eq!(self.installed(), [""; 0], "no key is installed");
     }
+}
+
+/// True for the tags under which clients list referrers: `sha256-<hex>`, without an ending.
+fn is_list_of_referrers(tag: &str) -> bool {
+    tag.strip_prefix("sha256-").is_some_and(|digits| digits.len() == 64)
 }
 
 /// The report of `bundle inspect` on a file.
