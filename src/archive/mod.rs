@@ -10,7 +10,8 @@
 //! - [`head`]: the head as bytes, and back
 //! - [`places`]: where each blob lies
 //! - [`seek_table`]: the Zstandard seekable format's table, a hint
-//! - [`write`], [`section`]: an archive in the making: `FILE.partial`, entries in place, compressed blobs, the end
+//! - [`write`], [`section`]: an archive in the making: entries in place, compressed blobs, the end
+//! - [`partial`]: the file it is written to until it is whole
 //! - [`read`], [`content`]: an archive as a source of blobs
 //! - [`catalogue`]: everything in an opened archive, as a closed world
 
@@ -20,6 +21,7 @@ pub mod entry;
 pub mod frame;
 pub mod head;
 pub mod limits;
+pub mod partial;
 pub mod places;
 pub mod read;
 pub mod section;
@@ -51,6 +53,14 @@ pub enum ArchiveError {
         /// The system's answer.
         #[source]
         source: std::io::Error,
+    },
+    /// Something is in the way where the archive is to be written.
+    #[error("{path} is {what}, and no archive can be written there")]
+    Output {
+        /// The file.
+        path: String,
+        /// What it is.
+        what: &'static str,
     },
     /// Bytes that are not what the format says, at a place.
     #[error("the archive is damaged or not a bundle: {what} at byte {offset}")]

@@ -18,7 +18,8 @@ use bytes::Bytes;
 use futures_util::future::BoxFuture;
 use futures_util::{StreamExt as _, stream};
 use std::collections::HashMap;
-use std::fs::File;
+use std::fs::{File, OpenOptions};
+use std::os::unix::fs::OpenOptionsExt as _;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
@@ -65,7 +66,10 @@ impl Archive {
     /// # Errors
     /// Any [`ArchiveError`]: not a bundle, damaged, truncated, something after its end, a newer format.
     pub fn open(path: &Path) -> Result<Self, ArchiveError> {
-        let file = File::open(path).map_err(|e| ArchiveError::io("open", path, e))?;
+        // A pipe is not waited for: it is refused like everything else that is not a regular file.
+        let flags = rustix::fs::OFlags::NONBLOCK.bits().cast_signed();
+        let file = OpenOptions::new().read(true).custom_flags(flags).open(path);
+        let file = file.map_err(|e| ArchiveError::io("open", path, e))?;
         let metadata = file.metadata().map_err(|e| ArchiveError::io("read", path, e))?;
         if !metadata.is_file() {
             let not_a_file = std::io::Error::other("it is not a regular file");

@@ -268,3 +268,14 @@ proptest! {
         }
     }
 }
+
+#[test]
+fn a_pipe_is_refused_at_once() {
+    let folder = folder();
+    let path = folder.path().join("pipe");
+    let mode = rustix::fs::Mode::from_raw_mode(0o600);
+    rustix::fs::mknodat(rustix::fs::CWD, &path, rustix::fs::FileType::Fifo, mode, 0).expect("pipe");
+    // Opening it to read would wait for a writer that never comes.
+    let error = Archive::open(&path).expect_err("no archive");
+    assert!(matches!(error, ArchiveError::Io { action: "open", .. }), "{error:?}");
+}

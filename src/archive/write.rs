@@ -9,10 +9,11 @@ use super::frame::raw_frame;
 use super::head::{self, HeadFile};
 use super::places::Places;
 use super::section::{CompressedSection, EntryWriter, Output};
+use super::partial::{self, check_output, directory_of, partial_path};
 use super::{ArchiveError, seek_table};
 use crate::inventory::BlobEntry;
 use rustix::fs::FallocateFlags;
-use std::fs::{File, OpenOptions};
+use std::fs::File;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
@@ -41,29 +42,18 @@ pub struct ArchiveWriter {
     renamed: bool,
 }
 
-/// Name of the file an archive is written to before it is whole.
-pub fn partial_path(target: &Path) -> PathBuf {
-    let mut name = target.as_os_str().to_owned();
-    name.push(".partial");
-    name.into()
-}
-
 impl ArchiveWriter {
     /// Creates `target`.partial, allocates the most space it can need and writes the head.
     ///
     /// # Errors
-    /// The file cannot be made, there is no room for it, or the blueprint exceeds a limit.
+    /// The file cannot be made or is not one that may be replaced ([`check_output`]), another run writes it, there is
+    /// no room for it, or the blueprint exceeds a limit.
     pub fn create(target: &Path, blueprint: Blueprint) -> Result<Self, ArchiveError> {
         let (head, extent) = head::encode(&blueprint.files, blueprint.mtime)?;
         let places = Places::new(extent.end, extent.frames.len(), &blueprint.blobs)?;
+        check_output(target)?;
         let path = partial_path(target);
-        let file = OpenOptions::new()
-            .read(true)
-            .write(true)
-            .create(true)
-            .truncate(true)
-            .open(&path)
-            .map_err(|e| ArchiveError::io("create", &path, e))?;
+        let file = partial::open(&path)?;
         let done: Arc<[AtomicBool]> =
             (0..places.raw_blobs()).map(|_| AtomicBool::new(false)).collect();
         let writer = Self {
@@ -147,10 +137,7 @@ impl ArchiveWriter {
         self.output.file.sync_all().map_err(|e| failed("sync", e))?;
         std::fs::rename(&self.output.path, &self.target).map_err(|e| failed("rename", e))?;
         self.renamed = true;
-        let folder = match self.target.parent() {
-            Some(parent) if !parent.as_os_str().is_empty() => parent,
-            _ => Path::new("."),
-        };
+        let folder = directory_of(&self.target);
         File::open(folder)
             .and_then(|folder| folder.sync_all())
             .map_err(|e| ArchiveError::io("sync", folder, e))?;

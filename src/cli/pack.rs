@@ -6,6 +6,8 @@ use super::failure::Failure;
 use super::keys;
 use super::progress::{Talk, progress};
 use super::text::{count, safe, size};
+use bundle::archive::ArchiveError;
+use bundle::archive::partial::check_output;
 use bundle::inventory::{AttachmentKind, Lookup};
 use bundle::oci::Platform;
 use bundle::pack::{
@@ -109,10 +111,12 @@ impl Options {
 
 pub(super) async fn run(options: Options) -> Result<Status, Failure> {
     let request = options.request()?;
-    if options.output.is_dir() {
-        let shown = options.output.display();
-        return Err(Failure::usage(format!("{shown} is a directory"))
-            .hint("name the file: -o DIR/NAME.tar.zst"));
+    if options.output.as_os_str() == "-" {
+        return Err(Failure::usage("an archive is written to a file, not to standard output")
+            .hint("name the file: -o NAME.tar.zst, or -o ./- for one of that name"));
+    }
+    if !options.dry_run {
+        check_output(&options.output).map_err(unwritable)?;
     }
     let client = options.connection.client()?;
     let talk = if options.quiet { Talk::Quiet } else { Talk::Progress };
@@ -162,6 +166,16 @@ fn failed(error: PackError) -> Failure {
         PackError::Registry { what, .. } if what.starts_with("cannot tell what is attached") => failure
             .hint("--attachment-errors=warn carries the image marked incomplete; --signatures none looks nothing up"),
         _ => failure,
+    }
+}
+
+/// A place where no archive can be written, noticed before any work.
+fn unwritable(error: ArchiveError) -> Failure {
+    match error {
+        ArchiveError::Output { .. } => {
+            Failure::of(Status::Usage, &error).hint("name a file: -o DIR/NAME.tar.zst")
+        }
+        _ => Failure::of((&error).into(), &error),
     }
 }
 

@@ -1,0 +1,170 @@
+//! `FILE.partial`: an archive that is not whole yet, and belongs to one writer.
+//!
+//! As root, in a directory where others may write, both names can be traps. So neither is followed when it is a
+//! symbolic link, and nothing that is not a regular file is ever opened for writing or replaced.
+
+use super::ArchiveError;
+use rustix::fs::{FlockOperation, OFlags};
+use std::fs::{File, Metadata, OpenOptions};
+use std::io::ErrorKind;
+use std::os::unix::fs::{FileTypeExt as _, MetadataExt as _, OpenOptionsExt as _};
+use std::path::{Path, PathBuf};
+
+/// Name of the file an archive is written to before it is whole.
+pub fn partial_path(target: &Path) -> PathBuf {
+    let mut name = target.as_os_str().to_owned();
+    name.push(".partial");
+    name.into()
+}
+
+/// The directory that a file is in.
+pub(super) fn directory_of(path: &Path) -> &Path {
+    match path.parent() {
+        Some(parent) if !parent.as_os_str().is_empty() => parent,
+        _ => Path::new("."),
+    }
+}
+
+/// Says before any work whether an archive can be written as `target`: a new name, or a regular file, which is
+/// replaced when the new archive is whole.
+///
+/// # Errors
+/// [`ArchiveError::Output`] for devices, pipes, directories and symbolic links; [`ArchiveError::Io`] when the
+/// directory is not there.
+pub fn check_output(target: &Path) -> Result<(), ArchiveError> {
+    let directory = directory_of(target);
+    std::fs::metadata(directory).map_err(|e| ArchiveError::io("write to", directory, e))?;
+    match std::fs::symlink_metadata(target) {
+        Ok(metadata) => check_kind(target, &metadata),
+        Err(error) if error.kind() == ErrorKind::NotFound => Ok(()),
+        Err(error) => Err(ArchiveError::io("look at", target, error)),
+    }
+}
+
+fn check_kind(path: &Path, metadata: &Metadata) -> Result<(), ArchiveError> {
+    let kind = metadata.file_type();
+    let what = if kind.is_file() {
+        return Ok(());
+    } else if kind.is_dir() {
+        "a directory"
+    } else if kind.is_symlink() {
+        "a symbolic link"
+    } else if kind.is_fifo() {
+        "a pipe"
+    } else if kind.is_char_device() || kind.is_block_device() {
+        "a device"
+    } else {
+        "no regular file"
+    };
+    Err(ArchiveError::Output { path: path.display().to_string(), what })
+}
+
+/// Opens `path` for one writer alone, empty. What an interrupted run left there is overwritten.
+///
+/// # Errors
+/// [`ArchiveError::Output`] when another run writes it, or it is not a regular file.
+pub(super) fn open(path: &Path) -> Result<File, ArchiveError> {
+    let io = |error| ArchiveError::io("create", path, error);
+    let refused = |what| Err(ArchiveError::Output { path: path.display().to_string(), what });
+    match std::fs::symlink_metadata(path) {
+        Ok(metadata) => check_kind(path, &metadata)?,
+        Err(error) if error.kind() == ErrorKind::NotFound => {}
+        Err(error) => return Err(io(error)),
+    }
+    // The flags close the gap between looking and opening: no link is followed, and no pipe is waited for.
+    let flags = OFlags::NOFOLLOW | OFlags::NONBLOCK;
+    let file = OpenOptions::new()
+        .read(true)
+        .write(true)
+        .create(true)
+        .truncate(false)
+        .custom_flags(flags.bits().cast_signed())
+        .open(path)
+        .map_err(io)?;
+    let metadata = file.metadata().map_err(io)?;
+    check_kind(path, &metadata)?;
+    match rustix::fs::flock(&file, FlockOperation::NonBlockingLockExclusive) {
+        Err(rustix::io::Errno::WOULDBLOCK) => return refused("being written by another run"),
+        // Not every file system knows locks; then nothing better can be said.
+        Err(rustix::io::Errno::NOTSUP | rustix::io::Errno::NOSYS) | Ok(()) => {}
+        Err(error) => return Err(io(error.into())),
+    }
+    // The run that held the lock until now may have given this very file its final name.
+    let same = |now: Metadata| (now.dev(), now.ino()) == (metadata.dev(), metadata.ino());
+    if !std::fs::symlink_metadata(path).is_ok_and(same) {
+        return refused("being written by another run");
+    }
+    file.set_len(0).map_err(io)?;
+    Ok(file)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use std::os::unix::fs::symlink;
+    use std::os::unix::net::UnixListener;
+
+    fn folder() -> tempfile::TempDir {
+        tempfile::tempdir().expect("temporary folder")
+    }
+
+    fn pipe(path: &Path) {
+        let mode = rustix::fs::Mode::from_raw_mode(0o600);
+        rustix::fs::mknodat(rustix::fs::CWD, path, rustix::fs::FileType::Fifo, mode, 0)
+            .expect("a pipe");
+    }
+
+    #[track_caller]
+    fn expect_refused<T: std::fmt::Debug>(result: Result<T, ArchiveError>, expected: &str) {
+        assert!(
+            matches!(&result, Err(ArchiveError::Output { what, .. }) if *what == expected),
+            "{result:?} instead of {expected}"
+        );
+    }
+
+    #[test]
+    fn only_regular_files_are_written_or_replaced() {
+        let folder = folder();
+        let at = |name: &str| folder.path().join(name);
+        std::fs::write(at("victim"), "victim").expect("file");
+        symlink(at("victim"), at("link")).expect("link");
+        symlink(at("nowhere"), at("dangling")).expect("link");
+        pipe(&at("pipe"));
+        let _socket = UnixListener::bind(at("socket")).expect("socket");
+        for (name, what) in [
+            ("link", "a symbolic link"),
+            ("dangling", "a symbolic link"),
+            ("pipe", "a pipe"),
+            ("socket", "no regular file"),
+            ("", "a directory"),
+        ] {
+            expect_refused(check_output(&at(name)), what);
+            expect_refused(open(&at(name)), what);
+        }
+        expect_refused(check_output(Path::new("/dev/null")), "a device");
+        expect_refused(open(Path::new("/dev/null")), "a device");
+        assert_eq!(std::fs::read(at("victim")).expect("file"), b"victim");
+        assert!(!at("nowhere").exists());
+
+        check_output(&at("victim")).expect("a file may be replaced");
+        check_output(&at("new")).expect("a new name");
+        assert!(matches!(check_output(&at("no/such")), Err(ArchiveError::Io { .. })));
+        open(&at("new")).expect("a new file");
+    }
+
+    #[test]
+    fn what_an_interrupted_run_left_is_emptied_and_what_a_running_one_writes_is_not() {
+        let folder = folder();
+        let path = folder.path().join("a.partial");
+        std::fs::write(&path, "left").expect("file");
+        let first = open(&path).expect("what was left is taken over");
+        assert_eq!(first.metadata().expect("metadata").len(), 0);
+
+        std::fs::write(&path, "at work").expect("file");
+        expect_refused(open(&path), "being written by another run");
+        assert_eq!(std::fs::read(&path).expect("file"), b"at work");
+
+        drop(first);
+        open(&path).expect("nobody writes it any more");
+    }
+}
