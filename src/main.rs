@@ -2,6 +2,9 @@
 
 mod cli;
 
-fn main() -> std::process::ExitCode {
-    cli::run()
+use std::process::ExitCode;
+
+fn main() -> ExitCode {
+    // A panic is a fault of this program, and has the status of everything that has none of its own.
+    std::panic::catch_unwind(cli::run).unwrap_or(ExitCode::FAILURE)
 }

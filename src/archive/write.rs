@@ -7,9 +7,9 @@
 use super::entry::END;
 use super::frame::raw_frame;
 use super::head::{self, HeadFile};
+use super::partial::{self, check_output, directory_of, partial_path};
 use super::places::Places;
 use super::section::{CompressedSection, EntryWriter, Output};
-use super::partial::{self, check_output, directory_of, partial_path};
 use super::{ArchiveError, seek_table};
 use crate::inventory::BlobEntry;
 use rustix::fs::FallocateFlags;

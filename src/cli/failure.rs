@@ -1,6 +1,7 @@
 //! What is printed when a command does not succeed: the error, its causes, and the way out.
 
 use super::exit::Status;
+use super::output::tell;
 use super::text::safe;
 use std::error::Error;
 
@@ -50,12 +51,12 @@ impl Failure {
 
     /// Prints to stderr. Everything may come from outside, so everything is made safe.
     pub(super) fn print(&self) {
-        eprintln!("error: {}", safe(&self.message));
+        tell!("error: {}", safe(&self.message));
         for cause in &self.causes {
-            eprintln!("  because: {}", safe(cause));
+            tell!("  because: {}", safe(cause));
         }
         for hint in &self.hints {
-            eprintln!("hint: {}", safe(hint));
+            tell!("hint: {}", safe(hint));
         }
     }
 }

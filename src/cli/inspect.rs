@@ -2,6 +2,7 @@
 
 use super::exit::Status;
 use super::failure::Failure;
+use super::output::{Output, say};
 use super::text::{count, safe, size};
 use bundle::archive::read::Archive;
 use bundle::inventory::{AttachmentEntry, Found, ImageEntry, Lookup, Stored};
@@ -37,45 +38,43 @@ pub(super) fn open(path: &Path) -> Result<Archive, Failure> {
 pub(super) fn run(options: &Options) -> Result<Status, Failure> {
     let archive = open(&options.file)?;
     let report = InspectReport::new(&archive);
-    if options.json {
-        println!(
-            "{}",
-            serde_json::to_string_pretty(&report).map_err(|e| Failure::of(Status::Other, &e))?
-        );
-    } else {
-        print(&report);
-    }
+    let output = if options.json { Output::json(&report)? } else { summary(&report) };
+    output.write()?;
     Ok(Status::Done)
 }
 
-fn print(report: &InspectReport<'_>) {
-    println!(
+fn summary(report: &InspectReport<'_>) -> Output {
+    let mut out = Output::default();
+    say!(
+        out,
         "{} ({}), format {}",
         safe(&report.file),
         size(report.file_size),
         safe(report.format_version)
     );
-    println!("bundle digest: {}", report.bundle_digest);
+    say!(out, "bundle digest: {}", report.bundle_digest);
     if let Some(name) = report.name {
-        println!("name: {}", safe(name));
+        say!(out, "name: {}", safe(name));
     }
-    println!(
+    say!(
+        out,
         "created: {} by {} {}",
         safe(report.created),
         safe(&report.tool.name),
         safe(&report.tool.version)
     );
-    println!("seal: {}", if report.has_seal { "there, not checked here" } else { "none" });
+    say!(out, "seal: {}", if report.has_seal { "there, not checked here" } else { "none" });
     if report.seek_table != "sound" {
-        println!("seek table: {} (not needed: frames were walked)", report.seek_table);
+        say!(out, "seek table: {} (not needed: frames were walked)", report.seek_table);
     }
     for image in report.images {
-        print_image(image);
+        add_image(&mut out, image);
     }
     for key in report.keys {
         let scopes =
             if key.scopes.is_empty() { "carried only".into() } else { key.scopes.join(", ") };
-        println!(
+        say!(
+            out,
             "key {} {} {} ({})",
             safe(&key.file),
             safe(&key.purpose),
@@ -84,7 +83,8 @@ fn print(report: &InspectReport<'_>) {
         );
     }
     let totals = report.totals;
-    println!(
+    say!(
+        out,
         "{}, {}, {}, {}",
         count(totals.images, "image"),
         count(totals.attachments, "attachment"),
@@ -93,7 +93,8 @@ fn print(report: &InspectReport<'_>) {
     );
     for section in &report.sections {
         if section.stored == Stored::Compressed && section.blobs > 0 {
-            println!(
+            say!(
+                out,
                 "compressed: {} of {} take {}",
                 size(section.bytes),
                 count(section.blobs, "blob"),
@@ -101,38 +102,39 @@ fn print(report: &InspectReport<'_>) {
             );
         }
     }
+    out
 }
 
-fn print_image(image: &ImageEntry) {
-    println!("{}", safe(&image.source.to_string()));
-    println!("  {} ({})", image.digest, safe(&image.media_type));
+fn add_image(out: &mut Output, image: &ImageEntry) {
+    say!(out, "{}", safe(&image.source.to_string()));
+    say!(out, "  {} ({})", image.digest, safe(&image.media_type));
     if image.fetched_from != image.source.to_string() {
-        println!("  fetched from {}", safe(&image.fetched_from));
+        say!(out, "  fetched from {}", safe(&image.fetched_from));
     }
     if !image.platforms.is_empty() {
         let platforms: Vec<String> = image.platforms.iter().map(Platform::to_string).collect();
-        println!("  platforms: {}", safe(&platforms.join(", ")));
+        say!(out, "  platforms: {}", safe(&platforms.join(", ")));
     }
     if !image.omitted.is_empty() {
-        println!("  left out: {} by platform", count(image.omitted.len() as u64, "manifest"));
+        say!(out, "  left out: {} by platform", count(image.omitted.len() as u64, "manifest"));
     }
     if !image.foreign.is_empty() {
-        println!("  left out: {}", count(image.foreign.len() as u64, "non-distributable layer"));
+        say!(out, "  left out: {}", count(image.foreign.len() as u64, "non-distributable layer"));
     }
     let keys = if image.verdict.keys.is_empty() {
         String::new()
     } else {
         format!(" by {}", image.verdict.keys.join(", "))
     };
-    println!("  at pack: {}{}", safe(&image.verdict.code), safe(&keys));
+    say!(out, "  at pack: {}{}", safe(&image.verdict.code), safe(&keys));
     match image.attachment_lookup {
-        Lookup::Complete if image.attachments.is_empty() => println!("  attachments: none"),
-        Lookup::Complete => println!("  attachments:"),
-        Lookup::Incomplete => println!("  attachments: incomplete, some may be missing"),
-        Lookup::Skipped => println!("  attachments: not looked up"),
+        Lookup::Complete if image.attachments.is_empty() => say!(out, "  attachments: none"),
+        Lookup::Complete => say!(out, "  attachments:"),
+        Lookup::Incomplete => say!(out, "  attachments: incomplete, some may be missing"),
+        Lookup::Skipped => say!(out, "  attachments: not looked up"),
     }
     for attachment in &image.attachments {
-        println!("    {}", describe(attachment));
+        say!(out, "    {}", describe(attachment));
     }
 }
 

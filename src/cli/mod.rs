@@ -2,6 +2,7 @@
 //!
 //! - [`exit`]: statuses, and which error has which
 //! - [`failure`]: what is printed when a command does not succeed
+//! - [`output`]: standard output and standard error
 //! - [`text`]: untrusted strings made safe, sizes for people
 //! - [`progress`]: bars on a terminal, lines elsewhere
 //! - [`connection`], [`keys`]: options that several commands share
@@ -12,6 +13,7 @@ mod exit;
 mod failure;
 mod inspect;
 mod keys;
+mod output;
 mod pack;
 mod progress;
 mod serve;

@@ -4,6 +4,7 @@ use super::connection::{self, Connection};
 use super::exit::Status;
 use super::failure::Failure;
 use super::keys;
+use super::output::{Output, say, tell};
 use super::progress::{Talk, progress};
 use super::text::{count, safe, size};
 use bundle::archive::ArchiveError;
@@ -136,14 +137,8 @@ pub(super) async fn run(options: Options) -> Result<Status, Failure> {
         report.file_size = Some(packed.length);
     }
     drop(progress);
-    if options.json {
-        println!(
-            "{}",
-            serde_json::to_string_pretty(&report).map_err(|e| Failure::of(Status::Other, &e))?
-        );
-    } else {
-        print(&report);
-    }
+    let output = if options.json { Output::json(&report)? } else { summary(&report) };
+    output.write()?;
     Ok(if report.is_incomplete() { Status::Partial } else { Status::Done })
 }
 
@@ -155,7 +150,7 @@ fn failed(error: PackError) -> Failure {
     match &error {
         PackError::Refused(verdicts) => {
             for verdict in verdicts {
-                eprintln!("refused: {}", safe(&super::unpack::describe(verdict)));
+                tell!("refused: {}", safe(&super::unpack::describe(verdict)));
             }
             failure.hint("give the key that signed them, or --signatures SCOPE=if-present to carry them as they are")
         }
@@ -180,30 +175,32 @@ fn unwritable(error: ArchiveError) -> Failure {
 }
 
 /// The summary for people.
-fn print(report: &PackReport) {
+fn summary(report: &PackReport) -> Output {
+    let mut out = Output::default();
     for image in &report.images {
-        println!("{}", safe(&image.source.to_string()));
-        println!("  {}", image.digest);
+        say!(out, "{}", safe(&image.source.to_string()));
+        say!(out, "  {}", image.digest);
         if image.fetched_from != image.source.to_string() {
-            println!("  fetched from {}", safe(&image.fetched_from));
+            say!(out, "  fetched from {}", safe(&image.fetched_from));
         }
         if !image.platforms.is_empty() {
             let platforms: Vec<String> = image.platforms.iter().map(ToString::to_string).collect();
-            println!("  platforms: {}", safe(&platforms.join(", ")));
+            say!(out, "  platforms: {}", safe(&platforms.join(", ")));
         }
         let kinds: Vec<String> =
             image.attachments.iter().map(|(kind, n)| count(*n, kind.as_str())).collect();
         match image.attachment_lookup {
-            Lookup::Complete if kinds.is_empty() => println!("  attachments: none"),
-            Lookup::Complete => println!("  attachments: {}", kinds.join(", ")),
+            Lookup::Complete if kinds.is_empty() => say!(out, "  attachments: none"),
+            Lookup::Complete => say!(out, "  attachments: {}", kinds.join(", ")),
             Lookup::Incomplete => {
-                println!("  attachments: incomplete ({} found)", kinds.join(", "))
+                say!(out, "  attachments: incomplete ({} found)", kinds.join(", "))
             }
-            Lookup::Skipped => println!("  attachments: not looked up"),
+            Lookup::Skipped => say!(out, "  attachments: not looked up"),
         }
-        println!("  verified: {}", verified(&report.verdicts, image));
+        say!(out, "  verified: {}", verified(&report.verdicts, image));
         if !image.foreign.is_empty() {
-            println!(
+            say!(
+                out,
                 "  left out: {}",
                 count(image.foreign.len() as u64, "non-distributable layer")
             );
@@ -212,7 +209,7 @@ fn print(report: &PackReport) {
     for key in &report.keys {
         let scopes =
             if key.scopes.is_empty() { "carried only".into() } else { key.scopes.join(", ") };
-        println!("key {} {} ({})", safe(&key.file), key.fingerprint, safe(&scopes));
+        say!(out, "key {} {} ({})", safe(&key.file), key.fingerprint, safe(&scopes));
     }
     let unsigned: Vec<&_> = report
         .images
@@ -222,29 +219,31 @@ fn print(report: &PackReport) {
         .filter(|i| !i.attachments.contains_key(&AttachmentKind::Signature))
         .collect();
     if !unsigned.is_empty() {
-        println!("without a signature: {}", count(unsigned.len() as u64, "image"));
+        say!(out, "without a signature: {}", count(unsigned.len() as u64, "image"));
         for image in unsigned {
-            println!("  {}", safe(&image.source.to_string()));
+            say!(out, "  {}", safe(&image.source.to_string()));
         }
     }
     for warning in &report.warnings {
-        println!("warning: {}", safe(warning));
+        say!(out, "warning: {}", safe(warning));
     }
     let totals = report.totals;
     let attached: Vec<String> =
         report.attachments.iter().map(|(kind, n)| count(*n, kind.as_str())).collect();
     let attached = if attached.is_empty() { "no attachments".into() } else { attached.join(", ") };
-    println!(
+    say!(
+        out,
         "{}, {attached}, {}, {}",
         count(totals.images, "image"),
         count(totals.blobs, "blob"),
         size(totals.bytes)
     );
     match (&report.file, report.file_size) {
-        (Some(file), Some(length)) => println!("wrote {} ({})", safe(file), size(length)),
-        _ => println!("dry run: nothing was written"),
+        (Some(file), Some(length)) => say!(out, "wrote {} ({})", safe(file), size(length)),
+        _ => say!(out, "dry run: nothing was written"),
     }
-    println!("bundle digest: {}", report.bundle_digest);
+    say!(out, "bundle digest: {}", report.bundle_digest);
+    out
 }
 
 fn verified(verdicts: &[ImageVerdict], image: &bundle::report::pack::PackedImage) -> String {

@@ -1,5 +1,6 @@
 //! Progress on stderr: bars on a terminal, plain lines elsewhere.
 
+use super::output::tell;
 use super::text::{safe, size};
 use bundle::oci::Digest;
 use bundle::progress::Progress;
@@ -56,7 +57,7 @@ impl Progress for Lines {
         self.total.store(bytes, Ordering::Relaxed);
         let now = Instant::now();
         *self.started.lock().unwrap_or_else(PoisonError::into_inner) = Some((now, now));
-        eprintln!("transferring {blobs} blobs, {}", size(bytes));
+        tell!("transferring {blobs} blobs, {}", size(bytes));
     }
 
     fn started(&self, _: &Digest, _: u64) {}
@@ -72,7 +73,7 @@ impl Progress for Lines {
             let total = self.total.load(Ordering::Relaxed);
             let left = Duration::from_secs_f64((total.saturating_sub(done)) as f64 / rate.max(1.0));
             let blobs = self.blobs.load(Ordering::Relaxed);
-            eprintln!(
+            tell!(
                 "{} of {}, {blobs} blobs done, {}/s, {} s left",
                 size(done),
                 size(total),
@@ -87,7 +88,7 @@ impl Progress for Lines {
     }
 
     fn note(&self, text: &str) {
-        eprintln!("{}", safe(text));
+        tell!("{}", safe(text));
     }
 }
 

@@ -2,6 +2,7 @@
 
 use super::exit::Status;
 use super::failure::Failure;
+use super::output::{Output, say};
 use bundle::serve::{self, ArchiveContent, Registry, Store};
 use clap::Args;
 use std::net::SocketAddr;
@@ -39,7 +40,9 @@ pub(super) async fn run(options: Options) -> Result<Status, Failure> {
             .hint(format!("is {} in use? --listen names another address", options.listen))
     })?;
     let address = listener.local_addr().map_err(|e| Failure::of(Status::Network, &e))?;
-    println!("listening on http://{address}");
+    let mut output = Output::default();
+    say!(output, "listening on http://{address}");
+    output.write()?;
     let served = serve::run(listener, registry, stopped()).await;
     served.map_err(|error| Failure::of(Status::Network, &error))?;
     Ok(Status::Done)

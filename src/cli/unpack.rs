@@ -4,6 +4,7 @@ use super::connection::{self, Connection};
 use super::exit::Status;
 use super::failure::Failure;
 use super::keys::{self, KeyFile};
+use super::output::{Output, say, tell};
 use super::progress::{Talk, progress};
 use super::text::{count, safe, size};
 use bundle::host::{HostRoot, KeyName, installed_keys};
@@ -130,27 +131,19 @@ pub(super) async fn run(options: Options) -> Result<Status, Failure> {
     drop(progress);
     match unpacked {
         Ok(report) => {
-            if options.json {
-                print_json(&report)?;
-            } else {
-                print(&report);
-            }
+            let output = if options.json { Output::json(&report)? } else { summary(&report) };
+            output.write()?;
             let incomplete = |i: &ImageReport| i.attachment_lookup == Lookup::Incomplete;
             Ok(if report.images.iter().any(incomplete) { Status::Partial } else { Status::Done })
         }
         Err(error) => {
             if let (UnpackError::Refused(refused), true) = (&error, options.json) {
-                print_json(refused)?;
+                // The refusal outweighs whatever is wrong with standard output.
+                let _ = Output::json(refused).and_then(Output::write);
             }
             Err(failed(&error, &options))
         }
     }
-}
-
-fn print_json(report: &impl serde::Serialize) -> Result<(), Failure> {
-    let text = serde_json::to_string_pretty(report).map_err(|e| Failure::of(Status::Other, &e))?;
-    println!("{text}");
-    Ok(())
 }
 
 impl Options {
@@ -190,11 +183,7 @@ impl Options {
         })?;
         for skipped in &installed.skipped {
             let path = skipped.path.display().to_string();
-            eprintln!(
-                "warning: {} grants nothing: {}",
-                safe(&path),
-                safe(&skipped.reason.to_string())
-            );
+            tell!("warning: {} grants nothing: {}", safe(&path), safe(&skipped.reason.to_string()));
         }
         Ok(TrustInputs {
             anchors,
@@ -217,7 +206,7 @@ fn failed(error: &UnpackError, options: &Options) -> Failure {
     let mut failure = Failure::of(status, error);
     if let UnpackError::Refused(refused) = error {
         for verdict in refused.refusals() {
-            eprintln!("refused: {}", safe(&describe(verdict)));
+            tell!("refused: {}", safe(&describe(verdict)));
         }
         for hint in ways_on(refused, &options.file.display().to_string()) {
             failure = failure.hint(hint);
@@ -295,24 +284,25 @@ pub(super) fn describe(verdict: &ImageVerdict) -> String {
 }
 
 /// The report for people.
-fn print(report: &UnpackReport) {
+fn summary(report: &UnpackReport) -> Output {
+    let mut out = Output::default();
     for image in &report.images {
-        println!("{} -> {}", safe(&image.source.to_string()), safe(&image.target));
-        println!("  {}", image.digest);
+        say!(out, "{} -> {}", safe(&image.source.to_string()), safe(&image.target));
+        say!(out, "  {}", image.digest);
         match image.tag {
-            TagChange::Created => println!("  tag: new"),
-            TagChange::Moved { from } => println!("  tag: moved from {from}"),
-            TagChange::Unchanged => println!("  tag: unchanged"),
-            TagChange::ByDigest => println!("  by digest, no tag"),
+            TagChange::Created => say!(out, "  tag: new"),
+            TagChange::Moved { from } => say!(out, "  tag: moved from {from}"),
+            TagChange::Unchanged => say!(out, "  tag: unchanged"),
+            TagChange::ByDigest => say!(out, "  by digest, no tag"),
         }
         let keys: Vec<String> =
             image.verdict.verifying_keys().iter().map(ToString::to_string).collect();
         let by = if keys.is_empty() { String::new() } else { format!(" by {}", keys.join(", ")) };
-        println!("  verified: {}{by}", image.verdict.admission().as_str());
+        say!(out, "  verified: {}{by}", image.verdict.admission().as_str());
         if image.verdict.tag_unbound() {
-            println!("  tag-unbound: nothing authentic says that this tag means this digest");
+            say!(out, "  tag-unbound: nothing authentic says that this tag means this digest");
         }
-        print_attachments(image);
+        add_attachments(&mut out, image);
     }
     for key in &report.keys {
         let path = key.path.display().to_string();
@@ -322,7 +312,8 @@ fn print(report: &UnpackReport) {
             KeyChange::Widened => "scopes added",
             KeyChange::Unchanged => "was installed already",
         };
-        println!(
+        say!(
+            out,
             "key {}: {change}, {} for {}",
             safe(&path),
             key.fingerprint,
@@ -330,10 +321,11 @@ fn print(report: &UnpackReport) {
         );
     }
     for warning in &report.warnings {
-        println!("warning: {}", safe(warning));
+        say!(out, "warning: {}", safe(warning));
     }
     let blobs = report.blobs;
-    println!(
+    say!(
+        out,
         "{} to {}: {} uploaded ({}), {} mounted, {} there already",
         count(report.images.len() as u64, "image"),
         safe(&report.target),
@@ -343,21 +335,22 @@ fn print(report: &UnpackReport) {
         blobs.already_there
     );
     if report.dry_run {
-        println!("dry run: nothing was pushed, nothing was installed");
+        say!(out, "dry run: nothing was pushed, nothing was installed");
     }
-    println!("bundle digest: {}", report.bundle_digest);
+    say!(out, "bundle digest: {}", report.bundle_digest);
+    out
 }
 
-fn print_attachments(image: &ImageReport) {
+fn add_attachments(out: &mut Output, image: &ImageReport) {
     let mut counts: BTreeMap<AttachmentKind, u64> = BTreeMap::new();
     for attachment in &image.attachments {
         *counts.entry(attachment.kind).or_default() += 1;
     }
     let kinds: Vec<String> = counts.iter().map(|(kind, n)| count(*n, kind.as_str())).collect();
     match image.attachment_lookup {
-        Lookup::Complete if kinds.is_empty() => println!("  attachments: none"),
-        Lookup::Complete => println!("  attachments: {}", kinds.join(", ")),
-        Lookup::Incomplete => println!("  attachments: incomplete ({} carried)", kinds.join(", ")),
-        Lookup::Skipped => println!("  attachments: not looked up at pack"),
+        Lookup::Complete if kinds.is_empty() => say!(out, "  attachments: none"),
+        Lookup::Complete => say!(out, "  attachments: {}", kinds.join(", ")),
+        Lookup::Incomplete => say!(out, "  attachments: incomplete ({} carried)", kinds.join(", ")),
+        Lookup::Skipped => say!(out, "  attachments: not looked up at pack"),
     }
 }

@@ -1,0 +1,4 @@
+//! What every user meets, whatever the command does with content: streams, exit statuses, what errors name, and which
+//! way out they show.
+
+mod streams;
