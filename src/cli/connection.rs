@@ -3,6 +3,7 @@
 use super::exit::Status;
 use super::failure::Failure;
 use bundle::registry::{Client, ClientOptions, RegistryError};
+use bundle::unpack::UnpackError;
 use clap::Args;
 use std::path::PathBuf;
 
@@ -40,7 +41,13 @@ pub(super) fn hints(error: &(dyn std::error::Error + 'static)) -> Vec<String> {
     while let Some(error) = next {
         // Where an error is boxed, its box stands in the chain.
         let boxed = || error.downcast_ref::<Box<RegistryError>>().map(|boxed| &**boxed);
-        if let Some(registry) = error.downcast_ref::<RegistryError>().or_else(boxed) {
+        // A transparent error is not in its own chain.
+        let transparent = || match error.downcast_ref::<UnpackError>() {
+            Some(UnpackError::Registry(registry)) => Some(registry),
+            _ => None,
+        };
+        let registry = error.downcast_ref::<RegistryError>().or_else(boxed);
+        if let Some(registry) = registry.or_else(transparent) {
             hints.extend(registry.hint().map(str::to_owned));
             if let (RegistryError::Unauthorized { .. }, Ok(user)) =
                 (registry, std::env::var("SUDO_USER"))

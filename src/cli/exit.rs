@@ -3,6 +3,7 @@
 use bundle::archive::ArchiveError;
 use bundle::oci::source::{SourceError, Trouble};
 use bundle::pack::PackError;
+use bundle::registry::RegistryError;
 use std::process::ExitCode;
 
 /// How a command ended.
@@ -60,6 +61,16 @@ impl From<&SourceError> for Status {
     }
 }
 
+impl From<&RegistryError> for Status {
+    fn from(error: &RegistryError) -> Self {
+        match error {
+            // Files with credentials and certificates are the caller's.
+            RegistryError::Setup { .. } | RegistryError::Credentials { .. } => Self::Usage,
+            _ => Self::Network,
+        }
+    }
+}
+
 impl From<&ArchiveError> for Status {
     fn from(_: &ArchiveError) -> Self {
         Self::Medium
@@ -70,7 +81,7 @@ impl From<&PackError> for Status {
     fn from(error: &PackError) -> Self {
         match error {
             PackError::Usage(_) => Self::Usage,
-            PackError::Registry { .. } => Self::Network,
+            PackError::Registry { source, .. } => source.as_ref().into(),
             PackError::Missing { trouble, .. } => (*trouble).into(),
             PackError::Source { source, .. } | PackError::Blob { source, .. } => source.into(),
             PackError::Refused(_) | PackError::Unsigned(_) => Self::Refused,

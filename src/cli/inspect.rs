@@ -4,6 +4,7 @@ use super::exit::Status;
 use super::failure::Failure;
 use super::output::{Output, say};
 use super::text::{count, safe, size};
+use bundle::archive::ArchiveError;
 use bundle::archive::read::Archive;
 use bundle::inventory::{AttachmentEntry, Found, ImageEntry, Lookup, Stored};
 use bundle::oci::Platform;
@@ -25,14 +26,23 @@ pub(super) struct Options {
 pub(super) fn open(path: &Path) -> Result<Archive, Failure> {
     Archive::open(path).map_err(|error| {
         let failure = Failure::of((&error).into(), &error);
-        match error {
-            bundle::archive::ArchiveError::Io { .. } => failure,
-            _ => failure.hint(format!(
-                "is {} whole? compare its size and checksum with the sender's",
-                path.display()
-            )),
-        }
+        damage_hint(&error, path).into_iter().fold(failure, Failure::hint)
     })
+}
+
+/// What may be the matter with an archive that cannot be read.
+pub(super) fn damage_hint(error: &ArchiveError, path: &Path) -> Option<String> {
+    let shown = path.display();
+    match error {
+        ArchiveError::Io { .. } if path.as_os_str() == "-" => {
+            Some("a bundle is read from a file, not from standard input".into())
+        }
+        ArchiveError::Io { .. } => None,
+        ArchiveError::Structure { offset: 0, .. } => Some(format!(
+            "is {shown} what bundle pack wrote? compressed anew, or unpacked by another tool, it is not read"
+        )),
+        _ => Some(format!("is {shown} whole? compare its size and checksum with the sender's")),
+    }
 }
 
 pub(super) fn run(options: &Options) -> Result<Status, Failure> {

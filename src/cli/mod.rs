@@ -3,6 +3,8 @@
 //! - [`exit`]: statuses, and which error has which
 //! - [`failure`]: what is printed when a command does not succeed
 //! - [`output`]: standard output and standard error
+//! - [`refusal`]: refused images, and which ways go on
+//! - [`signals`]: being asked to end
 //! - [`text`]: untrusted strings made safe, sizes for people
 //! - [`progress`]: bars on a terminal, lines elsewhere
 //! - [`connection`], [`keys`]: options that several commands share
@@ -16,13 +18,17 @@ mod keys;
 mod output;
 mod pack;
 mod progress;
+mod refusal;
 mod serve;
+mod signals;
 mod text;
 mod unpack;
 
 use clap::{Parser, Subcommand};
 use exit::Status;
+use std::error::Error as _;
 use std::process::ExitCode;
+use std::str::FromStr;
 
 /// Carry container images, with everything that proves where they come from, across an air gap in one file.
 #[derive(Parser)]
@@ -50,6 +56,22 @@ enum Command {
     Inspect(inspect::Options),
     /// Serve a store or bundles as an OCI registry
     Serve(serve::Options),
+}
+
+/// Parses an option's value; the error has its causes in it, since clap shows one line.
+fn parsed<T: FromStr<Err: std::error::Error + 'static>>(text: &str) -> Result<T, String> {
+    text.parse().map_err(|error: T::Err| {
+        let mut line = error.to_string();
+        let mut next = error.source();
+        while let Some(cause) = next {
+            let cause_text = cause.to_string();
+            if !line.contains(&cause_text) {
+                line = format!("{line}: {cause_text}");
+            }
+            next = cause.source();
+        }
+        line
+    })
 }
 
 /// Runs the command line of this process.

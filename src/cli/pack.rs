@@ -6,6 +6,7 @@ use super::failure::Failure;
 use super::keys;
 use super::output::{Output, say, tell};
 use super::progress::{Talk, progress};
+use super::signals::stopped;
 use super::text::{count, safe, size};
 use bundle::archive::ArchiveError;
 use bundle::archive::partial::check_output;
@@ -24,7 +25,7 @@ use std::time::{SystemTime, UNIX_EPOCH};
 #[derive(Args)]
 pub(super) struct Options {
     /// REGISTRY/REPO:TAG, REGISTRY/REPO@sha256:…, oci:DIR[:REF]; SOURCE=NAME says which image it logically is
-    #[arg(required = true, value_name = "SOURCE[=NAME]")]
+    #[arg(required = true, value_name = "SOURCE[=NAME]", value_parser = super::parsed::<Source>)]
     sources: Vec<Source>,
     /// The file to write
     #[arg(short, long, value_name = "FILE")]
@@ -65,6 +66,11 @@ pub(super) struct Options {
     #[command(flatten)]
     connection: Connection,
 }
+
+/// The process was asked to end.
+#[derive(Debug, thiserror::Error)]
+#[error("interrupted")]
+struct Interrupted;
 
 #[derive(Clone, Copy, ValueEnum)]
 enum OnAttachmentError {
@@ -130,9 +136,12 @@ pub(super) async fn run(options: Options) -> Result<Status, Failure> {
         plan.warnings.clone(),
     );
     if !options.dry_run {
-        let packed = transfer::transfer(plan, &options.output, request.jobs, &progress)
-            .await
-            .map_err(failed)?;
+        let transfer = transfer::transfer(plan, &options.output, request.jobs, &progress);
+        let packed = tokio::select! {
+            packed = transfer => packed.map_err(failed)?,
+            // Given up here, the transfer removes its unfinished file.
+            () = stopped() => return Err(Failure::of(Status::Other, &Interrupted)),
+        };
         report.file = Some(options.output.display().to_string());
         report.file_size = Some(packed.length);
     }
@@ -150,7 +159,7 @@ fn failed(error: PackError) -> Failure {
     match &error {
         PackError::Refused(verdicts) => {
             for verdict in verdicts {
-                tell!("refused: {}", safe(&super::unpack::describe(verdict)));
+                tell!("refused: {}", safe(&super::refusal::describe(verdict)));
             }
             failure.hint("give the key that signed them, or --signatures SCOPE=if-present to carry them as they are")
         }
@@ -240,9 +249,12 @@ fn summary(report: &PackReport) -> Output {
     );
     match (&report.file, report.file_size) {
         (Some(file), Some(length)) => say!(out, "wrote {} ({})", safe(file), size(length)),
+        // Another run may resolve tags otherwise, and has another time: its digest is not known yet.
         _ => say!(out, "dry run: nothing was written"),
     }
-    say!(out, "bundle digest: {}", report.bundle_digest);
+    if report.file.is_some() {
+        say!(out, "bundle digest: {}", report.bundle_digest);
+    }
     out
 }
 
@@ -251,6 +263,8 @@ fn verified(verdicts: &[ImageVerdict], image: &bundle::report::pack::PackedImage
         && image.verdict.code != "unverified"
     {
         format!("{} by {}", image.verdict.code, image.verdict.keys.join(", "))
+    } else if image.attachment_lookup == Lookup::Skipped {
+        "no, signatures were not looked up".into()
     } else {
         "no key covers it".into()
     }

@@ -3,6 +3,7 @@
 use super::exit::Status;
 use super::failure::Failure;
 use super::output::{Output, say};
+use super::signals::stopped;
 use bundle::serve::{self, ArchiveContent, Registry, Store};
 use clap::Args;
 use std::net::SocketAddr;
@@ -46,17 +47,4 @@ pub(super) async fn run(options: Options) -> Result<Status, Failure> {
     let served = serve::run(listener, registry, stopped()).await;
     served.map_err(|error| Failure::of(Status::Network, &error))?;
     Ok(Status::Done)
-}
-
-/// Done when the process is asked to end.
-async fn stopped() {
-    let mut terminate =
-        match tokio::signal::unix::signal(tokio::signal::unix::SignalKind::terminate()) {
-            Ok(terminate) => terminate,
-            Err(_) => return std::future::pending().await,
-        };
-    tokio::select! {
-        _ = tokio::signal::ctrl_c() => {}
-        _ = terminate.recv() => {}
-    }
 }

@@ -3,19 +3,19 @@
 use super::connection::{self, Connection};
 use super::exit::Status;
 use super::failure::Failure;
+use super::inspect::damage_hint;
 use super::keys::{self, KeyFile};
 use super::output::{Output, say, tell};
 use super::progress::{Talk, progress};
+use super::refusal::{describe, ways_on};
 use super::text::{count, safe, size};
 use bundle::host::{HostRoot, KeyName, installed_keys};
 use bundle::inventory::{AttachmentKind, Lookup};
 use bundle::oci::Digest;
 use bundle::report::unpack::{ImageReport, KeyChange, TagChange, UnpackReport};
-use bundle::trust::{
-    Admission, Anchors, Fingerprint, ImageVerdict, Pattern, Scope, Scoped, ScopedKey, SignatureCode,
-};
+use bundle::trust::{Anchors, Fingerprint, Pattern, Scope, Scoped, ScopedKey};
 use bundle::unpack::{
-    self, Class, InstallOptions, OnExistingAttachment, Refused, Target, TrustInputs, UnpackError,
+    self, Class, InstallOptions, OnExistingAttachment, Target, TrustInputs, UnpackError,
     UnpackOptions,
 };
 use clap::{Args, ValueEnum};
@@ -131,6 +131,9 @@ pub(super) async fn run(options: Options) -> Result<Status, Failure> {
     drop(progress);
     match unpacked {
         Ok(report) => {
+            if options.install_keys && report.keys.is_empty() {
+                tell!("warning: no key verified an image, so no key is installed");
+            }
             let output = if options.json { Output::json(&report)? } else { summary(&report) };
             output.write()?;
             let incomplete = |i: &ImageReport| i.attachment_lookup == Lookup::Incomplete;
@@ -215,72 +218,13 @@ fn failed(error: &UnpackError, options: &Options) -> Failure {
     }
     let mut hints = connection::hints(error);
     hints.extend(error.hint().map(str::to_owned).filter(|hint| !hints.contains(hint)));
+    if let UnpackError::Archive(error) = error {
+        hints.extend(damage_hint(error, &options.file));
+    }
     for hint in hints {
         failure = failure.hint(hint);
     }
     failure
-}
-
-/// What to do about refused images: which keys are carried, what to compare them with, which commands go on.
-fn ways_on(refused: &Refused, file: &str) -> Vec<String> {
-    let mut hints = Vec::new();
-    for key in &refused.carried {
-        let scopes = if key.scopes.is_empty() {
-            String::new()
-        } else {
-            format!(", at pack for {}", key.scopes.join(", "))
-        };
-        hints.push(format!(
-            "the bundle carries {} {} ({}{scopes})",
-            key.file, key.fingerprint, key.algorithm
-        ));
-    }
-    if refused.carried.is_empty() {
-        hints.push(
-            "the bundle carries no key: give the publisher's public key with --key SCOPE=FILE"
-                .into(),
-        );
-    } else {
-        hints.push(
-            "a carried key proves nothing by itself: compare its fingerprint with what the publisher of the images \
-             says by another way, then: --trust-fingerprint SCOPE=sha256:…"
-                .into(),
-        );
-        hints.push(format!(
-            "with the publisher's key at hand: bundle unpack {file} --key SCOPE=FILE --to …"
-        ));
-    }
-    hints.push("with the bundle digest that pack printed, received by another way: --expect-bundle sha256:…".into());
-    // Never offered where something claims to sign: letting it in unsigned would waive the check that failed.
-    let unsigned = |v: &&ImageVerdict| !v.signatures().iter().any(|s| s.claims_to_sign());
-    if let Some(verdict) = refused.refusals().find(unsigned) {
-        hints.push(format!(
-            "where an image may come unsigned: --allow-unsigned {}",
-            verdict.source().repository()
-        ));
-    }
-    hints
-}
-
-/// One line about a verdict.
-pub(super) fn describe(verdict: &ImageVerdict) -> String {
-    let Admission::Refused(refusal) = verdict.admission() else {
-        return format!("{}: {}", verdict.source(), verdict.admission().as_str());
-    };
-    let detail = refusal.detail.as_ref().map(|d| format!("; {d}")).unwrap_or_default();
-    let mut line =
-        format!("{}: {}: {}{detail}", verdict.source(), refusal.code, refusal.code.meaning());
-    // Why each signature does not count, each reason once.
-    let mut reasons: Vec<&str> = Vec::new();
-    for finding in verdict.signatures().iter().filter(|finding| finding.claims_to_sign()) {
-        if finding.code != SignatureCode::Verified && !reasons.contains(&finding.code.as_str()) {
-            reasons.push(finding.code.as_str());
-        }
-    }
-    if !reasons.is_empty() {
-        line.push_str(&format!(" (signatures: {})", reasons.join(", ")));
-    }
-    line
 }
 
 /// The report for people.
@@ -323,6 +267,16 @@ fn summary(report: &UnpackReport) -> Output {
     for warning in &report.warnings {
         say!(out, "warning: {}", safe(warning));
     }
+    if report.dry_run {
+        say!(
+            out,
+            "{} for {}: dry run, nothing was pushed, nothing was installed",
+            count(report.images.len() as u64, "image"),
+            safe(&report.target)
+        );
+        say!(out, "bundle digest: {}", report.bundle_digest);
+        return out;
+    }
     let blobs = report.blobs;
     say!(
         out,
@@ -334,9 +288,6 @@ fn summary(report: &UnpackReport) -> Output {
         blobs.mounted,
         blobs.already_there
     );
-    if report.dry_run {
-        say!(out, "dry run: nothing was pushed, nothing was installed");
-    }
     say!(out, "bundle digest: {}", report.bundle_digest);
     out
 }

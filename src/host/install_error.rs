@@ -53,6 +53,18 @@ pub enum InstallError {
         /// The fingerprint it was given to.
         fingerprint: Digest,
     },
+    /// The key is installed under another name. A second copy would outlive the first when that is taken away.
+    #[error(
+        "key {fingerprint} is installed as {installed} already, so it is not installed as {name} too"
+    )]
+    OtherName {
+        /// The key.
+        fingerprint: Digest,
+        /// The name it has.
+        installed: KeyName,
+        /// The name it was to get.
+        name: KeyName,
+    },
     /// Two keys would get one name.
     #[error("keys {first} and {second} would both be installed as {name}")]
     SameName {

@@ -239,8 +239,9 @@ impl FromStr for Reference {
         let malformed = |why| ReferenceError::Malformed(text.chars().take(300).collect(), why);
         let (rest, digest) = match text.split_once('@') {
             Some((rest, digest)) => {
-                let digest =
-                    digest.parse().map_err(|e| ReferenceError::Digest(text.to_owned(), e))?;
+                let digest = digest
+                    .parse()
+                    .map_err(|e| ReferenceError::Digest(text.chars().take(300).collect(), e))?;
                 (rest, Some(digest))
             }
             None => (text, None),

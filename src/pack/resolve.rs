@@ -117,12 +117,18 @@ async fn resolve_one(
 ) -> Result<ResolvedImage, PackError> {
     let Found { source, fetched_from, origin, root, layout_name } =
         find(source, client, layouts).await?;
+    if let Some(pinned) = source.digest().filter(|pinned| *pinned != root.digest()) {
+        let found = root.digest();
+        let what =
+            format!("image {source} is named by digest {pinned}, but {fetched_from} is {found}");
+        return Err(PackError::Usage(what));
+    }
     let walked = Walk::new(&source, &origin, &request.platforms).all(root).await?;
-    let Walked { manifests, mut platforms, omitted } = walked;
+    let Walked { manifests, mut platforms, omitted, other_platforms } = walked;
     if let [only] = manifests.as_slice() {
         platforms.extend(platform_of_config(&source, &origin, only).await?);
     }
-    check_wanted(request, &source, &manifests, &platforms)?;
+    check_wanted(request, &source, &manifests, &platforms, &other_platforms)?;
     let rule = request.signature_rule(&source);
     let subjects: Vec<Digest> = manifests.iter().rev().map(Manifest::digest).collect();
     let search =
@@ -158,12 +164,16 @@ async fn platform_of_config(
     Ok(serde_json::from_slice::<Platform>(&config).ok().filter(set))
 }
 
+/// Platforms listed in an error: an index can list any number.
+const MAX_LISTED: usize = 20;
+
 /// Refuses an image that has nothing for the platforms that were asked for.
 fn check_wanted(
     request: &Request,
     image: &Reference,
     manifests: &[Manifest],
     platforms: &[Platform],
+    others: &[Platform],
 ) -> Result<(), PackError> {
     let wanted = &request.platforms;
     let is_index = manifests.last().is_some_and(|root| matches!(root.meaning(), Meaning::Index(_)));
@@ -174,8 +184,9 @@ fn check_wanted(
     let list = |platforms: &[Platform]| {
         platforms.iter().map(ToString::to_string).collect::<Vec<_>>().join(", ")
     };
-    let has =
-        if platforms.is_empty() { String::new() } else { format!(", only {}", list(platforms)) };
+    let mut has: Vec<Platform> = platforms.iter().chain(others).cloned().collect();
+    has.truncate(MAX_LISTED);
+    let has = if has.is_empty() { String::new() } else { format!(", only {}", list(&has)) };
     Err(PackError::Usage(format!("image {image} has nothing for {}{has}", list(wanted))))
 }
 
@@ -211,7 +222,11 @@ async fn find(
                 })?
                 .ok_or_else(|| PackError::Missing {
                     image: Box::new(name.clone()),
-                    what: format!("{reference} does not exist"),
+                    what: if name == *reference {
+                        "does not exist".to_owned()
+                    } else {
+                        format!("{reference} does not exist")
+                    },
                     trouble: Trouble::Network,
                 })?;
             Ok(Found {

@@ -40,6 +40,9 @@ pub enum SourceTextError {
         "{0:?} sources are not supported: use REGISTRY/REPO:TAG, REGISTRY/REPO@sha256:… or oci:DIR[:REF]"
     )]
     Transport(String),
+    /// A URL.
+    #[error("{0:?} has a scheme: write the registry without https://")]
+    Scheme(String),
     /// `oci:` without a directory.
     #[error("{0:?} names no directory: expected oci:DIR[:REF]")]
     NoDirectory(String),
@@ -67,6 +70,9 @@ impl FromStr for Source {
             if location.starts_with(transport) {
                 return Err(SourceTextError::Transport(transport.to_owned()));
             }
+        }
+        if location.starts_with("https://") || location.starts_with("http://") {
+            return Err(SourceTextError::Scheme(location.chars().take(300).collect()));
         }
         let Some(rest) = location.strip_prefix("oci:") else {
             let reference = Reference::parse_pinned(location)?;

@@ -30,6 +30,8 @@ pub(super) struct Walked {
     pub(super) platforms: Vec<Platform>,
     /// Manifests that indexes list and that are not wanted.
     pub(super) omitted: Vec<Digest>,
+    /// What indexes say of manifests that are not wanted.
+    pub(super) other_platforms: Vec<Platform>,
 }
 
 impl<'a> Walk<'a> {
@@ -75,6 +77,9 @@ impl<'a> Walk<'a> {
             for (child, platform) in children {
                 Box::pin(self.visit(child, platform, depth + 1)).await?;
             }
+            let left = index.manifests.iter().filter(|d| !self.seen.contains(&d.digest));
+            let others = left.filter_map(|d| d.platform.clone()).filter(|p| !p.is_unknown());
+            self.walked.other_platforms.extend(others);
             let carried = |d: &&Descriptor| {
                 !self.seen.contains(&d.digest) && !self.walked.omitted.contains(&d.digest)
             };

@@ -123,10 +123,18 @@ impl Transports {
 
     fn certificates_of(&self, host: &str) -> Result<Certificates, RegistryError> {
         if let Some(directory) = &self.certificates {
-            return read(directory)?.ok_or_else(|| {
+            let found = read(directory)?.ok_or_else(|| {
                 let cause = std::io::Error::from(ErrorKind::NotFound);
                 unusable(directory, "the directory with certificates cannot be read", cause)
-            });
+            })?;
+            if found.authorities.is_empty() && found.identity.is_none() {
+                return Err(RegistryError::Setup {
+                    path: directory.clone(),
+                    what: "there is neither a *.crt nor a *.cert in it".into(),
+                    source: None,
+                });
+            }
+            return Ok(found);
         }
         let home = std::env::var_os("HOME").map(PathBuf::from);
         let own = home.map(|home| home.join(".config/containers/certs.d"));
@@ -184,6 +192,13 @@ fn read(directory: &Path) -> Result<Option<Certificates>, RegistryError> {
             Some("crt") => {
                 let pem = Certificate::from_pem_bundle(&bytes(&path)?)
                     .map_err(|e| unusable(&path, "not a PEM file of certificates", e))?;
+                if pem.is_empty() {
+                    return Err(RegistryError::Setup {
+                        path: path.clone(),
+                        what: "there is no certificate in it".into(),
+                        source: None,
+                    });
+                }
                 found.authorities.extend(pem);
             }
             Some("cert") => {
@@ -202,4 +217,30 @@ fn read(directory: &Path) -> Result<Option<Certificates>, RegistryError> {
         }
     }
     Ok(Some(found))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_named_directory_without_certificates_is_an_error() {
+        let directory = tempfile::tempdir().expect("directory");
+        let of = |directory: &Path| {
+            let patience = Patience::default();
+            let named = Some(directory.to_owned());
+            Transports::new(named, Tls::Verified, &patience, "test").certificates_of("r.example")
+        };
+        let write = |name: &str, content: &str| {
+            std::fs::write(directory.path().join(name), content).expect("file");
+        };
+        let message = || of(directory.path()).err().expect("an error").to_string();
+        write("ca.pem", "not looked at");
+        assert!(message().contains("neither a *.crt nor a *.cert"), "{}", message());
+        write("ca.crt", "junk");
+        assert!(message().contains("ca.crt: there is no certificate in it"), "{}", message());
+        let pem = "-----BEGIN CERTIFICATE-----\nMAA=\n-----END CERTIFICATE-----\n";
+        write("ca.crt", pem);
+        assert_eq!(of(directory.path()).expect("certificates").authorities.len(), 1);
+    }
 }

@@ -128,6 +128,9 @@ pub enum UnpackError {
     /// Keys cannot be installed.
     #[error(transparent)]
     Install(#[from] InstallError),
+    /// The push is done, and installing the keys failed.
+    #[error("all images are published, but their keys are not installed")]
+    NotInstalled(#[source] InstallError),
     /// The place where keys are to be installed cannot be used.
     #[error(transparent)]
     Host(#[from] PathError),
@@ -156,6 +159,10 @@ impl UnpackError {
     pub fn class(&self) -> Class {
         match self {
             Self::Archive(_) | Self::Catalogue(_) => Class::Medium,
+            Self::Layout(error) => match error {
+                LayoutError::Blob(source) => class_of_source(source),
+                _ => Class::Medium,
+            },
             Self::CarriedKey { .. }
             | Self::Fingerprint { .. }
             | Self::OtherBundle { .. }
@@ -164,17 +171,19 @@ impl UnpackError {
             Self::TargetName { .. }
             | Self::Collision { .. }
             | Self::ReservedTag(_)
-            | Self::Install(InstallError::NotRoot | InstallError::NameWithoutKey { .. }) => {
-                Class::Usage
-            }
+            | Self::Install(
+                InstallError::NotRoot
+                | InstallError::NameWithoutKey { .. }
+                | InstallError::OtherName { .. },
+            ) => Class::Usage,
             Self::Registry(error) => class_of(error),
             Self::AttachmentDiffers { .. } | Self::SparseIndex { .. } | Self::ReadBack { .. } => {
                 Class::Network
             }
-            Self::Blob(error) | Self::Layout(LayoutError::Blob(error)) => class_of_source(error),
+            Self::Blob(error) => class_of_source(error),
             Self::InstalledKey { .. }
-            | Self::Layout(_)
             | Self::Install(_)
+            | Self::NotInstalled(_)
             | Self::Host(_)
             | Self::Task(_) => Class::Other,
         }
@@ -187,11 +196,20 @@ impl UnpackError {
             Self::Collision { .. } => {
                 Some("unpack them below different prefixes: --to REGISTRY/PREFIX")
             }
+            Self::NotInstalled(_) => Some(
+                "mend that and run the same command again: what is published is not sent a second time",
+            ),
+            Self::Install(InstallError::OtherName { .. }) => Some(
+                "leave out --install-keys-as to keep the name; to change it, remove the key file and its record first",
+            ),
+            Self::Install(InstallError::NotRoot) => {
+                Some("run it with sudo, or name a directory of your own: --root DIR")
+            }
             Self::AttachmentDiffers { .. } => {
                 Some("compare the two; to replace what is there: --on-existing-attachment replace")
             }
             Self::SparseIndex { .. } => Some(
-                "pack all platforms, or one alone; or unpack into a registry that takes such an index, such as bundle serve",
+                "pack all platforms, or one alone; or unpack to a layout directory: --to oci:DIR",
             ),
             _ => None,
         }
@@ -201,7 +219,8 @@ impl UnpackError {
 fn class_of(error: &RegistryError) -> Class {
     match error {
         RegistryError::Source(source) => class_of_source(source),
-        RegistryError::Setup { .. } | RegistryError::Credentials { .. } => Class::Other,
+        // Files with credentials and certificates are the caller's.
+        RegistryError::Setup { .. } | RegistryError::Credentials { .. } => Class::Usage,
         _ => Class::Network,
     }
 }

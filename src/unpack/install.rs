@@ -3,8 +3,8 @@
 use super::error::UnpackError;
 use super::verify::Verified;
 use crate::host::{
-    Change, HostRoot, InstallPlan, Installed, InstalledKey, KeyName, KeyToInstall, PlannedKey,
-    plan_install,
+    Change, HostRoot, InstallError, InstallPlan, Installed, InstalledKey, KeyName, KeyToInstall,
+    PlannedKey, plan_install,
 };
 use crate::oci::Digest;
 use crate::report::unpack::{KeyChange, KeyReport};
@@ -30,8 +30,12 @@ pub(super) fn plan(
     let mut names = options.names;
     for key in &keys {
         // A key that was installed before keeps its name.
-        if let Some(name) = earlier.get(&key.fingerprint) {
-            names.entry(key.fingerprint).or_insert_with(|| name.clone());
+        let Some(installed) = earlier.get(&key.fingerprint) else { continue };
+        let name = names.entry(key.fingerprint).or_insert_with(|| installed.clone());
+        if name != installed {
+            let (fingerprint, installed) = (key.fingerprint, installed.clone());
+            let name = name.clone();
+            return Err(InstallError::OtherName { fingerprint, installed, name }.into());
         }
     }
     let bundle = verified.archive().bundle_digest();
@@ -90,5 +94,5 @@ pub(super) fn report(keys: &[PlannedKey]) -> Vec<KeyReport> {
 
 /// Installs what was planned.
 pub(super) fn install(plan: InstallPlan) -> Result<Installed, UnpackError> {
-    Ok(crate::host::install(plan, time::OffsetDateTime::now_utc())?)
+    crate::host::install(plan, time::OffsetDateTime::now_utc()).map_err(UnpackError::NotInstalled)
 }

@@ -205,9 +205,15 @@ fn report(planned: &Planned, archive: PathBuf, done: Done) -> UnpackReport {
             })
         });
         for outcome in outcomes {
-            if let AttachmentOutcome::Kept { existing } = outcome {
-                warnings.push(format!("{name}: attachment {existing} at the target was kept"));
-            }
+            let (existing, what) = match outcome {
+                AttachmentOutcome::Kept { existing } => (existing, "was kept"),
+                AttachmentOutcome::Replaced { existing } if done.dry_run => {
+                    (existing, "would be replaced")
+                }
+                AttachmentOutcome::Replaced { existing } => (existing, "was replaced"),
+                AttachmentOutcome::Published | AttachmentOutcome::AlreadyThere => continue,
+            };
+            warnings.push(format!("{name}: attachment {existing} at the target {what}"));
         }
         images.push(ImageReport {
             source: entry.source.clone(),

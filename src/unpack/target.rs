@@ -20,28 +20,45 @@ pub enum Target {
     Layout(PathBuf),
 }
 
+const EXPECTED: &str = "expected REGISTRY[/PREFIX] or oci:DIRECTORY";
+
 /// The text is no target.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
-#[error("{0:?} is not a target: expected REGISTRY[/PREFIX] or oci:DIRECTORY")]
-pub struct TargetError(String);
+#[error("{text:?} is not a target: {why}")]
+pub struct TargetError {
+    /// What was given, bounded.
+    text: String,
+    why: &'static str,
+}
 
 impl FromStr for Target {
     type Err = TargetError;
 
     fn from_str(text: &str) -> Result<Self, TargetError> {
-        let refuse = || TargetError(text.chars().take(300).collect());
+        let refuse = |why| TargetError { text: text.chars().take(300).collect(), why };
         if let Some(directory) = text.strip_prefix("oci:") {
             return match directory.is_empty() {
-                true => Err(refuse()),
+                true => Err(refuse(EXPECTED)),
                 false => Ok(Self::Layout(directory.into())),
             };
+        }
+        if text.contains("://") {
+            return Err(refuse("write the registry without a scheme"));
         }
         let (host, prefix) = match text.split_once('/') {
             Some((host, prefix)) => (host, Some(prefix)),
             None => (text, None),
         };
-        if !is_host(host) || prefix.is_some_and(|prefix| !is_path(prefix)) {
-            return Err(refuse());
+        if !is_host(host) {
+            return Err(refuse(EXPECTED));
+        }
+        if text.ends_with('/') {
+            return Err(refuse("leave out the slash at its end"));
+        }
+        if prefix.is_some_and(|prefix| !is_path(prefix)) {
+            return Err(refuse(
+                "a prefix has lower-case letters, digits and single . _ __ - between them, and no tag",
+            ));
         }
         Ok(Self::Registry { host: host.to_owned(), prefix: prefix.map(str::to_owned) })
     }
@@ -104,6 +121,22 @@ mod tests {
         for text in ["", "oci:", "https://r.example", "r.example/", "r.example/A", "r.example/a:b"]
         {
             assert!(text.parse::<Target>().is_err(), "{text}");
+        }
+    }
+
+    #[test]
+    fn what_is_wrong_with_a_target_is_said() {
+        for (text, why) in [
+            ("https://r.example", "scheme"),
+            ("docker://r.example/a", "scheme"),
+            ("r.example/", "slash"),
+            ("r.example/a/", "slash"),
+            ("r.example/A", "lower-case"),
+            ("r.example/a:1", "no tag"),
+            ("/", "REGISTRY[/PREFIX]"),
+        ] {
+            let error = text.parse::<Target>().expect_err(text).to_string();
+            assert!(error.contains(why), "{error}");
         }
     }
 
