@@ -7,6 +7,7 @@ mod harness_itself;
 mod keys;
 mod pack_faults;
 mod packing;
+mod schemas;
 mod serving;
 mod unpack_refusals;
 mod unpacking;

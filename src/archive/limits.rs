@@ -28,8 +28,9 @@ pub const MAX_HEAD: u64 = MAX_INVENTORY + MAX_INDEX + (16 << 20);
 pub const MAX_TRUST_SECTION: u64 = 512 << 20;
 /// A layer of a signature or attestation above this is cargo, not evidence.
 pub const MAX_TRUST_BLOB: u64 = 32 << 20;
-/// Compression level of the head and of blobs that were not compressed.
-pub const LEVEL: i32 = 3;
+/// Compression level of blobs that were not compressed: on layers of system files, level 1 ran 1.3 to 2 times as fast
+/// as level 3 and came out 6 to 10 % longer, and compressing is what a pack's time then goes to.
+pub const LEVEL: i32 = 1;
 /// Blobs below this are stored raw whatever they are: compressing them saves less than finding them costs.
 pub const RAW_BELOW: u64 = 64 << 10;
 /// One read or write of file content.

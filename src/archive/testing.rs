@@ -107,6 +107,30 @@ impl Builder {
         self.blobs.retain(|(_, known), _| known != digest);
     }
 
+    /// Takes away what no image needs any more; gives the number of what is left.
+    pub(crate) fn forget_unreferenced(&mut self) -> usize {
+        let mut wanted: Vec<Digest> = self.images.iter().map(|image| image.digest).collect();
+        let attachments = self.images.iter().flat_map(|image| &image.attachments);
+        wanted.extend(attachments.map(|attachment| attachment.digest));
+        let omitted: Vec<Digest> =
+            self.images.iter().flat_map(|image| image.omitted.clone()).collect();
+        let mut needed = std::collections::BTreeSet::new();
+        while let Some(digest) = wanted.pop() {
+            if omitted.contains(&digest) || !needed.insert(digest) {
+                continue;
+            }
+            let Some(content) = self.blobs.get(&(Stored::Trust, digest)) else { continue };
+            let Ok(document) = serde_json::from_slice::<Value>(content) else { continue };
+            let list = |key: &str| document[key].as_array().cloned().unwrap_or_default();
+            let mut named = [list("manifests"), list("layers")].concat();
+            named.push(document["config"].clone());
+            wanted
+                .extend(named.iter().filter_map(|d| d["digest"].as_str()?.parse::<Digest>().ok()));
+        }
+        self.blobs.retain(|(_, digest), _| needed.contains(digest));
+        self.blobs.len()
+    }
+
     /// An image manifest for `linux/ARCHITECTURE` with these layers.
     pub(crate) fn image_of(&mut self, architecture: &str, layers: &[Descriptor]) -> Descriptor {
         let config = json!({"os": "linux", "architecture": architecture}).to_string();

@@ -2,10 +2,11 @@
 
 use super::exit::Status;
 use super::failure::Failure;
-use bundle::serve::{self, Registry, Store};
+use bundle::serve::{self, ArchiveContent, Registry, Store};
 use clap::Args;
 use std::net::SocketAddr;
 use std::path::PathBuf;
+use std::sync::Arc;
 
 /// Serve a store or bundles as an OCI registry
 #[derive(Args)]
@@ -27,7 +28,11 @@ pub(super) async fn run(options: Options) -> Result<Status, Failure> {
             let store = Store::open(directory).map_err(|e| Failure::of(Status::Medium, &e))?;
             Registry::read_write(store)
         }
-        None => return Err(Failure::usage("soon")),
+        None => {
+            let content = ArchiveContent::open(&options.files)
+                .map_err(|e| Failure::of(Status::Medium, &e))?;
+            Registry::read_only(Arc::new(content))
+        }
     };
     let listener = tokio::net::TcpListener::bind(options.listen).await.map_err(|error| {
         Failure::of(Status::Network, &error)

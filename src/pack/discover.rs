@@ -113,14 +113,14 @@ impl Search<'_> {
         let mut level: Vec<Digest> = subjects.to_vec();
         for _ in 0..MAX_DEPTH {
             level.retain(|subject| looked.insert(*subject));
-            let looked: Vec<Result<Looked, PackError>> = stream::iter(level)
+            let lookups: Vec<Result<Looked, PackError>> = stream::iter(level)
                 .map(|subject| self.attached_to(subject, errors))
                 .buffered(IN_FLIGHT)
                 .collect()
                 .await;
             level = Vec::new();
-            for looked in looked {
-                let Looked { found, failures, .. } = looked?;
+            for lookup in lookups {
+                let Looked { found, failures, .. } = lookup?;
                 for attachment in found {
                     let own = attachment.manifest().digest();
                     if seen.insert((attachment.subject, own)) {
@@ -155,17 +155,21 @@ impl Search<'_> {
         subject: Digest,
         errors: AttachmentErrors,
     ) -> Result<Looked, PackError> {
+        let tagged = |suffix: &str, kind| {
+            self.tagged(subject, format!("sha256-{}.{suffix}", subject.hex()), kind)
+        };
+        let (signature, attestation, sbom, referrers) = futures_util::future::join4(
+            tagged("sig", AttachmentKind::Signature),
+            tagged("att", AttachmentKind::Attestation),
+            tagged("sbom", AttachmentKind::Sbom),
+            self.origin.referrers(&subject),
+        )
+        .await;
         let mut looked = Looked { errors, found: Vec::new(), failures: Vec::new() };
-        let suffixes = [
-            ("sig", AttachmentKind::Signature),
-            ("att", AttachmentKind::Attestation),
-            ("sbom", AttachmentKind::Sbom),
-        ];
-        for (suffix, kind) in suffixes {
-            let tag = format!("sha256-{}.{suffix}", subject.hex());
-            looked.add(self.tagged(subject, tag, kind).await)?;
+        for lookup in [signature, attestation, sbom] {
+            looked.add(lookup)?;
         }
-        let mut referrers = match self.origin.referrers(&subject).await {
+        let mut referrers = match referrers {
             Ok(referrers) => referrers,
             Err(error) => {
                 looked.add(Err(self.unknown(subject, error)))?;

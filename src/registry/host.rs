@@ -80,17 +80,22 @@ impl Host {
             .await
     }
 
+    /// HTTPS first, and plain HTTP only where certificates are not verified. On loopback it is the other way round:
+    /// nobody else is on that wire, a ping carries no secret, and a server that wants TLS says so (status 400, or no
+    /// HTTP at all).
     async fn first_contact(&self) -> Result<Url, RegistryError> {
-        let secure = self.root("https")?;
+        let (secure, plain) = (self.root("https")?, self.root("http")?);
+        if is_loopback(&secure) && self.ping(&plain).await.is_ok() {
+            return Ok(plain);
+        }
         let refused = match self.ping(&secure).await {
-            Ok(_) => return Ok(secure),
+            Ok(()) => return Ok(secure),
             Err(error) => error,
         };
         let plain_allowed = self.tls == Tls::Unverified || is_loopback(&secure);
         if !plain_allowed || !matches!(refused, RegistryError::Network { .. }) {
             return Err(refused);
         }
-        let plain = self.root("http")?;
         match self.ping(&plain).await {
             Ok(()) => Ok(plain),
             // What answers so speaks TLS: the trouble with it is the one to report.

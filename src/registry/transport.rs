@@ -62,7 +62,14 @@ impl Transports {
             return Ok(client.clone());
         }
         let server = format!("{host}{port}");
-        let client = self.build(registry, &server, is_loopback(url))?;
+        let client = match url.scheme() {
+            // The system's CAs take longer to load than a small image to fetch, and nothing is verified here.
+            "http" => {
+                let builder = self.builder(&Certificates::default(), is_loopback(url));
+                builder.tls_certs_only([]).build().map_err(|e| unbuilt(registry, e))?
+            }
+            _ => self.build(registry, &server, is_loopback(url))?,
+        };
         clients.insert(key, client.clone());
         Ok(client)
     }
@@ -89,11 +96,7 @@ impl Transports {
                 let builder = self.builder(&certificates, local);
                 builder.tls_certs_only(authorities).build()
             })
-            .map_err(|e| RegistryError::Setup {
-                path: bounded(registry, 255).into(),
-                what: "the certificates for this registry cannot be used".into(),
-                source: Some(e.into()),
-            })
+            .map_err(|e| unbuilt(registry, e))
     }
 
     fn builder(&self, certificates: &Certificates, local: bool) -> ClientBuilder {
@@ -134,6 +137,14 @@ impl Transports {
             }
         }
         Ok(Certificates::default())
+    }
+}
+
+fn unbuilt(registry: &str, error: reqwest::Error) -> RegistryError {
+    RegistryError::Setup {
+        path: bounded(registry, 255).into(),
+        what: "the certificates for this registry cannot be used".into(),
+        source: Some(error.into()),
     }
 }
 

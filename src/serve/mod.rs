@@ -3,6 +3,7 @@
 //! - [`Registry`], [`router`], [`run`] (here): the server
 //! - [`content`]: what is served, as the reading endpoints see it
 //! - [`store`]: a read/write registry in an image layout directory
+//! - [`archive`]: a read-only one over archives
 //! - [`name`]: repository names, tags and digests of requests
 //! - [`route`]: path → endpoint
 //! - [`manifests`], [`blobs`], [`uploads`], [`listings`]: the endpoints
@@ -11,6 +12,7 @@
 //!
 //! There is no access control: the server is meant for loopback, and for whoever puts a proxy in front of it.
 
+pub mod archive;
 mod blobs;
 pub mod content;
 mod listings;
@@ -25,6 +27,7 @@ mod uploads;
 #[cfg(test)]
 mod tests;
 
+pub use archive::{ArchiveContent, ArchiveContentError};
 pub use content::Content;
 pub use name::{Name, Target};
 pub use store::{Store, StoreError};

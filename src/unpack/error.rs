@@ -104,7 +104,7 @@ pub enum UnpackError {
         image: Reference,
         /// The registry's answer.
         #[source]
-        source: RegistryError,
+        source: Box<RegistryError>,
     },
     /// A tag names something else right after it was pushed.
     #[error("{name} is {found} after it was pushed as {expected}")]

@@ -45,7 +45,8 @@ use crate::oci::layout::{LayoutDirectory, LayoutError, LayoutWriter};
 use crate::progress::Progress;
 use crate::registry::Client;
 use crate::report::unpack::{
-    AttachmentOutcome, AttachmentReport, BlobCounts, ImageReport, KeyReport, UnpackReport,
+    AttachmentOutcome, AttachmentReport, BlobCounts, ImageReport, KeyReport, TagChange,
+    UnpackReport,
 };
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
@@ -213,7 +214,11 @@ fn report(planned: &Planned, archive: PathBuf, done: Done) -> UnpackReport {
             digest: entry.digest,
             target: name.clone(),
             platforms: entry.platforms.clone(),
-            tag: done.survey.tags[number],
+            tag: match done.survey.tags[number] {
+                // An earlier run had to tag the same child.
+                TagChange::Moved { from } if tagged_child == Some(from) => TagChange::Unchanged,
+                change => change,
+            },
             tagged_child,
             verdict: verdict.clone(),
             attachment_lookup: entry.attachment_lookup,

@@ -156,7 +156,7 @@ impl Push<'_> {
             };
             let child = only_child(entry, &self.verified.verdicts()[number]);
             let image = entry.source.clone();
-            let missing = UnpackError::SparseIndex { image, source: refused };
+            let missing = UnpackError::SparseIndex { image, source: refused.into() };
             tagged_child = Some(child.ok_or(missing)?);
         }
         let outcomes = &self.survey.attachments[number];

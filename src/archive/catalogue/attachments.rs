@@ -32,7 +32,7 @@ pub(super) fn walk(
     while let Some(subject) = subjects.pop_front() {
         for entry in waiting.remove(&subject).unwrap_or_default() {
             let root = Descriptor::new(&entry.media_type, entry.digest, entry.size);
-            let own = walk.from_root(name, &root, &BTreeSet::new())?;
+            let own = walk.descend(name, &root, &BTreeSet::new())?;
             check_subject(walk, name, entry, &own)?;
             subjects.extend(own.manifests.iter().map(|number| walk.record(*number).digest));
             layers.extend(own.nondistributable);
@@ -64,19 +64,25 @@ fn check_tag(name: &str, entry: &AttachmentEntry) -> Result<(), CatalogueError> 
     Err(refused(name, entry, &format!("the tag {:?} is not one of its subject's", bounded(tag))))
 }
 
-/// A manifest with a subject attaches itself wherever it is pushed, so it must say what the inventory says.
+/// A manifest with a subject attaches itself wherever it is pushed, so it must say what the inventory says, and what
+/// lies below it must not name anything outside.
 fn check_subject(
     walk: &Walk<'_>,
     name: &str,
     entry: &AttachmentEntry,
     own: &Reached,
 ) -> Result<(), CatalogueError> {
-    let subject = own.manifests.last().and_then(|number| walk.record(*number).subject);
+    let mut records = own.manifests.iter().map(|number| walk.record(*number));
+    let subject = records.next_back().and_then(|record| record.subject);
     let agrees = match entry.found {
         Found::Referrer => subject == Some(entry.subject),
         Found::Tag(_) => subject.is_none_or(|subject| subject == entry.subject),
     };
-    match agrees {
+    let inside = |subject: Digest| {
+        subject == entry.subject
+            || own.manifests.iter().any(|number| walk.record(*number).digest == subject)
+    };
+    match agrees && records.all(|below| below.subject.is_none_or(inside)) {
         true => Ok(()),
         false => {
             Err(refused(name, entry, "its manifest does not name the subject it is listed for"))

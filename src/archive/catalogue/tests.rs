@@ -7,6 +7,11 @@ use crate::oci::layout::REF_NAME;
 use crate::oci::{Descriptor, Digest, media_type};
 use serde_json::{Value, json};
 
+/// What is changed in a world.
+type Change = Box<dyn FnOnce(&mut World)>;
+/// The entries of `index.json` of a world.
+type Entries<'a> = &'a dyn Fn(&World) -> Value;
+
 const SOURCE: &str = "quay.io/org/app:1";
 
 /// An index of two platforms, the index and one child signed, and a note attached to the signature's subject.
@@ -85,7 +90,7 @@ fn an_attachment_of_an_attachment_comes_after_it() {
 #[test]
 fn what_is_missing_extra_or_different_is_refused() {
     let missing = "not in the bundle";
-    let cases: [(&str, &str, Box<dyn FnOnce(&mut World)>); 9] = [
+    let cases: [(&str, &str, Change); 9] = [
         ("nothing changed", "accepted", Box::new(|_| ())),
         ("a layer", missing, Box::new(|w| w.builder.forget(&Digest::of(b"amd64's")))),
         (
@@ -292,6 +297,22 @@ fn an_attachment_belongs_to_its_image() {
 }
 
 #[test]
+fn what_lies_below_an_attachment_attaches_to_nothing_outside() {
+    let with_note_about = |subject: &dyn Fn(&World) -> Descriptor| {
+        refusal(|w| {
+            let (subject, index) = (subject(w), w.index.clone());
+            let below = w.builder.referrer(&subject, "below");
+            let list = w.builder.index_of(&[below]);
+            w.builder.attach(0, index.digest, &list, tag_of(&index.digest, "att"));
+        })
+    };
+    assert_eq!(with_note_about(&|w| w.index.clone()), "accepted");
+    let outside = Descriptor::of(media_type::OCI_MANIFEST, b"somebody else's image");
+    let found = with_note_about(&|_| outside.clone());
+    assert!(found.contains("does not name the subject"), "{found}");
+}
+
+#[test]
 fn one_tag_of_a_repository_names_one_attachment() {
     let found = refusal(|w| {
         let (index, source) = (w.index.clone(), w.builder.images[0].source.clone());
@@ -312,7 +333,7 @@ fn the_index_says_what_the_inventory_says() {
         refusal(|world| world.builder.index = Some(entries(world)))
     };
     let plain = |d: &Descriptor| wire(&Descriptor::new(&d.media_type, d.digest, d.size));
-    let good: [&dyn Fn(&World) -> Value; 3] = [
+    let good: [Entries<'_>; 3] = [
         &|w| json!([named(&w.index, SOURCE)]),
         &|w| json!([named(&w.index, SOURCE), plain(&w.children[0])]),
         &|w| {
@@ -327,7 +348,7 @@ fn the_index_says_what_the_inventory_says() {
         assert_eq!(with(entries), "accepted");
     }
     let stranger = Descriptor::of(media_type::OCI_MANIFEST, b"stranger");
-    let bad: [(&str, &dyn Fn(&World) -> Value); 9] = [
+    let bad: [(&str, Entries<'_>); 9] = [
         ("is missing", &|_| json!([])),
         ("is missing", &|w| json!([plain(&w.index)])),
         ("leads to", &|w| json!([named(&w.children[0], SOURCE)])),

@@ -64,7 +64,7 @@ impl<'a> Walk<'a> {
         }
         let omitted: BTreeSet<Digest> = image.omitted.iter().copied().collect();
         let root = Descriptor::new(&image.media_type, image.digest, image.size);
-        let mut reached = self.from_root(&name, &root, &omitted)?;
+        let mut reached = self.descend(&name, &root, &omitted)?;
         if let Some(digest) = omitted.difference(&reached.omitted).next() {
             return wrong(format!("{digest} is said to be left out, but no index lists it"));
         }
@@ -112,7 +112,7 @@ impl<'a> Walk<'a> {
     }
 
     /// Everything that hangs on `root`. Children in `omitted` are not followed.
-    pub(super) fn from_root(
+    pub(super) fn descend(
         &mut self,
         image: &str,
         root: &Descriptor,

@@ -1,5 +1,6 @@
 //! A server on loopback and a real HTTP client, endpoint by endpoint.
 
+mod archive;
 mod durability;
 mod listings;
 mod manifests;
