@@ -6,7 +6,7 @@ use super::failure::Failure;
 use super::keys;
 use super::progress::{Talk, progress};
 use super::text::{count, safe, size};
-use bundle::inventory::Lookup;
+use bundle::inventory::{AttachmentKind, Lookup};
 use bundle::oci::Platform;
 use bundle::pack::{
     self, AttachmentErrors, CarriedKey, PackError, Request, SignatureRule, Source, transfer,
@@ -203,7 +203,9 @@ fn print(report: &PackReport) {
     let unsigned: Vec<&_> = report
         .images
         .iter()
-        .filter(|i| !i.attachments.contains_key(&bundle::inventory::AttachmentKind::Signature))
+        // Where nothing was looked up, or a lookup failed, nobody knows whether it is signed.
+        .filter(|i| i.attachment_lookup == Lookup::Complete)
+        .filter(|i| !i.attachments.contains_key(&AttachmentKind::Signature))
         .collect();
     if !unsigned.is_empty() {
         println!("without a signature: {}", count(unsigned.len() as u64, "image"));

@@ -11,8 +11,7 @@ use bundle::inventory::{AttachmentKind, Lookup};
 use bundle::oci::Digest;
 use bundle::report::unpack::{ImageReport, KeyChange, TagChange, UnpackReport};
 use bundle::trust::{
-    Admission, Anchors, Fingerprint, ImageVerdict, Pattern, RefusalCode, Scope, Scoped, ScopedKey,
-    SignatureCode,
+    Admission, Anchors, Fingerprint, ImageVerdict, Pattern, Scope, Scoped, ScopedKey, SignatureCode,
 };
 use bundle::unpack::{
     self, Class, InstallOptions, OnExistingAttachment, Refused, Target, TrustInputs, UnpackError,
@@ -263,7 +262,8 @@ fn ways_on(refused: &Refused, file: &str) -> Vec<String> {
         ));
     }
     hints.push("with the bundle digest that pack printed, received by another way: --expect-bundle sha256:…".into());
-    let unsigned = |v: &&ImageVerdict| matches!(v.admission(), Admission::Refused(r) if matches!(r.code, RefusalCode::NoSignature | RefusalCode::NoAnchor));
+    // Never offered where something claims to sign: letting it in unsigned would waive the check that failed.
+    let unsigned = |v: &&ImageVerdict| !v.signatures().iter().any(|s| s.claims_to_sign());
     if let Some(verdict) = refused.refusals().find(unsigned) {
         hints.push(format!(
             "where an image may come unsigned: --allow-unsigned {}",
@@ -310,9 +310,7 @@ fn print(report: &UnpackReport) {
         let by = if keys.is_empty() { String::new() } else { format!(" by {}", keys.join(", ")) };
         println!("  verified: {}{by}", image.verdict.admission().as_str());
         if image.verdict.tag_unbound() {
-            println!(
-                "  tag-unbound: the signature covers content and repository, not which tag it has"
-            );
+            println!("  tag-unbound: nothing authentic says that this tag means this digest");
         }
         print_attachments(image);
     }

@@ -113,14 +113,14 @@ impl Search<'_> {
         let mut level: Vec<Digest> = subjects.to_vec();
         for _ in 0..MAX_DEPTH {
             level.retain(|subject| looked.insert(*subject));
-            let lookups: Vec<Result<Looked, PackError>> = stream::iter(level)
+            let looked: Vec<Result<Looked, PackError>> = stream::iter(level)
                 .map(|subject| self.attached_to(subject, errors))
                 .buffered(IN_FLIGHT)
                 .collect()
                 .await;
             level = Vec::new();
-            for lookup in lookups {
-                let Looked { found, failures, .. } = lookup?;
+            for looked in looked {
+                let Looked { found, failures, .. } = looked?;
                 for attachment in found {
                     let own = attachment.manifest().digest();
                     if seen.insert((attachment.subject, own)) {
@@ -155,6 +155,7 @@ impl Search<'_> {
         subject: Digest,
         errors: AttachmentErrors,
     ) -> Result<Looked, PackError> {
+        let mut looked = Looked { errors, found: Vec::new(), failures: Vec::new() };
         let tagged = |suffix: &str, kind| {
             self.tagged(subject, format!("sha256-{}.{suffix}", subject.hex()), kind)
         };
@@ -165,9 +166,8 @@ impl Search<'_> {
             self.origin.referrers(&subject),
         )
         .await;
-        let mut looked = Looked { errors, found: Vec::new(), failures: Vec::new() };
-        for lookup in [signature, attestation, sbom] {
-            looked.add(lookup)?;
+        for found in [signature, attestation, sbom] {
+            looked.add(found)?;
         }
         let mut referrers = match referrers {
             Ok(referrers) => referrers,

@@ -196,6 +196,7 @@ impl Admission {
 
 /// The verifier's whole answer about one image.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+#[serde(rename_all = "camelCase")]
 pub struct ImageVerdict {
     source: Reference,
     digest: Digest,

@@ -8,6 +8,8 @@ use serde::Serialize;
 #[derive(Debug, Clone, Serialize)]
 #[serde(rename_all = "camelCase")]
 pub struct Refused {
+    /// Version of this report's shape.
+    pub report_version: &'static str,
     /// What the verifier says about every image, in the inventory's order.
     pub verdicts: Vec<ImageVerdict>,
     /// The keys that travel in the bundle. None is trusted by being there.
@@ -15,7 +17,7 @@ pub struct Refused {
     /// True when there was anything at all that could admit an image.
     pub any_anchor: bool,
     /// SHA-256 of `bundle.json`.
-    pub bundle: Digest,
+    pub bundle_digest: Digest,
 }
 
 /// A key in the bundle, by its own bytes.
@@ -48,7 +50,7 @@ impl Refused {
         let (refused, all) = (self.refusals().count(), self.verdicts.len());
         match self.any_anchor {
             true => format!("{refused} of {all} images may not be published"),
-            false => format!("nothing is trusted, so none of {all} images may be published"),
+            false => "nothing is trusted, so no image may be published".to_owned(),
         }
     }
 }

@@ -66,7 +66,8 @@ impl Checked {
         let verdicts = judge_all(&archive, &catalogue, &anchors, names_bound);
         if !verdicts.iter().all(ImageVerdict::is_admitted) {
             let any_anchor = !anchors.is_empty();
-            let refused = Refused { verdicts, carried, any_anchor, bundle };
+            let (report_version, bundle_digest) = ("1.0", bundle);
+            let refused = Refused { report_version, verdicts, carried, any_anchor, bundle_digest };
             return Err(UnpackError::Refused(Box::new(refused)));
         }
         Ok(Verified { archive, catalogue, verdicts, keys: anchors.keys, carried, names_bound })

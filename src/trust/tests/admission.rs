@@ -171,7 +171,7 @@ fn a_verdict_serialises_with_its_codes() {
     assert_eq!(report["signatures"][0]["code"], "signature-wrong-key");
     assert_eq!(report["signatures"][0]["form"], "simple-signing");
     assert_eq!(report["source"], "quay.io/org/repo:1");
-    assert_eq!(report["tag_unbound"], true);
+    assert_eq!(report["tagUnbound"], true);
 }
 
 #[test]
