@@ -58,7 +58,8 @@ impl DockerRegistry {
     /// One with access control.
     pub(crate) fn start_with(test: &str, access: Access) -> Option<Self> {
         let program = peers::require(test, "docker-registry")?;
-        let directory = tempfile::tempdir().expect("registry directory");
+        // Not where machines clean up while tests run.
+        let directory = tempfile::tempdir_in(env!("CARGO_TARGET_TMPDIR")).expect("directory");
         let root = directory.path().display();
         // JSON is YAML; the port is chosen by the system, and told in the log.
         let mut config = serde_json::json!({
