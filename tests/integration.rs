@@ -11,3 +11,4 @@ mod schemas;
 mod serving;
 mod unpack_refusals;
 mod unpacking;
+mod verifying;

@@ -11,6 +11,7 @@
 //! - [`places`]: where each blob lies
 //! - [`seek_table`]: the Zstandard seekable format's table, a hint
 //! - [`write`], [`section`]: an archive in the making: `FILE.partial`, entries in place, compressed blobs, the end
+//! - [`integrity`]: every byte read, damage named
 //! - [`read`], [`content`]: an archive as a source of blobs
 //! - [`catalogue`]: everything in an opened archive, as a closed world
 
@@ -19,6 +20,7 @@ pub mod content;
 pub mod entry;
 pub mod frame;
 pub mod head;
+pub mod integrity;
 pub mod limits;
 pub mod places;
 pub mod read;

@@ -165,6 +165,16 @@ impl Archive {
         }
     }
 
+    /// Where a blob's frames lie in the file, in bytes.
+    pub fn stored_at(&self, digest: &Digest) -> Option<std::ops::Range<u64>> {
+        let number = *self.numbers.get(digest)? as usize;
+        let start = match number.checked_sub(self.places.raw_blobs()) {
+            None => self.places.raw_offset(number)?,
+            Some(n) => self.compressed[n].offset,
+        };
+        Some(start..start + self.stored_length(digest)?)
+    }
+
     /// Reads a blob's content from byte `from` on, structure checked, digest not.
     ///
     /// # Errors

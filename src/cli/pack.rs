@@ -5,6 +5,7 @@ use super::exit::Status;
 use super::failure::Failure;
 use super::keys;
 use super::progress::{Talk, progress};
+use super::refusal;
 use super::text::{count, safe, size};
 use bundle::inventory::{AttachmentKind, Lookup};
 use bundle::oci::Platform;
@@ -151,7 +152,7 @@ fn failed(error: PackError) -> Failure {
     match &error {
         PackError::Refused(verdicts) => {
             for verdict in verdicts {
-                eprintln!("refused: {}", safe(&super::unpack::describe(verdict)));
+                eprintln!("refused: {}", safe(&refusal::describe(verdict)));
             }
             failure.hint("give the key that signed them, or --signatures SCOPE=if-present to carry them as they are")
         }

@@ -3,19 +3,16 @@
 use super::connection::{self, Connection};
 use super::exit::Status;
 use super::failure::Failure;
-use super::keys::{self, KeyFile};
 use super::progress::{Talk, progress};
+use super::refusal;
 use super::text::{count, safe, size};
-use bundle::host::{HostRoot, KeyName, installed_keys};
+use super::trust::Trust;
+use bundle::host::KeyName;
 use bundle::inventory::{AttachmentKind, Lookup};
 use bundle::oci::Digest;
 use bundle::report::unpack::{ImageReport, KeyChange, TagChange, UnpackReport};
-use bundle::trust::{
-    Admission, Anchors, Fingerprint, ImageVerdict, Pattern, Scope, Scoped, ScopedKey, SignatureCode,
-};
 use bundle::unpack::{
-    self, Class, InstallOptions, OnExistingAttachment, Refused, Target, TrustInputs, UnpackError,
-    UnpackOptions,
+    self, Class, InstallOptions, OnExistingAttachment, Target, UnpackError, UnpackOptions,
 };
 use clap::{Args, ValueEnum};
 use std::collections::BTreeMap;
@@ -39,9 +36,6 @@ pub(super) struct Options {
     /// Name of an installed key's file (repeatable; default: bundle- and 16 digits of its fingerprint)
     #[arg(long, value_name = "FINGERPRINT=NAME", requires = "install_keys")]
     install_keys_as: Vec<NamedKey>,
-    /// Use this directory in place of / for installed keys
-    #[arg(long, value_name = "DIR")]
-    root: Option<PathBuf>,
     /// What to do where the target has another .sig, .att or .sbom for the same image
     #[arg(long, value_enum, default_value = "keep")]
     on_existing_attachment: ExistingAttachment,
@@ -59,27 +53,6 @@ pub(super) struct Options {
     quiet: bool,
     #[command(flatten)]
     connection: Connection,
-}
-
-/// What is trusted. Nothing inside the bundle is.
-#[derive(Args)]
-#[command(next_help_heading = "Trust")]
-struct Trust {
-    /// Images of SCOPE (default: all) may be signed by this public key (repeatable)
-    #[arg(long, value_name = "[SCOPE=]FILE")]
-    key: Vec<Scoped<PathBuf>>,
-    /// Trust the carried key that has this fingerprint, for SCOPE (repeatable)
-    #[arg(long, value_name = "[SCOPE=]sha256:…")]
-    trust_fingerprint: Vec<Scoped<Fingerprint>>,
-    /// The bundle digest that pack printed, received another way: names and verdicts in this bundle are then authentic
-    #[arg(long, value_name = "sha256:…")]
-    expect_bundle: Option<Digest>,
-    /// Images that may come without a verified signature (repeatable)
-    #[arg(long, value_name = "PATTERN")]
-    allow_unsigned: Vec<Pattern>,
-    /// Where signatures count that name no repository, although nothing binds the name (repeatable)
-    #[arg(long, value_name = "SCOPE")]
-    accept_unbound_names: Vec<Scope>,
 }
 
 #[derive(Clone, Copy, ValueEnum)]
@@ -116,7 +89,7 @@ pub(super) async fn run(options: Options) -> Result<Status, Failure> {
     let client = options.connection.client()?;
     let unpack = UnpackOptions {
         target,
-        trust: options.trust_inputs()?,
+        trust: options.trust.inputs()?,
         install: options.install()?,
         on_existing_attachment: match options.on_existing_attachment {
             ExistingAttachment::Keep => OnExistingAttachment::KeepOrRefuse,
@@ -154,14 +127,6 @@ fn print_json(report: &impl serde::Serialize) -> Result<(), Failure> {
 }
 
 impl Options {
-    fn host_root(&self) -> Result<HostRoot, Failure> {
-        let root = match &self.root {
-            Some(directory) => HostRoot::under(directory),
-            None => HostRoot::host(),
-        };
-        root.map_err(|e| Failure::of(Status::Usage, &e))
-    }
-
     fn install(&self) -> Result<Option<InstallOptions>, Failure> {
         if !self.install_keys {
             return Ok(None);
@@ -172,54 +137,29 @@ impl Options {
                 return Err(Failure::usage(format!("{fingerprint} is given two names")));
             }
         }
-        Ok(Some(InstallOptions { root: self.host_root()?, names }))
-    }
-
-    fn trust_inputs(&self) -> Result<TrustInputs, Failure> {
-        let mut anchors = Anchors {
-            allow_unsigned: self.trust.allow_unsigned.clone(),
-            accept_unbound_names: self.trust.accept_unbound_names.clone(),
-            ..Anchors::default()
-        };
-        for option in &self.trust.key {
-            let KeyFile { key, name, scope } = keys::read_scoped(option)?;
-            anchors.keys.push(ScopedKey { scope, key, name });
-        }
-        let installed = installed_keys(&self.host_root()?).map_err(|error| {
-            Failure::of(Status::Refused, &error).hint("the store of installed keys cannot be trusted as it is: mend it, or name another with --root")
-        })?;
-        for skipped in &installed.skipped {
-            let path = skipped.path.display().to_string();
-            eprintln!(
-                "warning: {} grants nothing: {}",
-                safe(&path),
-                safe(&skipped.reason.to_string())
-            );
-        }
-        Ok(TrustInputs {
-            anchors,
-            installed: installed.keys,
-            pins: self.trust.trust_fingerprint.clone(),
-            expect_bundle: self.trust.expect_bundle,
-        })
+        Ok(Some(InstallOptions { root: self.trust.host_root()?, names }))
     }
 }
 
-/// An error with the ways out of it.
-fn failed(error: &UnpackError, options: &Options) -> Failure {
-    let status = match error.class() {
+/// The exit status of an error.
+pub(super) fn status_of(error: &UnpackError) -> Status {
+    match error.class() {
         Class::Other => Status::Other,
         Class::Usage => Status::Usage,
         Class::Network => Status::Network,
         Class::Medium => Status::Medium,
         Class::Refused => Status::Refused,
-    };
-    let mut failure = Failure::of(status, error);
+    }
+}
+
+/// An error with the ways out of it.
+fn failed(error: &UnpackError, options: &Options) -> Failure {
+    let mut failure = Failure::of(status_of(error), error);
     if let UnpackError::Refused(refused) = error {
         for verdict in refused.refusals() {
-            eprintln!("refused: {}", safe(&describe(verdict)));
+            eprintln!("refused: {}", safe(&refusal::describe(verdict)));
         }
-        for hint in ways_on(refused, &options.file.display().to_string()) {
+        for hint in refusal::ways_on(refused, &options.file.display().to_string()) {
             failure = failure.hint(hint);
         }
         return failure;
@@ -230,68 +170,6 @@ fn failed(error: &UnpackError, options: &Options) -> Failure {
         failure = failure.hint(hint);
     }
     failure
-}
-
-/// What to do about refused images: which keys are carried, what to compare them with, which commands go on.
-fn ways_on(refused: &Refused, file: &str) -> Vec<String> {
-    let mut hints = Vec::new();
-    for key in &refused.carried {
-        let scopes = if key.scopes.is_empty() {
-            String::new()
-        } else {
-            format!(", at pack for {}", key.scopes.join(", "))
-        };
-        hints.push(format!(
-            "the bundle carries {} {} ({}{scopes})",
-            key.file, key.fingerprint, key.algorithm
-        ));
-    }
-    if refused.carried.is_empty() {
-        hints.push(
-            "the bundle carries no key: give the publisher's public key with --key SCOPE=FILE"
-                .into(),
-        );
-    } else {
-        hints.push(
-            "a carried key proves nothing by itself: compare its fingerprint with what the publisher of the images \
-             says by another way, then: --trust-fingerprint SCOPE=sha256:…"
-                .into(),
-        );
-        hints.push(format!(
-            "with the publisher's key at hand: bundle unpack {file} --key SCOPE=FILE --to …"
-        ));
-    }
-    hints.push("with the bundle digest that pack printed, received by another way: --expect-bundle sha256:…".into());
-    // Never offered where something claims to sign: letting it in unsigned would waive the check that failed.
-    let unsigned = |v: &&ImageVerdict| !v.signatures().iter().any(|s| s.claims_to_sign());
-    if let Some(verdict) = refused.refusals().find(unsigned) {
-        hints.push(format!(
-            "where an image may come unsigned: --allow-unsigned {}",
-            verdict.source().repository()
-        ));
-    }
-    hints
-}
-
-/// One line about a verdict.
-pub(super) fn describe(verdict: &ImageVerdict) -> String {
-    let Admission::Refused(refusal) = verdict.admission() else {
-        return format!("{}: {}", verdict.source(), verdict.admission().as_str());
-    };
-    let detail = refusal.detail.as_ref().map(|d| format!("; {d}")).unwrap_or_default();
-    let mut line =
-        format!("{}: {}: {}{detail}", verdict.source(), refusal.code, refusal.code.meaning());
-    // Why each signature does not count, each reason once.
-    let mut reasons: Vec<&str> = Vec::new();
-    for finding in verdict.signatures().iter().filter(|finding| finding.claims_to_sign()) {
-        if finding.code != SignatureCode::Verified && !reasons.contains(&finding.code.as_str()) {
-            reasons.push(finding.code.as_str());
-        }
-    }
-    if !reasons.is_empty() {
-        line.push_str(&format!(" (signatures: {})", reasons.join(", ")));
-    }
-    line
 }
 
 /// The report for people.

@@ -1,0 +1,66 @@
+//! Refused images: why, and how to go on.
+
+use bundle::trust::{Admission, ImageVerdict, SignatureCode};
+use bundle::unpack::Refused;
+
+/// What to do about refused images: which keys are carried, what to compare them with, which commands go on.
+pub(super) fn ways_on(refused: &Refused, file: &str) -> Vec<String> {
+    let mut hints = Vec::new();
+    for key in &refused.carried {
+        let scopes = if key.scopes.is_empty() {
+            String::new()
+        } else {
+            format!(", at pack for {}", key.scopes.join(", "))
+        };
+        hints.push(format!(
+            "the bundle carries {} {} ({}{scopes})",
+            key.file, key.fingerprint, key.algorithm
+        ));
+    }
+    if refused.carried.is_empty() {
+        hints.push(
+            "the bundle carries no key: give the publisher's public key with --key SCOPE=FILE"
+                .into(),
+        );
+    } else {
+        hints.push(
+            "a carried key proves nothing by itself: compare its fingerprint with what the publisher of the images \
+             says by another way, then: --trust-fingerprint SCOPE=sha256:…"
+                .into(),
+        );
+        hints.push(format!(
+            "with the publisher's key at hand: bundle unpack {file} --key SCOPE=FILE --to …"
+        ));
+    }
+    hints.push("with the bundle digest that pack printed, received by another way: --expect-bundle sha256:…".into());
+    // Never offered where something claims to sign: letting it in unsigned would waive the check that failed.
+    let unsigned = |v: &&ImageVerdict| !v.signatures().iter().any(|s| s.claims_to_sign());
+    if let Some(verdict) = refused.refusals().find(unsigned) {
+        hints.push(format!(
+            "where an image may come unsigned: --allow-unsigned {}",
+            verdict.source().repository()
+        ));
+    }
+    hints
+}
+
+/// One line about a verdict.
+pub(super) fn describe(verdict: &ImageVerdict) -> String {
+    let Admission::Refused(refusal) = verdict.admission() else {
+        return format!("{}: {}", verdict.source(), verdict.admission().as_str());
+    };
+    let detail = refusal.detail.as_ref().map(|d| format!("; {d}")).unwrap_or_default();
+    let mut line =
+        format!("{}: {}: {}{detail}", verdict.source(), refusal.code, refusal.code.meaning());
+    // Why each signature does not count, each reason once.
+    let mut reasons: Vec<&str> = Vec::new();
+    for finding in verdict.signatures().iter().filter(|finding| finding.claims_to_sign()) {
+        if finding.code != SignatureCode::Verified && !reasons.contains(&finding.code.as_str()) {
+            reasons.push(finding.code.as_str());
+        }
+    }
+    if !reasons.is_empty() {
+        line.push_str(&format!(" (signatures: {})", reasons.join(", ")));
+    }
+    line
+}
