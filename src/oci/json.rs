@@ -173,12 +173,22 @@ impl<'de> Visitor<'de> for Check {
 }
 
 /// Finds a key of `object` that differs from one of `known` only in the case of its letters. Go's decoder would take
-/// such a key for the known one, so documents that hold it mean different things to different readers.
+/// such a key for the known one, so documents that hold it mean different things to different readers. `known` is ASCII.
 pub fn case_variant<'a>(object: &'a Map<String, Value>, known: &[&str]) -> Option<&'a str> {
     object
         .keys()
         .map(String::as_str)
-        .find(|key| known.iter().any(|k| k != key && k.eq_ignore_ascii_case(key)))
+        .find(|key| known.iter().any(|k| k != key && folded(key).eq(folded(k))))
+}
+
+/// The letters of a key as Go's decoder compares them (encoding/json `foldRune`): Unicode's simple folding, by which
+/// two letters beyond ASCII are the same as one within.
+fn folded(key: &str) -> impl Iterator<Item = char> {
+    key.chars().map(|letter| match letter {
+        '\u{17f}' => 's',
+        '\u{212a}' => 'k',
+        other => other.to_ascii_lowercase(),
+    })
 }
 
 #[cfg(test)]
@@ -230,5 +240,15 @@ mod tests {
         let object = value.as_object().expect("object");
         assert_eq!(case_variant(object, &["layers", "config"]), Some("Layers"));
         assert_eq!(case_variant(object, &["config"]), None);
+    }
+
+    #[test]
+    fn letters_that_fold_to_ascii_ones_are_no_other_letters() {
+        let value = parse("{\"dige\u{17f}t\":1,\"\u{212a}eyid\":2,\"d\u{131}gest\":3}".as_bytes());
+        let value = value.expect("object");
+        let object = value.as_object().expect("object");
+        assert_eq!(case_variant(object, &["digest"]), Some("dige\u{17f}t"));
+        assert_eq!(case_variant(object, &["keyid"]), Some("\u{212a}eyid"));
+        assert_eq!(case_variant(object, &["size"]), None);
     }
 }
