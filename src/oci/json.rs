@@ -3,7 +3,7 @@
 //! Two readers that resolve a duplicate key differently see two documents, so whatever came from outside and decides
 //! something goes through here. `serde`'s derive keeps the last duplicate and accepts arrays for structs.
 
-use serde::de::{DeserializeSeed, Deserializer, Error as _, MapAccess, SeqAccess, Visitor};
+use serde::de::{DeserializeSeed, Deserializer, MapAccess, SeqAccess, Visitor};
 use serde_json::{Map, Number, Value};
 use std::fmt;
 
@@ -29,6 +29,11 @@ pub fn check(bytes: &[u8]) -> Result<(), serde_json::Error> {
     let mut deserializer = serde_json::Deserializer::from_slice(bytes);
     Check(MAX_DEPTH).deserialize(&mut deserializer)?;
     deserializer.end()
+}
+
+fn duplicate<E: serde::de::Error>(key: &str) -> E {
+    let key: String = key.chars().take(160).collect();
+    E::custom(format_args!("duplicate key {key:?}"))
 }
 
 /// Reads one level; holds how many more may follow.
@@ -94,7 +99,7 @@ impl<'de> Visitor<'de> for Strict {
         let mut object = Map::new();
         while let Some(key) = map.next_key::<String>()? {
             if object.contains_key(&key) {
-                return Err(A::Error::custom(format_args!("duplicate key {key:?}")));
+                return Err(duplicate(&key));
             }
             let value = map.next_value_seed(inner)?;
             object.insert(key, value);
@@ -163,7 +168,7 @@ impl<'de> Visitor<'de> for Check {
         let mut keys = std::collections::HashSet::new();
         while let Some(key) = map.next_key::<String>()? {
             if keys.contains(&key) {
-                return Err(A::Error::custom(format_args!("duplicate key {key:?}")));
+                return Err(duplicate(&key));
             }
             map.next_value_seed(inner)?;
             keys.insert(key);

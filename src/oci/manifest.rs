@@ -116,7 +116,7 @@ impl Manifest {
             return Err(ManifestError::TooLarge(bytes.len() as u64));
         }
         if !media_type::is_manifest(announced) {
-            return Err(ManifestError::MediaType(announced.to_owned()));
+            return Err(ManifestError::MediaType(bounded(announced)));
         }
         let Value::Object(mut object) = json::parse(&bytes)? else {
             return Err(ManifestError::Ambiguous("it is not an object".into()));
@@ -126,7 +126,7 @@ impl Manifest {
             && inside != announced
         {
             return Err(ManifestError::MediaTypeMismatch {
-                inside: inside.to_owned(),
+                inside: bounded(inside),
                 outside: announced.to_owned(),
             });
         }
@@ -214,6 +214,11 @@ impl Manifest {
             Meaning::Index(index) => &index.annotations,
         }
     }
+}
+
+/// Text from outside, short enough for an error message.
+fn bounded(text: &str) -> String {
+    text.chars().take(160).collect()
 }
 
 fn check_unambiguous(object: &Map<String, Value>, announced: &str) -> Result<(), ManifestError> {
