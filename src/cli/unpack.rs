@@ -5,13 +5,14 @@ use super::exit::Status;
 use super::failure::Failure;
 use super::keys::{self, KeyFile};
 use super::progress::{Talk, progress};
-use super::text::{count, safe, size};
+use super::text::{count, line, safe, size};
 use bundle::host::{HostRoot, KeyName, installed_keys};
 use bundle::inventory::{AttachmentKind, Lookup};
 use bundle::oci::Digest;
 use bundle::report::unpack::{ImageReport, KeyChange, TagChange, UnpackReport};
 use bundle::trust::{
-    Admission, Anchors, Fingerprint, ImageVerdict, Pattern, Scope, Scoped, ScopedKey, SignatureCode,
+    Admission, Anchors, ChildStatus, Fingerprint, ImageVerdict, Pattern, Scope, Scoped, ScopedKey,
+    SignatureCode,
 };
 use bundle::unpack::{
     self, Class, InstallOptions, OnExistingAttachment, Refused, Target, TrustInputs, UnpackError,
@@ -217,7 +218,7 @@ fn failed(error: &UnpackError, options: &Options) -> Failure {
     let mut failure = Failure::of(status, error);
     if let UnpackError::Refused(refused) = error {
         for verdict in refused.refusals() {
-            eprintln!("refused: {}", safe(&describe(verdict)));
+            eprintln!("refused: {}", line(&describe(verdict)));
         }
         for hint in ways_on(refused, &options.file.display().to_string()) {
             failure = failure.hint(hint);
@@ -311,6 +312,11 @@ fn print(report: &UnpackReport) {
         println!("  verified: {}{by}", image.verdict.admission().as_str());
         if image.verdict.tag_unbound() {
             println!("  tag-unbound: nothing authentic says that this tag means this digest");
+        }
+        let statuses = image.verdict.children().iter().map(|child| child.status);
+        let left_out = statuses.filter(|status| *status == ChildStatus::Omitted).count();
+        if left_out > 0 {
+            println!("  left out: {} by platform", count(left_out as u64, "manifest"));
         }
         print_attachments(image);
     }
