@@ -261,12 +261,16 @@ fn read_raw_frame(file: &File, at: u64) -> Result<(Vec<u8>, u64), ArchiveError> 
     Ok((decoded, length))
 }
 
-/// Decodes one whole frame of exactly `content` bytes; the checksum is checked.
+/// Decodes one whole frame of exactly `content` bytes, and nothing after it; the checksum is checked.
 pub(super) fn decode_small_frame(
     frame: &[u8],
     content: u64,
     at: u64,
 ) -> Result<Vec<u8>, ArchiveError> {
+    // zstd would read on through whatever frames follow, skippable ones included.
+    if zstd::zstd_safe::find_frame_compressed_size(frame) != Ok(frame.len()) {
+        return Err(ArchiveError::structure("a frame that ends before its place does", at));
+    }
     let decoded = zstd::bulk::decompress(frame, content as usize).map_err(|error| {
         ArchiveError::structure(format!("a frame that zstd refuses: {error}"), at)
     })?;

@@ -99,6 +99,11 @@ impl ArchiveError {
     }
 }
 
+/// Text from outside, short enough for an error message.
+fn bounded(text: &str) -> String {
+    text.chars().take(300).collect()
+}
+
 impl From<ArchiveError> for SourceError {
     fn from(error: ArchiveError) -> Self {
         let trouble = match error {

@@ -1,7 +1,7 @@
 //! What is printed when a command does not succeed: the error, its causes, and the way out.
 
 use super::exit::Status;
-use super::text::safe;
+use super::text::line;
 use std::error::Error;
 
 /// A command that failed, ready to be printed.
@@ -50,12 +50,12 @@ impl Failure {
 
     /// Prints to stderr. Everything may come from outside, so everything is made safe.
     pub(super) fn print(&self) {
-        eprintln!("error: {}", safe(&self.message));
+        eprintln!("error: {}", line(&self.message));
         for cause in &self.causes {
-            eprintln!("  because: {}", safe(cause));
+            eprintln!("  because: {}", line(cause));
         }
         for hint in &self.hints {
-            eprintln!("hint: {}", safe(hint));
+            eprintln!("hint: {}", line(hint));
         }
     }
 }

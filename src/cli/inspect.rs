@@ -2,7 +2,7 @@
 
 use super::exit::Status;
 use super::failure::Failure;
-use super::text::{count, safe, size};
+use super::text::{count, line, size};
 use bundle::archive::read::Archive;
 use bundle::inventory::{AttachmentEntry, Found, ImageEntry, Lookup, Stored};
 use bundle::oci::Platform;
@@ -51,19 +51,19 @@ pub(super) fn run(options: &Options) -> Result<Status, Failure> {
 fn print(report: &InspectReport<'_>) {
     println!(
         "{} ({}), format {}",
-        safe(&report.file),
+        line(&report.file),
         size(report.file_size),
-        safe(report.format_version)
+        line(report.format_version)
     );
     println!("bundle digest: {}", report.bundle_digest);
     if let Some(name) = report.name {
-        println!("name: {}", safe(name));
+        println!("name: {}", line(name));
     }
     println!(
         "created: {} by {} {}",
-        safe(report.created),
-        safe(&report.tool.name),
-        safe(&report.tool.version)
+        line(report.created),
+        line(&report.tool.name),
+        line(&report.tool.version)
     );
     println!("seal: {}", if report.has_seal { "there, not checked here" } else { "none" });
     if report.seek_table != "sound" {
@@ -77,10 +77,10 @@ fn print(report: &InspectReport<'_>) {
             if key.scopes.is_empty() { "carried only".into() } else { key.scopes.join(", ") };
         println!(
             "key {} {} {} ({})",
-            safe(&key.file),
-            safe(&key.purpose),
-            safe(&key.fingerprint),
-            safe(&scopes)
+            line(&key.file),
+            line(&key.purpose),
+            line(&key.fingerprint),
+            line(&scopes)
         );
     }
     let totals = report.totals;
@@ -104,14 +104,14 @@ fn print(report: &InspectReport<'_>) {
 }
 
 fn print_image(image: &ImageEntry) {
-    println!("{}", safe(&image.source.to_string()));
-    println!("  {} ({})", image.digest, safe(&image.media_type));
+    println!("{}", line(&image.source.to_string()));
+    println!("  {} ({})", image.digest, line(&image.media_type));
     if image.fetched_from != image.source.to_string() {
-        println!("  fetched from {}", safe(&image.fetched_from));
+        println!("  fetched from {}", line(&image.fetched_from));
     }
     if !image.platforms.is_empty() {
         let platforms: Vec<String> = image.platforms.iter().map(Platform::to_string).collect();
-        println!("  platforms: {}", safe(&platforms.join(", ")));
+        println!("  platforms: {}", line(&platforms.join(", ")));
     }
     if !image.omitted.is_empty() {
         println!("  left out: {} by platform", count(image.omitted.len() as u64, "manifest"));
@@ -124,7 +124,7 @@ fn print_image(image: &ImageEntry) {
     } else {
         format!(" by {}", image.verdict.keys.join(", "))
     };
-    println!("  at pack: {}{}", safe(&image.verdict.code), safe(&keys));
+    println!("  at pack: {}{}", line(&image.verdict.code), line(&keys));
     match image.attachment_lookup {
         Lookup::Complete if image.attachments.is_empty() => println!("  attachments: none"),
         Lookup::Complete => println!("  attachments:"),
@@ -143,7 +143,7 @@ fn describe(attachment: &AttachmentEntry) -> String {
             format!("referrer {}", attachment.artifact_type.as_deref().unwrap_or("of no type"))
         }
     };
-    safe(&format!(
+    line(&format!(
         "{} {} of {}, {how}",
         attachment.kind.as_str(),
         attachment.digest.short(),

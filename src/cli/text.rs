@@ -9,7 +9,7 @@ pub(super) fn safe(text: &str) -> String {
     for c in text.chars() {
         let invisible = matches!(c,
             '\u{200B}'..='\u{200F}' | '\u{2028}'..='\u{202E}' | '\u{2060}'..='\u{206F}' | '\u{061C}'
-            | '\u{FEFF}' | '\u{FFF9}'..='\u{FFFB}' | '\u{E0000}'..='\u{E007F}');
+            | '\u{AD}' | '\u{115F}' | '\u{1160}' | '\u{180E}' | '\u{3164}' | '\u{FEFF}' | '\u{FFA0}' | '\u{FFF9}'..='\u{FFFB}' | '\u{E0000}'..='\u{E007F}');
         if c.is_control() || invisible {
             let _ = write!(out, "\\u{{{:x}}}", u32::from(c));
         } else {
@@ -17,6 +17,17 @@ pub(super) fn safe(text: &str) -> String {
         }
     }
     out
+}
+
+/// Most characters of one line that comes from outside: longer ones hide what stands before and after them.
+const LINE: usize = 1000;
+
+/// One line of untrusted text: safe, and cut where it is longer than anybody reads.
+pub(super) fn line(text: &str) -> String {
+    match text.char_indices().nth(LINE) {
+        Some((end, _)) => format!("{}…", safe(&text[..end])),
+        None => safe(text),
+    }
 }
 
 /// Bytes in the unit that people read: `1.4 GB` (powers of ten, as disks are sold).
@@ -44,6 +55,13 @@ mod tests {
     fn nothing_that_commands_a_terminal_passes() {
         assert_eq!(safe("a\u{1b}[31mb\nc\u{202e}d\u{9b}"), "a\\u{1b}[31mb\\u{a}c\\u{202e}d\\u{9b}");
         assert_eq!(safe("Größe 7 → ü"), "Größe 7 → ü");
+    }
+
+    #[test]
+    fn a_line_is_cut_where_nobody_reads_on() {
+        assert_eq!(line(&"é".repeat(LINE)), "é".repeat(LINE));
+        assert_eq!(line(&"é".repeat(1 << 20)), "é".repeat(LINE) + "…");
+        assert_eq!(line("\u{1b}a\u{ad}b"), "\\u{1b}a\\u{ad}b");
     }
 
     #[test]

@@ -5,12 +5,13 @@ use super::exit::Status;
 use super::failure::Failure;
 use super::progress::{Talk, progress};
 use super::refusal;
-use super::text::{count, safe, size};
+use super::text::{count, line, safe, size};
 use super::trust::Trust;
 use bundle::host::KeyName;
 use bundle::inventory::{AttachmentKind, Lookup};
 use bundle::oci::Digest;
 use bundle::report::unpack::{ImageReport, KeyChange, TagChange, UnpackReport};
+use bundle::trust::ChildStatus;
 use bundle::unpack::{
     self, Class, InstallOptions, OnExistingAttachment, Target, UnpackError, UnpackOptions,
 };
@@ -157,7 +158,7 @@ fn failed(error: &UnpackError, options: &Options) -> Failure {
     let mut failure = Failure::of(status_of(error), error);
     if let UnpackError::Refused(refused) = error {
         for verdict in refused.refusals() {
-            eprintln!("refused: {}", safe(&refusal::describe(verdict)));
+            eprintln!("refused: {}", line(&refusal::describe(verdict)));
         }
         for hint in refusal::ways_on(refused, &options.file.display().to_string()) {
             failure = failure.hint(hint);
@@ -189,6 +190,11 @@ fn print(report: &UnpackReport) {
         println!("  verified: {}{by}", image.verdict.admission().as_str());
         if image.verdict.tag_unbound() {
             println!("  tag-unbound: nothing authentic says that this tag means this digest");
+        }
+        let statuses = image.verdict.children().iter().map(|child| child.status);
+        let left_out = statuses.filter(|status| *status == ChildStatus::Omitted).count();
+        if left_out > 0 {
+            println!("  left out: {} by platform", count(left_out as u64, "manifest"));
         }
         print_attachments(image);
     }

@@ -5,7 +5,7 @@ use super::failure::Failure;
 use super::inspect;
 use super::progress::{Talk, progress};
 use super::refusal;
-use super::text::{count, safe, size};
+use super::text::{count, line, safe, size};
 use super::trust::Trust;
 use super::unpack::status_of;
 use bundle::archive::integrity::{self, Depth};
@@ -94,7 +94,7 @@ fn print(report: &VerifyReport) {
     }
     for verdict in &report.verdicts {
         let word = if verdict.is_admitted() { "verified" } else { "refused" };
-        println!("{word}: {}", safe(&refusal::describe(verdict)));
+        println!("{word}: {}", line(&refusal::describe(verdict)));
     }
     if !report.any_anchor {
         println!(

@@ -110,6 +110,18 @@ impl Verified {
         images.map(|((entry, image), verdict)| (entry, image, verdict))
     }
 
+    /// The anchors that let this key vouch for an image.
+    pub(super) fn anchors_of<'a>(
+        &'a self,
+        fingerprint: Fingerprint,
+        verdict: &'a ImageVerdict,
+    ) -> impl Iterator<Item = &'a ScopedKey> {
+        let source = verdict.source().with_digest(verdict.digest());
+        self.keys.iter().filter(move |anchor| {
+            anchor.key.fingerprint() == fingerprint && anchor.scope.covers(&source)
+        })
+    }
+
     /// The trusted key with this fingerprint.
     pub(super) fn trusted_key(&self, fingerprint: &Fingerprint) -> Option<&PublicKey> {
         let mut keys = self.keys.iter().map(|anchor| &anchor.key);
@@ -130,10 +142,7 @@ fn anchors(
         let unusable = |source| UnpackError::InstalledKey { name: name.clone(), source };
         let key = PublicKey::from_pem(installed.pem.as_bytes()).map_err(|e| unusable(e.into()))?;
         for scope in &installed.record.scopes {
-            let scope: Scope = scope.parse().map_err(|e| {
-                let error: crate::trust::ScopeError = e;
-                unusable(error.into())
-            })?;
+            let scope = Scope::recorded(scope).map_err(|e| unusable(e.into()))?;
             anchors.keys.push(ScopedKey { scope, key: key.clone(), name: name.clone() });
         }
     }

@@ -1,8 +1,9 @@
 //! What is attached to what, and under which names it may be published.
 
-use super::error::{CatalogueError, bounded};
+use super::error::CatalogueError;
 use super::walk::{Reached, Walk};
 use super::{Catalogue, CatalogueAttachment};
+use crate::archive::bounded;
 use crate::inventory::{AttachmentEntry, Found, ImageEntry, Inventory};
 use crate::oci::{Descriptor, Digest, Repository};
 use std::collections::{BTreeSet, HashMap, HashSet, VecDeque};

@@ -1,7 +1,8 @@
 //! `index.json`, which other tools go by, says the same as the inventory.
 
-use super::error::{CatalogueError, bounded};
+use super::error::CatalogueError;
 use super::{Archive, Catalogue};
+use crate::archive::bounded;
 use crate::archive::head;
 use crate::inventory::Found;
 use crate::oci::Digest;

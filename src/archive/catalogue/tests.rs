@@ -1,6 +1,7 @@
 //! Each lie with the truth beside it: `world` is consistent, every case changes one thing in it.
 
 use super::{Catalogue, CatalogueError};
+use crate::archive::Archive;
 use crate::archive::testing::{Builder, CONFIG, LAYER, Signer, tag_of, wire};
 use crate::inventory::Found;
 use crate::oci::layout::REF_NAME;
@@ -71,6 +72,24 @@ fn a_consistent_archive_comes_in_push_order() {
     let blobs: Vec<Digest> = catalogue.blobs_of(&archive, child).map(|blob| blob.digest).collect();
     assert_eq!(blobs[1], Digest::of(b"amd64's"));
     assert_eq!((catalogue.all_manifests(image).count(), blobs.len()), (6, 2));
+}
+
+#[test]
+fn a_key_is_listed_once_and_named_briefly() {
+    let folder = tempfile::tempdir().expect("temporary folder");
+    let path = folder.path().join("a.tar.zst");
+    let open = |change: &dyn Fn(&mut Builder)| {
+        let mut world = world();
+        world.builder.carry(&Signer::new());
+        change(&mut world.builder);
+        world.builder.write(&path);
+        Archive::open(&path).map(|_| ()).map_err(|error| error.to_string())
+    };
+    assert_eq!(open(&|_| ()), Ok(()));
+    let twice = open(&|builder| builder.keys.push(builder.keys[0].clone()));
+    assert!(twice.expect_err("twice").contains("listed twice"));
+    let long = open(&|builder| builder.keys[0].file = format!("keys/{}", "x".repeat(100_000)));
+    assert!(long.expect_err("not there").len() < 500);
 }
 
 #[test]

@@ -1,9 +1,10 @@
 //! From the root of an image or an attachment down to every manifest and blob.
 
 use super::attachments;
-use super::error::{CatalogueError, bounded};
+use super::error::CatalogueError;
 use super::{Catalogue, CatalogueImage, Child, ManifestRecord};
 use crate::archive::Archive;
+use crate::archive::bounded;
 use crate::inventory::ImageEntry;
 use crate::oci::manifest::{MAX_MANIFEST, ManifestError};
 use crate::oci::{Descriptor, Digest, Manifest, Meaning, Platform, json, media_type};
