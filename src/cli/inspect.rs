@@ -2,7 +2,7 @@
 
 use super::exit::Status;
 use super::failure::Failure;
-use super::text::{count, line, size};
+use super::text::{count, json, line, size};
 use bundle::archive::read::Archive;
 use bundle::inventory::{AttachmentEntry, Found, ImageEntry, Lookup, Stored};
 use bundle::oci::Platform;
@@ -38,10 +38,7 @@ pub(super) fn run(options: &Options) -> Result<Status, Failure> {
     let archive = open(&options.file)?;
     let report = InspectReport::new(&archive);
     if options.json {
-        println!(
-            "{}",
-            serde_json::to_string_pretty(&report).map_err(|e| Failure::of(Status::Other, &e))?
-        );
+        println!("{}", json(&report).map_err(|e| Failure::of(Status::Other, &e))?);
     } else {
         print(&report);
     }

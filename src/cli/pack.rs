@@ -6,7 +6,7 @@ use super::failure::Failure;
 use super::keys;
 use super::progress::{Talk, progress};
 use super::refusal;
-use super::text::{count, safe, size};
+use super::text::{count, json, safe, size};
 use bundle::inventory::{AttachmentKind, Lookup};
 use bundle::oci::Platform;
 use bundle::pack::{
@@ -134,10 +134,7 @@ pub(super) async fn run(options: Options) -> Result<Status, Failure> {
     }
     drop(progress);
     if options.json {
-        println!(
-            "{}",
-            serde_json::to_string_pretty(&report).map_err(|e| Failure::of(Status::Other, &e))?
-        );
+        println!("{}", json(&report).map_err(|e| Failure::of(Status::Other, &e))?);
     } else {
         print(&report);
     }

@@ -7,16 +7,22 @@ use std::fmt::Write as _;
 pub(super) fn safe(text: &str) -> String {
     let mut out = String::with_capacity(text.len());
     for c in text.chars() {
-        let invisible = matches!(c,
-            '\u{200B}'..='\u{200F}' | '\u{2028}'..='\u{202E}' | '\u{2060}'..='\u{206F}' | '\u{061C}'
-            | '\u{AD}' | '\u{115F}' | '\u{1160}' | '\u{180E}' | '\u{3164}' | '\u{FEFF}' | '\u{FFA0}' | '\u{FFF9}'..='\u{FFFB}' | '\u{E0000}'..='\u{E007F}');
-        if c.is_control() || invisible {
+        if is_unsafe(c) {
             let _ = write!(out, "\\u{{{:x}}}", u32::from(c));
         } else {
             out.push(c);
         }
     }
     out
+}
+
+/// True for what a terminal obeys or does not show.
+fn is_unsafe(c: char) -> bool {
+    let invisible = matches!(c,
+        '\u{AD}' | '\u{61C}' | '\u{115F}' | '\u{1160}' | '\u{180E}' | '\u{200B}'..='\u{200F}'
+        | '\u{2028}'..='\u{202E}' | '\u{2060}'..='\u{206F}' | '\u{3164}' | '\u{FEFF}' | '\u{FFA0}'
+        | '\u{FFF9}'..='\u{FFFB}' | '\u{E0000}'..='\u{E007F}');
+    c.is_control() || invisible
 }
 
 /// Most characters of one line that comes from outside: longer ones hide what stands before and after them.
@@ -28,6 +34,24 @@ pub(super) fn line(text: &str) -> String {
         Some((end, _)) => format!("{}…", safe(&text[..end])),
         None => safe(text),
     }
+}
+
+/// A report as JSON. What [`safe`] would escape is written as JSON's own escapes: the same document, and nothing in it
+/// commands a terminal.
+pub(super) fn json(report: &impl serde::Serialize) -> Result<String, serde_json::Error> {
+    let text = serde_json::to_string_pretty(report)?;
+    let mut out = String::with_capacity(text.len());
+    for c in text.chars() {
+        // But for line breaks, there is nothing of that kind outside strings.
+        if c == '\n' || !is_unsafe(c) {
+            out.push(c);
+            continue;
+        }
+        for unit in c.encode_utf16(&mut [0; 2]) {
+            let _ = write!(out, "\\u{unit:04x}");
+        }
+    }
+    Ok(out)
 }
 
 /// Bytes in the unit that people read: `1.4 GB` (powers of ten, as disks are sold).
@@ -62,6 +86,15 @@ mod tests {
         assert_eq!(line(&"é".repeat(LINE)), "é".repeat(LINE));
         assert_eq!(line(&"é".repeat(1 << 20)), "é".repeat(LINE) + "…");
         assert_eq!(line("\u{1b}a\u{ad}b"), "\\u{1b}a\\u{ad}b");
+    }
+
+    #[test]
+    fn json_says_the_same_without_commanding_a_terminal() {
+        let report = serde_json::json!({"a\u{9b}": "b\u{202e}c\u{e0041}\u{1b}\u{7f} ü", "n": [1]});
+        let text = json(&report).expect("JSON");
+        assert_eq!(serde_json::from_str::<serde_json::Value>(&text).expect("JSON"), report);
+        assert!(text.contains("ü") && text.contains("\n"));
+        assert!(!text.chars().any(|c| c != '\n' && is_unsafe(c)), "{text}");
     }
 
     #[test]

@@ -5,7 +5,7 @@ use super::exit::Status;
 use super::failure::Failure;
 use super::progress::{Talk, progress};
 use super::refusal;
-use super::text::{count, line, safe, size};
+use super::text::{count, json, line, safe, size};
 use super::trust::Trust;
 use bundle::host::KeyName;
 use bundle::inventory::{AttachmentKind, Lookup};
@@ -122,7 +122,7 @@ pub(super) async fn run(options: Options) -> Result<Status, Failure> {
 }
 
 fn print_json(report: &impl serde::Serialize) -> Result<(), Failure> {
-    let text = serde_json::to_string_pretty(report).map_err(|e| Failure::of(Status::Other, &e))?;
+    let text = json(report).map_err(|e| Failure::of(Status::Other, &e))?;
     println!("{text}");
     Ok(())
 }

@@ -5,7 +5,7 @@ use super::failure::Failure;
 use super::inspect;
 use super::progress::{Talk, progress};
 use super::refusal;
-use super::text::{count, line, safe, size};
+use super::text::{count, json, line, safe, size};
 use super::trust::Trust;
 use super::unpack::status_of;
 use bundle::archive::integrity::{self, Depth};
@@ -58,8 +58,7 @@ pub(super) fn run(options: &Options) -> Result<Status, Failure> {
         Err(error) => return Err(Failure::of(status_of(&error), &error)),
     }
     if options.json {
-        let text = serde_json::to_string_pretty(&report);
-        println!("{}", text.map_err(|e| Failure::of(Status::Other, &e))?);
+        println!("{}", json(&report).map_err(|e| Failure::of(Status::Other, &e))?);
     } else {
         print(&report);
     }

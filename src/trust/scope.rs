@@ -88,15 +88,25 @@ impl Scope {
                 .strip_suffix(&domain.to_ascii_lowercase())
                 .is_some_and(|rest| rest.len() > 1 && rest.ends_with('.')),
             Self::Host(scope) => scope.eq_ignore_ascii_case(host),
-            Self::Repository(scope) => {
-                same_host(scope, repository) && is_at_or_below(repository.path(), scope.path())
-            }
-            Self::Exactly(scope) => {
-                same_host(scope, repository) && scope.path() == repository.path()
+            Self::Repository(scope) | Self::Exactly(scope) => {
+                same_host(scope, repository) && self.covers_on_any_host(reference)
             }
             Self::Image(scope) => {
-                same_host(scope.repository(), repository)
-                    && scope.repository().path() == repository.path()
+                same_host(scope.repository(), repository) && self.covers_on_any_host(reference)
+            }
+        }
+    }
+
+    /// True when `reference` lies within this scope but for its host: names at a target have none. Scopes that name no
+    /// path cover what they cover.
+    pub fn covers_on_any_host(&self, reference: &Reference) -> bool {
+        let path = reference.repository().path();
+        match self {
+            Self::Everything | Self::Domain(_) | Self::Host(_) => self.covers(reference),
+            Self::Repository(scope) => is_at_or_below(path, scope.path()),
+            Self::Exactly(scope) => scope.path() == path,
+            Self::Image(scope) => {
+                scope.repository().path() == path
                     && scope.tag().is_none_or(|tag| reference.tag() == Some(tag))
                     && scope.digest().is_none_or(|digest| reference.digest() == Some(digest))
             }

@@ -75,6 +75,37 @@ fn a_consistent_archive_comes_in_push_order() {
 }
 
 #[test]
+fn a_large_manifest_is_not_named_over_and_over() {
+    let read_as = |images: usize| {
+        let mut builder = Builder::new();
+        let document = json!({"schemaVersion": 2, "mediaType": media_type::OCI_INDEX,
+            "manifests": [], "annotations": {"padding": "x".repeat((4 << 20) - 200)}});
+        let index = builder.manifest(media_type::OCI_INDEX, &document);
+        for number in 0..images {
+            builder.add_image(&format!("quay.io/org/app:{number}"), &index, &[]);
+        }
+        read(&builder)
+    };
+    assert!(read_as(1_000).is_ok());
+    let refused = read_as(1_030);
+    assert!(matches!(refused, Err(CatalogueError::Limit(_))), "{:?}", refused.map(|_| ()));
+}
+
+#[test]
+fn an_index_file_is_as_long_as_its_entries_may_be() {
+    let padded = |length: usize| {
+        refusal(|world| {
+            let mut entry = wire(&world.index);
+            entry["annotations"] = json!({REF_NAME: SOURCE});
+            entry["later"] = json!(vec![0; length]);
+            world.builder.index = Some(json!([entry]));
+        })
+    };
+    assert_eq!(padded(1_000), "accepted");
+    assert!(padded(1 << 20).contains("bytes for"));
+}
+
+#[test]
 fn a_key_is_listed_once_and_named_briefly() {
     let folder = tempfile::tempdir().expect("temporary folder");
     let path = folder.path().join("a.tar.zst");
