@@ -32,7 +32,7 @@ const FLOORS: [Floor; 12] = [
         may_use: &["oci"],
         never: &["reqwest", "tokio", "std::fs", "std::net", "rustix"],
     },
-    Floor { name: "archive", may_use: &["oci", "inventory"], never: &["reqwest"] },
+    Floor { name: "archive", may_use: &["oci", "inventory", "progress"], never: &["reqwest"] },
     Floor { name: "registry", may_use: &["oci"], never: &[] },
     Floor { name: "host", may_use: &["oci", "trust"], never: &["reqwest", "tokio"] },
     Floor { name: "pack", may_use: LOWER, never: &[] },

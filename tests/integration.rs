@@ -12,3 +12,4 @@ mod schemas;
 mod serving;
 mod unpack_refusals;
 mod unpacking;
+mod verifying;

@@ -82,7 +82,7 @@ fn validator(name: &str, unknown: Unknown) -> Validator {
 
 /// The document must be valid, and the schema must describe all of it.
 #[track_caller]
-fn assert_described(name: &str, document: &Value) {
+pub(crate) fn assert_described(name: &str, document: &Value) {
     for unknown in [Unknown::AsWritten, Unknown::Refused] {
         let validator = validator(name, unknown);
         let faults: Vec<String> = validator

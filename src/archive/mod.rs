@@ -12,6 +12,7 @@
 //! - [`seek_table`]: the Zstandard seekable format's table, a hint
 //! - [`write`], [`section`]: an archive in the making: entries in place, compressed blobs, the end
 //! - [`partial`]: the file it is written to until it is whole
+//! - [`integrity`]: every byte read, damage named
 //! - [`read`], [`content`]: an archive as a source of blobs
 //! - [`catalogue`]: everything in an opened archive, as a closed world
 
@@ -20,6 +21,7 @@ pub mod content;
 pub mod entry;
 pub mod frame;
 pub mod head;
+pub mod integrity;
 pub mod limits;
 pub mod partial;
 pub mod places;
@@ -105,6 +107,11 @@ impl ArchiveError {
     pub(crate) fn io(action: &'static str, path: &std::path::Path, source: std::io::Error) -> Self {
         Self::Io { action, path: path.display().to_string(), source }
     }
+}
+
+/// Text from outside, short enough for an error message.
+fn bounded(text: &str) -> String {
+    text.chars().take(300).collect()
 }
 
 impl From<ArchiveError> for SourceError {

@@ -8,16 +8,17 @@ use super::content::EntryReader;
 use super::entry::{END, HEADER};
 use super::frame::{Header, LONGEST_HEADER, raw_frame};
 use super::head::{self, HeadFile};
+use super::limits::COMPRESSED_FRAME_LENGTH;
 use super::places::{Places, compressed_frame_contents, entry_length};
 use super::seek_table::{self, FOOTER, Frame};
-use super::{ArchiveError, frame};
+use super::{ArchiveError, bounded, frame};
 use crate::inventory::{BlobEntry, Inventory, Stored};
 use crate::oci::source::{BlobSource, ByteStream, SourceError, Trouble, Verifying};
 use crate::oci::{Descriptor, Digest};
 use bytes::Bytes;
 use futures_util::future::BoxFuture;
 use futures_util::{StreamExt as _, stream};
-use std::collections::HashMap;
+use std::collections::{HashMap, HashSet};
 use std::fs::{File, OpenOptions};
 use std::os::unix::fs::OpenOptionsExt as _;
 use std::path::{Path, PathBuf};
@@ -169,6 +170,16 @@ impl Archive {
         }
     }
 
+    /// Where a blob's frames lie in the file, in bytes.
+    pub fn stored_at(&self, digest: &Digest) -> Option<std::ops::Range<u64>> {
+        let number = *self.numbers.get(digest)? as usize;
+        let start = match number.checked_sub(self.places.raw_blobs()) {
+            None => self.places.raw_offset(number)?,
+            Some(n) => self.compressed[n].offset,
+        };
+        Some(start..start + self.stored_length(digest)?)
+    }
+
     /// Reads a blob's content from byte `from` on, structure checked, digest not.
     ///
     /// # Errors
@@ -270,9 +281,11 @@ fn read_inventory(head: &head::Head) -> Result<(Inventory, Digest), ArchiveError
     let inventory = Inventory::from_bytes(&file.bytes)?;
     let found = head.files.iter().filter(|f| f.name != head::INVENTORY && f.name != head::SEAL);
     let mut found = found.collect::<Vec<_>>();
+    let names: HashSet<&str> = found.iter().map(|file| file.name.as_str()).collect();
     for listed in &inventory.files {
         let Some(at) = found.iter().position(|file| file.name == listed.name) else {
-            return refuse(format!("{:?} is listed in the inventory but not there", listed.name));
+            let name = bounded(&listed.name);
+            return refuse(format!("{name:?} is listed in the inventory but not there"));
         };
         let file = found.swap_remove(at);
         if file.bytes.len() as u64 != listed.size || Digest::of(&file.bytes) != listed.digest {
@@ -285,10 +298,14 @@ fn read_inventory(head: &head::Head) -> Result<(Inventory, Digest), ArchiveError
     if !head.files.iter().any(|file| file.name == head::INDEX) {
         return refuse("there is no index.json".into());
     }
+    let mut keys = HashSet::new();
     for key in &inventory.keys {
-        if !key.file.starts_with(head::KEYS) || !inventory.files.iter().any(|f| f.name == key.file)
-        {
-            return refuse(format!("key {:?} is not among the files of the inventory", key.file));
+        let name = bounded(&key.file);
+        if !key.file.starts_with(head::KEYS) || !names.contains(key.file.as_str()) {
+            return refuse(format!("key {name:?} is not among the files of the inventory"));
+        }
+        if !keys.insert(&key.file) {
+            return refuse(format!("key {name:?} is listed twice"));
         }
     }
     Ok((inventory, Digest::of(&file.bytes)))
@@ -350,7 +367,9 @@ fn sound_frames(
             frame::parse_header(&bytes[..read], at),
             Ok(Header::Content { content: found, .. }) if found == u64::from(*content)
         );
-        if frame.content != *content || !starts_a_frame {
+        // A longer one could not be what the table says, but would be read into memory to find out.
+        let too_long = u64::from(frame.length) > COMPRESSED_FRAME_LENGTH;
+        if frame.content != *content || too_long || !starts_a_frame {
             return Ok(None);
         }
         at += u64::from(frame.length);

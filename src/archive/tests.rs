@@ -3,7 +3,7 @@
 use super::head::{self, HeadFile};
 use super::read::{Archive, SeekTable};
 use super::write::{ArchiveWriter, Blueprint};
-use super::{ArchiveError, entry};
+use super::{ArchiveError, entry, frame, seek_table};
 use crate::inventory::{
     BlobEntry, FORMAT, FORMAT_VERSION, FileEntry, Inventory, Stored, Tool, Totals,
 };
@@ -221,6 +221,40 @@ async fn the_seek_table_is_only_a_hint() {
     let mut longer = bytes.clone();
     longer.push(0);
     assert!(matches!(reads(&longer), Err(ArchiveError::Structure { .. })));
+}
+
+#[tokio::test]
+async fn nothing_hides_between_frames_behind_the_seek_table() {
+    let (folder, blobs) = (folder(), [blob(5_000_000, 5, Stored::Compressed)]);
+    let path = folder.path().join("a.tar.zst");
+    write(&path, &blobs, false, 1 << 20).await.expect("written");
+    let bytes = std::fs::read(&path).expect("read");
+    let footer: [u8; 9] = bytes[bytes.len() - 9..].try_into().expect("nine");
+    let table = seek_table::length_from_footer(&footer).expect("table") as usize;
+    let start = bytes.len() - table;
+    let frames = seek_table::decode(&bytes[start..], 0).expect("table");
+    // Before the table: three frames of the blob and the tar's end.
+    let first = frames.len() - 4;
+    let end: u64 = frames[..=first].iter().map(|frame| u64::from(frame.length)).sum();
+    let reads = |hidden: Option<u32>| {
+        let (mut frames, mut made) = (frames.clone(), bytes[..end as usize].to_vec());
+        if let Some(length) = hidden {
+            made.extend_from_slice(&frame::skip_header(length));
+            made.resize(made.len() + length as usize, 7);
+            frames[first].length += length + frame::SKIP_HEADER as u32;
+        }
+        made.extend_from_slice(&bytes[end as usize..start]);
+        made.extend_from_slice(&seek_table::encode(&frames));
+        std::fs::write(&path, made).expect("write");
+        let archive = Archive::open(&path)?;
+        archive.read(&Digest::of(&blobs[0].content), u64::MAX)?;
+        Ok::<_, ArchiveError>(archive.seek_table())
+    };
+    assert_eq!(reads(None).expect("as it was"), SeekTable::Sound);
+    for length in [0, 1_000, 5 << 20] {
+        let hidden = reads(Some(length));
+        assert!(matches!(hidden, Err(ArchiveError::Structure { .. })), "{length}: {hidden:?}");
+    }
 }
 
 #[tokio::test]

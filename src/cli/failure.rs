@@ -2,7 +2,7 @@
 
 use super::exit::Status;
 use super::output::tell;
-use super::text::safe;
+use super::text::line;
 use std::error::Error;
 
 /// A command that failed, ready to be printed.
@@ -51,12 +51,12 @@ impl Failure {
 
     /// Prints to stderr. Everything may come from outside, so everything is made safe.
     pub(super) fn print(&self) {
-        tell!("error: {}", safe(&self.message));
+        tell!("error: {}", line(&self.message));
         for cause in &self.causes {
-            tell!("  because: {}", safe(cause));
+            tell!("  because: {}", line(cause));
         }
         for hint in &self.hints {
-            tell!("hint: {}", safe(hint));
+            tell!("hint: {}", line(hint));
         }
     }
 }

@@ -3,7 +3,7 @@
 use super::exit::Status;
 use super::failure::Failure;
 use super::output::{Output, say};
-use super::text::{count, safe, size};
+use super::text::{count, line, size};
 use bundle::archive::ArchiveError;
 use bundle::archive::read::Archive;
 use bundle::inventory::{AttachmentEntry, Found, ImageEntry, Lookup, Stored};
@@ -58,20 +58,20 @@ fn summary(report: &InspectReport<'_>) -> Output {
     say!(
         out,
         "{} ({}), format {}",
-        safe(&report.file),
+        line(&report.file),
         size(report.file_size),
-        safe(report.format_version)
+        line(report.format_version)
     );
     say!(out, "bundle digest: {}", report.bundle_digest);
     if let Some(name) = report.name {
-        say!(out, "name: {}", safe(name));
+        say!(out, "name: {}", line(name));
     }
     say!(
         out,
         "created: {} by {} {}",
-        safe(report.created),
-        safe(&report.tool.name),
-        safe(&report.tool.version)
+        line(report.created),
+        line(&report.tool.name),
+        line(&report.tool.version)
     );
     say!(out, "seal: {}", if report.has_seal { "there, not checked here" } else { "none" });
     if report.seek_table != "sound" {
@@ -86,10 +86,10 @@ fn summary(report: &InspectReport<'_>) -> Output {
         say!(
             out,
             "key {} {} {} ({})",
-            safe(&key.file),
-            safe(&key.purpose),
-            safe(&key.fingerprint),
-            safe(&scopes)
+            line(&key.file),
+            line(&key.purpose),
+            line(&key.fingerprint),
+            line(&scopes)
         );
     }
     let totals = report.totals;
@@ -116,14 +116,14 @@ fn summary(report: &InspectReport<'_>) -> Output {
 }
 
 fn add_image(out: &mut Output, image: &ImageEntry) {
-    say!(out, "{}", safe(&image.source.to_string()));
-    say!(out, "  {} ({})", image.digest, safe(&image.media_type));
+    say!(out, "{}", line(&image.source.to_string()));
+    say!(out, "  {} ({})", image.digest, line(&image.media_type));
     if image.fetched_from != image.source.to_string() {
-        say!(out, "  fetched from {}", safe(&image.fetched_from));
+        say!(out, "  fetched from {}", line(&image.fetched_from));
     }
     if !image.platforms.is_empty() {
         let platforms: Vec<String> = image.platforms.iter().map(Platform::to_string).collect();
-        say!(out, "  platforms: {}", safe(&platforms.join(", ")));
+        say!(out, "  platforms: {}", line(&platforms.join(", ")));
     }
     if !image.omitted.is_empty() {
         say!(out, "  left out: {} by platform", count(image.omitted.len() as u64, "manifest"));
@@ -136,7 +136,7 @@ fn add_image(out: &mut Output, image: &ImageEntry) {
     } else {
         format!(" by {}", image.verdict.keys.join(", "))
     };
-    say!(out, "  at pack: {}{}", safe(&image.verdict.code), safe(&keys));
+    say!(out, "  at pack: {}{}", line(&image.verdict.code), line(&keys));
     match image.attachment_lookup {
         Lookup::Complete if image.attachments.is_empty() => say!(out, "  attachments: none"),
         Lookup::Complete => say!(out, "  attachments:"),
@@ -155,7 +155,7 @@ fn describe(attachment: &AttachmentEntry) -> String {
             format!("referrer {}", attachment.artifact_type.as_deref().unwrap_or("of no type"))
         }
     };
-    safe(&format!(
+    line(&format!(
         "{} {} of {}, {how}",
         attachment.kind.as_str(),
         attachment.digest.short(),

@@ -3,12 +3,12 @@
 //! - [`exit`]: statuses, and which error has which
 //! - [`failure`]: what is printed when a command does not succeed
 //! - [`output`]: standard output and standard error
-//! - [`refusal`]: refused images, and which ways go on
 //! - [`signals`]: being asked to end
 //! - [`text`]: untrusted strings made safe, sizes for people
 //! - [`progress`]: bars on a terminal, lines elsewhere
-//! - [`connection`], [`keys`]: options that several commands share
-//! - [`pack`], [`unpack`], [`inspect`], [`serve`]: the commands
+//! - [`refusal`]: why images are refused, and how to go on
+//! - [`connection`], [`keys`], [`trust`]: options that several commands share
+//! - [`pack`], [`unpack`], [`inspect`], [`verify`], [`serve`]: the commands
 
 mod connection;
 mod exit;
@@ -22,7 +22,9 @@ mod refusal;
 mod serve;
 mod signals;
 mod text;
+mod trust;
 mod unpack;
+mod verify;
 
 use clap::{Parser, Subcommand};
 use exit::Status;
@@ -54,6 +56,8 @@ enum Command {
     Unpack(Box<unpack::Options>),
     /// Show what is inside a bundle; no registry and no trust needed
     Inspect(inspect::Options),
+    /// Read every byte of a bundle, and its signatures under the given trust; push nothing
+    Verify(verify::Options),
     /// Serve a store or bundles as an OCI registry
     Serve(serve::Options),
 }
@@ -93,6 +97,7 @@ pub(crate) fn run() -> ExitCode {
             runtime().and_then(|runtime| runtime.block_on(unpack::run(*options)))
         }
         Command::Inspect(options) => inspect::run(&options),
+        Command::Verify(options) => verify::run(&options),
         Command::Serve(options) => {
             runtime().and_then(|runtime| runtime.block_on(serve::run(options)))
         }

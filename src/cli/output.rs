@@ -2,6 +2,7 @@
 
 use super::exit::Status;
 use super::failure::Failure;
+use super::text::json;
 use serde::Serialize;
 use std::fmt;
 use std::io::{ErrorKind, Write as _};
@@ -25,8 +26,7 @@ pub(super) struct Output(String);
 impl Output {
     /// One JSON document.
     pub(super) fn json(report: &impl Serialize) -> Result<Self, Failure> {
-        let text =
-            serde_json::to_string_pretty(report).map_err(|e| Failure::of(Status::Other, &e))?;
+        let text = json(report).map_err(|e| Failure::of(Status::Other, &e))?;
         Ok(Self(text + "\n"))
     }
 

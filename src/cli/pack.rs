@@ -6,6 +6,7 @@ use super::failure::Failure;
 use super::keys;
 use super::output::{Output, say, tell};
 use super::progress::{Talk, progress};
+use super::refusal;
 use super::signals::stopped;
 use super::text::{count, safe, size};
 use bundle::archive::ArchiveError;
@@ -159,7 +160,7 @@ fn failed(error: PackError) -> Failure {
     match &error {
         PackError::Refused(verdicts) => {
             for verdict in verdicts {
-                tell!("refused: {}", safe(&super::refusal::describe(verdict)));
+                tell!("refused: {}", safe(&refusal::describe(verdict)));
             }
             failure.hint("give the key that signed them, or --signatures SCOPE=if-present to carry them as they are")
         }

@@ -1,4 +1,4 @@
-//! Refused images: why, and which ways go on.
+//! Refused images: why, and how to go on.
 
 use bundle::trust::{Admission, ImageVerdict, RefusalCode, SignatureCode};
 use bundle::unpack::Refused;
@@ -14,8 +14,8 @@ pub(super) fn ways_on(refused: &Refused, file: &str) -> Vec<String> {
         refused.refusals().filter(|v| code(v) == Some(RefusalCode::NameUnbound)).collect();
     if let Some(verdict) = unbound.first() {
         hints.push(
-            "its signatures name no repository; the bundle digest that pack printed, received by another way, binds the \
-             names: --expect-bundle sha256:…"
+            "where signatures name no repository, the bundle digest that pack printed, received by another way, binds \
+             the names: --expect-bundle sha256:…"
                 .into(),
         );
         hints.push(format!(

@@ -5,16 +5,17 @@ use super::failure::Failure;
 use super::output::{Output, say};
 use super::signals::stopped;
 use bundle::serve::{self, ArchiveContent, Registry, Store};
-use clap::Args;
+use clap::{ArgGroup, Args};
 use std::net::SocketAddr;
 use std::path::PathBuf;
 use std::sync::Arc;
 
 /// Serve a store or bundles as an OCI registry
 #[derive(Args)]
+#[command(group(ArgGroup::new("content").required(true).args(["files", "store"])))]
 pub(super) struct Options {
     /// Bundles to serve, read-only
-    #[arg(value_name = "FILE", required_unless_present = "store", conflicts_with = "store")]
+    #[arg(value_name = "FILE")]
     files: Vec<PathBuf>,
     /// Read and write an OCI image layout directory, made when it is not there
     #[arg(long, value_name = "DIR")]

@@ -4,19 +4,18 @@ use super::connection::{self, Connection};
 use super::exit::Status;
 use super::failure::Failure;
 use super::inspect::damage_hint;
-use super::keys::{self, KeyFile};
 use super::output::{Output, say, tell};
 use super::progress::{Talk, progress};
-use super::refusal::{describe, ways_on};
-use super::text::{count, safe, size};
-use bundle::host::{HostRoot, KeyName, installed_keys};
+use super::refusal;
+use super::text::{count, line, safe, size};
+use super::trust::Trust;
+use bundle::host::KeyName;
 use bundle::inventory::{AttachmentKind, Lookup};
 use bundle::oci::Digest;
 use bundle::report::unpack::{ImageReport, KeyChange, TagChange, UnpackReport};
-use bundle::trust::{Anchors, Fingerprint, Pattern, Scope, Scoped, ScopedKey};
+use bundle::trust::ChildStatus;
 use bundle::unpack::{
-    self, Class, InstallOptions, OnExistingAttachment, Target, TrustInputs, UnpackError,
-    UnpackOptions,
+    self, Class, InstallOptions, OnExistingAttachment, Target, UnpackError, UnpackOptions,
 };
 use clap::{Args, ValueEnum};
 use std::collections::BTreeMap;
@@ -40,9 +39,6 @@ pub(super) struct Options {
     /// Name of an installed key's file (repeatable; default: bundle- and 16 digits of its fingerprint)
     #[arg(long, value_name = "FINGERPRINT=NAME", requires = "install_keys")]
     install_keys_as: Vec<NamedKey>,
-    /// Use this directory in place of / for installed keys
-    #[arg(long, value_name = "DIR")]
-    root: Option<PathBuf>,
     /// What to do where the target has another .sig, .att or .sbom for the same image
     #[arg(long, value_enum, default_value = "keep")]
     on_existing_attachment: ExistingAttachment,
@@ -60,27 +56,6 @@ pub(super) struct Options {
     quiet: bool,
     #[command(flatten)]
     connection: Connection,
-}
-
-/// What is trusted. Nothing inside the bundle is.
-#[derive(Args)]
-#[command(next_help_heading = "Trust")]
-struct Trust {
-    /// Images of SCOPE (default: all) may be signed by this public key (repeatable)
-    #[arg(long, value_name = "[SCOPE=]FILE")]
-    key: Vec<Scoped<PathBuf>>,
-    /// Trust the carried key that has this fingerprint, for SCOPE (repeatable)
-    #[arg(long, value_name = "[SCOPE=]sha256:…")]
-    trust_fingerprint: Vec<Scoped<Fingerprint>>,
-    /// The bundle digest that pack printed, received another way: names and verdicts in this bundle are then authentic
-    #[arg(long, value_name = "sha256:…")]
-    expect_bundle: Option<Digest>,
-    /// Images that may come without a verified signature (repeatable)
-    #[arg(long, value_name = "PATTERN")]
-    allow_unsigned: Vec<Pattern>,
-    /// Where signatures count that name no repository, although nothing binds the name (repeatable)
-    #[arg(long, value_name = "SCOPE")]
-    accept_unbound_names: Vec<Scope>,
 }
 
 #[derive(Clone, Copy, ValueEnum)]
@@ -117,7 +92,7 @@ pub(super) async fn run(options: Options) -> Result<Status, Failure> {
     let client = options.connection.client()?;
     let unpack = UnpackOptions {
         target,
-        trust: options.trust_inputs()?,
+        trust: options.trust.inputs()?,
         install: options.install()?,
         on_existing_attachment: match options.on_existing_attachment {
             ExistingAttachment::Keep => OnExistingAttachment::KeepOrRefuse,
@@ -150,14 +125,6 @@ pub(super) async fn run(options: Options) -> Result<Status, Failure> {
 }
 
 impl Options {
-    fn host_root(&self) -> Result<HostRoot, Failure> {
-        let root = match &self.root {
-            Some(directory) => HostRoot::under(directory),
-            None => HostRoot::host(),
-        };
-        root.map_err(|e| Failure::of(Status::Usage, &e))
-    }
-
     fn install(&self) -> Result<Option<InstallOptions>, Failure> {
         if !self.install_keys {
             return Ok(None);
@@ -168,50 +135,29 @@ impl Options {
                 return Err(Failure::usage(format!("{fingerprint} is given two names")));
             }
         }
-        Ok(Some(InstallOptions { root: self.host_root()?, names }))
-    }
-
-    fn trust_inputs(&self) -> Result<TrustInputs, Failure> {
-        let mut anchors = Anchors {
-            allow_unsigned: self.trust.allow_unsigned.clone(),
-            accept_unbound_names: self.trust.accept_unbound_names.clone(),
-            ..Anchors::default()
-        };
-        for option in &self.trust.key {
-            let KeyFile { key, name, scope } = keys::read_scoped(option)?;
-            anchors.keys.push(ScopedKey { scope, key, name });
-        }
-        let installed = installed_keys(&self.host_root()?).map_err(|error| {
-            Failure::of(Status::Refused, &error).hint("the store of installed keys cannot be trusted as it is: mend it, or name another with --root")
-        })?;
-        for skipped in &installed.skipped {
-            let path = skipped.path.display().to_string();
-            tell!("warning: {} grants nothing: {}", safe(&path), safe(&skipped.reason.to_string()));
-        }
-        Ok(TrustInputs {
-            anchors,
-            installed: installed.keys,
-            pins: self.trust.trust_fingerprint.clone(),
-            expect_bundle: self.trust.expect_bundle,
-        })
+        Ok(Some(InstallOptions { root: self.trust.host_root()?, names }))
     }
 }
 
-/// An error with the ways out of it.
-fn failed(error: &UnpackError, options: &Options) -> Failure {
-    let status = match error.class() {
+/// The exit status of an error.
+pub(super) fn status_of(error: &UnpackError) -> Status {
+    match error.class() {
         Class::Other => Status::Other,
         Class::Usage => Status::Usage,
         Class::Network => Status::Network,
         Class::Medium => Status::Medium,
         Class::Refused => Status::Refused,
-    };
-    let mut failure = Failure::of(status, error);
+    }
+}
+
+/// An error with the ways out of it.
+fn failed(error: &UnpackError, options: &Options) -> Failure {
+    let mut failure = Failure::of(status_of(error), error);
     if let UnpackError::Refused(refused) = error {
         for verdict in refused.refusals() {
-            tell!("refused: {}", safe(&describe(verdict)));
+            tell!("refused: {}", line(&refusal::describe(verdict)));
         }
-        for hint in ways_on(refused, &options.file.display().to_string()) {
+        for hint in refusal::ways_on(refused, &options.file.display().to_string()) {
             failure = failure.hint(hint);
         }
         return failure;
@@ -245,6 +191,11 @@ fn summary(report: &UnpackReport) -> Output {
         say!(out, "  verified: {}{by}", image.verdict.admission().as_str());
         if image.verdict.tag_unbound() {
             say!(out, "  tag-unbound: nothing authentic says that this tag means this digest");
+        }
+        let statuses = image.verdict.children().iter().map(|child| child.status);
+        let left_out = statuses.filter(|status| *status == ChildStatus::Omitted).count();
+        if left_out > 0 {
+            say!(out, "  left out: {} by platform", count(left_out as u64, "manifest"));
         }
         add_attachments(&mut out, image);
     }

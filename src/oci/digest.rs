@@ -76,7 +76,7 @@ impl FromStr for Digest {
             let known_shape = !algorithm.is_empty()
                 && algorithm.bytes().all(|b| b.is_ascii_lowercase() || b.is_ascii_digit());
             return Err(if known_shape {
-                DigestError::Algorithm(algorithm.to_owned())
+                DigestError::Algorithm(algorithm.chars().take(40).collect())
             } else {
                 malformed()
             });

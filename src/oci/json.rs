@@ -3,7 +3,7 @@
 //! Two readers that resolve a duplicate key differently see two documents, so whatever came from outside and decides
 //! something goes through here. `serde`'s derive keeps the last duplicate and accepts arrays for structs.
 
-use serde::de::{DeserializeSeed, Deserializer, Error as _, MapAccess, SeqAccess, Visitor};
+use serde::de::{DeserializeSeed, Deserializer, MapAccess, SeqAccess, Visitor};
 use serde_json::{Map, Number, Value};
 use std::fmt;
 
@@ -29,6 +29,11 @@ pub fn check(bytes: &[u8]) -> Result<(), serde_json::Error> {
     let mut deserializer = serde_json::Deserializer::from_slice(bytes);
     Check(MAX_DEPTH).deserialize(&mut deserializer)?;
     deserializer.end()
+}
+
+fn duplicate<E: serde::de::Error>(key: &str) -> E {
+    let key: String = key.chars().take(160).collect();
+    E::custom(format_args!("duplicate key {key:?}"))
 }
 
 /// Reads one level; holds how many more may follow.
@@ -94,7 +99,7 @@ impl<'de> Visitor<'de> for Strict {
         let mut object = Map::new();
         while let Some(key) = map.next_key::<String>()? {
             if object.contains_key(&key) {
-                return Err(A::Error::custom(format_args!("duplicate key {key:?}")));
+                return Err(duplicate(&key));
             }
             let value = map.next_value_seed(inner)?;
             object.insert(key, value);
@@ -163,7 +168,7 @@ impl<'de> Visitor<'de> for Check {
         let mut keys = std::collections::HashSet::new();
         while let Some(key) = map.next_key::<String>()? {
             if keys.contains(&key) {
-                return Err(A::Error::custom(format_args!("duplicate key {key:?}")));
+                return Err(duplicate(&key));
             }
             map.next_value_seed(inner)?;
             keys.insert(key);
@@ -173,12 +178,22 @@ impl<'de> Visitor<'de> for Check {
 }
 
 /// Finds a key of `object` that differs from one of `known` only in the case of its letters. Go's decoder would take
-/// such a key for the known one, so documents that hold it mean different things to different readers.
+/// such a key for the known one, so documents that hold it mean different things to different readers. `known` is ASCII.
 pub fn case_variant<'a>(object: &'a Map<String, Value>, known: &[&str]) -> Option<&'a str> {
     object
         .keys()
         .map(String::as_str)
-        .find(|key| known.iter().any(|k| k != key && k.eq_ignore_ascii_case(key)))
+        .find(|key| known.iter().any(|k| k != key && folded(key).eq(folded(k))))
+}
+
+/// The letters of a key as Go's decoder compares them (encoding/json `foldRune`): Unicode's simple folding, by which
+/// two letters beyond ASCII are the same as one within.
+fn folded(key: &str) -> impl Iterator<Item = char> {
+    key.chars().map(|letter| match letter {
+        '\u{17f}' => 's',
+        '\u{212a}' => 'k',
+        other => other.to_ascii_lowercase(),
+    })
 }
 
 #[cfg(test)]
@@ -230,5 +245,15 @@ mod tests {
         let object = value.as_object().expect("object");
         assert_eq!(case_variant(object, &["layers", "config"]), Some("Layers"));
         assert_eq!(case_variant(object, &["config"]), None);
+    }
+
+    #[test]
+    fn letters_that_fold_to_ascii_ones_are_no_other_letters() {
+        let value = parse("{\"dige\u{17f}t\":1,\"\u{212a}eyid\":2,\"d\u{131}gest\":3}".as_bytes());
+        let value = value.expect("object");
+        let object = value.as_object().expect("object");
+        assert_eq!(case_variant(object, &["digest"]), Some("dige\u{17f}t"));
+        assert_eq!(case_variant(object, &["keyid"]), Some("\u{212a}eyid"));
+        assert_eq!(case_variant(object, &["size"]), None);
     }
 }

@@ -98,6 +98,14 @@ const KNOWN: [&str; 9] = [
     "blobs",
 ];
 
+/// Keys with a meaning in a descriptor (image-spec descriptor.md, image-index.md).
+const DESCRIPTOR: [&str; 8] =
+    ["mediaType", "digest", "size", "urls", "annotations", "data", "platform", "artifactType"];
+
+/// Keys with a meaning in a descriptor's platform; `features` is Docker's.
+const PLATFORM: [&str; 6] =
+    ["architecture", "os", "os.version", "os.features", "variant", "features"];
+
 impl Manifest {
     /// Parses the raw bytes of a manifest that was announced as `announced`.
     ///
@@ -108,7 +116,7 @@ impl Manifest {
             return Err(ManifestError::TooLarge(bytes.len() as u64));
         }
         if !media_type::is_manifest(announced) {
-            return Err(ManifestError::MediaType(announced.to_owned()));
+            return Err(ManifestError::MediaType(bounded(announced)));
         }
         let Value::Object(mut object) = json::parse(&bytes)? else {
             return Err(ManifestError::Ambiguous("it is not an object".into()));
@@ -118,7 +126,7 @@ impl Manifest {
             && inside != announced
         {
             return Err(ManifestError::MediaTypeMismatch {
-                inside: inside.to_owned(),
+                inside: bounded(inside),
                 outside: announced.to_owned(),
             });
         }
@@ -208,6 +216,11 @@ impl Manifest {
     }
 }
 
+/// Text from outside, short enough for an error message.
+fn bounded(text: &str) -> String {
+    text.chars().take(160).collect()
+}
+
 fn check_unambiguous(object: &Map<String, Value>, announced: &str) -> Result<(), ManifestError> {
     let ambiguous = |why: String| Err(ManifestError::Ambiguous(why));
     if let Some(key) = json::case_variant(object, &KNOWN) {
@@ -225,7 +238,21 @@ fn check_unambiguous(object: &Map<String, Value>, announced: &str) -> Result<(),
     if object.get("schemaVersion").and_then(Value::as_u64) != Some(2) {
         return ambiguous("schemaVersion is not 2".into());
     }
-    Ok(())
+    let listed = ["layers", "manifests"].iter().filter_map(|key| object.get(*key)?.as_array());
+    let named = ["config", "subject"].iter().filter_map(|key| object.get(*key));
+    match named.chain(listed.flatten()).find_map(ambiguous_key) {
+        Some(key) => ambiguous(format!(
+            "the key {key:?} of a descriptor differs from a known one only in case"
+        )),
+        None => Ok(()),
+    }
+}
+
+/// A key of a descriptor by which some readers would find other content, or another platform, than is read here.
+pub(crate) fn ambiguous_key(descriptor: &Value) -> Option<&str> {
+    let descriptor = descriptor.as_object()?;
+    let platform = descriptor.get("platform").and_then(Value::as_object);
+    json::case_variant(descriptor, &DESCRIPTOR).or_else(|| json::case_variant(platform?, &PLATFORM))
 }
 
 type Annotations = Option<std::collections::HashMap<String, String>>;
@@ -309,6 +336,39 @@ mod tests {
         let old = r#"{"schemaVersion":1,"manifests":[]}"#;
         assert!(Manifest::parse(Bytes::from(old), media_type::OCI_INDEX).is_err());
         assert!(Manifest::parse(Bytes::from_static(b"{}"), "text/html").is_err());
+    }
+
+    #[test]
+    fn descriptors_that_two_readers_could_understand_differently_are_refused() {
+        let index = |more: &str, platform: &str| {
+            let text = format!(
+                r#"{{"schemaVersion":2,"manifests":[{{"mediaType":"{}","digest":"sha256:{HEX}","size":1,"platform":{{"os":"linux","architecture":"amd64"{platform}}}{more}}}]}}"#,
+                media_type::OCI_MANIFEST
+            );
+            Manifest::parse(Bytes::from(text), media_type::OCI_INDEX)
+        };
+        assert!(index(r#","data":"","x-digest":"y""#, r#","os.version":"1""#).is_ok());
+        let other = format!(r#""sha256:{}""#, "0".repeat(64));
+        for key in ["Digest", "DIGEST", "dige\u{17f}t", "dige\\u017ft"] {
+            let refused = index(&format!(r#","{key}":{other}"#), "");
+            assert!(matches!(refused, Err(ManifestError::Ambiguous(_))), "{key}: {refused:?}");
+        }
+        for (more, platform) in [
+            (r#","Platform":{"os":"linux","architecture":"arm64"}"#, ""),
+            (r#","url\u017f":["https://elsewhere.example"]"#, ""),
+            ("", r#","Architecture":"arm64""#),
+            ("", r#","o\u017f":"windows""#),
+        ] {
+            assert!(index(more, platform).is_err(), "{more}{platform}");
+        }
+        assert!(image("").is_ok());
+        let list = "manife\u{17f}t\u{17f}";
+        assert!(image(&format!(r#","{list}":[]"#)).is_err());
+        let subject = format!(
+            r#","subject":{{"mediaType":"x/y","digest":"sha256:{HEX}","size":0,"Size":1}}"#
+        );
+        assert!(image(&subject).is_err());
+        assert!(image(&subject.replace(r#","Size":1"#, "")).is_ok());
     }
 
     #[test]

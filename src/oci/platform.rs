@@ -62,7 +62,7 @@ impl FromStr for Platform {
                 architecture: architecture.clone(),
                 variant: Some(variant.clone()),
             }),
-            _ => Err(PlatformError(text.to_owned())),
+            _ => Err(PlatformError(text.chars().take(160).collect())),
         }
     }
 }

@@ -49,7 +49,7 @@ impl Repository {
     /// # Errors
     /// When the grammar does not admit them.
     pub fn new(host: &str, path: &str) -> Result<Self, ReferenceError> {
-        let whole = || format!("{host}/{path}");
+        let whole = || bounded(&format!("{host}/{path}"));
         if !is_host(host) {
             return Err(ReferenceError::Malformed(whole(), "the host part is not valid"));
         }
@@ -84,7 +84,10 @@ impl Repository {
     /// When `tag` is not a tag by distribution-spec's grammar.
     pub fn tagged(&self, tag: &str) -> Result<Reference, ReferenceError> {
         if !is_tag(tag) {
-            return Err(ReferenceError::Malformed(format!("{self}:{tag}"), "the tag is not valid"));
+            return Err(ReferenceError::Malformed(
+                bounded(&format!("{self}:{tag}")),
+                "the tag is not valid",
+            ));
         }
         Ok(Reference { repository: self.clone(), tag: Some(tag.to_owned()), digest: None })
     }
@@ -123,10 +126,15 @@ impl Reference {
     pub fn parse_pinned(text: &str) -> Result<Self, ReferenceError> {
         let reference: Self = text.parse()?;
         if reference.tag.is_none() && reference.digest.is_none() {
-            return Err(ReferenceError::Unpinned(text.to_owned()));
+            return Err(ReferenceError::Unpinned(bounded(text)));
         }
         Ok(reference)
     }
+}
+
+/// Text from outside, short enough for an error message.
+fn bounded(text: &str) -> String {
+    text.chars().take(300).collect()
 }
 
 /// `host[:port]` of a registry: a DNS name, an IPv4 address or `[IPv6]`.
@@ -227,7 +235,7 @@ impl FromStr for Repository {
     fn from_str(text: &str) -> Result<Self, ReferenceError> {
         let (host, path) = split_name(text);
         Self::new(&host, &path).map_err(|_| {
-            ReferenceError::Malformed(text.to_owned(), "expected host/path, in lower case")
+            ReferenceError::Malformed(bounded(text), "expected host/path, in lower case")
         })
     }
 }
@@ -236,12 +244,11 @@ impl FromStr for Reference {
     type Err = ReferenceError;
 
     fn from_str(text: &str) -> Result<Self, ReferenceError> {
-        let malformed = |why| ReferenceError::Malformed(text.chars().take(300).collect(), why);
+        let malformed = |why| ReferenceError::Malformed(bounded(text), why);
         let (rest, digest) = match text.split_once('@') {
             Some((rest, digest)) => {
-                let digest = digest
-                    .parse()
-                    .map_err(|e| ReferenceError::Digest(text.chars().take(300).collect(), e))?;
+                let digest =
+                    digest.parse().map_err(|e| ReferenceError::Digest(bounded(text), e))?;
                 (rest, Some(digest))
             }
             None => (text, None),
@@ -362,6 +369,27 @@ mod tests {
         }
         let long = format!("quay.io/{}:1", "a".repeat(250));
         assert!(long.parse::<Reference>().is_err());
+    }
+
+    #[test]
+    fn a_message_stays_short_however_long_the_text() {
+        let long = "a".repeat(100_000);
+        for text in [
+            format!("quay.io/{long}:1"),
+            format!("quay.io/a:{long}"),
+            format!("quay.io/a@sha256:{long}"),
+            format!("quay.io/a@{long}:00"),
+            long.clone(),
+        ] {
+            let error = Reference::parse_pinned(&text).expect_err("refused");
+            let cause = std::error::Error::source(&error).map(ToString::to_string);
+            assert!(error.to_string().len() + cause.map_or(0, |c| c.len()) < 700, "{error:.100}");
+        }
+        let error = long.parse::<super::super::Platform>().expect_err("refused");
+        assert!(error.to_string().len() < 300);
+        let doubled = format!(r#"{{"{long}":1,"{long}":1}}"#);
+        let error = super::super::json::parse(doubled.as_bytes()).expect_err("refused");
+        assert!(error.to_string().len() < 300);
     }
 
     #[test]

@@ -77,13 +77,16 @@ impl Anchors {
     /// The rule: the narrowest pattern that covers the image must be **at least as narrow** as the narrowest key scope
     /// that covers it. So `--allow-unsigned '*'` never overrides a key that was given for a registry, a namespace or a
     /// repository, while `--allow-unsigned quay.io/org/app` does override a key for `quay.io`; with equal scopes the
-    /// explicit permission wins.
+    /// explicit permission wins. A key that was given for a path counts for that path on every host: the name at the
+    /// target has no host, so an unsigned `other.example/org/app` would take the place of a signed `quay.io/org/app`.
     pub(super) fn allows_unsigned(&self, source: &Reference) -> bool {
         let patterns = self.allow_unsigned.iter().filter(|pattern| pattern.covers(source));
         let Some(pattern) = patterns.map(Pattern::specificity).max() else {
             return false;
         };
-        let key = self.keys_for(source).map(|anchor| anchor.scope.specificity()).max();
+        let scopes = self.keys.iter().map(|anchor| &anchor.scope);
+        let covering = scopes.filter(|scope| scope.covers_on_any_host(source));
+        let key = covering.map(Scope::specificity).max();
         key.is_none_or(|key| pattern >= key)
     }
 }

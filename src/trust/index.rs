@@ -68,12 +68,17 @@ impl Indexes<'_> {
         }
     }
 
-    /// An attestation manifest must name one of `images` and have no manifests of its own to smuggle in.
+    /// An attestation manifest must name one of `images`, be attached to nothing else, and have no manifests of its own
+    /// to smuggle in.
     fn is_bound_attestation(&self, entry: &Descriptor, images: &[&Descriptor]) -> bool {
         let named = entry.annotation(REFERENCE_DIGEST);
         let names_one = images.iter().any(|image| named == Some(image.digest.to_string().as_str()));
-        let manifest = self.tree.get(&entry.digest);
-        names_one && manifest.is_some_and(|m| matches!(m.meaning(), Meaning::Image(_)))
+        let of_these = |subject: &Descriptor| images.iter().any(|i| i.digest == subject.digest);
+        let is_one = |manifest: &Manifest| {
+            matches!(manifest.meaning(), Meaning::Image(_))
+                && manifest.subject().is_none_or(of_these)
+        };
+        names_one && self.tree.get(&entry.digest).is_some_and(is_one)
     }
 
     /// An unsigned index could send one platform's machines to another's image.

@@ -1,8 +1,8 @@
 //! Which images an anchor is for.
 //!
 //! A scope is written as in containers-policy.json(5): nothing or `*` (everything), `*.domain`, `host[:port]`,
-//! `host/namespace` or `host/repository` (with everything below), `host/repository:tag`, `host/repository@digest`. It
-//! is matched at the boundaries of path components, after the normalisation that references get. Where a text could
+//! `host/namespace` or `host/repository` (with everything below), `host/repository:*` (that one alone, with any tag),
+//! `host/repository:tag`, `host/repository@digest`. It is matched at the boundaries of path components, after the normalisation that references get. Where a text could
 //! mean two things it is refused rather than guessed.
 
 use super::text::{bounded, explain};
@@ -22,6 +22,8 @@ pub enum Scope {
     Host(String),
     /// A repository and everything below it.
     Repository(Repository),
+    /// A repository and nothing below it.
+    Exactly(Repository),
     /// One tag or one digest of a repository.
     Image(Reference),
 }
@@ -86,12 +88,25 @@ impl Scope {
                 .strip_suffix(&domain.to_ascii_lowercase())
                 .is_some_and(|rest| rest.len() > 1 && rest.ends_with('.')),
             Self::Host(scope) => scope.eq_ignore_ascii_case(host),
-            Self::Repository(scope) => {
-                same_host(scope, repository) && is_at_or_below(repository.path(), scope.path())
+            Self::Repository(scope) | Self::Exactly(scope) => {
+                same_host(scope, repository) && self.covers_on_any_host(reference)
             }
             Self::Image(scope) => {
-                same_host(scope.repository(), repository)
-                    && scope.repository().path() == repository.path()
+                same_host(scope.repository(), repository) && self.covers_on_any_host(reference)
+            }
+        }
+    }
+
+    /// True when `reference` lies within this scope but for its host: names at a target have none. Scopes that name no
+    /// path cover what they cover.
+    pub fn covers_on_any_host(&self, reference: &Reference) -> bool {
+        let path = reference.repository().path();
+        match self {
+            Self::Everything | Self::Domain(_) | Self::Host(_) => self.covers(reference),
+            Self::Repository(scope) => is_at_or_below(path, scope.path()),
+            Self::Exactly(scope) => scope.path() == path,
+            Self::Image(scope) => {
+                scope.repository().path() == path
                     && scope.tag().is_none_or(|tag| reference.tag() == Some(tag))
                     && scope.digest().is_none_or(|digest| reference.digest() == Some(digest))
             }
@@ -104,12 +119,29 @@ impl Scope {
             Self::Everything => Specificity(0, 0),
             Self::Domain(domain) => Specificity(1, domain.split('.').count()),
             Self::Host(_) => Specificity(2, 0),
-            Self::Repository(repository) => Specificity(3, repository.path().split('/').count()),
+            // Alike, so that a permission for a repository stands against a key for exactly that one.
+            Self::Repository(repository) | Self::Exactly(repository) => {
+                Specificity(3, repository.path().split('/').count())
+            }
             Self::Image(reference) => {
                 let pins = usize::from(reference.tag().is_some());
                 Specificity(4, pins + 2 * usize::from(reference.digest().is_some()))
             }
         }
+    }
+}
+
+impl Scope {
+    /// The scope that was recorded for an installed key. Where an option would mean a repository and everything below
+    /// it, the record of what a key verified means that repository alone.
+    ///
+    /// # Errors
+    /// As for every scope.
+    pub fn recorded(text: &str) -> Result<Self, ScopeError> {
+        Ok(match text.parse()? {
+            Self::Repository(repository) => Self::Exactly(repository),
+            other => other,
+        })
     }
 }
 
@@ -144,6 +176,12 @@ impl FromStr for Scope {
                 Ok(Self::Host(canonical_host(host)))
             } else {
                 Err(malformed("only a host may end in a slash"))
+            };
+        }
+        if let Some(repository) = text.strip_suffix(":*") {
+            return match repository.parse()? {
+                Self::Repository(repository) => Ok(Self::Exactly(repository)),
+                _ => Err(malformed("a repository must stand before :*")),
             };
         }
         if !text.contains(['/', '@']) {
@@ -215,6 +253,7 @@ impl fmt::Display for Scope {
             Self::Host(host) if is_plainly_host(host) => f.write_str(host),
             Self::Host(host) => write!(f, "{host}/"),
             Self::Repository(repository) => repository.fmt(f),
+            Self::Exactly(repository) => write!(f, "{repository}:*"),
             Self::Image(reference) => reference.fmt(f),
         }
     }

@@ -52,6 +52,12 @@ fn a_scope_covers_what_lies_within_and_nothing_beside() {
             &["quay.io/org/repo-evil:1", "quay.io/org/rep:1", "quay.io:5000/org/repo:1"],
         ),
         (
+            "quay.io/org/repo:*",
+            &["quay.io/org/repo:1", "QUAY.io/org/repo:2", &pinned],
+            &["quay.io/org/repo/sub:1", "quay.io/org/repo-evil:1", "quay.io:5000/org/repo:1"],
+        ),
+        ("alpine:*", &["alpine:3"], &["docker.io/library/alpine/sub:3"]),
+        (
             "quay.io/org/repo:1",
             &["quay.io/org/repo:1"],
             &["quay.io/org/repo:10", "quay.io/org/repo:2", "quay.io/org/repo/sub:1", &pinned],
@@ -90,6 +96,12 @@ fn what_is_malformed_or_ambiguous_is_refused() {
         "quay.io/A",
         "quay.io/a:",
         "quay.io/a@sha256:00",
+        "quay.io:*",
+        "quay.io/:*",
+        "*:*",
+        ":*",
+        "quay.io/a:1:*",
+        "quay.io/a:*:*",
         "quay.io/a\u{1b}",
         "https://quay.io",
     ] {
@@ -104,6 +116,18 @@ fn what_is_malformed_or_ambiguous_is_refused() {
     let long = "a/".repeat(1 << 16);
     let error = long.parse::<Scope>().expect_err("long");
     assert!(error.to_string().len() < 600, "{}", error.to_string().len());
+}
+
+#[test]
+fn what_was_recorded_is_never_read_as_more() {
+    let recorded = |text: &str| Scope::recorded(text).unwrap_or_else(|e| panic!("{text}: {e}"));
+    let exact = recorded("quay.io/org");
+    assert!(exact.covers(&reference("quay.io/org:1")));
+    assert!(scope("quay.io/org").covers(&reference("quay.io/org/repo:1")));
+    assert!(!exact.covers(&reference("quay.io/org/repo:1")));
+    assert_eq!(recorded(&exact.to_string()), exact, "{exact} reads back");
+    assert_eq!(recorded("quay.io/org/repo:1"), scope("quay.io/org/repo:1"));
+    assert!(Scope::recorded("Quay").is_err());
 }
 
 #[test]

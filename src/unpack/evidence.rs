@@ -1,22 +1,45 @@
 //! What the verifier is given: manifests and small blobs of the archive, bounded and hashed.
 
 use crate::archive::limits::MAX_TRUST_BLOB;
-use crate::archive::{Archive, Catalogue};
+use crate::archive::{Archive, ArchiveError, Catalogue};
 use crate::inventory;
 use crate::oci::{Descriptor, Digest, Manifest};
 use crate::trust::{Evidence, EvidenceError, Found};
 use bytes::Bytes;
+use std::sync::{Mutex, PoisonError};
 
 pub(super) struct ArchiveEvidence<'a> {
-    pub(super) archive: &'a Archive,
-    pub(super) catalogue: &'a Catalogue,
+    archive: &'a Archive,
+    catalogue: &'a Catalogue,
+    damage: Mutex<Option<ArchiveError>>,
+}
+
+impl<'a> ArchiveEvidence<'a> {
+    pub(super) fn new(archive: &'a Archive, catalogue: &'a Catalogue) -> Self {
+        Self { archive, catalogue, damage: Mutex::default() }
+    }
+
+    /// The first damage that was met. Whatever the verdicts say then, it is the medium that is at fault.
+    pub(super) fn into_damage(self) -> Option<ArchiveError> {
+        self.damage.into_inner().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    fn failed(&self, what: String, error: ArchiveError) -> EvidenceError {
+        let told = EvidenceError::new(format!("{what}: {error}"));
+        // More than is read here, or not carried at all, is no damage.
+        if !matches!(error, ArchiveError::Limit(_) | ArchiveError::Absent(_)) {
+            let mut damage = self.damage.lock().unwrap_or_else(PoisonError::into_inner);
+            damage.get_or_insert(error);
+        }
+        told
+    }
 }
 
 impl Evidence for ArchiveEvidence<'_> {
     fn manifest(&self, digest: &Digest) -> Result<Option<Manifest>, EvidenceError> {
         let Some(record) = self.catalogue.manifest(digest) else { return Ok(None) };
         let read = self.catalogue.read_manifest(self.archive, record);
-        let unreadable = |e| EvidenceError::caused(format!("manifest {digest} cannot be read"), e);
+        let unreadable = |e| self.failed(format!("manifest {digest} cannot be read"), e);
         read.map(Some).map_err(unreadable)
     }
 
@@ -26,7 +49,7 @@ impl Evidence for ArchiveEvidence<'_> {
             return Err(EvidenceError::new(format!("blob {digest} has another size")));
         }
         let read = self.archive.read(&digest, MAX_TRUST_BLOB.min(blob.size));
-        read.map_err(|e| EvidenceError::caused(format!("blob {digest} cannot be read"), e))
+        read.map_err(|e| self.failed(format!("blob {digest} cannot be read"), e))
     }
 }
 

@@ -8,7 +8,7 @@ use crate::host::{
 };
 use crate::oci::Digest;
 use crate::report::unpack::{KeyChange, KeyReport};
-use crate::trust::{Admission, Fingerprint};
+use crate::trust::{Admission, Fingerprint, ImageVerdict, Scope, ScopedKey};
 use std::collections::{BTreeMap, BTreeSet};
 
 /// How keys are installed.
@@ -48,14 +48,14 @@ pub(super) fn earlier_names(installed: &[InstalledKey]) -> BTreeMap<Digest, KeyN
     installed.iter().map(named).collect()
 }
 
-/// Keys that verified an image which is admitted by its signatures, each for exactly the repositories of those images.
+/// Keys that verified an image which is admitted by its signatures, each for exactly the repositories of those images,
+/// or for less where it was trusted for one tag or digest only.
 fn keys_to_install(verified: &Verified) -> Vec<KeyToInstall> {
     let mut scopes: BTreeMap<Fingerprint, BTreeSet<String>> = BTreeMap::new();
     for verdict in verified.verdicts() {
         if matches!(verdict.admission(), Admission::Signed | Admission::IndexUnsigned) {
             for key in verdict.verifying_keys() {
-                let repository = verdict.source().repository().to_string();
-                scopes.entry(key).or_default().insert(repository);
+                scopes.entry(key).or_default().extend(verified_scopes(verified, key, verdict));
             }
         }
     }
@@ -73,6 +73,24 @@ fn keys_to_install(verified: &Verified) -> Vec<KeyToInstall> {
             })
         })
         .collect()
+}
+
+/// What a key may vouch for from now on, by what it verified here.
+fn verified_scopes(
+    verified: &Verified,
+    key: Fingerprint,
+    verdict: &ImageVerdict,
+) -> BTreeSet<String> {
+    let repository = verdict.source().repository();
+    let scope = |anchor: &ScopedKey| match &anchor.scope {
+        Scope::Image(_) => anchor.scope.to_string(),
+        _ => repository.to_string(),
+    };
+    let scopes: BTreeSet<String> = verified.anchors_of(key, verdict).map(scope).collect();
+    match scopes.contains(&repository.to_string()) {
+        true => BTreeSet::from([repository.to_string()]),
+        false => scopes,
+    }
 }
 
 pub(super) fn report(keys: &[PlannedKey]) -> Vec<KeyReport> {

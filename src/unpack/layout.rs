@@ -6,8 +6,8 @@ use super::survey::{OCTETS, Survey};
 use super::watched::Watched;
 use crate::inventory::Found;
 use crate::oci::Descriptor;
-use crate::oci::layout::{LayoutWriter, REF_NAME};
-use crate::oci::source::BlobSource as _;
+use crate::oci::layout::{LayoutError, LayoutWriter, REF_NAME};
+use crate::oci::source::{BlobSource as _, Verifying};
 use crate::progress::Progress;
 use crate::report::unpack::{AttachmentOutcome, BlobCounts};
 use futures_util::{StreamExt as _, TryStreamExt as _, stream};
@@ -32,9 +32,9 @@ pub(super) async fn write(
             let there = writer.layout().blob_size(&blob.digest)? == Some(blob.size);
             if there {
                 source.verify(&blob).await?;
+                verify_existing(writer, &blob).await?;
             } else {
-                let content =
-                    source.open(&blob, 0).await.map_err(crate::oci::layout::LayoutError::from)?;
+                let content = source.open(&blob, 0).await.map_err(LayoutError::from)?;
                 writer.write_blob(&blob, content).await?;
             }
             source.done(&blob);
@@ -59,6 +59,15 @@ pub(super) async fn write(
     Ok(counts)
 }
 
+/// A file of the right name and length is not yet the blob: unlike a registry, nobody hashed what others put there.
+async fn verify_existing(writer: &LayoutWriter, blob: &Descriptor) -> Result<(), LayoutError> {
+    let mut content = Verifying::new(writer.layout().open(blob, 0).await?, blob);
+    while let Some(piece) = content.next().await {
+        piece?;
+    }
+    Ok(())
+}
+
 async fn write_manifests(planned: &Planned, writer: &LayoutWriter) -> Result<(), UnpackError> {
     let catalogue = planned.verified.catalogue();
     let mut written = HashSet::new();
@@ -67,6 +76,7 @@ async fn write_manifests(planned: &Planned, writer: &LayoutWriter) -> Result<(),
             if written.insert(record.digest) {
                 let manifest = catalogue.read_manifest(planned.verified.archive(), record)?;
                 writer.write_manifest(&manifest).await?;
+                verify_existing(writer, &manifest.descriptor()).await?;
             }
         }
     }

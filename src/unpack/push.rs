@@ -291,9 +291,14 @@ fn count(counts: &mut BlobCounts, (outcomes, size): (Vec<BlobPushed>, u64)) {
 fn wants_children(error: &RegistryError) -> bool {
     match error {
         RegistryError::NotFound { .. } => true,
-        RegistryError::Refused { status, .. } => (400..500).contains(status),
+        RegistryError::Refused { status, .. } => may_want_children(*status),
         _ => false,
     }
+}
+
+/// True for statuses that may be about what a manifest refers to: not for those about who pushes, its size or its type.
+fn may_want_children(status: u16) -> bool {
+    matches!(status, 400 | 404 | 409 | 412 | 422)
 }
 
 /// The one image that is carried of an index, when the verdict that admits the image covers it.
@@ -308,5 +313,16 @@ fn only_child(entry: &ImageEntry, verdict: &ImageVerdict) -> Option<Digest> {
     match (carried.next(), carried.next()) {
         (Some(child), None) => Some(child.digest),
         _ => None,
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::may_want_children;
+
+    #[test]
+    fn a_child_stands_for_its_index_only_where_the_registry_may_want_its_children() {
+        let wanting: Vec<u16> = (400..600).filter(|status| may_want_children(*status)).collect();
+        assert_eq!(wanting, [400, 404, 409, 412, 422]);
     }
 }

@@ -5,7 +5,7 @@ use super::error::UnpackError;
 use super::evidence::{ArchiveEvidence, found};
 use super::refused::{CarriedKey, Refused};
 use crate::archive::catalogue::CatalogueImage;
-use crate::archive::{Archive, Catalogue};
+use crate::archive::{Archive, ArchiveError, Catalogue};
 use crate::host::InstalledKey;
 use crate::inventory::ImageEntry;
 use crate::oci::{Descriptor, Digest};
@@ -49,7 +49,8 @@ impl Checked {
     ///
     /// # Errors
     /// [`UnpackError::Refused`] when one image may not be published; [`UnpackError::OtherBundle`],
-    /// [`UnpackError::UnansweredPins`]; [`UnpackError::InstalledKey`] when a key of the host cannot be loaded.
+    /// [`UnpackError::UnansweredPins`]; [`UnpackError::InstalledKey`] when a key of the host cannot be loaded;
+    /// [`UnpackError::Archive`] when something that verification reads is damaged.
     pub fn verify(self, trust: TrustInputs) -> Result<Verified, UnpackError> {
         let (archive, catalogue, mut carried) = self.into_parts();
         let bundle = archive.bundle_digest();
@@ -63,7 +64,7 @@ impl Checked {
             key.pinned = trust.pins.iter().any(|pin| pin.value == key.fingerprint);
         }
         let anchors = anchors(trust, &carried, names_bound)?;
-        let verdicts = judge_all(&archive, &catalogue, &anchors, names_bound);
+        let verdicts = judge_all(&archive, &catalogue, &anchors, names_bound)?;
         if !verdicts.iter().all(ImageVerdict::is_admitted) {
             let any_anchor = !anchors.is_empty();
             let (report_version, bundle_digest) = ("1.0", bundle);
@@ -109,6 +110,18 @@ impl Verified {
         images.map(|((entry, image), verdict)| (entry, image, verdict))
     }
 
+    /// The anchors that let this key vouch for an image.
+    pub(super) fn anchors_of<'a>(
+        &'a self,
+        fingerprint: Fingerprint,
+        verdict: &'a ImageVerdict,
+    ) -> impl Iterator<Item = &'a ScopedKey> {
+        let source = verdict.source().with_digest(verdict.digest());
+        self.keys.iter().filter(move |anchor| {
+            anchor.key.fingerprint() == fingerprint && anchor.scope.covers(&source)
+        })
+    }
+
     /// The trusted key with this fingerprint.
     pub(super) fn trusted_key(&self, fingerprint: &Fingerprint) -> Option<&PublicKey> {
         let mut keys = self.keys.iter().map(|anchor| &anchor.key);
@@ -129,10 +142,7 @@ fn anchors(
         let unusable = |source| UnpackError::InstalledKey { name: name.clone(), source };
         let key = PublicKey::from_pem(installed.pem.as_bytes()).map_err(|e| unusable(e.into()))?;
         for scope in &installed.record.scopes {
-            let scope: Scope = scope.parse().map_err(|e| {
-                let error: crate::trust::ScopeError = e;
-                unusable(error.into())
-            })?;
+            let scope = Scope::recorded(scope).map_err(|e| unusable(e.into()))?;
             anchors.keys.push(ScopedKey { scope, key: key.clone(), name: name.clone() });
         }
     }
@@ -144,13 +154,14 @@ fn anchors(
     }
 }
 
-/// The verdicts about all images, in the inventory's order.
+/// The verdicts about all images, in the inventory's order; an error when the archive is damaged where they are read.
 fn judge_all(
     archive: &Archive,
     catalogue: &Catalogue,
     anchors: &Anchors,
     names_bound: bool,
-) -> Vec<ImageVerdict> {
+) -> Result<Vec<ImageVerdict>, ArchiveError> {
+    let evidence = ArchiveEvidence::new(archive, catalogue);
     let images: Vec<_> = archive.inventory().images.iter().zip(catalogue.images()).collect();
     let next = AtomicUsize::new(0);
     let work = || {
@@ -158,7 +169,7 @@ fn judge_all(
         while let number = next.fetch_add(1, Ordering::Relaxed)
             && let Some((entry, image)) = images.get(number)
         {
-            let verdict = judge_image(archive, catalogue, (entry, image), anchors, names_bound);
+            let verdict = judge_image(&evidence, catalogue, (entry, image), anchors, names_bound);
             judged.push((number, verdict));
         }
         judged
@@ -176,11 +187,14 @@ fn judge_all(
         judged
     });
     judged.sort_unstable_by_key(|(number, _)| *number);
-    judged.into_iter().map(|(_, verdict)| verdict).collect()
+    match evidence.into_damage() {
+        Some(damage) => Err(damage),
+        None => Ok(judged.into_iter().map(|(_, verdict)| verdict).collect()),
+    }
 }
 
 fn judge_image(
-    archive: &Archive,
+    evidence: &ArchiveEvidence<'_>,
     catalogue: &Catalogue,
     (entry, image): (&ImageEntry, &CatalogueImage),
     anchors: &Anchors,
@@ -206,5 +220,5 @@ fn judge_image(
         name_bound: names_bound,
         pack_verdict_good: GOOD_AT_PACK.contains(&entry.verdict.code.as_str()),
     };
-    judge(&test, anchors, &ArchiveEvidence { archive, catalogue })
+    judge(&test, anchors, evidence)
 }

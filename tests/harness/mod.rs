@@ -8,6 +8,7 @@
 pub(crate) mod command;
 pub(crate) mod fault_proxy;
 pub(crate) mod faults;
+pub(crate) mod frames;
 pub(crate) mod images;
 pub(crate) mod layers;
 pub(crate) mod peers;

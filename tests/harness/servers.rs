@@ -1,6 +1,7 @@
 //! Registries of which each test has its own: on a free loopback port, over a directory of its own, gone afterwards.
 
 use super::peers;
+use std::ffi::OsStr;
 use std::fs;
 use std::io::{BufRead as _, BufReader, Read};
 use std::path::Path;
@@ -57,7 +58,8 @@ impl DockerRegistry {
     /// One with access control.
     pub(crate) fn start_with(test: &str, access: Access) -> Option<Self> {
         let program = peers::require(test, "docker-registry")?;
-        let directory = tempfile::tempdir().expect("registry directory");
+        // Not where machines clean up while tests run.
+        let directory = tempfile::tempdir_in(env!("CARGO_TARGET_TMPDIR")).expect("directory");
         let root = directory.path().display();
         // JSON is YAML; the port is chosen by the system, and told in the log.
         let mut config = serde_json::json!({
@@ -107,11 +109,21 @@ pub(crate) struct BundleServe {
 impl BundleServe {
     /// Serves the image layout in `store`, reading and writing.
     pub(crate) fn start(store: &Path) -> Self {
+        Self::start_with(&["--store".as_ref(), store.as_os_str()])
+    }
+
+    /// Serves bundles, reading only.
+    pub(crate) fn of_files(files: &[&Path]) -> Self {
+        let files: Vec<_> = files.iter().map(|file| file.as_os_str()).collect();
+        Self::start_with(&files)
+    }
+
+    fn start_with(arguments: &[&OsStr]) -> Self {
         let mut command = Command::new(env!("CARGO_BIN_EXE_bundle"));
         command
             .env_clear()
-            .args(["serve", "--listen", "127.0.0.1:0", "--store"])
-            .arg(store)
+            .args(["serve", "--listen", "127.0.0.1:0"])
+            .args(arguments)
             .stdout(Stdio::piped());
         let mut server = Server(command.spawn().expect("bundle serve starts"));
         let output = server.0.stdout.take().expect("output");

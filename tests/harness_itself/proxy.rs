@@ -75,11 +75,11 @@ fn the_proxy_passes_everything_on_until_it_is_told_otherwise() {
     };
     proxy.add(Rule::new(Method::GET, manifests, Fault::too_many(7)).nth(2));
     let statuses: Vec<_> = (0..3).map(|_| get("app/manifests/1").status().as_u16()).collect();
-    assert_eq!(statuses, [200, 429, 200]);
+    assert_eq!(statuses, [200, 429, 200], "{:?}", proxy.seen());
     proxy.heal();
     proxy.add(Rule::new(Method::GET, manifests, Fault::status(500)).first(1));
     let statuses: Vec<_> = (0..2).map(|_| get("app/manifests/1").status().as_u16()).collect();
-    assert_eq!(statuses, [500, 200]);
+    assert_eq!(statuses, [500, 200], "{:?}", proxy.seen());
     proxy.heal();
     let lie = Fault::SetHeader("docker-content-digest", "sha256:lie".into());
     proxy.add(Rule::new(Method::GET, manifests, lie));

@@ -139,20 +139,25 @@ fn unsigned_images_come_in_by_name_only() {
 }
 
 #[test]
-fn a_key_that_covers_an_image_is_not_overruled_by_allowing_unsigned_ones() {
+fn a_key_for_an_image_is_overruled_only_by_a_pattern_as_narrow() {
     let carried = Carried::new();
     let wrong = carried.side.key("wrong.pub", &Signer::generate());
-    let enclave = Enclave::start();
-    // The image is signed, only not by whom it has to be: that is not an unsigned image.
-    let arguments = ["--key", &wrong, "--allow-unsigned", HOST];
-    let ran = enclave.unpack(&carried.side.file(), &arguments);
-    if ran.code == Some(0) {
-        // Where the pattern wins, it must not look verified.
-        assert!(!ran.stdout.contains("verified: signed"), "{ran}");
-        assert!(ran.stdout.contains("unsigned"), "{ran}");
-    } else {
-        ran.expect_code(3);
-        enclave.expect_untouched();
+    for (scope, pattern, expected) in [
+        (format!("{HOST}/team="), "*".to_owned(), 3),
+        (format!("{HOST}/team="), HOST.to_owned(), 3),
+        (format!("{HOST}/team="), format!("{HOST}/team/app"), 0),
+        (format!("{HOST}/team/app="), format!("{HOST}/team/*"), 3),
+        (String::new(), HOST.to_owned(), 0),
+    ] {
+        let enclave = Enclave::start();
+        let key = format!("{scope}{wrong}");
+        let arguments = ["--key", &key, "--allow-unsigned", &pattern];
+        let ran = enclave.unpack(&carried.side.file(), &arguments).expect_code(expected);
+        if expected == 0 {
+            assert!(ran.stdout.contains("verified: unsigned"), "{scope} {pattern}: {ran}");
+        } else {
+            enclave.expect_untouched();
+        }
     }
 }
 

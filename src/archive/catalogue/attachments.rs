@@ -1,8 +1,9 @@
 //! What is attached to what, and under which names it may be published.
 
-use super::error::{CatalogueError, bounded};
+use super::error::CatalogueError;
 use super::walk::{Reached, Walk};
 use super::{Catalogue, CatalogueAttachment};
+use crate::archive::bounded;
 use crate::inventory::{AttachmentEntry, Found, ImageEntry, Inventory};
 use crate::oci::{Descriptor, Digest, Repository};
 use std::collections::{BTreeSet, HashMap, HashSet, VecDeque};
@@ -26,15 +27,16 @@ pub(super) fn walk(
         check_tag(name, entry)?;
         waiting.entry(entry.subject).or_default().push(entry);
     }
-    let mut subjects: VecDeque<Digest> =
-        reached.manifests.iter().map(|number| walk.record(*number).digest).collect();
+    let mut subjects: VecDeque<u32> = reached.manifests.iter().copied().collect();
     let (mut attachments, mut layers) = (Vec::new(), BTreeSet::new());
-    while let Some(subject) = subjects.pop_front() {
+    while let Some(number) = subjects.pop_front() {
+        let subject = walk.record(number).digest;
         for entry in waiting.remove(&subject).unwrap_or_default() {
+            walk.read_once_more(number)?;
             let root = Descriptor::new(&entry.media_type, entry.digest, entry.size);
             let own = walk.descend(name, &root, &BTreeSet::new())?;
             check_subject(walk, name, entry, &own)?;
-            subjects.extend(own.manifests.iter().map(|number| walk.record(*number).digest));
+            subjects.extend(&own.manifests);
             layers.extend(own.nondistributable);
             attachments.push(CatalogueAttachment {
                 kind: entry.kind,

@@ -79,8 +79,3 @@ pub enum CatalogueError {
     #[error("the bundle exceeds a limit: {0}")]
     Limit(String),
 }
-
-/// Text from outside, short enough for an error message.
-pub(super) fn bounded(text: &str) -> String {
-    text.chars().take(300).collect()
-}

@@ -1,19 +1,28 @@
 //! `index.json`, which other tools go by, says the same as the inventory.
 
-use super::error::{CatalogueError, bounded};
+use super::error::CatalogueError;
 use super::{Archive, Catalogue};
+use crate::archive::bounded;
 use crate::archive::head;
 use crate::inventory::Found;
 use crate::oci::Digest;
 use crate::oci::layout::index::IndexFile;
 use std::collections::{HashMap, HashSet};
 
+/// Room for one entry: a descriptor with a name and what later versions may add.
+const LARGEST_ENTRY: u64 = 4 << 10;
+
 /// Compares `index.json` with the inventory: every image is there under its name, every entry is a manifest that is
 /// carried, and no name leads elsewhere than the inventory says.
 pub(super) fn check(catalogue: &Catalogue, archive: &Archive) -> Result<(), CatalogueError> {
     let contradiction = |what: String| Err(CatalogueError::IndexContradiction(what));
-    let index = IndexFile::parse(archive.file(head::INDEX).unwrap_or_default())?;
+    let bytes = archive.file(head::INDEX).unwrap_or_default();
     let names = names(catalogue, archive);
+    // Reading JSON takes many times its length of memory, so nothing is read that could not be an entry.
+    if bytes.len() as u64 > (catalogue.manifests.len() + names.len() + 1) as u64 * LARGEST_ENTRY {
+        return contradiction(format!("{} bytes for {} names", bytes.len(), names.len()));
+    }
+    let index = IndexFile::parse(bytes)?;
     let mut seen = HashSet::new();
     for entry in index.entries() {
         let descriptor = entry.descriptor();

@@ -1,6 +1,7 @@
 //! Each lie with the truth beside it: `world` is consistent, every case changes one thing in it.
 
 use super::{Catalogue, CatalogueError};
+use crate::archive::Archive;
 use crate::archive::testing::{Builder, CONFIG, LAYER, Signer, tag_of, wire};
 use crate::inventory::Found;
 use crate::oci::layout::REF_NAME;
@@ -71,6 +72,55 @@ fn a_consistent_archive_comes_in_push_order() {
     let blobs: Vec<Digest> = catalogue.blobs_of(&archive, child).map(|blob| blob.digest).collect();
     assert_eq!(blobs[1], Digest::of(b"amd64's"));
     assert_eq!((catalogue.all_manifests(image).count(), blobs.len()), (6, 2));
+}
+
+#[test]
+fn a_large_manifest_is_not_named_over_and_over() {
+    let read_as = |images: usize| {
+        let mut builder = Builder::new();
+        let document = json!({"schemaVersion": 2, "mediaType": media_type::OCI_INDEX,
+            "manifests": [], "annotations": {"padding": "x".repeat((4 << 20) - 200)}});
+        let index = builder.manifest(media_type::OCI_INDEX, &document);
+        for number in 0..images {
+            builder.add_image(&format!("quay.io/org/app:{number}"), &index, &[]);
+        }
+        read(&builder)
+    };
+    assert!(read_as(1_000).is_ok());
+    let refused = read_as(1_030);
+    assert!(matches!(refused, Err(CatalogueError::Limit(_))), "{:?}", refused.map(|_| ()));
+}
+
+#[test]
+fn an_index_file_is_as_long_as_its_entries_may_be() {
+    let padded = |length: usize| {
+        refusal(|world| {
+            let mut entry = wire(&world.index);
+            entry["annotations"] = json!({REF_NAME: SOURCE});
+            entry["later"] = json!(vec![0; length]);
+            world.builder.index = Some(json!([entry]));
+        })
+    };
+    assert_eq!(padded(1_000), "accepted");
+    assert!(padded(1 << 20).contains("bytes for"));
+}
+
+#[test]
+fn a_key_is_listed_once_and_named_briefly() {
+    let folder = tempfile::tempdir().expect("temporary folder");
+    let path = folder.path().join("a.tar.zst");
+    let open = |change: &dyn Fn(&mut Builder)| {
+        let mut world = world();
+        world.builder.carry(&Signer::new());
+        change(&mut world.builder);
+        world.builder.write(&path);
+        Archive::open(&path).map(|_| ()).map_err(|error| error.to_string())
+    };
+    assert_eq!(open(&|_| ()), Ok(()));
+    let twice = open(&|builder| builder.keys.push(builder.keys[0].clone()));
+    assert!(twice.expect_err("twice").contains("listed twice"));
+    let long = open(&|builder| builder.keys[0].file = format!("keys/{}", "x".repeat(100_000)));
+    assert!(long.expect_err("not there").len() < 500);
 }
 
 #[test]

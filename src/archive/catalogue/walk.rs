@@ -1,9 +1,10 @@
 //! From the root of an image or an attachment down to every manifest and blob.
 
 use super::attachments;
-use super::error::{CatalogueError, bounded};
+use super::error::CatalogueError;
 use super::{Catalogue, CatalogueImage, Child, ManifestRecord};
 use crate::archive::Archive;
+use crate::archive::bounded;
 use crate::inventory::ImageEntry;
 use crate::oci::manifest::{MAX_MANIFEST, ManifestError};
 use crate::oci::{Descriptor, Digest, Manifest, Meaning, Platform, json, media_type};
@@ -15,6 +16,9 @@ const MAX_DEPTH: usize = 8;
 /// Most manifests of all images and attachments together, each counted wherever it is reached: a catalogue of 1,000
 /// images with 20 platforms, all signed, takes 60,000.
 const MAX_REACHED: usize = 2_000_000;
+/// Most bytes of those manifests together: verification reads each wherever it is reached, so that a small file which
+/// names one large manifest a hundred thousand times would take hours. The catalogue above takes 200 MB.
+const MAX_READING: u64 = 4 << 30;
 
 /// What a walk from one root finds.
 pub(super) struct Reached {
@@ -39,6 +43,7 @@ pub(super) struct Walk<'a> {
     numbers: HashMap<Digest, u32>,
     types: HashSet<Arc<str>>,
     reached: usize,
+    reading: u64,
 }
 
 impl<'a> Walk<'a> {
@@ -52,6 +57,7 @@ impl<'a> Walk<'a> {
             numbers: HashMap::new(),
             types: HashSet::new(),
             reached: 0,
+            reading: 0,
         }
     }
 
@@ -106,6 +112,18 @@ impl<'a> Walk<'a> {
         Ok(Catalogue { images, manifests: self.manifests, numbers: self.numbers })
     }
 
+    /// Counts that verification reads the manifest with this number.
+    pub(super) fn read_once_more(&mut self, number: u32) -> Result<(), CatalogueError> {
+        self.reading += self.manifests[number as usize].size;
+        match self.reading > MAX_READING {
+            true => {
+                let what = format!("manifests of more than {MAX_READING} bytes to be read");
+                Err(CatalogueError::Limit(what))
+            }
+            false => Ok(()),
+        }
+    }
+
     /// The record with this number, which a walk gave.
     pub(super) fn record(&self, number: u32) -> &ManifestRecord {
         &self.manifests[number as usize]
@@ -150,6 +168,7 @@ impl<'a> Walk<'a> {
         if self.reached > MAX_REACHED {
             return Err(CatalogueError::Limit(format!("more than {MAX_REACHED} manifests")));
         }
+        self.read_once_more(number)?;
         let record = &self.manifests[number as usize];
         reached.nondistributable.extend(record.nondistributable.iter().copied());
         let children = self.manifests[number as usize].children.clone();

@@ -1,5 +1,6 @@
 //! `index.json` of a layout: strict in, and what others wrote into it goes out as it came.
 
+use crate::oci::manifest::ambiguous_key;
 use crate::oci::{Descriptor, json, media_type};
 use serde::ser::{Serialize, SerializeMap as _, Serializer};
 use serde_json::value::RawValue;
@@ -150,6 +151,9 @@ impl Serialize for IndexFile {
 
 fn entry(number: usize, wire: Value) -> Result<Entry, IndexError> {
     let unusable = |why: String| IndexError::Entry { number, why: bounded(&why) };
+    if let Some(key) = ambiguous_key(&wire) {
+        return Err(unusable(format!("the key {key:?} differs from a known one only in case")));
+    }
     let raw = serde_json::value::to_raw_value(&wire).map_err(|e| unusable(e.to_string()))?;
     let parsed: oci_spec::image::Descriptor =
         serde_json::from_value(wire).map_err(|e| unusable(e.to_string()))?;

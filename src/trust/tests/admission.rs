@@ -82,6 +82,26 @@ fn the_case_of_a_host_name_moves_no_image_out_of_a_keys_scope() {
 }
 
 #[test]
+fn no_other_host_moves_an_unsigned_image_to_the_place_of_a_signed_one() {
+    for (source, key, pattern, admitted) in [
+        ("quay.io:443/org/repo:1", "quay.io/org", "*", false),
+        ("other.example/org/repo:1", "quay.io/org/repo", "*", false),
+        ("other.example/org/repo:1", "quay.io/org/repo:*", "other.example", false),
+        ("other.example/org/repo:1", "quay.io/org/repo:1", "*", false),
+        ("other.example/org/repo:1", "quay.io/org/repo", "other.example/org/repo", true),
+        ("other.example/org/repo:2", "quay.io/org/repo:1", "*", true),
+        ("other.example/org/more:1", "quay.io/org/repo", "*", true),
+        ("other.example/org/repo/sub:1", "quay.io/org/repo:*", "*", true),
+    ] {
+        let mut scene = Scene::image();
+        scene.source = source.parse().expect("a reference");
+        scene.trust(key, &Signer::p256());
+        scene.allow_unsigned(pattern);
+        assert_eq!(scene.judge().is_admitted(), admitted, "{source}, {key}, {pattern}");
+    }
+}
+
+#[test]
 fn a_signature_wins_over_the_permission_to_come_without() {
     let signer = Signer::p256();
     let mut scene = Scene::image();

@@ -170,6 +170,26 @@ fn a_buildx_attestation_of_a_signed_child_passes_as_attachment() {
 }
 
 #[test]
+fn an_attestation_in_an_unsigned_index_attaches_itself_to_nothing_beside() {
+    for (beside, admitted) in [(false, true), (true, false)] {
+        let (mut scene, children, _) = children_signed();
+        let subject = match beside {
+            false => children[0].clone(),
+            true => image(&mut scene.store, "linux", "s390x", None),
+        };
+        let config = scene.store.blob("application/vnd.oci.image.config.v1+json", "{}");
+        let document = json!({"schemaVersion": 2, "config": wire(&config), "layers": [],
+            "subject": wire(&subject)});
+        let manifest = scene.store.manifest(media_type::OCI_MANIFEST, &document);
+        let mut entry = attestation(&mut scene, &children[0].digest.to_string());
+        entry["digest"] = json!(manifest.digest);
+        entry["size"] = json!(manifest.size);
+        change(&mut scene, |entries| entries.push(entry.clone()));
+        assert_eq!(scene.judge().is_admitted(), admitted, "{beside}");
+    }
+}
+
+#[test]
 fn a_child_signed_under_another_name_does_not_count() {
     let (mut scene, _, _) = children_signed();
     scene.source = "quay.io/org/other:1".parse().expect("a reference");

@@ -138,6 +138,44 @@ async fn an_installed_key_counts_within_its_scopes() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
+async fn an_installed_key_is_for_the_recorded_repository_and_not_for_those_below_it() {
+    let mut scene = Scene::new().await;
+    scene.builder.images.pop();
+    scene.builder.forget_unreferenced();
+    for scope in ["quay.io/org", "quay.io/org:*", "quay.io/org/app:2"] {
+        let (codes, _) = refused(&scene, installed(&scene.signer, scope)).await;
+        assert_eq!(codes, [Some(RefusalCode::NoAnchor)], "{scope}");
+    }
+    for scope in ["quay.io/org/app", "quay.io/org/app:*", "quay.io/org/app:1"] {
+        let trust = installed(&scene.signer, scope);
+        assert!(scene.run(scene.options(trust)).await.is_ok(), "{scope}");
+    }
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_key_for_one_tag_is_installed_for_that_tag_alone() {
+    let mut scene = Scene::new().await;
+    scene.builder.images.pop();
+    scene.builder.forget_unreferenced();
+    for (number, (scope, recorded)) in [
+        ("quay.io/org/app:1", "quay.io/org/app:1"),
+        ("quay.io/org/app:*", "quay.io/org/app"),
+        ("quay.io", "quay.io/org/app"),
+    ]
+    .into_iter()
+    .enumerate()
+    {
+        let root = scene.folder.path().join(format!("root-{number}"));
+        std::fs::create_dir(&root).expect("a root");
+        let root = HostRoot::under(&root).expect("a root");
+        let mut options = scene.options(scene.trusting(scope));
+        options.install = Some(InstallOptions { root, names: BTreeMap::new() });
+        let report = scene.run(options).await.expect("unpacked");
+        assert_eq!(report.keys[0].scopes, [recorded], "{scope}");
+    }
+}
+
+#[tokio::test(flavor = "multi_thread")]
 async fn keys_are_installed_for_what_they_verified_and_after_the_push() {
     let mut scene = Scene::new().await;
     let stranger = Signer::new();

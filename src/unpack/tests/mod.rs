@@ -2,6 +2,7 @@
 
 mod anchors;
 mod attachments;
+mod courier;
 mod registries;
 mod targets;
 mod way;

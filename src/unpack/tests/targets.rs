@@ -80,6 +80,14 @@ async fn a_layout_directory_gets_everything_under_full_names() {
     for child in &scene.children {
         assert!(layout.has_blob(&child.digest).expect("looked up"));
     }
+    let blob = |digest: &Digest| directory.join("blobs/sha256").join(digest.hex());
+    for there in [Digest::of(b"shared by all"), scene.children[0].digest] {
+        let good = std::fs::read(blob(&there)).expect("read");
+        std::fs::write(blob(&there), vec![b'x'; good.len()]).expect("written");
+        let error = scene.run(options()).await.expect_err("other content under that name");
+        assert_eq!(error.class(), Class::Medium, "{error:?}");
+        std::fs::write(blob(&there), good).expect("written");
+    }
     let again = scene.run(options()).await.expect("unpacked again");
     assert_eq!((again.images[0].tag, again.blobs.uploaded), (TagChange::Unchanged, 0));
 }

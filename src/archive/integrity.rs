@@ -1,0 +1,129 @@
+//! Reading every byte: which blobs are damaged, where they lie, and which images they belong to.
+
+use super::Archive;
+use crate::inventory::{BlobEntry, Stored};
+use crate::oci::manifest::MAX_MANIFEST;
+use crate::oci::{Descriptor, Digest, Hasher, Manifest};
+use crate::progress::Progress;
+use std::collections::{BTreeSet, HashMap, HashSet};
+use std::sync::Mutex;
+use std::sync::atomic::{AtomicUsize, Ordering};
+
+/// How much is read.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Depth {
+    /// Every byte.
+    Whole,
+    /// The trust section: manifests, configs and what signatures are read from.
+    TrustSection,
+}
+
+/// What was read, and what is wrong with it.
+#[derive(Debug)]
+pub struct Integrity {
+    /// Blobs read.
+    pub blobs: u64,
+    /// Their sizes in bytes.
+    pub bytes: u64,
+    /// Damaged ones, in archive order.
+    pub damaged: Vec<Damage>,
+}
+
+/// One blob that is not what it must be.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Damage {
+    /// Which blob.
+    pub digest: Digest,
+    /// Its size in bytes, as the inventory says.
+    pub size: u64,
+    /// Where its first frame starts in the file, in bytes.
+    pub offset: u64,
+    /// How long its frames are together, in bytes.
+    pub length: u64,
+    /// What is wrong.
+    pub what: String,
+    /// Sources of the images that need it, as far as their manifests can be read; sorted.
+    pub images: Vec<String>,
+}
+
+/// Reads blobs on all cores and compares frame checksums, structure and digests. Memory: one buffer of 256 KiB for each
+/// core. Blocks.
+pub fn check(archive: &Archive, depth: Depth, progress: &dyn Progress) -> Integrity {
+    let wanted = |blob: &&BlobEntry| depth == Depth::Whole || blob.stored == Stored::Trust;
+    let blobs: Vec<&BlobEntry> = archive.inventory().blobs.iter().filter(wanted).collect();
+    let bytes = blobs.iter().map(|blob| blob.size).sum();
+    progress.total(blobs.len() as u64, bytes);
+    let (next, found) = (AtomicUsize::new(0), Mutex::new(Vec::new()));
+    let work = || {
+        while let number = next.fetch_add(1, Ordering::Relaxed)
+            && let Some(blob) = blobs.get(number)
+        {
+            if let Err(what) = read(archive, blob, progress) {
+                let mut found = found.lock().unwrap_or_else(std::sync::PoisonError::into_inner);
+                found.push((number, what));
+            }
+        }
+    };
+    let threads = std::thread::available_parallelism().map_or(1, usize::from);
+    std::thread::scope(|scope| {
+        for _ in 1..threads {
+            scope.spawn(work);
+        }
+        work();
+    });
+    let mut found = found.into_inner().unwrap_or_else(std::sync::PoisonError::into_inner);
+    found.sort_by_key(|(number, _)| *number);
+    let users = if found.is_empty() { HashMap::new() } else { users(archive) };
+    let damaged = found.into_iter().map(|(number, what)| {
+        let BlobEntry { digest, size, .. } = *blobs[number];
+        let place = archive.stored_at(&digest).unwrap_or(0..0);
+        let images = users.get(&digest).map(|images| images.iter().cloned().collect());
+        Damage {
+            digest,
+            size,
+            offset: place.start,
+            length: place.end - place.start,
+            what,
+            images: images.unwrap_or_default(),
+        }
+    });
+    Integrity { blobs: blobs.len() as u64, bytes, damaged: damaged.collect() }
+}
+
+fn read(archive: &Archive, blob: &BlobEntry, progress: &dyn Progress) -> Result<(), String> {
+    progress.started(&blob.digest, blob.size);
+    let mut reader = archive.reader(&blob.digest, 0).map_err(|e| e.to_string())?;
+    let mut hasher = Hasher::new();
+    while let Some(piece) = reader.next_piece().map_err(|e| e.to_string())? {
+        hasher.update(&piece);
+        progress.advanced(&blob.digest, piece.len() as u64);
+    }
+    let found = hasher.finish();
+    progress.finished(&blob.digest, blob.size);
+    if found == blob.digest { Ok(()) } else { Err(format!("the content hashes to {found}")) }
+}
+
+/// For each blob, the images that need it. What cannot be read is passed over: this is for messages only.
+fn users(archive: &Archive) -> HashMap<Digest, BTreeSet<String>> {
+    let mut users: HashMap<Digest, BTreeSet<String>> = HashMap::new();
+    for image in &archive.inventory().images {
+        let root = Descriptor::new(&image.media_type, image.digest, image.size);
+        let attached = image.attachments.iter();
+        let attached = attached.map(|a| Descriptor::new(&a.media_type, a.digest, a.size));
+        let mut open: Vec<Descriptor> = std::iter::once(root).chain(attached).collect();
+        let mut seen = HashSet::new();
+        while let Some(descriptor) = open.pop() {
+            if !seen.insert(descriptor.digest) {
+                continue;
+            }
+            users.entry(descriptor.digest).or_default().insert(image.source.to_string());
+            let Ok(bytes) = archive.read(&descriptor.digest, MAX_MANIFEST) else { continue };
+            let Ok(manifest) = Manifest::parse(bytes, &descriptor.media_type) else { continue };
+            open.extend_from_slice(manifest.children());
+            for blob in manifest.blobs() {
+                users.entry(blob.digest).or_default().insert(image.source.to_string());
+            }
+        }
+    }
+    users
+}

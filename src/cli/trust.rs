@@ -1,0 +1,74 @@
+//! Trust options: what is believed, all of it from outside the bundle.
+
+use super::exit::Status;
+use super::failure::Failure;
+use super::keys::{self, KeyFile};
+use super::output::tell;
+use super::text::safe;
+use bundle::host::{HostRoot, installed_keys};
+use bundle::oci::Digest;
+use bundle::trust::{Anchors, Fingerprint, Pattern, Scope, Scoped, ScopedKey};
+use bundle::unpack::TrustInputs;
+use clap::Args;
+use std::path::PathBuf;
+
+/// What is trusted. Nothing inside the bundle is.
+#[derive(Args)]
+#[command(next_help_heading = "Trust")]
+pub(super) struct Trust {
+    /// Images of SCOPE (default: all) may be signed by this public key (repeatable)
+    #[arg(long, value_name = "[SCOPE=]FILE")]
+    key: Vec<Scoped<PathBuf>>,
+    /// Trust the carried key that has this fingerprint, for SCOPE (repeatable)
+    #[arg(long, value_name = "[SCOPE=]sha256:…")]
+    trust_fingerprint: Vec<Scoped<Fingerprint>>,
+    /// The bundle digest that pack printed, received another way: names and verdicts in this bundle are then authentic
+    #[arg(long, value_name = "sha256:…")]
+    expect_bundle: Option<Digest>,
+    /// Images that may come without a verified signature (repeatable)
+    #[arg(long, value_name = "PATTERN")]
+    allow_unsigned: Vec<Pattern>,
+    /// Where signatures count that name no repository, although nothing binds the name (repeatable)
+    #[arg(long, value_name = "SCOPE")]
+    accept_unbound_names: Vec<Scope>,
+    /// Use this directory in place of / for installed keys
+    #[arg(long, value_name = "DIR")]
+    root: Option<PathBuf>,
+}
+
+impl Trust {
+    /// The directory in the place of `/`, or `/`.
+    pub(super) fn host_root(&self) -> Result<HostRoot, Failure> {
+        let root = match &self.root {
+            Some(directory) => HostRoot::under(directory),
+            None => HostRoot::host(),
+        };
+        root.map_err(|e| Failure::of(Status::Usage, &e))
+    }
+
+    /// Reads keys, given and installed.
+    pub(super) fn inputs(&self) -> Result<TrustInputs, Failure> {
+        let mut anchors = Anchors {
+            allow_unsigned: self.allow_unsigned.clone(),
+            accept_unbound_names: self.accept_unbound_names.clone(),
+            ..Anchors::default()
+        };
+        for option in &self.key {
+            let KeyFile { key, name, scope } = keys::read_scoped(option)?;
+            anchors.keys.push(ScopedKey { scope, key, name });
+        }
+        let installed = installed_keys(&self.host_root()?).map_err(|error| {
+            Failure::of(Status::Refused, &error).hint("the store of installed keys cannot be trusted as it is: mend it, or name another with --root")
+        })?;
+        for skipped in &installed.skipped {
+            let path = skipped.path.display().to_string();
+            tell!("warning: {} grants nothing: {}", safe(&path), safe(&skipped.reason.to_string()));
+        }
+        Ok(TrustInputs {
+            anchors,
+            installed: installed.keys,
+            pins: self.trust_fingerprint.clone(),
+            expect_bundle: self.expect_bundle,
+        })
+    }
+}

@@ -1,0 +1,115 @@
+//! `bundle verify`.
+
+use super::exit::Status;
+use super::failure::Failure;
+use super::inspect;
+use super::output::{Output, say};
+use super::progress::{Talk, progress};
+use super::refusal;
+use super::text::{count, line, safe, size};
+use super::trust::Trust;
+use super::unpack::status_of;
+use bundle::archive::integrity::{self, Depth};
+use bundle::report::verify::VerifyReport;
+use bundle::trust::ImageVerdict;
+use bundle::unpack::{Opened, TrustInputs, UnpackError};
+use clap::Args;
+use std::path::PathBuf;
+
+/// Read every byte of a bundle, and its signatures under the given trust; push nothing
+#[derive(Args)]
+pub(super) struct Options {
+    /// The bundle
+    file: PathBuf,
+    /// Read head, trust section and signatures only
+    #[arg(long)]
+    quick: bool,
+    #[command(flatten)]
+    trust: Trust,
+    /// Print the report as JSON
+    #[arg(long)]
+    json: bool,
+    /// No progress on stderr
+    #[arg(short, long)]
+    quiet: bool,
+}
+
+pub(super) fn run(options: &Options) -> Result<Status, Failure> {
+    let inputs = options.trust.inputs()?;
+    let archive = inspect::open(&options.file)?;
+    let progress = progress(if options.quiet { Talk::Quiet } else { Talk::Progress });
+    let depth = if options.quick { Depth::TrustSection } else { Depth::Whole };
+    let integrity = integrity::check(&archive, depth, &*progress);
+    drop(progress);
+    let file = options.file.display().to_string();
+    let mut report = VerifyReport::new(file, archive.bundle_digest(), options.quick, integrity);
+    report.any_anchor = trusts_anything(&inputs);
+    let mut status = if report.damaged.is_empty() { Status::Done } else { Status::Medium };
+    match judge(options, inputs) {
+        Ok(verdicts) if report.any_anchor => report.verdicts = verdicts,
+        Ok(_) => {}
+        Err(UnpackError::Refused(refused)) => {
+            if report.any_anchor {
+                status = Status::Refused;
+                report.verdicts = refused.verdicts;
+            }
+        }
+        // What cannot be read is named as damaged already.
+        Err(error) if !report.damaged.is_empty() && status_of(&error) == Status::Medium => {}
+        Err(error) => return Err(Failure::of(status_of(&error), &error)),
+    }
+    let output = if options.json { Output::json(&report)? } else { summary(&report) };
+    output.write()?;
+    Ok(status)
+}
+
+fn trusts_anything(inputs: &TrustInputs) -> bool {
+    !inputs.anchors.is_empty()
+        || !inputs.installed.is_empty()
+        || !inputs.pins.is_empty()
+        || inputs.expect_bundle.is_some()
+}
+
+fn judge(options: &Options, inputs: TrustInputs) -> Result<Vec<ImageVerdict>, UnpackError> {
+    let verified = Opened::open(&options.file)?.check()?.verify(inputs)?;
+    Ok(verified.verdicts().to_vec())
+}
+
+fn summary(report: &VerifyReport) -> Output {
+    let mut out = Output::default();
+    for damage in &report.damaged {
+        say!(
+            out,
+            "damaged: {} ({}), bytes {} to {} of the file: {}",
+            damage.digest,
+            size(damage.size),
+            damage.offset,
+            damage.offset + damage.length,
+            safe(&damage.what)
+        );
+        for image in &damage.images {
+            say!(out, "  needed by {}", safe(image));
+        }
+    }
+    for verdict in &report.verdicts {
+        let word = if verdict.is_admitted() { "verified" } else { "refused" };
+        say!(out, "{word}: {}", line(&refusal::describe(verdict)));
+    }
+    if !report.any_anchor {
+        say!(
+            out,
+            "signatures: not judged, nothing is trusted here (--key SCOPE=FILE, --expect-bundle, …)"
+        );
+    }
+    let extent = if report.quick { "trust section only" } else { "every byte" };
+    say!(
+        out,
+        "{} ({extent}): {} read, {}, {} damaged",
+        safe(&report.file),
+        count(report.blobs, "blob"),
+        size(report.bytes),
+        report.damaged.len()
+    );
+    say!(out, "bundle digest: {}", report.bundle_digest);
+    out
+}

@@ -1,0 +1,68 @@
+use super::*;
+use serde_json::{Value, json};
+
+fn minimal() -> Value {
+    json!({
+        "format": "bundle", "formatVersion": "1.0", "created": "2026-01-01T00:00:00Z",
+        "tool": {"name": "bundle", "version": "0.1.0"},
+        "images": [], "keys": [], "files": [], "blobs": [],
+        "totals": {"images": 0, "attachments": 0, "blobs": 0, "bytes": 0},
+    })
+}
+
+fn read(value: &Value) -> Result<Inventory, InventoryError> {
+    Inventory::from_bytes(&serde_json::to_vec(value).expect("JSON"))
+}
+
+#[test]
+fn unknown_fields_and_newer_minor_versions_are_read() {
+    let mut value = minimal();
+    value["later"] = json!({"a": 1});
+    value["formatVersion"] = json!("1.7");
+    assert!(read(&value).is_ok());
+}
+
+#[test]
+fn a_newer_major_version_is_named_even_when_its_shape_is_unknown() {
+    let value = json!({"format": "bundle", "formatVersion": "2.0", "images": "elsewhere"});
+    assert!(matches!(read(&value), Err(InventoryError::Version(v)) if v == "2.0"));
+    let other = json!({"format": "cake", "formatVersion": "1.0"});
+    assert!(matches!(read(&other), Err(InventoryError::Format(_))));
+}
+
+#[test]
+fn what_must_be_understood_is_not_ignored() {
+    let mut value = minimal();
+    value["mustUnderstand"] = json!(["delta"]);
+    assert!(matches!(read(&value), Err(InventoryError::MustUnderstand(f)) if f == "delta"));
+}
+
+#[test]
+fn contradictions_are_refused() {
+    let blob = json!({"digest": Digest::of(b"x"), "size": 1, "stored": "raw"});
+    let early = json!({"digest": Digest::of(b"y"), "size": 1, "stored": "trust"});
+    let huge = json!({"digest": Digest::of(b"y"), "size": u64::MAX, "stored": "raw"});
+    for (blobs, count, bytes) in [
+        (json!([blob, blob]), 2, 2),
+        (json!([blob, early]), 2, 2),
+        (json!([blob, huge]), 2, 0),
+        (json!([blob]), 1, 2),
+    ] {
+        let mut value = minimal();
+        value["blobs"] = blobs;
+        value["totals"]["blobs"] = json!(count);
+        value["totals"]["bytes"] = json!(bytes);
+        assert!(matches!(read(&value), Err(InventoryError::Contradiction(_))), "{value}");
+    }
+    let mut good = minimal();
+    good["blobs"] = json!([early, blob]);
+    good["totals"] = json!({"images": 0, "attachments": 0, "blobs": 2, "bytes": 2});
+    assert!(read(&good).is_ok());
+}
+
+#[test]
+fn duplicate_keys_are_refused() {
+    let text = serde_json::to_string(&minimal()).expect("JSON");
+    let doubled = text.replacen('{', r#"{"format":"bundle","#, 1);
+    assert!(matches!(Inventory::from_bytes(doubled.as_bytes()), Err(InventoryError::Json(_))));
+}

@@ -1,0 +1,90 @@
+//! `bundle verify`: every byte, and signatures under the given trust; nothing is pushed.
+
+use crate::harness::command::{Ran, run};
+use crate::harness::signer::Signer;
+use crate::unpacking::Carried;
+use std::fs;
+use std::path::{Path, PathBuf};
+
+fn verify(file: &Path, arguments: &[&str]) -> Ran {
+    let file = file.display().to_string();
+    let root = tempfile::tempdir().expect("root");
+    let root = root.path().display().to_string();
+    run(&[&["verify", "-q", &file, "--root", &root], arguments].concat())
+}
+
+/// The report as JSON.
+fn report(ran: &Ran) -> serde_json::Value {
+    serde_json::from_str(&ran.stdout).expect("JSON")
+}
+
+/// A copy with one byte changed at `at`.
+fn flipped(carried: &Carried, at: u64) -> PathBuf {
+    let mut bytes = fs::read(carried.side.file()).expect("archive");
+    bytes[at as usize] ^= 0x20;
+    let path = carried.side.output("flipped.tar.zst");
+    fs::write(&path, bytes).expect("archive");
+    path
+}
+
+/// Where a blob lies that is stored in this section: its digest, offset and length.
+fn place(carried: &Carried, section: &str) -> (String, u64) {
+    let archive = bundle::archive::Archive::open(&carried.side.file()).expect("archive");
+    let blobs = &archive.inventory().blobs;
+    let stored = |blob: &&bundle::inventory::BlobEntry| {
+        serde_json::to_value(blob.stored).expect("JSON") == section && blob.size > 0
+    };
+    let blob = blobs.iter().rfind(stored).expect("such a blob");
+    let place = archive.stored_at(&blob.digest).expect("its place");
+    (blob.digest.to_string(), (place.start + place.end) / 2)
+}
+
+#[test]
+fn an_undamaged_bundle_is_verified_under_the_right_key() {
+    let carried = Carried::new();
+    let ran = verify(&carried.side.file(), &["--key", &carried.key, "--json"]).expect_code(0);
+    let report = report(&ran);
+    crate::schemas::assert_described("verify-report.schema.json", &report);
+    assert_eq!(report["damaged"], serde_json::json!([]));
+    assert_eq!(report["verdicts"][0]["admission"], "signed");
+    assert!(report["bytes"].as_u64() > Some(0));
+}
+
+#[test]
+fn a_wrong_key_is_status_3_and_no_key_judges_nothing() {
+    let carried = Carried::new();
+    let other = carried.side.key("other.pub", &Signer::generate());
+    let ran = verify(&carried.side.file(), &["--key", &other]).expect_code(3);
+    assert!(ran.stdout.contains("signature-wrong-key"), "{ran}");
+    let ran = verify(&carried.side.file(), &[]).expect_code(0);
+    assert!(ran.stdout.contains("signatures: not judged"), "{ran}");
+}
+
+#[test]
+fn a_damaged_layer_is_named_with_its_place_and_its_images() {
+    let carried = Carried::new();
+    let (digest, at) = place(&carried, "raw");
+    let file = flipped(&carried, at);
+    let ran = verify(&file, &["--key", &carried.key, "--json"]).expect_code(6);
+    let report = report(&ran);
+    crate::schemas::assert_described("verify-report.schema.json", &report);
+    let [damage] = &report["damaged"].as_array().expect("list")[..] else { panic!("{ran}") };
+    assert_eq!(damage["digest"], digest);
+    let (offset, length) = (damage["offset"].as_u64(), damage["length"].as_u64());
+    assert!(offset < Some(at) && Some(at) < offset.zip(length).map(|(o, l)| o + l), "{ran}");
+    assert!(damage["images"][0].as_str().expect("image").contains("team/app"), "{ran}");
+    // The trust section is whole, so a quick look finds nothing, and says what it did not look at.
+    let quick = verify(&file, &["--key", &carried.key, "--quick"]).expect_code(0);
+    assert!(quick.stdout.contains("trust section only"), "{quick}");
+}
+
+#[test]
+fn a_damaged_manifest_or_signature_is_found_by_a_quick_look_too() {
+    let carried = Carried::new();
+    let (digest, at) = place(&carried, "trust");
+    let file = flipped(&carried, at);
+    for arguments in [&["--quick"][..], &[]] {
+        let ran = verify(&file, arguments).expect_code(6);
+        assert!(ran.stdout.contains(&format!("damaged: {digest}")), "{ran}");
+    }
+}
