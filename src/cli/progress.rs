@@ -154,6 +154,11 @@ impl Progress for Bars {
     }
 
     fn note(&self, text: &str) {
-        let _ = self.all.println(safe(text));
+        // Above bars that are not drawn yet the line would not be ended.
+        if self.total.length().is_none() {
+            tell!("{}", safe(text));
+        } else {
+            let _ = self.all.println(safe(text));
+        }
     }
 }
