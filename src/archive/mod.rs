@@ -13,6 +13,7 @@
 //! - [`write`], [`section`]: an archive in the making: entries in place, compressed blobs, the end
 //! - [`partial`]: the file it is written to until it is whole
 //! - [`integrity`]: every byte read, damage named
+//! - `opening`: what opening an archive compares
 //! - [`read`], [`content`]: an archive as a source of blobs
 //! - [`catalogue`]: everything in an opened archive, as a closed world
 
@@ -23,6 +24,7 @@ pub mod frame;
 pub mod head;
 pub mod integrity;
 pub mod limits;
+mod opening;
 pub mod partial;
 pub mod places;
 pub mod read;

@@ -49,8 +49,8 @@ pub(super) struct Options {
     /// Fetch non-distributable layers from the registry too
     #[arg(long)]
     include_foreign_layers: bool,
-    /// Name of the series this bundle belongs to
-    #[arg(long)]
+    /// Name of the series this bundle belongs to: letters, digits, . _ - (at most 64)
+    #[arg(long, value_parser = series_name)]
     name: Option<String>,
     /// Large blobs transferred at the same time
     #[arg(long, default_value_t = 4, value_parser = clap::value_parser!(u16).range(1..=64))]
@@ -77,6 +77,15 @@ struct Interrupted;
 enum OnAttachmentError {
     Fail,
     Warn,
+}
+
+/// A name that later bundles of the series are compared by, so it is plain.
+fn series_name(text: &str) -> Result<String, String> {
+    let plain = |c: char| c.is_ascii_alphanumeric() || "._-".contains(c);
+    if text.is_empty() || text.len() > 64 || !text.chars().all(plain) {
+        return Err("expected 1 to 64 letters, digits, dots, underscores or dashes".into());
+    }
+    Ok(text.to_owned())
 }
 
 impl Options {

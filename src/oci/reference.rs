@@ -210,6 +210,14 @@ pub fn is_tag(text: &str) -> bool {
         && text.bytes().all(|b| word(b) || b == b'.' || b == b'-')
 }
 
+/// True for tags under which attachments of a digest are kept, `sha256-<64 hex>` with or without an ending: an image
+/// under such a tag would be taken for them.
+pub fn is_attachment_tag(tag: &str) -> bool {
+    let Some(rest) = tag.strip_prefix("sha256-") else { return false };
+    let digits = rest.split('.').next().unwrap_or_default();
+    digits.len() == 64 && digits.bytes().all(|b| b.is_ascii_hexdigit())
+}
+
 /// Splits a name into host and path; a first component without `.`, `:` or upper case that is not `localhost` is no
 /// host, and docker.io is meant (distribution/reference, `splitDockerDomain`).
 fn split_name(name: &str) -> (String, String) {

@@ -6,6 +6,7 @@ use super::walk::{Walk, Walked};
 use super::{Location, PackError, Request, Source};
 use crate::inventory::Lookup;
 use crate::oci::manifest::MAX_MANIFEST;
+use crate::oci::reference::is_attachment_tag;
 use crate::oci::source::{Trouble, read_blob};
 use crate::oci::{Digest, Manifest, Meaning, Platform, Reference};
 use crate::progress::Progress;
@@ -117,6 +118,10 @@ async fn resolve_one(
 ) -> Result<ResolvedImage, PackError> {
     let Found { source, fetched_from, origin, root, layout_name } =
         find(source, client, layouts).await?;
+    if source.tag().is_some_and(is_attachment_tag) {
+        let what = format!("{source} has a tag that is reserved for what is attached to images");
+        return Err(PackError::Usage(what));
+    }
     if let Some(pinned) = source.digest().filter(|pinned| *pinned != root.digest()) {
         let found = root.digest();
         let what =

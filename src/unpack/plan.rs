@@ -1,8 +1,9 @@
 //! Planning: what goes where, decided before anything is sent.
 
 use super::error::{UnpackError, bounded};
-use super::target::{Target, is_reserved_tag, published_as};
+use super::target::{Target, published_as};
 use super::verify::Verified;
+use crate::oci::reference::is_attachment_tag;
 use crate::oci::{Digest, Reference, Repository};
 use std::collections::{BTreeMap, HashMap};
 
@@ -123,7 +124,7 @@ fn name_images(
             return collision(known.to_string(), source.to_string(), repository.to_string());
         }
         if let Some(tag) = entry.source.tag() {
-            if is_reserved_tag(tag) {
+            if is_attachment_tag(tag) {
                 return Err(UnpackError::ReservedTag(entry.source.clone()));
             }
             let (digest, first) = tags

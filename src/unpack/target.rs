@@ -90,14 +90,6 @@ impl Target {
     }
 }
 
-/// True for tags that hold what is attached to images, and never an image: `sha256-<64 hex>`, alone (the referrers
-/// fallback) or with an ending (cosign's).
-pub(super) fn is_reserved_tag(tag: &str) -> bool {
-    let Some(rest) = tag.strip_prefix("sha256-") else { return false };
-    let digits = rest.split('.').next().unwrap_or_default();
-    digits.len() == 64 && digits.bytes().all(|b| b.is_ascii_hexdigit())
-}
-
 /// The name under which an image is published, as people write it.
 pub(super) fn published_as(repository: &Repository, source: &Reference, target: &Target) -> String {
     match (target, source.tag(), source.digest()) {
@@ -111,6 +103,7 @@ pub(super) fn published_as(repository: &Repository, source: &Reference, target: 
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::oci::reference::is_attachment_tag;
 
     #[test]
     fn targets_read_back_and_others_are_refused() {
@@ -160,10 +153,10 @@ mod tests {
         let hex = "0".repeat(64);
         for tag in [format!("sha256-{hex}"), format!("sha256-{hex}.sig"), format!("sha256-{hex}.x")]
         {
-            assert!(is_reserved_tag(&tag), "{tag}");
+            assert!(is_attachment_tag(&tag), "{tag}");
         }
         for tag in ["1.0", "sha256-abc", "sha256", &format!("x-sha256-{hex}")] {
-            assert!(!is_reserved_tag(tag), "{tag}");
+            assert!(!is_attachment_tag(tag), "{tag}");
         }
     }
 }

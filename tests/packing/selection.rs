@@ -237,6 +237,7 @@ fn calls_that_make_no_sense_are_refused() {
     let directory = side.output("");
     let directory = directory.to_str().expect("path");
     let (app, other) = (side.source("app:1"), format!("{}/other:1={HOST}/app:1", side.address()));
+    let reserved = format!("{}/app:1={HOST}/app:sha256-{}.sig", side.address(), "0".repeat(64));
     for (arguments, words) in [
         (&["pack", "-o", file][..], "SOURCE"),
         (&["pack", &app], "--output"),
@@ -246,11 +247,13 @@ fn calls_that_make_no_sense_are_refused() {
         (&["pack", &app, &other, "-o", file], "registry.example/app:1 was asked for twice"),
         (&["pack", &app, "-o", file, "--platform", "linux"], "linux"),
         (&["pack", &app, "-o", file, "--jobs", "0"], "--jobs"),
+        (&["pack", &app, "-o", file, "--name", "a\nb"], "--name"),
+        (&["pack", &reserved, "-o", file], "reserved"),
     ] {
         run(arguments).expect_code(2).expect_error(&[words]);
         assert_eq!(side.left(), [""; 0], "{arguments:?}");
     }
     // The same image twice is one image.
-    run(&["pack", &app, &app, "-o", file]).expect_code(0);
+    run(&["pack", &app, &app, "-o", file, "--name", "team.app_1-x"]).expect_code(0);
     assert_eq!(side.inspect()["totals"]["images"], 1);
 }
