@@ -4,9 +4,11 @@
 //!
 //! ```text
 //! cli (binary only)
-//! pack  unpack  serve
-//! archive  registry  trust  host      (archive and registry never know each other; trust does no I/O)
-//! inventory  report
+//! pack  unpack  serve                none uses another
+//! report
+//! host
+//! archive  registry  trust           none uses another; host stands on trust, trust does no I/O
+//! inventory  progress
 //! oci
 //! ```
 
