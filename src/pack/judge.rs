@@ -4,7 +4,7 @@ use super::resolve::{Resolved, ResolvedImage};
 use super::{PackError, Request, SignatureRule};
 use crate::inventory::{self, AttachmentKind, PackVerdict};
 use crate::oci::source::read_blob;
-use crate::oci::{Descriptor, Digest, Manifest};
+use crate::oci::{Descriptor, Digest, Manifest, media_type};
 use crate::trust::{
     self, Anchors, Attached, Evidence, EvidenceError, Found, ImageUnderTest, ImageVerdict,
     ScopedKey,
@@ -33,6 +33,12 @@ pub fn judge(request: &Request, resolved: Resolved) -> Result<Judged, PackError>
     for image in resolved.images {
         let rule = request.signature_rule(&image.source);
         warnings.extend(image.attachments.failures.iter().map(with_causes));
+        if is_signed_in_bundle_form_only(&image) {
+            warnings.push(format!(
+                "{}: signed in bundle form only, which podman, CRI-O and skopeo cannot check under a policy",
+                image.source
+            ));
+        }
         let signed = image.attachments.found.iter().any(|a| a.kind == AttachmentKind::Signature);
         let mut found = PackVerdict { code: "unverified".into(), keys: vec![] };
         if request.is_covered(&image.source) && rule != SignatureRule::None {
@@ -62,6 +68,19 @@ pub fn judge(request: &Request, resolved: Resolved) -> Result<Judged, PackError>
     } else {
         Err(PackError::Refused(refused))
     }
+}
+
+/// True when the container runtimes of today find nothing that they could check: no simple-signing layer anywhere, but
+/// Sigstore bundles that are signatures.
+fn is_signed_in_bundle_form_only(image: &ResolvedImage) -> bool {
+    let signatures = image.attachments.found.iter().filter(|a| a.kind == AttachmentKind::Signature);
+    let layers = signatures.flat_map(|a| a.manifest().blobs()).map(|blob| blob.media_type.as_str());
+    let (mut bundle, mut simple) = (false, false);
+    for layer in layers {
+        bundle |= layer.starts_with(media_type::SIGSTORE_BUNDLE_PREFIX);
+        simple |= layer == media_type::SIMPLE_SIGNING;
+    }
+    bundle && !simple
 }
 
 /// An error and its causes in one line.

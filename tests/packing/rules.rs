@@ -171,3 +171,19 @@ fn what_is_no_public_key_is_refused_before_anything_is_asked() {
     side.pack(&["app:1"], &["--key", missing]).expect_code(2).expect_error(&["missing.pub"]);
     assert_eq!(side.left(), [""; 0]);
 }
+
+#[test]
+fn signatures_that_runtimes_cannot_check_are_pointed_out() {
+    let side = Connected::start();
+    let signer = Signer::generate();
+    let warned = |reference: &str| {
+        side.pack(&[reference], &[]).expect_code(0).stdout.contains("bundle form only")
+    };
+    let image = side.unsigned("bundles");
+    sign_bundle(&side.registry, "bundles", &image, &signer);
+    assert!(warned("bundles:1"));
+    side.sign("bundles", &image.digest(), &signer);
+    assert!(!warned("bundles:1"), "a .sig beside it can be checked");
+    side.unsigned("plain");
+    assert!(!warned("plain:1"));
+}
