@@ -146,11 +146,12 @@ pub(super) async fn run(options: Options) -> Result<Status, Failure> {
         plan.warnings.clone(),
     );
     if !options.dry_run {
+        let stopped = stopped();
         let transfer = transfer::transfer(plan, &options.output, request.jobs, &progress);
         let packed = tokio::select! {
             packed = transfer => packed.map_err(failed)?,
             // Given up here, the transfer removes its unfinished file.
-            () = stopped() => return Err(Failure::of(Status::Other, &Interrupted)),
+            () = stopped => return Err(Failure::of(Status::Other, &Interrupted)),
         };
         report.file = Some(options.output.display().to_string());
         report.file_size = Some(packed.length);

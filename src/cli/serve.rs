@@ -42,10 +42,11 @@ pub(super) async fn run(options: Options) -> Result<Status, Failure> {
             .hint(format!("is {} in use? --listen names another address", options.listen))
     })?;
     let address = listener.local_addr().map_err(|e| Failure::of(Status::Network, &e))?;
+    let stopped = stopped();
     let mut output = Output::default();
     say!(output, "listening on http://{address}");
     output.write()?;
-    let served = serve::run(listener, registry, stopped()).await;
+    let served = serve::run(listener, registry, stopped).await;
     served.map_err(|error| Failure::of(Status::Network, &error))?;
     Ok(Status::Done)
 }
