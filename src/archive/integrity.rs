@@ -5,6 +5,7 @@ use crate::inventory::{BlobEntry, Stored};
 use crate::oci::manifest::MAX_MANIFEST;
 use crate::oci::{Descriptor, Digest, Hasher, Manifest};
 use crate::progress::Progress;
+use serde::Serialize;
 use std::collections::{BTreeSet, HashMap, HashSet};
 use std::sync::Mutex;
 use std::sync::atomic::{AtomicUsize, Ordering};
@@ -30,7 +31,8 @@ pub struct Integrity {
 }
 
 /// One blob that is not what it must be.
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+#[serde(rename_all = "camelCase")]
 pub struct Damage {
     /// Which blob.
     pub digest: Digest,

@@ -31,8 +31,6 @@ pub(super) struct Options {
     /// Where to: REGISTRY[/PREFIX], or oci:DIR
     #[arg(long, value_name = "TARGET")]
     to: Option<String>,
-    #[command(flatten)]
-    trust: Trust,
     /// Install the keys that verified something under /etc/pki/sigstore, for the repositories they verified
     #[arg(long)]
     install_keys: bool,
@@ -54,6 +52,8 @@ pub(super) struct Options {
     /// No progress on stderr
     #[arg(short, long)]
     quiet: bool,
+    #[command(flatten)]
+    trust: Trust,
     #[command(flatten)]
     connection: Connection,
 }

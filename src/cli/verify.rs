@@ -9,12 +9,14 @@ use super::refusal;
 use super::text::{count, line, safe, size};
 use super::trust::Trust;
 use super::unpack::status_of;
+use bundle::archive::Archive;
 use bundle::archive::integrity::{self, Depth};
 use bundle::report::verify::VerifyReport;
 use bundle::trust::ImageVerdict;
 use bundle::unpack::{Opened, TrustInputs, UnpackError};
 use clap::Args;
 use std::path::PathBuf;
+use std::sync::Arc;
 
 /// Read every byte of a bundle, and its signatures under the given trust; push nothing
 #[derive(Args)]
@@ -24,19 +26,19 @@ pub(super) struct Options {
     /// Read head, trust section and signatures only
     #[arg(long)]
     quick: bool,
-    #[command(flatten)]
-    trust: Trust,
     /// Print the report as JSON
     #[arg(long)]
     json: bool,
     /// No progress on stderr
     #[arg(short, long)]
     quiet: bool,
+    #[command(flatten)]
+    trust: Trust,
 }
 
 pub(super) fn run(options: &Options) -> Result<Status, Failure> {
     let inputs = options.trust.inputs()?;
-    let archive = inspect::open(&options.file)?;
+    let archive = Arc::new(inspect::open(&options.file)?);
     let progress = progress(if options.quiet { Talk::Quiet } else { Talk::Progress });
     let depth = if options.quick { Depth::TrustSection } else { Depth::Whole };
     let integrity = integrity::check(&archive, depth, &*progress);
@@ -45,7 +47,7 @@ pub(super) fn run(options: &Options) -> Result<Status, Failure> {
     let mut report = VerifyReport::new(file, archive.bundle_digest(), options.quick, integrity);
     report.any_anchor = trusts_anything(&inputs);
     let mut status = if report.damaged.is_empty() { Status::Done } else { Status::Medium };
-    match judge(options, inputs) {
+    match judge(archive, inputs) {
         Ok(verdicts) if report.any_anchor => report.verdicts = verdicts,
         Ok(_) => {}
         Err(UnpackError::Refused(refused)) => {
@@ -70,8 +72,9 @@ fn trusts_anything(inputs: &TrustInputs) -> bool {
         || inputs.expect_bundle.is_some()
 }
 
-fn judge(options: &Options, inputs: TrustInputs) -> Result<Vec<ImageVerdict>, UnpackError> {
-    let verified = Opened::open(&options.file)?.check()?.verify(inputs)?;
+/// Judges what was read, through the same open file: a file put in its place meanwhile is not looked at.
+fn judge(archive: Arc<Archive>, inputs: TrustInputs) -> Result<Vec<ImageVerdict>, UnpackError> {
+    let verified = Opened::of(archive).check()?.verify(inputs)?;
     Ok(verified.verdicts().to_vec())
 }
 

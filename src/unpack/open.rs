@@ -21,6 +21,11 @@ impl Opened {
         Ok(Self { archive: Arc::new(Archive::open(path)?) })
     }
 
+    /// An archive that is open already: whoever read it before goes on with the very same file.
+    pub fn of(archive: Arc<Archive>) -> Self {
+        Self { archive }
+    }
+
     /// The archive.
     pub fn archive(&self) -> &Arc<Archive> {
         &self.archive
