@@ -207,6 +207,9 @@ impl RegistryError {
         match self {
             Self::RateLimited { .. } | Self::Server { .. } => true,
             Self::Network { transient, .. } => *transient,
+            // What is sent under a digest has it. Either it was damaged on its way, or the registry read one of the
+            // manifests that this one names while another push wrote it: distribution replaces files in place.
+            Self::Refused { said, .. } => said.code() == "DIGEST_INVALID",
             _ => false,
         }
     }
