@@ -46,6 +46,12 @@ pub struct Inventory {
     pub files: Vec<FileEntry>,
     /// Every blob, in archive order.
     pub blobs: Vec<BlobEntry>,
+    /// What was dropped from among the raw blobs after their places were taken, in archive order.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub holes: Vec<Hole>,
+    /// Most bytes of a volume, where the archive is cut into volumes. Decides where each frame lies.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub volume_size: Option<u64>,
     /// Sums for people and for bounds.
     pub totals: Totals,
 }
@@ -219,6 +225,15 @@ pub struct BlobEntry {
     pub size: u64,
     /// In which section and form it lies.
     pub stored: Stored,
+}
+
+/// A place that holds nothing: skippable frames of zeros, each as long as the raw frame that was to lie there.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Hole {
+    /// Number of the blob that follows it in [`Inventory::blobs`].
+    pub before: u64,
+    /// Size in bytes of the blob that was to be there.
+    pub size: u64,
 }
 
 /// Sections of the archive that hold blobs, in archive order.

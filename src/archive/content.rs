@@ -3,19 +3,21 @@
 
 use super::entry::{self, HEADER, blob_name};
 use super::frame::{self, BLOCK_HEADER, CHECKSUM, RAW_HEADER, raw_block_header, raw_header};
-use super::head::{decode_small_frame, read_exactly};
+use super::geometry::{Geometry, Placed};
+use super::head::decode_small_frame;
 use super::limits::{BLOCK, IO_PIECE};
+use super::medium::Medium;
 use super::seek_table::Frame;
 use super::{ArchiveError, places};
 use crate::inventory::BlobEntry;
 use bytes::{Bytes, BytesMut};
 use std::collections::VecDeque;
-use std::fs::File;
 use std::sync::Arc;
 use xxhash_rust::xxh64::Xxh64;
 
 /// Content of one blob, in order, checked for structure and frame checksums. Digests are the caller's to check.
 pub struct EntryReader {
+    medium: Arc<Medium>,
     blob: BlobEntry,
     mtime: u64,
     frames: Frames,
@@ -34,43 +36,53 @@ enum Frames {
 impl EntryReader {
     /// Reads a raw entry from content byte `from` on.
     pub(super) fn raw(
-        file: Arc<File>,
+        medium: Arc<Medium>,
         blob: BlobEntry,
         mtime: u64,
-        offset: u64,
+        (geometry, address): (&Geometry, u64),
         from: u64,
     ) -> Result<Self, ArchiveError> {
-        let length = places::entry_length(&blob)?;
-        let mut frames = RawFrames {
-            file,
-            contents: frame::raw_frame_contents(length).collect(),
-            at: offset,
-            block: 0,
-            checksum: None,
-        };
+        let length = places::entry_length(blob.size)?;
+        let frames = geometry.raw_frames(address, length).collect();
+        let mut frames = RawFrames { frames, block: 0, checksum: None };
         // Whole frames and blocks before `from` are not read, but the header always is.
         let mut at = 0;
         if from > 0 {
             at = frames.skip(HEADER + from);
         }
-        Ok(Self { blob, mtime, frames: Frames::Raw(frames), at, from, ready: VecDeque::new() })
+        Ok(Self {
+            medium,
+            blob,
+            mtime,
+            frames: Frames::Raw(frames),
+            at,
+            from,
+            ready: VecDeque::new(),
+        })
     }
 
-    /// Reads a compressed entry, whose frames start at `offset`, from content byte `from` on.
+    /// Reads a compressed entry of these frames from content byte `from` on.
     pub(super) fn compressed(
-        file: Arc<File>,
+        medium: Arc<Medium>,
         blob: BlobEntry,
         mtime: u64,
-        offset: u64,
-        frames: Vec<Frame>,
+        frames: Vec<(u64, Frame)>,
         from: u64,
     ) -> Self {
-        let mut frames = CompressedFrames { file, frames: frames.into(), at: offset };
+        let mut frames = CompressedFrames { frames: frames.into() };
         let mut at = 0;
         if from > 0 {
             at = frames.skip(HEADER + from);
         }
-        Self { blob, mtime, frames: Frames::Compressed(frames), at, from, ready: VecDeque::new() }
+        Self {
+            medium,
+            blob,
+            mtime,
+            frames: Frames::Compressed(frames),
+            at,
+            from,
+            ready: VecDeque::new(),
+        }
     }
 
     /// The next piece of content; `None` at its end.
@@ -78,6 +90,10 @@ impl EntryReader {
     /// # Errors
     /// The file cannot be read, or holds something else than an archive of this inventory must.
     pub fn next_piece(&mut self) -> Result<Option<Bytes>, ArchiveError> {
+        self.next_unlocated().map_err(|error| self.medium.located(error))
+    }
+
+    fn next_unlocated(&mut self) -> Result<Option<Bytes>, ArchiveError> {
         loop {
             if let Some(piece) = self.ready.pop_front() {
                 if let Some(content) = self.take(piece)? {
@@ -86,8 +102,8 @@ impl EntryReader {
                 continue;
             }
             match &mut self.frames {
-                Frames::Raw(frames) => frames.read(&mut self.ready)?,
-                Frames::Compressed(frames) => frames.read(&mut self.ready)?,
+                Frames::Raw(frames) => frames.read(&self.medium, &mut self.ready)?,
+                Frames::Compressed(frames) => frames.read(&self.medium, &mut self.ready)?,
             }
             if self.ready.is_empty() {
                 return Ok(None);
@@ -128,12 +144,9 @@ impl EntryReader {
 }
 
 struct RawFrames {
-    file: Arc<File>,
-    /// Contents of the frames that are not read to their end yet.
-    contents: VecDeque<u64>,
-    /// Where the first of them starts.
-    at: u64,
-    /// Its next block.
+    /// The frames that are not read to their end yet.
+    frames: VecDeque<Placed>,
+    /// The next block of the first of them.
     block: u64,
     /// Over the content of the frame so far; `None` when its start was skipped.
     checksum: Option<Box<Xxh64>>,
@@ -143,22 +156,21 @@ impl RawFrames {
     /// Skips to the block that holds byte `to` of the entry; gives the entry byte where reading starts.
     fn skip(&mut self, to: u64) -> u64 {
         let mut before = 0;
-        while let Some(content) = self.contents.front()
-            && before + content <= to
-            && self.contents.len() > 1
+        while let Some(frame) = self.frames.front()
+            && before + frame.content <= to
+            && self.frames.len() > 1
         {
-            before += content;
-            self.at += frame::raw_length(*content);
-            self.contents.pop_front();
+            before += frame.content;
+            self.frames.pop_front();
         }
-        let blocks = self.contents.front().map_or(0, |content| content.div_ceil(BLOCK));
+        let blocks = self.frames.front().map_or(0, |frame| frame.content.div_ceil(BLOCK));
         self.block = ((to - before) / BLOCK).min(blocks.saturating_sub(1));
         before + self.block * BLOCK
     }
 
     /// Reads up to [`IO_PIECE`] of blocks of one frame; gives their content, one piece a block.
-    fn read(&mut self, ready: &mut VecDeque<Bytes>) -> Result<(), ArchiveError> {
-        let Some(&content) = self.contents.front() else {
+    fn read(&mut self, medium: &Medium, ready: &mut VecDeque<Bytes>) -> Result<(), ArchiveError> {
+        let Some(&Placed { address, content }) = self.frames.front() else {
             return Ok(());
         };
         let blocks = content.div_ceil(BLOCK);
@@ -168,9 +180,9 @@ impl RawFrames {
         let from = if first == 0 { 0 } else { place(first) };
         let to = if end == blocks { frame::raw_length(content) } else { place(end) };
         let mut buffer = BytesMut::zeroed((to - from) as usize);
-        read_exactly(&self.file, &mut buffer, self.at + from)?;
+        medium.read_exactly(&mut buffer, address + from)?;
         let mut bytes = buffer.freeze();
-        let refuse = |what: &str| ArchiveError::structure(what, self.at + from);
+        let refuse = |what: &str| ArchiveError::structure(what, address + from);
         if first == 0 {
             if bytes.split_to(RAW_HEADER as usize) != raw_header(content)[..] {
                 return Err(refuse("no raw frame where one must be"));
@@ -197,42 +209,37 @@ impl RawFrames {
             {
                 return Err(refuse("a frame whose checksum is wrong"));
             }
-            self.at += frame::raw_length(content);
             self.block = 0;
-            self.contents.pop_front();
+            self.frames.pop_front();
         }
         Ok(())
     }
 }
 
 struct CompressedFrames {
-    file: Arc<File>,
-    frames: VecDeque<Frame>,
-    at: u64,
+    frames: VecDeque<(u64, Frame)>,
 }
 
 impl CompressedFrames {
     fn skip(&mut self, to: u64) -> u64 {
         let mut before = 0;
-        while let Some(frame) = self.frames.front()
+        while let Some((_, frame)) = self.frames.front()
             && before + u64::from(frame.content) <= to
             && self.frames.len() > 1
         {
             before += u64::from(frame.content);
-            self.at += u64::from(frame.length);
             self.frames.pop_front();
         }
         before
     }
 
-    fn read(&mut self, ready: &mut VecDeque<Bytes>) -> Result<(), ArchiveError> {
-        let Some(frame) = self.frames.pop_front() else {
+    fn read(&mut self, medium: &Medium, ready: &mut VecDeque<Bytes>) -> Result<(), ArchiveError> {
+        let Some((address, frame)) = self.frames.pop_front() else {
             return Ok(());
         };
         let mut bytes = vec![0; frame.length as usize];
-        read_exactly(&self.file, &mut bytes, self.at)?;
-        let content = decode_small_frame(&bytes, u64::from(frame.content), self.at)?;
-        self.at += u64::from(frame.length);
+        medium.read_exactly(&mut bytes, address)?;
+        let content = decode_small_frame(&bytes, u64::from(frame.content), address)?;
         ready.push_back(content.into());
         Ok(())
     }

@@ -5,12 +5,14 @@
 //! follows from the length of its content, and the place of each byte is known beforehand.
 
 use super::ArchiveError;
-use super::limits::{BLOCK, COMPRESSED_FRAME_CONTENT, LEVEL, RAW_FRAME_CONTENT};
+use super::limits::{BLOCK, COMPRESSED_FRAME_CONTENT};
 
 /// Magic number of a frame.
 pub const MAGIC: [u8; 4] = 0xFD2F_B528_u32.to_le_bytes();
 /// Magic number of the skippable frame that is slack or a hole.
 pub const SKIP_MAGIC: u32 = 0x184D_2A50;
+/// Magic number of the skippable frame that every volume but the first begins with.
+pub const MARKER_MAGIC: u32 = 0x184D_2A51;
 /// Header of a skippable frame: magic and length.
 pub const SKIP_HEADER: u64 = 8;
 /// Header of a raw frame.
@@ -26,24 +28,6 @@ const RAW_WINDOW: u8 = 0x38;
 /// Length of the raw frame around `content` bytes (1 to 64 MiB).
 pub const fn raw_length(content: u64) -> u64 {
     RAW_HEADER + content + BLOCK_HEADER * content.div_ceil(BLOCK) + CHECKSUM
-}
-
-/// Length of the raw frames around an entry of `content` bytes; `None` when it overflows.
-pub fn raw_frames_length(content: u64) -> Option<u64> {
-    cut_length(content, RAW_FRAME_CONTENT)
-}
-
-/// Length of raw frames of at most `each` bytes of content around `content` bytes; `None` when it overflows.
-pub fn cut_length(content: u64, each: u64) -> Option<u64> {
-    let rest = content % each;
-    let tail = if rest == 0 { 0 } else { raw_length(rest) };
-    (content / each).checked_mul(raw_length(each))?.checked_add(tail)
-}
-
-/// Contents of the raw frames around an entry of `content` bytes, in order.
-pub fn raw_frame_contents(content: u64) -> impl Iterator<Item = u64> {
-    let count = content.div_ceil(RAW_FRAME_CONTENT);
-    (0..count).map(move |n| (content - n * RAW_FRAME_CONTENT).min(RAW_FRAME_CONTENT))
 }
 
 /// The header of a raw frame of `content` bytes.
@@ -90,13 +74,13 @@ pub fn checksum(xxh64: u64) -> [u8; CHECKSUM as usize] {
     (xxh64 as u32).to_le_bytes()
 }
 
-/// A frame around at most 2 MiB: compressed, or raw where that is not longer.
+/// A frame around at most 2 MiB: compressed at `level`, or raw where that is not longer.
 ///
 /// # Errors
 /// When zstd refuses, which it has no reason to.
-pub fn shortest_frame(content: &[u8]) -> Result<Vec<u8>, std::io::Error> {
+pub fn shortest_frame(content: &[u8], level: i32) -> Result<Vec<u8>, std::io::Error> {
     debug_assert!(content.len() as u64 <= COMPRESSED_FRAME_CONTENT);
-    let mut compressor = zstd::bulk::Compressor::new(LEVEL)?;
+    let mut compressor = zstd::bulk::Compressor::new(level)?;
     compressor.set_parameter(zstd::zstd_safe::CParameter::ChecksumFlag(true))?;
     let compressed = compressor.compress(content)?;
     Ok(if (compressed.len() as u64) < raw_length(content.len() as u64) {
@@ -224,28 +208,16 @@ mod tests {
     }
 
     #[test]
-    fn entries_are_cut_at_64_mib() {
-        let cut = |n| raw_frame_contents(n).collect::<Vec<_>>();
-        assert_eq!(cut(512), [512]);
-        assert_eq!(cut(RAW_FRAME_CONTENT), [RAW_FRAME_CONTENT]);
-        assert_eq!(cut(2 * RAW_FRAME_CONTENT + 512), [RAW_FRAME_CONTENT, RAW_FRAME_CONTENT, 512]);
-        for n in [512, RAW_FRAME_CONTENT, RAW_FRAME_CONTENT + 512, 5 * RAW_FRAME_CONTENT] {
-            assert_eq!(raw_frames_length(n), Some(raw_frame_contents(n).map(raw_length).sum()));
-        }
-        assert_eq!(raw_frames_length(u64::MAX), None);
-    }
-
-    #[test]
     fn the_shortest_frame_is_taken() {
         let text = vec![b'a'; 100_000];
-        let frame = shortest_frame(&text).expect("frame");
+        let frame = shortest_frame(&text, 1).expect("frame");
         assert!(frame.len() < 1000);
         let Header::Content { content, .. } = parse_header(&frame, 0).expect("header") else {
             panic!("skippable")
         };
         assert_eq!(content, 100_000);
         let noise = crate::oci::Digest::of(b"noise").as_bytes().to_vec();
-        assert!(shortest_frame(&noise).expect("frame").len() as u64 <= raw_length(32));
+        assert!(shortest_frame(&noise, 1).expect("frame").len() as u64 <= raw_length(32));
     }
 
     #[test]

@@ -10,9 +10,8 @@ use super::limits::{
     COMPRESSED_FRAME_CONTENT, COMPRESSED_FRAME_LENGTH, HEAD_ALIGNMENT, IO_PIECE, MAX_HEAD,
     MAX_HEAD_ENTRIES, MAX_INDEX, MAX_INVENTORY, MAX_SMALL_FILE, SLACK,
 };
+use super::medium::Medium;
 use super::seek_table::Frame;
-use std::fs::File;
-use std::os::unix::fs::FileExt as _;
 
 /// Name of the OCI layout marker.
 pub const OCI_LAYOUT: &str = "oci-layout";
@@ -130,14 +129,14 @@ fn limit_of(name: &str) -> Option<u64> {
     }
 }
 
-/// Reads the head at the start of `file`.
+/// Reads the head at the start of an archive.
 ///
 /// # Errors
 /// [`ArchiveError::Structure`] or [`ArchiveError::Limit`]: names that do not belong there or come twice, anything
 /// but plain files, slack that is not zeros.
-pub fn read(file: &File) -> Result<Head, ArchiveError> {
+pub fn read(medium: &Medium) -> Result<Head, ArchiveError> {
     let mut reader =
-        Reader { file, at: 0, content: Vec::new(), taken: 0, total: 0, frames: Vec::new() };
+        Reader { medium, at: 0, content: Vec::new(), taken: 0, total: 0, frames: Vec::new() };
     let mut files: Vec<HeadFile> = Vec::new();
     let mut common_mtime = None;
     while reader.more()? {
@@ -175,7 +174,7 @@ pub fn read(file: &File) -> Result<Head, ArchiveError> {
 
 /// Content of the head, frame by frame, never more than one frame ahead of what is needed.
 struct Reader<'a> {
-    file: &'a File,
+    medium: &'a Medium,
     at: u64,
     content: Vec<u8>,
     taken: usize,
@@ -186,7 +185,7 @@ struct Reader<'a> {
 impl Reader<'_> {
     fn header(&self) -> Result<Header, ArchiveError> {
         let mut bytes = [0; LONGEST_HEADER];
-        let length = read_up_to(self.file, &mut bytes, self.at)?;
+        let length = self.medium.read_up_to(&mut bytes, self.at)?;
         frame::parse_header(&bytes[..length], self.at)
     }
 
@@ -212,7 +211,7 @@ impl Reader<'_> {
             if self.total > MAX_HEAD {
                 return Err(ArchiveError::Limit(format!("a head of more than {MAX_HEAD} bytes")));
             }
-            let (bytes, length) = read_raw_frame(self.file, self.at)?;
+            let (bytes, length) = read_raw_frame(self.medium, self.at)?;
             self.frames.push(Frame { length: length as u32, content: bytes.len() as u32 });
             self.at += length;
             self.content.extend_from_slice(&bytes);
@@ -237,7 +236,7 @@ impl Reader<'_> {
         let mut piece = vec![0; IO_PIECE];
         while at < end {
             let want = (end - at).min(IO_PIECE as u64) as usize;
-            read_exactly(self.file, &mut piece[..want], at)?;
+            self.medium.read_exactly(&mut piece[..want], at)?;
             if piece[..want].iter().any(|byte| *byte != 0) {
                 return Err(ArchiveError::structure("the slack after the head is not zeros", at));
             }
@@ -250,10 +249,10 @@ impl Reader<'_> {
 
 /// Reads and decodes the frame at `at`, which holds at most [`COMPRESSED_FRAME_CONTENT`]; gives its content and its
 /// length in the file.
-fn read_raw_frame(file: &File, at: u64) -> Result<(Vec<u8>, u64), ArchiveError> {
-    let (content, length) = measure_small_frame(file, at)?;
+fn read_raw_frame(medium: &Medium, at: u64) -> Result<(Vec<u8>, u64), ArchiveError> {
+    let (content, length) = measure_small_frame(medium, at)?;
     let mut bytes = vec![0; length as usize];
-    read_exactly(file, &mut bytes, at)?;
+    medium.read_exactly(&mut bytes, at)?;
     let decoded = decode_small_frame(&bytes, content, at)?;
     if frame::raw_frame(&decoded) != bytes {
         return Err(ArchiveError::structure("a frame of the head that is not raw", at));
@@ -281,9 +280,9 @@ pub(super) fn decode_small_frame(
 }
 
 /// Finds content and length of the frame at `at` by walking its blocks.
-pub(super) fn measure_small_frame(file: &File, at: u64) -> Result<(u64, u64), ArchiveError> {
+pub(super) fn measure_small_frame(medium: &Medium, at: u64) -> Result<(u64, u64), ArchiveError> {
     let mut bytes = [0; LONGEST_HEADER];
-    let read = read_up_to(file, &mut bytes, at)?;
+    let read = medium.read_up_to(&mut bytes, at)?;
     let Header::Content { length, content } = frame::parse_header(&bytes[..read], at)? else {
         return Err(ArchiveError::structure("a skippable frame where content is expected", at));
     };
@@ -293,7 +292,7 @@ pub(super) fn measure_small_frame(file: &File, at: u64) -> Result<(u64, u64), Ar
     let mut end = at + length;
     loop {
         let mut block = [0; 3];
-        read_exactly(file, &mut block, end)?;
+        medium.read_exactly(&mut block, end)?;
         let (length, last) = frame::parse_block_header(block, end)?;
         end += frame::BLOCK_HEADER + length;
         if end - at > COMPRESSED_FRAME_LENGTH {
@@ -303,36 +302,6 @@ pub(super) fn measure_small_frame(file: &File, at: u64) -> Result<(u64, u64), Ar
             return Ok((content, end + frame::CHECKSUM - at));
         }
     }
-}
-
-/// Reads as much of `buffer` as the file has.
-pub(super) fn read_up_to(file: &File, buffer: &mut [u8], at: u64) -> Result<usize, ArchiveError> {
-    let mut done = 0;
-    while done < buffer.len() {
-        match file.read_at(&mut buffer[done..], at + done as u64) {
-            Ok(0) => break,
-            Ok(n) => done += n,
-            Err(error) if error.kind() == std::io::ErrorKind::Interrupted => {}
-            Err(source) => {
-                return Err(ArchiveError::Io {
-                    action: "read",
-                    path: "the archive".into(),
-                    source,
-                });
-            }
-        }
-    }
-    Ok(done)
-}
-
-/// Reads all of `buffer`; the file ending before is [`ArchiveError::Truncated`].
-pub(super) fn read_exactly(file: &File, buffer: &mut [u8], at: u64) -> Result<(), ArchiveError> {
-    let read = read_up_to(file, buffer, at)?;
-    if read < buffer.len() {
-        let found = at + read as u64;
-        return Err(ArchiveError::Truncated { expected: at + buffer.len() as u64, found });
-    }
-    Ok(())
 }
 
 #[cfg(test)]

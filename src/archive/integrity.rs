@@ -38,7 +38,10 @@ pub struct Damage {
     pub digest: Digest,
     /// Its size in bytes, as the inventory says.
     pub size: u64,
-    /// Where its first frame starts in the file, in bytes.
+    /// The volumes that its frames lie in; empty for an archive in one file.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    pub volumes: Vec<String>,
+    /// Where its first frame starts in its file, in bytes.
     pub offset: u64,
     /// How long its frames are together, in bytes.
     pub length: u64,
@@ -78,13 +81,20 @@ pub fn check(archive: &Archive, depth: Depth, progress: &dyn Progress) -> Integr
     let users = if found.is_empty() { HashMap::new() } else { users(archive) };
     let damaged = found.into_iter().map(|(number, what)| {
         let BlobEntry { digest, size, .. } = *blobs[number];
-        let place = archive.stored_at(&digest).unwrap_or(0..0);
+        let frames = archive.stored_frames(&digest).unwrap_or_default();
+        let medium = archive.medium();
+        let mut places = frames.iter().filter_map(|(address, _)| medium.locate(*address));
+        let first = places.next();
+        let paths = first.iter().copied().chain(places).map(|(path, _)| path.display().to_string());
+        let mut volumes: Vec<String> = paths.filter(|_| medium.is_set()).collect();
+        volumes.dedup();
         let images = users.get(&digest).map(|images| images.iter().cloned().collect());
         Damage {
             digest,
             size,
-            offset: place.start,
-            length: place.end - place.start,
+            volumes,
+            offset: first.map_or(0, |(_, offset)| offset),
+            length: frames.iter().map(|(_, length)| length).sum(),
             what,
             images: images.unwrap_or_default(),
         }

@@ -37,3 +37,9 @@ pub const RAW_BELOW: u64 = 64 << 10;
 pub const IO_PIECE: usize = 256 << 10;
 /// Write-back of the archive is started every so many bytes, so that the final sync has little left to do.
 pub const WRITE_BACK: u64 = 8 << 20;
+/// Smallest size of a volume: its frames still hold whole blocks.
+pub const MIN_VOLUME: u64 = 1 << 20;
+/// Most volumes of a bundle: names have three digits.
+pub const MAX_VOLUMES: usize = 999;
+/// Most frames of a bundle: 4 EiB in the usual frames, 8 TiB in the smallest volumes. Bounds what a hostile size costs.
+pub const MAX_FRAMES: u64 = 1 << 26;

@@ -8,8 +8,11 @@
 //! - [`frame`]: raw frames, skippable frames, frame headers
 //! - [`entry`]: tar headers, written and compared byte for byte
 //! - [`head`]: the head as bytes, and back
+//! - [`geometry`]: frames and volumes, addresses
 //! - [`places`]: where each blob lies
+//! - [`volumes`]: names and markers of volumes
 //! - [`seek_table`]: the Zstandard seekable format's table, a hint
+//! - [`medium`], `output`: what is read and what is written, files, volumes or a stream
 //! - [`write`], [`section`]: an archive in the making: entries in place, compressed blobs, the end
 //! - [`partial`]: the file it is written to until it is whole
 //! - [`integrity`]: every byte read, damage named
@@ -21,15 +24,19 @@ pub mod catalogue;
 pub mod content;
 pub mod entry;
 pub mod frame;
+pub mod geometry;
 pub mod head;
 pub mod integrity;
 pub mod limits;
+pub mod medium;
 mod opening;
+mod output;
 pub mod partial;
 pub mod places;
 pub mod read;
 pub mod section;
 pub mod seek_table;
+pub mod volumes;
 pub mod write;
 
 #[cfg(test)]
@@ -81,6 +88,14 @@ pub enum ArchiveError {
         expected: u64,
         /// Length found.
         found: u64,
+    },
+    /// A volume that is missing, swapped, another bundle's or damaged.
+    #[error("volume {path} {what}")]
+    Volume {
+        /// The file.
+        path: String,
+        /// What is the matter with it.
+        what: String,
     },
     /// The inventory cannot be used.
     #[error("the inventory of the archive cannot be used")]

@@ -2,16 +2,19 @@
 
 use super::entry::{END, HEADER};
 use super::frame::{Header, LONGEST_HEADER, raw_frame};
+use super::geometry::{Cursor, Geometry, MARKER};
 use super::head;
-use super::limits::COMPRESSED_FRAME_LENGTH;
-use super::places::{Places, compressed_frame_contents, entry_length};
-use super::read::CompressedPlace;
+use super::limits::{COMPRESSED_FRAME_LENGTH, IO_PIECE};
+use super::medium::Medium;
+use super::places::{Places, entry_length};
 use super::seek_table::{self, FOOTER, Frame};
-use super::{ArchiveError, bounded, frame};
-use crate::inventory::{BlobEntry, Inventory, Stored};
+use super::{ArchiveError, bounded, frame, volumes};
+use crate::inventory::{BlobEntry, Hole, Inventory};
 use crate::oci::Digest;
 use std::collections::HashSet;
-use std::fs::File;
+
+/// No frame with content, its size and a checksum is shorter: 4 magic, 1 descriptor, 1 size, 3 + 1 block, 4 checksum.
+const SHORTEST_FRAME: u64 = 14;
 
 /// Finds, parses and checks `bundle.json`, and compares the rest of the head with what it lists.
 pub(super) fn read_inventory(head: &head::Head) -> Result<(Inventory, Digest), ArchiveError> {
@@ -56,135 +59,239 @@ pub(super) fn read_inventory(head: &head::Head) -> Result<(Inventory, Digest), A
     Ok((inventory, Digest::of(&file.bytes)))
 }
 
-/// Contents of all frames of the compressed section, in order.
-pub(super) fn compressed_contents(blobs: &[BlobEntry]) -> Result<Vec<u32>, ArchiveError> {
-    let mut contents = Vec::new();
-    for blob in blobs {
-        debug_assert_eq!(blob.stored, Stored::Compressed);
-        contents
-            .extend(compressed_frame_contents(entry_length(blob)?).map(|content| content as u32));
+/// Goes into the volumes that the raw part fills, and checks that there is room for the rest.
+///
+/// # Errors
+/// [`ArchiveError::Volume`], [`ArchiveError::Truncated`].
+pub(super) fn enter_raw(
+    medium: &mut Medium,
+    places: &Places,
+    blobs: &[BlobEntry],
+) -> Result<(), ArchiveError> {
+    let raw = places.raw_end();
+    for (before, used) in raw.full_volumes().iter().enumerate() {
+        medium.enter(before + 1, *used)?;
     }
-    Ok(contents)
+    // Bounds what is allocated for frames by what the files can hold.
+    let lengths = raw.clone().into_lengths();
+    let shortest = lengths.iter().sum::<u64>()
+        + places.compressed_frames(blobs).saturating_mul(SHORTEST_FRAME)
+        + frame::raw_length(END);
+    let found = medium.length();
+    if found < shortest && !medium.is_set() {
+        return Err(ArchiveError::Truncated { expected: shortest, found });
+    }
+    let (last, needed) = (raw.volume(), lengths.last().copied().unwrap_or(0));
+    let length = medium.volume_length(last);
+    if length < needed {
+        let what = format!("is truncated: it has {length} of {needed} bytes, or more");
+        return Err(volumes::of(medium, last, what));
+    }
+    Ok(())
 }
 
-/// The table at the end of the file, when its footer says there is one of the right length.
-pub(super) fn read_seek_table(
-    file: &File,
-    length: u64,
-    places: &Places,
-) -> Result<Option<Vec<Frame>>, ArchiveError> {
+/// The table at the end, when its footer says there is one of a possible length.
+pub(super) fn read_seek_table(medium: &Medium) -> Result<Option<Vec<Frame>>, ArchiveError> {
     let mut footer = [0; FOOTER as usize];
-    head::read_exactly(file, &mut footer, length - FOOTER)?;
-    if seek_table::length_from_footer(&footer) != Some(places.seek_table_length()) {
+    if medium.read_tail(&mut footer)? < footer.len() {
         return Ok(None);
     }
-    let Some(at) = length.checked_sub(places.seek_table_length()) else {
+    let Some(length) = seek_table::length_from_footer(&footer) else {
         return Ok(None);
     };
-    let mut table = vec![0; places.seek_table_length() as usize];
-    head::read_exactly(file, &mut table, at)?;
-    Ok(seek_table::decode(&table, at).ok())
+    if length > medium.volume_length(medium.volumes() - 1) {
+        return Ok(None);
+    }
+    let mut table = vec![0; length as usize];
+    medium.read_tail(&mut table)?;
+    Ok(seek_table::decode(&table, 0).ok())
 }
 
 /// The compressed section's frames by the table, when everything it says is what must be, and each of these frames
 /// begins as such a frame does.
 pub(super) fn sound_frames(
-    file: &File,
-    length: u64,
+    medium: &mut Medium,
     table: &[Frame],
-    extent: &head::Extent,
-    blobs: &[BlobEntry],
+    head: &head::Extent,
+    inventory: &Inventory,
     places: &Places,
     contents: &[u32],
 ) -> Result<Option<Vec<Frame>>, ArchiveError> {
-    let Some(first) = table.len().checked_sub(contents.len() + 1) else {
+    let is_marker = |frame: &&Frame| frame.content == 0 && u64::from(frame.length) == MARKER;
+    let listed: Vec<Frame> = table.iter().filter(|frame| !is_marker(frame)).copied().collect();
+    let Some(first) = listed.len().checked_sub(contents.len() + 1) else {
         return Ok(None);
     };
-    let compressed = table[first..table.len() - 1].to_vec();
-    if places.frames(extent, blobs, &compressed) != table {
+    let compressed = listed[first..listed.len() - 1].to_vec();
+    let (expected, _) = places.frames(head, &inventory.blobs, &inventory.holes, &compressed);
+    if expected != table {
         return Ok(None);
     }
-    let mut at = places.raw_end();
+    let mut cursor = places.raw_end().clone();
     for (frame, content) in compressed.iter().zip(contents) {
-        let mut bytes = [0; LONGEST_HEADER];
-        let read = head::read_up_to(file, &mut bytes, at)?;
-        let starts_a_frame = matches!(
-            frame::parse_header(&bytes[..read], at),
-            Ok(Header::Content { content: found, .. }) if found == u64::from(*content)
-        );
         // A longer one could not be what the table says, but would be read into memory to find out.
         let too_long = u64::from(frame.length) > COMPRESSED_FRAME_LENGTH;
+        let address = advance(&mut cursor, u64::from(frame.length), medium);
+        let Ok(address) = address else { return Ok(None) };
+        let mut bytes = [0; LONGEST_HEADER];
+        let read = medium.read_up_to(&mut bytes, address)?;
+        let starts_a_frame = matches!(
+            frame::parse_header(&bytes[..read], address),
+            Ok(Header::Content { content: found, .. }) if found == u64::from(*content)
+        );
         if frame.content != *content || too_long || !starts_a_frame {
             return Ok(None);
         }
-        at += u64::from(frame.length);
     }
-    let table_at = length - places.seek_table_length();
-    Ok((at + frame::raw_length(END) == table_at).then_some(compressed))
+    Ok(Some(compressed))
+}
+
+/// Takes the place of a frame, and goes into its volume.
+fn advance(cursor: &mut Cursor, length: u64, medium: &mut Medium) -> Result<u64, ArchiveError> {
+    let before = cursor.volume();
+    let address = cursor.advance(length);
+    if let (true, Some(used)) = (cursor.volume() > before, cursor.full_volumes().last()) {
+        medium.enter(cursor.volume(), *used)?;
+    }
+    Ok(address)
 }
 
 /// Finds the compressed section's frames without a table.
-pub(super) fn walk(file: &File, mut at: u64, contents: &[u32]) -> Result<Vec<Frame>, ArchiveError> {
+pub(super) fn walk(
+    medium: &mut Medium,
+    places: &Places,
+    contents: &[u32],
+) -> Result<Vec<Frame>, ArchiveError> {
+    let geometry = *places.geometry();
+    let mut cursor = places.raw_end().clone();
     let mut frames = Vec::with_capacity(contents.len());
     for expected in contents {
-        let (content, length) = head::measure_small_frame(file, at)?;
+        let mut at = cursor.end();
+        if geometry.volume_size().is_some() && volume_ends(medium, &geometry, at)? {
+            let used = at - geometry.start_of(cursor.volume());
+            medium.enter(cursor.volume() + 1, used)?;
+            at = geometry.start_of(cursor.volume() + 1) + MARKER;
+        }
+        let (content, length) = head::measure_small_frame(medium, at)?;
         if content != u64::from(*expected) {
             return Err(ArchiveError::structure(
                 "a frame of another length than the inventory asks for",
                 at,
             ));
         }
+        if cursor.advance(length) != at {
+            return Err(ArchiveError::structure("a frame in another volume than it must be", at));
+        }
         frames.push(Frame { length: length as u32, content: *expected });
-        at += length;
     }
     Ok(frames)
 }
 
-/// Compares the end of the tar; what follows may be the seek table, sound or not, and nothing else. Gives its length.
+/// Whether the volume ends at `address`: it is full, its file ends, or in a joined file the next one begins.
+fn volume_ends(medium: &Medium, geometry: &Geometry, address: u64) -> Result<bool, ArchiveError> {
+    if geometry.offset_of(address) == 0 {
+        return Ok(true);
+    }
+    let mut bytes = [0; MARKER as usize];
+    let read = medium.read_up_to(&mut bytes, address)?;
+    let is_marker = read == bytes.len() && volumes::marked_number(&bytes).is_some();
+    Ok((medium.is_set() && read == 0) || (!medium.is_set() && is_marker))
+}
+
+/// What lies behind the compressed frames.
+pub(super) struct End {
+    /// Length of the seek table, sound or not.
+    pub(super) table_length: u64,
+    /// Number of volumes.
+    pub(super) volumes: usize,
+}
+
+/// Compares the end of the tar; what follows may be the seek table, sound or not, and nothing else.
 pub(super) fn check_end(
-    file: &File,
-    length: u64,
-    end: u64,
+    medium: &mut Medium,
     places: &Places,
-) -> Result<u64, ArchiveError> {
+    frames: &[Frame],
+) -> Result<End, ArchiveError> {
+    let mut cursor = places.raw_end().clone();
+    for frame in frames {
+        advance(&mut cursor, u64::from(frame.length), medium)?;
+    }
     let expected = raw_frame(&[0; END as usize]);
     let mut found = vec![0; expected.len()];
-    head::read_exactly(file, &mut found, end)?;
+    let at = advance(&mut cursor, expected.len() as u64, medium)?;
+    medium.read_exactly(&mut found, at)?;
     if found != expected {
-        return Err(ArchiveError::structure("the tar does not end where it must", end));
+        return Err(ArchiveError::structure("the tar does not end where it must", at));
     }
-    let table_at = end + expected.len() as u64;
-    match length - table_at {
-        rest if rest == 0 || rest == places.seek_table_length() => Ok(rest),
-        rest if rest < places.seek_table_length() => Err(ArchiveError::Truncated {
-            expected: table_at + places.seek_table_length(),
-            found: length,
-        }),
+    let geometry = places.geometry();
+    let tar_end = cursor.end();
+    let before = cursor.volume();
+    advance(&mut cursor, places.seek_table_length(before + 1), medium)?;
+    let (volume, mut table_at) = (cursor.volume(), tar_end);
+    if volume > before {
+        table_at = geometry.start_of(volume) + MARKER;
+    }
+    let table = places.seek_table_length(volume + 1);
+    let into = table_at - geometry.start_of(volume);
+    let length = medium.volume_length(volume);
+    match length.saturating_sub(into) {
+        rest if rest == 0 || rest == table => Ok(End { table_length: rest, volumes: volume + 1 }),
+        rest if rest < table => {
+            Err(ArchiveError::Truncated { expected: into + table, found: length })
+        }
         rest => {
-            let extra = rest - places.seek_table_length();
-            Err(ArchiveError::structure(
-                format!("{extra} bytes too many at the end"),
-                length - extra,
-            ))
+            let extra = rest - table;
+            let at = geometry.start_of(volume) + length - extra;
+            Err(ArchiveError::structure(format!("{extra} bytes too many at the end"), at))
         }
     }
 }
 
-/// Gives each compressed blob its frames.
+/// Gives each compressed blob its frames, with their addresses.
 pub(super) fn divide(
+    places: &Places,
     blobs: &[BlobEntry],
-    start: u64,
     frames: Vec<Frame>,
-) -> Result<Vec<CompressedPlace>, ArchiveError> {
+) -> Vec<Vec<(u64, Frame)>> {
+    let mut cursor = places.raw_end().clone();
     let mut frames = frames.into_iter();
-    let mut offset = start;
-    let mut compressed = Vec::with_capacity(blobs.len());
-    for blob in blobs {
-        let count = compressed_frame_contents(blob.size.next_multiple_of(HEADER) + HEADER).count();
-        let own: Vec<Frame> = frames.by_ref().take(count).collect();
-        let length: u64 = own.iter().map(|frame| u64::from(frame.length)).sum();
-        compressed.push(CompressedPlace { offset, frames: own });
-        offset += length;
+    let own = |blob: &BlobEntry| {
+        let length = blob.size.next_multiple_of(HEADER) + HEADER;
+        let count = places.geometry().compressed_contents(length).count();
+        let own = frames.by_ref().take(count);
+        own.map(|frame| (cursor.advance(u64::from(frame.length)), frame)).collect()
+    };
+    blobs[places.raw_blobs()..].iter().map(own).collect()
+}
+
+/// Looks at the holes: frames of zeros that hold nothing, each where a raw frame was to be.
+///
+/// # Errors
+/// [`ArchiveError::Structure`] for anything else.
+pub(super) fn check_holes(
+    medium: &Medium,
+    places: &Places,
+    holes: &[Hole],
+) -> Result<(), ArchiveError> {
+    let mut piece = vec![0; IO_PIECE];
+    for (hole, address) in holes.iter().zip(places.hole_addresses()) {
+        for placed in places.geometry().raw_frames(*address, entry_length(hole.size)?) {
+            let (mut at, end) = (placed.address, placed.address + placed.raw_length());
+            let mut header = [0; frame::SKIP_HEADER as usize];
+            medium.read_exactly(&mut header, at)?;
+            if header != frame::skip_header((placed.raw_length() - frame::SKIP_HEADER) as u32) {
+                return Err(ArchiveError::structure("no hole where one must be", at));
+            }
+            at += frame::SKIP_HEADER;
+            while at < end {
+                let want = (end - at).min(IO_PIECE as u64) as usize;
+                medium.read_exactly(&mut piece[..want], at)?;
+                if piece[..want].iter().any(|byte| *byte != 0) {
+                    return Err(ArchiveError::structure("a hole that is not zeros", at));
+                }
+                at += want as u64;
+            }
+        }
     }
-    Ok(compressed)
+    Ok(())
 }

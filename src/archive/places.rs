@@ -1,59 +1,83 @@
-//! Where everything lies: a function of the head's length and the blobs' sizes.
+//! Where everything lies: a function of the head's length, the blobs' sizes and the size of volumes.
 
 use super::entry::{self, END};
 use super::frame::{self, raw_length};
-use super::limits::{COMPRESSED_FRAME_CONTENT, MAX_BLOBS, MAX_TRUST_SECTION, RAW_FRAME_CONTENT};
+use super::geometry::{Cursor, Geometry, MARKER};
+use super::limits::{MAX_BLOBS, MAX_FRAMES, MAX_TRUST_SECTION, MAX_VOLUMES};
 use super::seek_table::{self, Frame};
 use super::{ArchiveError, head};
-use crate::inventory::{BlobEntry, Stored};
+use crate::inventory::{BlobEntry, Hole, Stored};
 
 /// The map of an archive.
 #[derive(Debug, Clone)]
 pub struct Places {
-    /// Offset of each blob's first frame, in inventory order. For compressed blobs only the first one's is known: the
+    geometry: Geometry,
+    /// Address of each blob's first frame, in inventory order. For compressed blobs only the first one's is known: the
     /// others follow the lengths of frames.
-    offsets: Vec<u64>,
+    addresses: Vec<u64>,
+    /// Address of each hole's first frame.
+    holes: Vec<u64>,
     /// Number of blobs that are stored raw, trust section included; they come first.
     raw_blobs: usize,
     /// Where raw frames end and compressed ones start.
-    raw_end: u64,
-    /// Longest the archive can get.
-    upper_bound: u64,
-    /// Number of frames, the head's slack and the tar's end included, the seek table not.
+    raw_end: Cursor,
+    /// The most that each volume can have.
+    longest_volumes: Vec<u64>,
+    /// Number of frames, the head's slack and the tar's end included, markers and the seek table not.
     frames: u64,
 }
 
 /// Length of an entry's tar form.
-pub(super) fn entry_length(blob: &BlobEntry) -> Result<u64, ArchiveError> {
-    entry::length(blob.size).ok_or_else(|| too_long(blob))
+pub(super) fn entry_length(size: u64) -> Result<u64, ArchiveError> {
+    entry::length(size)
+        .ok_or_else(|| ArchiveError::Limit(format!("a blob that says it has {size} bytes")))
 }
 
-fn too_long(blob: &BlobEntry) -> ArchiveError {
-    ArchiveError::Limit(format!("blob {} says it has {} bytes", blob.digest, blob.size))
+/// Places entries one after another.
+struct Placing {
+    cursor: Cursor,
+    frames: u64,
 }
 
-/// Contents of the compressed frames around an entry of `length` bytes.
-pub(super) fn compressed_frame_contents(length: u64) -> impl Iterator<Item = u64> {
-    let count = length.div_ceil(COMPRESSED_FRAME_CONTENT);
-    (0..count).map(move |n| (length - n * COMPRESSED_FRAME_CONTENT).min(COMPRESSED_FRAME_CONTENT))
+impl Placing {
+    /// Places an entry that is cut into raw frames of at most `each` bytes of content; gives the address of the first.
+    fn entry(&mut self, size: u64, each: u64) -> Result<u64, ArchiveError> {
+        let mut left = entry_length(size)?;
+        let mut first = None;
+        while left > 0 {
+            let content = left.min(each);
+            let address = self.cursor.advance(raw_length(content));
+            first.get_or_insert(address);
+            left -= content;
+            self.frames += 1;
+            let (end, volume) = (self.cursor.end(), self.cursor.volume());
+            if end > i64::MAX as u64 || self.frames > MAX_FRAMES || volume >= MAX_VOLUMES {
+                let what = format!("more than {MAX_FRAMES} frames or {MAX_VOLUMES} volumes");
+                return Err(ArchiveError::Limit(what));
+            }
+        }
+        // An entry has at least its header.
+        Ok(first.unwrap_or_default())
+    }
 }
 
 impl Places {
-    /// Places for `blobs`, which are in the order trust, raw, compressed, behind a head that ends at `head_end` and
-    /// has `head_frames` frames.
+    /// Places for `blobs`, which are in the order trust, raw, compressed, with `holes` among them, behind a head that
+    /// ends at `head_end` and has `head_frames` frames.
     ///
     /// # Errors
-    /// [`ArchiveError::Limit`] when sizes, or their number, exceed what a bundle may hold.
+    /// [`ArchiveError::Limit`] when sizes, or their number, exceed what a bundle may hold, or a volume is too small for
+    /// the head; [`ArchiveError::Structure`] for holes that are out of order.
     pub fn new(
+        geometry: Geometry,
         head_end: u64,
         head_frames: usize,
         blobs: &[BlobEntry],
+        holes: &[Hole],
     ) -> Result<Self, ArchiveError> {
-        if blobs.len() > MAX_BLOBS {
-            return Err(ArchiveError::Limit(format!(
-                "{} blobs, more than {MAX_BLOBS}",
-                blobs.len()
-            )));
+        if blobs.len() > MAX_BLOBS || holes.len() > MAX_BLOBS {
+            let count = blobs.len().max(holes.len());
+            return Err(ArchiveError::Limit(format!("{count} blobs, more than {MAX_BLOBS}")));
         }
         let trust: u64 = blobs
             .iter()
@@ -65,37 +89,69 @@ impl Places {
                 "manifests and signatures of {trust} bytes, more than {MAX_TRUST_SECTION}"
             )));
         }
-        let mut offsets = Vec::with_capacity(blobs.len());
-        let (mut at, mut frames) = (head_end, head_frames as u64 + 1);
-        let mut raw_blobs = 0;
-        let mut raw_end = head_end;
-        for blob in blobs {
-            offsets.push(at);
-            let length = entry_length(blob)?;
-            // Raw frames are the longest form a compressed frame can take.
-            let each = match blob.stored {
-                Stored::Compressed => COMPRESSED_FRAME_CONTENT,
-                Stored::Trust | Stored::Raw => RAW_FRAME_CONTENT,
-            };
-            frames = frames.saturating_add(length.div_ceil(each));
-            let advance = frame::cut_length(length, each).ok_or_else(|| too_long(blob))?;
-            at = at
-                .checked_add(advance)
-                .filter(|end| *end < i64::MAX as u64)
-                .ok_or_else(|| too_long(blob))?;
-            if blob.stored != Stored::Compressed {
-                raw_blobs += 1;
-                raw_end = at;
+        if geometry.volume_size().is_some_and(|volume| head_end > volume) {
+            return Err(ArchiveError::Limit(format!(
+                "a volume holds at least the head, which has {head_end} bytes"
+            )));
+        }
+        let raw_blobs = blobs.partition_point(|blob| blob.stored != Stored::Compressed);
+        let ordered = holes.is_sorted_by_key(|hole| hole.before);
+        if !ordered || holes.last().is_some_and(|hole| hole.before > raw_blobs as u64) {
+            return Err(ArchiveError::structure("holes that lie at no place", 0));
+        }
+        let (raw, compressed) = (geometry.raw_frame(), geometry.compressed_frame());
+        let cursor = Cursor::new(geometry, head_end);
+        let mut placing = Placing { cursor, frames: head_frames as u64 + 1 };
+        let mut addresses = Vec::with_capacity(blobs.len());
+        let mut hole_addresses = Vec::with_capacity(holes.len());
+        let mut open = holes.iter().peekable();
+        for number in 0..=raw_blobs {
+            while let Some(hole) = open.next_if(|hole| hole.before <= number as u64) {
+                hole_addresses.push(placing.entry(hole.size, raw)?);
+            }
+            if let Some(blob) = blobs[..raw_blobs].get(number) {
+                addresses.push(placing.entry(blob.size, raw)?);
             }
         }
-        let table = frame::SKIP_HEADER + frames * 8 + seek_table::FOOTER;
-        let upper_bound = at + raw_length(END) + table;
-        Ok(Self { offsets, raw_blobs, raw_end, upper_bound, frames })
+        let raw_end = placing.cursor.clone();
+        // Raw frames are the longest form a compressed frame can take.
+        for blob in &blobs[raw_blobs..] {
+            addresses.push(placing.entry(blob.size, compressed)?);
+        }
+        let Placing { mut cursor, frames } = placing;
+        cursor.advance(raw_length(END));
+        let table = seek_table_length(frames + cursor.volume() as u64 + 1);
+        if geometry.volume_size().is_some_and(|volume| table + MARKER > volume) {
+            return Err(ArchiveError::Limit(format!(
+                "a volume holds at least the table of frames, which has {table} bytes"
+            )));
+        }
+        cursor.advance(table);
+        let longest_volumes = longest_volumes(&cursor, &raw_end, &geometry);
+        Ok(Self {
+            geometry,
+            addresses,
+            holes: hole_addresses,
+            raw_blobs,
+            raw_end,
+            longest_volumes,
+            frames,
+        })
     }
 
-    /// Offset of the first frame of raw blob `n`; `None` for compressed ones.
-    pub fn raw_offset(&self, n: usize) -> Option<u64> {
-        (n < self.raw_blobs).then(|| self.offsets[n])
+    /// How the archive is cut.
+    pub fn geometry(&self) -> &Geometry {
+        &self.geometry
+    }
+
+    /// Address of the first frame of raw blob `n`; `None` for compressed ones.
+    pub fn raw_address(&self, n: usize) -> Option<u64> {
+        (n < self.raw_blobs).then(|| self.addresses[n])
+    }
+
+    /// Address of the first frame of each hole.
+    pub fn hole_addresses(&self) -> &[u64] {
+        &self.holes
     }
 
     /// Number of raw blobs.
@@ -103,45 +159,122 @@ impl Places {
         self.raw_blobs
     }
 
-    /// End of the raw part.
-    pub fn raw_end(&self) -> u64 {
-        self.raw_end
+    /// Behind the raw part, where the compressed one starts.
+    pub fn raw_end(&self) -> &Cursor {
+        &self.raw_end
     }
 
-    /// Longest the finished file can be, in bytes.
-    pub fn upper_bound(&self) -> u64 {
-        self.upper_bound
+    /// The most that each volume can have, in bytes.
+    pub fn longest_volumes(&self) -> &[u64] {
+        &self.longest_volumes
+    }
+
+    /// Contents of all frames of the compressed section, in order.
+    pub(super) fn compressed_contents(
+        &self,
+        blobs: &[BlobEntry],
+    ) -> Result<Vec<u32>, ArchiveError> {
+        let mut contents = Vec::new();
+        for blob in &blobs[self.raw_blobs..] {
+            let length = entry_length(blob.size)?;
+            contents.extend(self.geometry.compressed_contents(length).map(|c| c as u32));
+        }
+        Ok(contents)
     }
 
     /// Number of frames of the compressed section.
     pub(super) fn compressed_frames(&self, blobs: &[BlobEntry]) -> u64 {
         let length = |blob: &BlobEntry| blob.size.next_multiple_of(entry::HEADER) + entry::HEADER;
-        blobs[self.raw_blobs..].iter().map(|b| length(b).div_ceil(COMPRESSED_FRAME_CONTENT)).sum()
+        let each = self.geometry.compressed_frame();
+        blobs[self.raw_blobs..].iter().map(|b| length(b).div_ceil(each)).sum()
     }
 
-    /// Length of the seek table as the last frame.
-    pub fn seek_table_length(&self) -> u64 {
-        frame::SKIP_HEADER + self.frames * 8 + seek_table::FOOTER
+    /// Length of the seek table as the last frame of an archive of `volumes` volumes.
+    pub fn seek_table_length(&self, volumes: usize) -> u64 {
+        seek_table_length(self.frames + volumes as u64 - 1)
     }
 
-    /// All frames in order for the seek table: the head's, then the blobs', then the tar's end.
+    /// All frames in order for the seek table: the head's, then the blobs', then the tar's end, with each volume's
+    /// marker before its first one. Gives also the number of volumes, the one of the seek table included.
     pub fn frames(
         &self,
         head: &head::Extent,
         blobs: &[BlobEntry],
+        holes: &[Hole],
         compressed: &[Frame],
-    ) -> Vec<Frame> {
-        let raw =
-            |content: u64| Frame { length: raw_length(content) as u32, content: content as u32 };
-        let mut frames = head.frames.clone();
-        for blob in &blobs[..self.raw_blobs] {
-            let length = blob.size.next_multiple_of(entry::HEADER) + entry::HEADER;
-            frames.extend(frame::raw_frame_contents(length).map(raw));
+    ) -> (Vec<Frame>, usize) {
+        let cursor = Cursor::new(self.geometry, head.end);
+        let mut listing = Listing { cursor, frames: head.frames.clone() };
+        let mut open = holes.iter().peekable();
+        for number in 0..=self.raw_blobs {
+            while let Some(hole) = open.next_if(|hole| hole.before <= number as u64) {
+                listing.raw(hole.size, self.geometry.raw_frame(), false);
+            }
+            if let Some(blob) = blobs[..self.raw_blobs].get(number) {
+                listing.raw(blob.size, self.geometry.raw_frame(), true);
+            }
         }
-        frames.extend_from_slice(compressed);
-        frames.push(raw(END));
-        frames
+        for frame in compressed {
+            listing.push(*frame);
+        }
+        listing.push(Frame { length: raw_length(END) as u32, content: END as u32 });
+        // A table that opens a volume lists the marker before it.
+        let Listing { mut cursor, mut frames } = listing;
+        let before = cursor.volume();
+        cursor.advance(self.seek_table_length(before + 1));
+        if cursor.volume() > before {
+            frames.push(MARKER_FRAME);
+        }
+        (frames, cursor.volume() + 1)
     }
+}
+
+/// A marker as the seek table lists it.
+const MARKER_FRAME: Frame = Frame { length: MARKER as u32, content: 0 };
+
+/// Frames as the seek table lists them.
+struct Listing {
+    cursor: Cursor,
+    frames: Vec<Frame>,
+}
+
+impl Listing {
+    fn push(&mut self, frame: Frame) {
+        let before = self.cursor.volume();
+        self.cursor.advance(u64::from(frame.length));
+        if self.cursor.volume() > before {
+            self.frames.push(MARKER_FRAME);
+        }
+        self.frames.push(frame);
+    }
+
+    fn raw(&mut self, size: u64, each: u64, is_content: bool) {
+        let mut left = size.next_multiple_of(entry::HEADER) + entry::HEADER;
+        while left > 0 {
+            let content = left.min(each);
+            let stated = if is_content { content as u32 } else { 0 };
+            self.push(Frame { length: raw_length(content) as u32, content: stated });
+            left -= content;
+        }
+    }
+}
+
+/// What volumes can have at most when the longest archive ends at `cursor`. Volumes that end among compressed frames can
+/// be fuller than in that one.
+fn longest_volumes(places: &Cursor, raw: &Cursor, geometry: &Geometry) -> Vec<u64> {
+    let known = raw.full_volumes().len();
+    let mut lengths = places.clone().into_lengths();
+    if let Some(size) = geometry.volume_size() {
+        let last = lengths.len() - 1;
+        for length in lengths.iter_mut().take(last).skip(known) {
+            *length = size;
+        }
+    }
+    lengths
+}
+
+fn seek_table_length(frames: u64) -> u64 {
+    frame::SKIP_HEADER + frames * 8 + seek_table::FOOTER
 }
 
 #[cfg(test)]
@@ -160,12 +293,13 @@ mod tests {
             blob(200 << 20, Stored::Raw),
             blob(5 << 20, Stored::Compressed),
         ];
-        let places = Places::new(36_864, 2, &blobs).expect("places");
-        assert_eq!(places.raw_offset(0), Some(36_864));
-        assert_eq!(places.raw_offset(1), Some(36_864 + raw_length(1024)));
-        assert_eq!(places.raw_offset(2), None);
-        let second = frame::raw_frames_length((200 << 20) + 512).expect("fits");
-        assert_eq!(places.raw_end(), 36_864 + raw_length(1024) + second);
+        let places = Places::new(Geometry::WHOLE, 36_864, 2, &blobs, &[]).expect("places");
+        assert_eq!(places.raw_address(0), Some(36_864));
+        assert_eq!(places.raw_address(1), Some(36_864 + raw_length(1024)));
+        assert_eq!(places.raw_address(2), None);
+        let cut = [64 << 20, 64 << 20, 64 << 20, (8 << 20) + 512];
+        let second: u64 = cut.into_iter().map(raw_length).sum();
+        assert_eq!(places.raw_end().end(), 36_864 + raw_length(1024) + second);
         // Head and slack (2), one, four and three for the blobs, the end of the tar.
         assert_eq!(places.frames, 2 + 1 + 4 + 3 + 1);
     }
@@ -173,9 +307,16 @@ mod tests {
     #[test]
     fn sizes_that_cannot_be_are_refused() {
         for size in [u64::MAX, u64::MAX - 1000, i64::MAX as u64] {
-            assert!(Places::new(4096, 1, &[blob(size, Stored::Raw)]).is_err(), "{size}");
+            assert!(
+                Places::new(Geometry::WHOLE, 4096, 1, &[blob(size, Stored::Raw)], &[]).is_err(),
+                "{size}"
+            );
         }
-        assert!(Places::new(4096, 1, &[blob(513 << 20, Stored::Trust)]).is_err());
-        assert!(Places::new(4096, 1, &[blob(512 << 20, Stored::Trust)]).is_ok());
+        assert!(
+            Places::new(Geometry::WHOLE, 4096, 1, &[blob(513 << 20, Stored::Trust)], &[]).is_err()
+        );
+        assert!(
+            Places::new(Geometry::WHOLE, 4096, 1, &[blob(512 << 20, Stored::Trust)], &[]).is_ok()
+        );
     }
 }

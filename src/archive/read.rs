@@ -4,15 +4,17 @@
 //! which place follows from the inventory alone, but for compressed blobs, whose frames are found by the seek table, or
 //! by walking when it does not hold. Every byte that is read later is compared with what must be there.
 
+use super::ArchiveError;
 use super::content::EntryReader;
-use super::entry::END;
+use super::geometry::Geometry;
 use super::head::{self, HeadFile};
+use super::medium::Medium;
 use super::opening::{
-    check_end, compressed_contents, divide, read_inventory, read_seek_table, sound_frames, walk,
+    check_end, check_holes, divide, enter_raw, read_inventory, read_seek_table, sound_frames, walk,
 };
 use super::places::{Places, entry_length};
 use super::seek_table::Frame;
-use super::{ArchiveError, frame};
+use super::volumes::{self, Found};
 use crate::inventory::{BlobEntry, Inventory};
 use crate::oci::source::{BlobSource, ByteStream, SourceError, Trouble, Verifying};
 use crate::oci::{Descriptor, Digest};
@@ -20,13 +22,8 @@ use bytes::Bytes;
 use futures_util::future::BoxFuture;
 use futures_util::{StreamExt as _, stream};
 use std::collections::HashMap;
-use std::fs::{File, OpenOptions};
-use std::os::unix::fs::OpenOptionsExt as _;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
-
-/// No frame with content, its size and a checksum is shorter: 4 magic, 1 descriptor, 1 size, 3 + 1 block, 4 checksum.
-const SHORTEST_FRAME: u64 = 14;
 
 /// What became of the seek table.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -43,79 +40,56 @@ pub enum SeekTable {
 #[derive(Debug)]
 pub struct Archive {
     path: PathBuf,
-    file: Arc<File>,
-    length: u64,
+    medium: Arc<Medium>,
     files: Vec<HeadFile>,
     mtime: u64,
     inventory: Inventory,
     bundle_digest: Digest,
     places: Places,
     numbers: HashMap<Digest, u32>,
-    compressed: Vec<CompressedPlace>,
+    /// The frames of each compressed blob, with their addresses.
+    compressed: Vec<Vec<(u64, Frame)>>,
     seek_table: SeekTable,
 }
 
-/// Where a compressed blob's frames lie.
-#[derive(Debug)]
-pub(super) struct CompressedPlace {
-    pub(super) offset: u64,
-    pub(super) frames: Vec<Frame>,
-}
-
 impl Archive {
-    /// Opens the archive at `path` and checks its structure: head, inventory, lengths, end.
+    /// Opens the archive at `path`, which may be a volume of it, or its name without the volumes' numbers, and checks
+    /// its structure: head, inventory, lengths, volumes, end.
     ///
     /// # Errors
-    /// Any [`ArchiveError`]: not a bundle, damaged, truncated, something after its end, a newer format.
+    /// Any [`ArchiveError`]: not a bundle, damaged, truncated, a volume that is missing or another's, something after
+    /// its end, a newer format.
     pub fn open(path: &Path) -> Result<Self, ArchiveError> {
-        // A pipe is not waited for: it is refused like everything else that is not a regular file.
-        let flags = rustix::fs::OFlags::NONBLOCK.bits().cast_signed();
-        let file = OpenOptions::new().read(true).custom_flags(flags).open(path);
-        let file = file.map_err(|e| ArchiveError::io("open", path, e))?;
-        let metadata = file.metadata().map_err(|e| ArchiveError::io("read", path, e))?;
-        if !metadata.is_file() {
-            let not_a_file = std::io::Error::other("it is not a regular file");
-            return Err(ArchiveError::io("open", path, not_a_file));
-        }
-        let length = metadata.len();
-        let head = head::read(&file)?;
-        let (inventory, bundle_digest) = read_inventory(&head)?;
+        Self::open_all(&[path.to_owned()])
+    }
+
+    /// Opens one archive whose volumes are named, or lie in folders that are named or beside those that are.
+    ///
+    /// # Errors
+    /// As [`Self::open`].
+    pub fn open_all(paths: &[PathBuf]) -> Result<Self, ArchiveError> {
+        let medium = match volumes::find(paths)? {
+            Found::File(path) => Medium::file(&path)?,
+            Found::Set(paths) => Medium::set(&paths)?,
+        };
+        Self::read_from(paths.first().cloned().unwrap_or_default(), medium)
+    }
+
+    /// Opens what a medium holds; `path` is its name in reports.
+    ///
+    /// # Errors
+    /// As [`Self::open`].
+    pub fn read_from(path: PathBuf, mut medium: Medium) -> Result<Self, ArchiveError> {
+        let parts = Parts::read(&mut medium).map_err(|error| medium.located(error))?;
+        let Parts { head, inventory, bundle_digest, places, frames, seek_table } = parts;
         let blobs = &inventory.blobs;
-        let places = Places::new(head.extent.end, head.extent.frames.len(), blobs)?;
-        let compressed_blobs = &blobs[places.raw_blobs()..];
-        // Bounds what is allocated for frames by what the file can hold.
-        let shortest = places.raw_end()
-            + places.compressed_frames(blobs).saturating_mul(SHORTEST_FRAME)
-            + frame::raw_length(END);
-        if length < shortest {
-            return Err(ArchiveError::Truncated { expected: shortest, found: length });
-        }
-        let contents = compressed_contents(compressed_blobs)?;
-        let table = read_seek_table(&file, length, &places)?;
-        let (frames, seek_table) = match table {
-            Some(table) => {
-                match sound_frames(&file, length, &table, &head.extent, blobs, &places, &contents)?
-                {
-                    Some(frames) => (frames, SeekTable::Sound),
-                    None => (walk(&file, places.raw_end(), &contents)?, SeekTable::Wrong),
-                }
-            }
-            None => (walk(&file, places.raw_end(), &contents)?, SeekTable::Missing),
-        };
-        let end = places.raw_end() + frames.iter().map(|f| u64::from(f.length)).sum::<u64>();
-        let table_length = check_end(&file, length, end, &places)?;
-        let seek_table = match (seek_table, table_length) {
-            (SeekTable::Missing, 1..) => SeekTable::Wrong,
-            (state, _) => state,
-        };
         let numbers = blobs.iter().enumerate().map(|(n, blob)| (blob.digest, n as u32)).collect();
-        let compressed = divide(compressed_blobs, places.raw_end(), frames)?;
+        let compressed = divide(&places, blobs, frames);
         let (files, mtime) = (head.files, head.mtime);
-        let (path, file) = (path.to_owned(), Arc::new(file));
+        let medium = Arc::new(medium);
         Ok(Self {
             path,
-            file,
-            length,
+            medium,
             files,
             mtime,
             inventory,
@@ -127,14 +101,19 @@ impl Archive {
         })
     }
 
-    /// The file it was opened from.
+    /// What it was opened as.
     pub fn path(&self) -> &Path {
         &self.path
     }
 
-    /// Length of the file in bytes.
+    /// The files that it lies in.
+    pub fn medium(&self) -> &Medium {
+        &self.medium
+    }
+
+    /// Length of its files in bytes.
     pub fn length(&self) -> u64 {
-        self.length
+        self.medium.length()
     }
 
     /// What it says it holds. Nothing in it is trusted yet.
@@ -164,21 +143,36 @@ impl Archive {
 
     /// Bytes that a blob takes in the file, frames and tar header included.
     pub fn stored_length(&self, digest: &Digest) -> Option<u64> {
+        Some(self.stored_frames(digest)?.iter().map(|(_, length)| length).sum())
+    }
+
+    /// Addresses and lengths of a blob's frames, in bytes; [`Medium::locate`] turns an address into a place in a file.
+    pub fn stored_frames(&self, digest: &Digest) -> Option<Vec<(u64, u64)>> {
         let number = *self.numbers.get(digest)? as usize;
         match number.checked_sub(self.places.raw_blobs()) {
-            None => frame::raw_frames_length(entry_length(&self.inventory.blobs[number]).ok()?),
-            Some(n) => Some(self.compressed[n].frames.iter().map(|f| u64::from(f.length)).sum()),
+            None => {
+                let length = entry_length(self.inventory.blobs[number].size).ok()?;
+                let frames = self.geometry().raw_frames(self.places.raw_address(number)?, length);
+                Some(frames.map(|frame| (frame.address, frame.raw_length())).collect())
+            }
+            Some(n) => {
+                let frames = self.compressed[n].iter();
+                Some(frames.map(|(address, frame)| (*address, u64::from(frame.length))).collect())
+            }
         }
     }
 
-    /// Where a blob's frames lie in the file, in bytes.
-    pub fn stored_at(&self, digest: &Digest) -> Option<std::ops::Range<u64>> {
-        let number = *self.numbers.get(digest)? as usize;
-        let start = match number.checked_sub(self.places.raw_blobs()) {
-            None => self.places.raw_offset(number)?,
-            Some(n) => self.compressed[n].offset,
-        };
-        Some(start..start + self.stored_length(digest)?)
+    fn geometry(&self) -> &Geometry {
+        self.places.geometry()
+    }
+
+    /// Reads the places that hold nothing. Cost: their length; few archives have any.
+    ///
+    /// # Errors
+    /// [`ArchiveError::Structure`] when there is something.
+    pub fn check_holes(&self) -> Result<(), ArchiveError> {
+        let checked = check_holes(&self.medium, &self.places, &self.inventory.holes);
+        checked.map_err(|error| self.medium.located(error))
     }
 
     /// Reads a blob's content from byte `from` on, structure checked, digest not.
@@ -187,19 +181,14 @@ impl Archive {
     /// [`ArchiveError::Absent`] for a blob that the inventory does not list.
     pub fn reader(&self, digest: &Digest, from: u64) -> Result<EntryReader, ArchiveError> {
         let number = *self.numbers.get(digest).ok_or(ArchiveError::Absent(*digest))? as usize;
-        let (file, blob) = (self.file.clone(), self.inventory.blobs[number]);
-        match self.places.raw_offset(number) {
-            Some(offset) => EntryReader::raw(file, blob, self.mtime, offset, from),
+        let (medium, blob) = (self.medium.clone(), self.inventory.blobs[number]);
+        match self.places.raw_address(number) {
+            Some(address) => {
+                EntryReader::raw(medium, blob, self.mtime, (self.geometry(), address), from)
+            }
             None => {
-                let place = &self.compressed[number - self.places.raw_blobs()];
-                Ok(EntryReader::compressed(
-                    file,
-                    blob,
-                    self.mtime,
-                    place.offset,
-                    place.frames.clone(),
-                    from,
-                ))
+                let frames = self.compressed[number - self.places.raw_blobs()].clone();
+                Ok(EntryReader::compressed(medium, blob, self.mtime, frames, from))
             }
         }
     }
@@ -266,5 +255,60 @@ impl BlobSource for Archive {
             });
             Ok(pieces.boxed())
         })
+    }
+}
+
+/// What opening reads and compares.
+struct Parts {
+    head: head::Head,
+    inventory: Inventory,
+    bundle_digest: Digest,
+    places: Places,
+    frames: Vec<Frame>,
+    seek_table: SeekTable,
+}
+
+impl Parts {
+    fn read(medium: &mut Medium) -> Result<Self, ArchiveError> {
+        if let Some(number) = medium.first_is_volume() {
+            let path = medium.volume_path(0).display().to_string();
+            let what = format!("holds volume {number} where volume 1 is expected");
+            return Err(ArchiveError::Volume { path, what });
+        }
+        let head = head::read(medium)?;
+        let (inventory, bundle_digest) = read_inventory(&head)?;
+        let (blobs, holes) = (&inventory.blobs, &inventory.holes);
+        let geometry = Geometry::recorded(inventory.volume_size)?;
+        let extent = &head.extent;
+        let places = Places::new(geometry, extent.end, extent.frames.len(), blobs, holes)?;
+        medium.cut(geometry);
+        if medium.is_set() && geometry.volume_size().is_some() {
+            volumes::check_order(medium, &bundle_digest)?;
+        }
+        enter_raw(medium, &places, blobs)?;
+        let contents = places.compressed_contents(blobs)?;
+        let known = medium.volumes();
+        let table = read_seek_table(medium)?;
+        let sound = match &table {
+            Some(table) => sound_frames(medium, table, extent, &inventory, &places, &contents)?,
+            None => None,
+        };
+        // A table is sound only when the tar ends where it says.
+        let ended = sound.and_then(|frames| {
+            let end = check_end(medium, &places, &frames).ok()?;
+            Some((frames, end, SeekTable::Sound))
+        });
+        let (frames, end, seek_table) = match ended {
+            Some(ended) => ended,
+            None => {
+                medium.forget_joined(known);
+                let frames = walk(medium, &places, &contents)?;
+                let end = check_end(medium, &places, &frames)?;
+                let is_there = table.is_some() || end.table_length > 0;
+                (frames, end, if is_there { SeekTable::Wrong } else { SeekTable::Missing })
+            }
+        };
+        volumes::check_count(medium, &bundle_digest, end.volumes)?;
+        Ok(Self { head, inventory, bundle_digest, places, frames, seek_table })
     }
 }

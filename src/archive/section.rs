@@ -2,31 +2,17 @@
 
 use super::entry::{self, blob_name};
 use super::frame::{self, raw_block_header, raw_header};
+use super::geometry::{self, Cursor, Geometry};
 use super::limits::{BLOCK, COMPRESSED_FRAME_CONTENT, IO_PIECE, WRITE_BACK};
+use super::output::Output;
 use super::seek_table::Frame;
 use super::{ArchiveError, places};
 use crate::inventory::BlobEntry;
 use crate::oci::{Digest, Hasher};
 use std::collections::VecDeque;
-use std::fs::File;
-use std::os::unix::fs::FileExt as _;
-use std::path::PathBuf;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 use xxhash_rust::xxh64::Xxh64;
-
-/// The partial file, shared by all writers.
-#[derive(Debug)]
-pub(super) struct Output {
-    pub(super) file: File,
-    pub(super) path: PathBuf,
-}
-
-impl Output {
-    pub(super) fn write_at(&self, bytes: &[u8], at: u64) -> Result<(), ArchiveError> {
-        self.file.write_all_at(bytes, at).map_err(|e| ArchiveError::io("write", &self.path, e))
-    }
-}
 
 /// Writes one blob at its place as raw frames. Content is hashed as it passes.
 ///
@@ -58,10 +44,10 @@ impl EntryWriter {
         done: Arc<[AtomicBool]>,
         number: usize,
         blob: BlobEntry,
-        offset: u64,
+        address: u64,
         mtime: u64,
     ) -> Result<Self, ArchiveError> {
-        let frames = RawFrames::new(offset, places::entry_length(&blob)?);
+        let frames = RawFrames::new(*output.geometry(), address, places::entry_length(blob.size)?);
         let mut writer = Self {
             output,
             done,
@@ -116,12 +102,13 @@ impl EntryWriter {
 /// Cuts content into raw frames, with headers and checksums in one buffer, written when it is full.
 #[derive(Debug)]
 struct RawFrames {
-    /// Content of the entry that is still to come, this frame's included.
-    left: u64,
+    /// The frames that are not begun yet.
+    frames: geometry::RawFrames,
     frame_left: u64,
     block_left: u64,
     checksum: Xxh64State,
     buffer: Vec<u8>,
+    /// Address of the buffer's first byte.
     at: u64,
     written_back: u64,
 }
@@ -135,24 +122,29 @@ impl std::fmt::Debug for Xxh64State {
 }
 
 impl RawFrames {
-    fn new(offset: u64, length: u64) -> Self {
-        let capacity =
-            (IO_PIECE + 64).min(frame::raw_frames_length(length).unwrap_or(u64::MAX) as usize);
+    fn new(geometry: Geometry, address: u64, length: u64) -> Self {
+        let small = length.saturating_add(64).min(IO_PIECE as u64) as usize;
         Self {
-            left: length,
+            frames: geometry.raw_frames(address, length),
             frame_left: 0,
             block_left: 0,
             checksum: Xxh64State(Xxh64::new(0)),
-            buffer: Vec::with_capacity(capacity),
-            at: offset,
-            written_back: offset,
+            buffer: Vec::with_capacity(small + 64),
+            at: address,
+            written_back: address,
         }
     }
 
     fn push(&mut self, mut content: &[u8], output: &Output) -> Result<(), ArchiveError> {
         while !content.is_empty() {
             if self.frame_left == 0 {
-                self.frame_left = self.left.min(super::limits::RAW_FRAME_CONTENT);
+                // Whoever pushes more than the entry's length was refused before.
+                let Some(frame) = self.frames.next() else { return Ok(()) };
+                if frame.address != self.at + self.buffer.len() as u64 {
+                    self.flush(output)?;
+                    (self.at, self.written_back) = (frame.address, frame.address);
+                }
+                self.frame_left = frame.content;
                 self.checksum.0.reset(0);
                 self.buffer.extend_from_slice(&raw_header(self.frame_left));
             }
@@ -168,7 +160,6 @@ impl RawFrames {
             self.buffer.extend_from_slice(now);
             self.block_left -= count as u64;
             self.frame_left -= count as u64;
-            self.left -= count as u64;
             content = later;
             if self.frame_left == 0 {
                 self.buffer.extend_from_slice(&frame::checksum(self.checksum.0.digest()));
@@ -181,22 +172,18 @@ impl RawFrames {
     }
 
     fn flush(&mut self, output: &Output) -> Result<(), ArchiveError> {
+        if self.buffer.is_empty() {
+            return Ok(());
+        }
         output.write_at(&self.buffer, self.at)?;
         self.at += self.buffer.len() as u64;
         self.buffer.clear();
         if self.at - self.written_back >= WRITE_BACK {
-            start_write_back(&output.file, self.written_back, self.at - self.written_back);
+            output.start_write_back(self.written_back, self.at - self.written_back);
             self.written_back = self.at;
         }
         Ok(())
     }
-}
-
-/// Asks the system to write a range now, without waiting: dropping it from the cache starts with that. Advice only, so
-/// a system that does not take it is no error.
-fn start_write_back(file: &File, offset: u64, length: u64) {
-    let length = std::num::NonZeroU64::new(length);
-    let _ = rustix::fs::fadvise(file, offset, length, rustix::fs::Advice::DontNeed);
 }
 
 /// Writes the compressed section: entries one after another, frames compressed in parallel.
@@ -204,21 +191,22 @@ fn start_write_back(file: &File, offset: u64, length: u64) {
 pub struct CompressedSection {
     output: Arc<Output>,
     mtime: u64,
-    at: u64,
+    level: i32,
+    cursor: Cursor,
     frames: Vec<Frame>,
     written: usize,
     parallel: usize,
 }
 
 impl CompressedSection {
-    pub(super) fn new(output: Arc<Output>, mtime: u64, at: u64) -> Self {
+    pub(super) fn new(output: Arc<Output>, mtime: u64, level: i32, cursor: Cursor) -> Self {
         let parallel = std::thread::available_parallelism().map_or(2, usize::from);
-        Self { output, mtime, at, frames: Vec::new(), written: 0, parallel }
+        Self { output, mtime, level, cursor, frames: Vec::new(), written: 0, parallel }
     }
 
-    /// Frames written so far, and where they end.
-    pub(super) fn into_frames(self) -> (Vec<Frame>, u64, usize) {
-        (self.frames, self.at, self.written)
+    /// Frames written so far, where they end, and how many blobs they hold.
+    pub(super) fn into_frames(self) -> (Vec<Frame>, Cursor, usize) {
+        (self.frames, self.cursor, self.written)
     }
 
     /// Starts the next blob, which must be the next compressed one of the inventory.
@@ -226,10 +214,11 @@ impl CompressedSection {
     /// # Errors
     /// A size that cannot be.
     pub fn entry(&mut self, blob: BlobEntry) -> Result<CompressedEntry<'_>, ArchiveError> {
-        let length = places::entry_length(&blob)?;
+        let length = places::entry_length(blob.size)?;
         let header = entry::header(&blob_name(&blob.digest), blob.size, self.mtime)?;
         let mut entry = CompressedEntry {
-            at: self.at,
+            cursor: self.cursor.clone(),
+            frame: self.output.geometry().compressed_frame() as usize,
             section: self,
             blob,
             hasher: Hasher::new(),
@@ -254,7 +243,9 @@ pub struct CompressedEntry<'a> {
     content: Vec<u8>,
     pending: VecDeque<(u32, Compressing)>,
     frames: Vec<Frame>,
-    at: u64,
+    cursor: Cursor,
+    /// Most content of a frame, in bytes.
+    frame: usize,
 }
 
 impl CompressedEntry<'_> {
@@ -293,18 +284,18 @@ impl CompressedEntry<'_> {
             self.write_oldest().await?;
         }
         self.section.frames.append(&mut self.frames);
-        self.section.at = self.at;
+        self.section.cursor = self.cursor;
         self.section.written += 1;
         Ok(())
     }
 
     async fn push(&mut self, mut content: &[u8]) -> Result<(), ArchiveError> {
         while !content.is_empty() {
-            let room = COMPRESSED_FRAME_CONTENT as usize - self.content.len();
+            let room = self.frame - self.content.len();
             let (now, later) = content.split_at(content.len().min(room));
             self.content.extend_from_slice(now);
             content = later;
-            if self.content.len() as u64 == COMPRESSED_FRAME_CONTENT {
+            if self.content.len() == self.frame {
                 self.compress().await?;
             }
         }
@@ -317,7 +308,8 @@ impl CompressedEntry<'_> {
         }
         let content = std::mem::take(&mut self.content);
         let length = content.len() as u32;
-        let task = tokio::task::spawn_blocking(move || frame::shortest_frame(&content));
+        let level = self.section.level;
+        let task = tokio::task::spawn_blocking(move || frame::shortest_frame(&content, level));
         self.pending.push_back((length, task));
         Ok(())
     }
@@ -326,13 +318,11 @@ impl CompressedEntry<'_> {
         let Some((content, task)) = self.pending.pop_front() else {
             return Ok(());
         };
-        let path = &self.section.output.path;
-        let frame = task
-            .await
-            .map_err(|e| ArchiveError::io("compress", path, std::io::Error::other(e)))?
-            .map_err(|e| ArchiveError::io("compress", path, e))?;
-        self.section.output.write_at(&frame, self.at)?;
-        self.at += frame.len() as u64;
+        let digest = self.blob.digest;
+        let failed = |e: &dyn std::fmt::Display| wrong(digest, format!("zstd refuses it: {e}"));
+        let frame = task.await.map_err(|e| failed(&e))?.map_err(|e| failed(&e))?;
+        let address = self.cursor.advance(frame.len() as u64);
+        self.section.output.write_at(&frame, address)?;
         self.frames.push(Frame { length: frame.len() as u32, content });
         Ok(())
     }

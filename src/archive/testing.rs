@@ -1,6 +1,8 @@
 //! Small archives for tests, honest or hostile: every part of the inventory can be changed before it is written.
 
+use super::geometry::Geometry;
 use super::head::{self, HeadFile};
+use super::limits::LEVEL;
 use super::read::Archive;
 use super::write::{ArchiveWriter, Blueprint};
 use crate::inventory::{
@@ -309,11 +311,14 @@ impl Builder {
                 bytes: blobs.iter().map(|blob| blob.size).sum(),
             },
             blobs: blobs.clone(),
+            holes: Vec::new(),
+            volume_size: None,
         };
         let bytes = inventory.to_bytes().expect("JSON");
         files.insert(1, HeadFile { name: head::INVENTORY.into(), bytes });
-        let writer =
-            ArchiveWriter::create(path, Blueprint { files, blobs, mtime: 0 }).expect("created");
+        let blueprint =
+            Blueprint { files, blobs, mtime: 0, geometry: Geometry::WHOLE, level: LEVEL };
+        let writer = ArchiveWriter::create(path, blueprint).expect("created");
         for (number, content) in self.blobs.values().enumerate() {
             let mut entry = writer.entry(number).expect("an entry");
             entry.write(content).expect("written");

@@ -1,6 +1,9 @@
 //! Round trips through whole archives.
 
+use super::geometry::Geometry;
 use super::head::{self, HeadFile};
+use super::limits::LEVEL;
+use super::medium::Medium;
 use super::read::{Archive, SeekTable};
 use super::write::{ArchiveWriter, Blueprint};
 use super::{ArchiveError, entry, frame, seek_table};
@@ -11,11 +14,17 @@ use crate::oci::source::BlobSource as _;
 use crate::oci::{Descriptor, Digest};
 use futures_util::StreamExt as _;
 use proptest::prelude::*;
-use std::path::Path;
+use std::path::{Path, PathBuf};
 
 struct Blob {
     content: Vec<u8>,
     stored: Stored,
+}
+
+impl std::fmt::Debug for Blob {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        write!(f, "{} bytes, {:?}", self.content.len(), self.stored)
+    }
 }
 
 fn blob(length: usize, seed: u8, stored: Stored) -> Blob {
@@ -27,6 +36,10 @@ fn blob(length: usize, seed: u8, stored: Stored) -> Blob {
 }
 
 fn blueprint(blobs: &[Blob]) -> Blueprint {
+    cut_blueprint(blobs, Geometry::WHOLE)
+}
+
+fn cut_blueprint(blobs: &[Blob], geometry: Geometry) -> Blueprint {
     let entries: Vec<BlobEntry> = blobs
         .iter()
         .map(|b| BlobEntry {
@@ -63,6 +76,8 @@ fn blueprint(blobs: &[Blob]) -> Blueprint {
             bytes: entries.iter().map(|b| b.size).sum(),
         },
         blobs: entries.clone(),
+        holes: vec![],
+        volume_size: geometry.volume_size(),
     };
     let file = |name: &str, bytes: &[u8]| HeadFile { name: name.into(), bytes: bytes.into() };
     let files = vec![
@@ -70,7 +85,7 @@ fn blueprint(blobs: &[Blob]) -> Blueprint {
         file(head::INVENTORY, &inventory.to_bytes().expect("JSON")),
         file(head::INDEX, &index),
     ];
-    Blueprint { files, blobs: entries, mtime: 0 }
+    Blueprint { files, blobs: entries, mtime: 0, geometry, level: LEVEL }
 }
 
 /// Writes the raw blobs in the given order, in pieces of `piece` bytes.
@@ -81,6 +96,15 @@ async fn write(
     piece: usize,
 ) -> Result<u64, ArchiveError> {
     let writer = ArchiveWriter::create(path, blueprint(blobs))?;
+    fill(writer, blobs, reversed, piece).await
+}
+
+async fn fill(
+    writer: ArchiveWriter,
+    blobs: &[Blob],
+    reversed: bool,
+    piece: usize,
+) -> Result<u64, ArchiveError> {
     let mut order: Vec<usize> = (0..writer.raw_blobs()).collect();
     if reversed {
         order.reverse();
@@ -280,27 +304,138 @@ async fn no_flipped_byte_before_the_seek_table_passes() {
     }
 }
 
-proptest! {
-    #![proptest_config(ProptestConfig::with_cases(24))]
-    #[test]
-    fn any_set_of_blobs_makes_the_trip(
-        sizes in proptest::collection::btree_map(0_usize..400_000, (0_u8..3, any::<u8>()), 0..12),
-        piece in 1_usize..300_000,
-    ) {
+fn any_blobs() -> impl Strategy<Value = Vec<Blob>> {
+    let sizes = proptest::collection::btree_map(0_usize..400_000, (0_u8..3, any::<u8>()), 0..12);
+    sizes.prop_map(|sizes| {
         let stored = |kind| [Stored::Trust, Stored::Raw, Stored::Compressed][usize::from(kind)];
         let mut blobs: Vec<Blob> =
             sizes.iter().map(|(size, (kind, seed))| blob(*size, *seed, stored(*kind))).collect();
         blobs.sort_by_key(|blob| blob.stored);
+        blobs
+    })
+}
+
+fn block_on<T>(work: impl Future<Output = T>) -> T {
+    tokio::runtime::Builder::new_current_thread().build().expect("runtime").block_on(work)
+}
+
+fn assert_holds(archive: &Archive, blobs: &[Blob]) {
+    for blob in blobs {
+        let read = archive.read(&Digest::of(&blob.content), u64::MAX).expect("read");
+        assert!(read == blob.content, "{} bytes", blob.content.len());
+    }
+}
+
+proptest! {
+    #![proptest_config(ProptestConfig::with_cases(24))]
+    #[test]
+    fn any_set_of_blobs_makes_the_trip(blobs in any_blobs(), piece in 1_usize..300_000) {
         let folder = folder();
         let path = folder.path().join("a");
-        let runtime = tokio::runtime::Builder::new_current_thread().build().expect("runtime");
-        let length = runtime.block_on(write(&path, &blobs, piece % 2 == 0, piece)).expect("written");
+        let length = block_on(write(&path, &blobs, piece % 2 == 0, piece)).expect("written");
         let archive = Archive::open(&path).expect("opened");
         prop_assert_eq!(archive.length(), length);
-        for blob in &blobs {
-            prop_assert_eq!(&archive.read(&Digest::of(&blob.content), u64::MAX).expect("read"), &blob.content);
+        assert_holds(&archive, &blobs);
+    }
+
+    #[test]
+    fn any_set_of_blobs_makes_the_trip_in_volumes(
+        blobs in any_blobs(),
+        size in (1_u64 << 20)..(3 << 20),
+        reversed in any::<bool>(),
+    ) {
+        let folder = folder();
+        let path = folder.path().join("a");
+        let blueprint = cut_blueprint(&blobs, Geometry::volumes(size).expect("a size"));
+        let writer = ArchiveWriter::create(&path, blueprint).expect("created");
+        let length = block_on(fill(writer, &blobs, reversed, 50_000)).expect("written");
+        let archive = Archive::open(&path).expect("opened");
+        prop_assert_eq!(archive.length(), length);
+        prop_assert_eq!(archive.seek_table(), SeekTable::Sound);
+        assert_holds(&archive, &blobs);
+        let paths: Vec<_> = archive.medium().paths().map(Path::to_owned).collect();
+        prop_assert_eq!(std::fs::read_dir(folder.path()).expect("folder").count(), paths.len());
+        let mut joined = Vec::new();
+        for volume in &paths {
+            let bytes = std::fs::read(volume).expect("volume");
+            prop_assert!(bytes.len() as u64 <= size);
+            zstd::stream::decode_all(&bytes[..]).expect("a zstd stream of its own");
+            joined.extend_from_slice(&bytes);
+        }
+        let footer: [u8; 9] = joined[joined.len() - 9..].try_into().expect("nine");
+        let table = seek_table::length_from_footer(&footer).expect("table") as usize;
+        let whole = Medium::held(joined.clone().into());
+        let whole = Archive::read_from("joined".into(), whole).expect("joined");
+        prop_assert_eq!(whole.seek_table(), SeekTable::Sound);
+        assert_holds(&whole, &blobs);
+        let last = joined.len() - 1;
+        joined[last] ^= 1;
+        let whole = Archive::read_from("joined".into(), Medium::held(joined.clone().into()));
+        prop_assert_eq!(whole.expect("walked").seek_table(), SeekTable::Wrong);
+        joined.truncate(joined.len() - table);
+        match Archive::read_from("joined".into(), Medium::held(joined.into())) {
+            Ok(archive) => assert_holds(&archive, &blobs),
+            // A table that has a volume of its own takes that volume with it.
+            Err(error) => prop_assert!(matches!(error, ArchiveError::Volume { .. } | ArchiveError::Truncated { .. }), "{:?}", error),
         }
     }
+}
+
+/// Four volumes or more, by name.
+fn set(folder: &Path, seed: u8) -> Vec<PathBuf> {
+    let mut blobs = vec![
+        blob(900_000, seed, Stored::Trust),
+        blob(2_000_001, seed ^ 3, Stored::Raw),
+        blob(3_000_000, seed ^ 4, Stored::Compressed),
+        blob(1_500_000, seed ^ 5, Stored::Raw),
+    ];
+    blobs.sort_by_key(|blob| blob.stored);
+    let path = folder.join("a");
+    let geometry = Geometry::volumes(1 << 20).expect("a size");
+    let writer = ArchiveWriter::create(&path, cut_blueprint(&blobs, geometry)).expect("created");
+    block_on(fill(writer, &blobs, false, 50_000)).expect("written");
+    let archive = Archive::open(&path).expect("opened");
+    archive.medium().paths().map(Path::to_owned).collect()
+}
+
+#[test]
+fn each_trouble_with_a_volume_is_named() {
+    let (folder, other) = (folder(), self::folder());
+    let (paths, others) = (set(folder.path(), 1), set(other.path(), 2));
+    assert!(paths.len() >= 4, "{paths:?}");
+    let open = || Archive::open(&paths[0]).map(|_| ()).map_err(|error| error.to_string());
+    let keep = |path: &Path| std::fs::read(path).expect("volume");
+    open().expect("whole");
+    for (number, path) in paths.iter().enumerate() {
+        let name = format!("a.{:03}", number + 1);
+        let bytes = keep(path);
+        std::fs::remove_file(path).expect("removed");
+        let error = open().expect_err("missing");
+        assert!(error.contains(&format!("{name} is missing")), "{error}");
+        std::fs::write(path, &keep(&others[number])).expect("written");
+        let error = open().expect_err("another's");
+        let stated = if number == 0 { "a.002" } else { &name };
+        assert!(error.contains(&format!("{stated} belongs to another bundle")), "{error}");
+        std::fs::write(path, &bytes[..bytes.len() - 1]).expect("written");
+        let error = open().expect_err("truncated");
+        assert!(error.contains("truncated"), "{number}: {error}");
+        std::fs::write(path, [&bytes[..], b"0"].concat()).expect("written");
+        let error = open().expect_err("longer");
+        assert!(error.contains("too many"), "{number}: {error}");
+        std::fs::write(path, &bytes).expect("written");
+    }
+    std::fs::rename(&paths[1], folder.path().join("x")).expect("renamed");
+    std::fs::rename(&paths[2], &paths[1]).expect("renamed");
+    std::fs::rename(folder.path().join("x"), &paths[2]).expect("renamed");
+    let error = open().expect_err("swapped");
+    assert!(error.contains("a.002 holds volume 3 where volume 2 is expected"), "{error}");
+    std::fs::rename(&paths[1], folder.path().join("x")).expect("renamed");
+    std::fs::rename(&paths[2], &paths[1]).expect("renamed");
+    std::fs::rename(folder.path().join("x"), &paths[2]).expect("renamed");
+    open().expect("whole again");
+    let next = super::volumes::volume_path(&folder.path().join("a"), paths.len() + 1);
+    std::fs::copy(&paths[paths.len() - 1], next).expect("copied");
+    assert!(open().is_err(), "one too many");
 }
 
 #[test]

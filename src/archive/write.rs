@@ -6,15 +6,17 @@
 
 use super::entry::END;
 use super::frame::raw_frame;
+use super::geometry::Geometry;
 use super::head::{self, HeadFile};
-use super::partial::{self, check_output, directory_of, partial_path};
+use super::output::Output;
+use super::partial::check_output;
 use super::places::Places;
-use super::section::{CompressedSection, EntryWriter, Output};
-use super::{ArchiveError, seek_table};
+use super::section::{CompressedSection, EntryWriter};
+use super::{ArchiveError, seek_table, volumes};
 use crate::inventory::BlobEntry;
-use rustix::fs::FallocateFlags;
-use std::fs::File;
-use std::path::{Path, PathBuf};
+use crate::oci::Digest;
+use std::io::Write;
+use std::path::Path;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 
@@ -27,15 +29,20 @@ pub struct Blueprint {
     pub blobs: Vec<BlobEntry>,
     /// Modification time of every entry, in seconds since 1970.
     pub mtime: u64,
+    /// How it is cut; the inventory says the same.
+    pub geometry: Geometry,
+    /// Level of zstd for blobs that are not compressed already.
+    pub level: i32,
 }
 
 /// Writes one archive. Entries may be written from many threads at once.
 #[derive(Debug)]
 pub struct ArchiveWriter {
     output: Arc<Output>,
-    target: PathBuf,
     blobs: Vec<BlobEntry>,
     mtime: u64,
+    level: i32,
+    bundle: Digest,
     places: Places,
     extent: head::Extent,
     done: Arc<[AtomicBool]>,
@@ -43,45 +50,52 @@ pub struct ArchiveWriter {
 }
 
 impl ArchiveWriter {
-    /// Creates `target`.partial, allocates the most space it can need and writes the head.
+    /// Creates `target`.partial (or one for each volume), allocates the most space it can need and writes the head.
     ///
     /// # Errors
-    /// The file cannot be made or is not one that may be replaced ([`check_output`]), another run writes it, there is
+    /// A file cannot be made or is not one that may be replaced ([`check_output`]), another run writes it, there is
     /// no room for it, or the blueprint exceeds a limit.
     pub fn create(target: &Path, blueprint: Blueprint) -> Result<Self, ArchiveError> {
-        let (head, extent) = head::encode(&blueprint.files, blueprint.mtime)?;
-        let places = Places::new(extent.end, extent.frames.len(), &blueprint.blobs)?;
-        check_output(target)?;
-        let path = partial_path(target);
-        let file = partial::open(&path)?;
-        let done: Arc<[AtomicBool]> =
-            (0..places.raw_blobs()).map(|_| AtomicBool::new(false)).collect();
-        let writer = Self {
-            output: Arc::new(Output { file, path }),
-            target: target.to_owned(),
-            blobs: blueprint.blobs,
-            mtime: blueprint.mtime,
-            places,
-            extent,
-            done,
-            renamed: false,
+        let output = |places: &Places| {
+            let lengths = places.longest_volumes();
+            let geometry = *places.geometry();
+            for target in super::output::volume_targets(target, &geometry, lengths.len()) {
+                check_output(&target)?;
+            }
+            let output = Output::files(target, geometry, lengths.len())?;
+            output.allocate(lengths)?;
+            Ok(output)
         };
-        writer.allocate()?;
-        writer.output.write_at(&head, 0)?;
-        Ok(writer)
+        Self::new(blueprint, output)
     }
 
-    /// Takes the space now where the file system can: a full disk is met before hours of transfer, and the file lies
-    /// in one piece.
-    fn allocate(&self) -> Result<(), ArchiveError> {
-        let length = self.places.upper_bound();
-        match rustix::fs::fallocate(&self.output.file, FallocateFlags::empty(), 0, length) {
-            Err(error @ (rustix::io::Errno::NOSPC | rustix::io::Errno::FBIG)) => {
-                Err(ArchiveError::io("allocate space for", &self.output.path, error.into()))
-            }
-            // Not every file system can; writing then finds out.
-            _ => Ok(()),
-        }
+    /// Writes the head to a stream. Entries then have to be written one after another in the order of the blobs.
+    ///
+    /// # Errors
+    /// The stream cannot be written, or the blueprint exceeds a limit.
+    pub fn stream(
+        writer: Box<dyn Write + Send>,
+        blueprint: Blueprint,
+    ) -> Result<Self, ArchiveError> {
+        Self::new(blueprint, |_| Ok(Output::stream(writer)))
+    }
+
+    fn new(
+        blueprint: Blueprint,
+        output: impl FnOnce(&Places) -> Result<Output, ArchiveError>,
+    ) -> Result<Self, ArchiveError> {
+        let Blueprint { files, blobs, mtime, geometry, level } = blueprint;
+        let (head, extent) = head::encode(&files, mtime)?;
+        let places = Places::new(geometry, extent.end, extent.frames.len(), &blobs, &[])?;
+        let inventory = files.iter().find(|file| file.name == head::INVENTORY);
+        let bundle = Digest::of(inventory.map_or(&[], |file| &file.bytes));
+        let done: Arc<[AtomicBool]> =
+            (0..places.raw_blobs()).map(|_| AtomicBool::new(false)).collect();
+        let output = Arc::new(output(&places)?);
+        let writer =
+            Self { output, blobs, mtime, level, bundle, places, extent, done, renamed: false };
+        writer.output.write_at(&head, 0)?;
+        Ok(writer)
     }
 
     /// The blobs in archive order.
@@ -99,24 +113,26 @@ impl ArchiveWriter {
     /// # Errors
     /// When the blob is not stored raw.
     pub fn entry(&self, number: usize) -> Result<EntryWriter, ArchiveError> {
-        let offset = self.places.raw_offset(number).ok_or_else(|| {
+        let address = self.places.raw_address(number).ok_or_else(|| {
             ArchiveError::Limit(format!("blob number {number} is not stored raw"))
         })?;
         let (output, done) = (self.output.clone(), self.done.clone());
-        EntryWriter::new(output, done, number, self.blobs[number], offset, self.mtime)
+        EntryWriter::new(output, done, number, self.blobs[number], address, self.mtime)
     }
 
     /// The section for the blobs that are not stored raw, to be filled in their order.
     pub fn compressed_section(&self) -> CompressedSection {
-        CompressedSection::new(self.output.clone(), self.mtime, self.places.raw_end())
+        let from = self.places.raw_end().clone();
+        CompressedSection::new(self.output.clone(), self.mtime, self.level, from)
     }
 
-    /// Ends the tar, writes the seek table, syncs and renames. Gives the archive's length in bytes.
+    /// Ends the tar, writes the seek table, and for files the volumes' markers; syncs and renames. Gives the archive's
+    /// length in bytes, of all volumes together.
     ///
     /// # Errors
     /// When a blob was not written, or the system refuses.
     pub fn finish(mut self, compressed: CompressedSection) -> Result<u64, ArchiveError> {
-        let (frames, mut at, written) = compressed.into_frames();
+        let (frames, mut cursor, written) = compressed.into_frames();
         let missing = self.done.iter().position(|done| !done.load(Ordering::Acquire));
         if let Some(number) = missing {
             return Err(ArchiveError::Absent(self.blobs[number].digest));
@@ -124,24 +140,29 @@ impl ArchiveWriter {
         if written != self.blobs.len() - self.places.raw_blobs() {
             return Err(ArchiveError::Absent(self.blobs[self.places.raw_blobs() + written].digest));
         }
-        let mut end = raw_frame(&[0; END as usize]);
-        end.extend_from_slice(&seek_table::encode(&self.places.frames(
-            &self.extent,
-            &self.blobs,
-            &frames,
-        )));
-        self.output.write_at(&end, at)?;
-        at += end.len() as u64;
-        let failed = |action, error| ArchiveError::io(action, &self.output.path, error);
-        self.output.file.set_len(at).map_err(|e| failed("truncate", e))?;
-        self.output.file.sync_all().map_err(|e| failed("sync", e))?;
-        std::fs::rename(&self.output.path, &self.target).map_err(|e| failed("rename", e))?;
+        let end = raw_frame(&[0; END as usize]);
+        self.output.write_at(&end, cursor.advance(end.len() as u64))?;
+        let (frames, _) = self.places.frames(&self.extent, &self.blobs, &[], &frames);
+        let table = seek_table::encode(&frames);
+        self.output.write_at(&table, cursor.advance(table.len() as u64))?;
+        let lengths = cursor.into_lengths();
+        if self.output.is_stream() {
+            self.output.flush()?;
+        } else {
+            self.write_markers(lengths.len())?;
+            self.output.finish_files(&lengths)?;
+        }
         self.renamed = true;
-        let folder = directory_of(&self.target);
-        File::open(folder)
-            .and_then(|folder| folder.sync_all())
-            .map_err(|e| ArchiveError::io("sync", folder, e))?;
-        Ok(at)
+        Ok(lengths.iter().sum())
+    }
+
+    fn write_markers(&self, count: usize) -> Result<(), ArchiveError> {
+        for volume in 1..count {
+            let last = (volume + 1 == count).then_some(count as u32);
+            let marker = volumes::marker(&self.bundle, volume as u32 + 1, last);
+            self.output.write_at(&marker, self.places.geometry().start_of(volume))?;
+        }
+        Ok(())
     }
 }
 
@@ -149,7 +170,7 @@ impl Drop for ArchiveWriter {
     /// An archive that was not finished leaves nothing behind.
     fn drop(&mut self) {
         if !self.renamed {
-            let _ = std::fs::remove_file(&self.output.path);
+            self.output.discard();
         }
     }
 }

@@ -15,18 +15,19 @@ use std::path::{Path, PathBuf};
 /// Show what is inside a bundle; no registry and no trust needed
 #[derive(Args)]
 pub(super) struct Options {
-    /// The bundle
-    file: PathBuf,
+    /// The bundle; or its volumes, or folders that hold them
+    #[arg(value_name = "FILE", required = true)]
+    files: Vec<PathBuf>,
     /// Print the report as JSON
     #[arg(long)]
     json: bool,
 }
 
 /// Opens an archive, with an error that says what it is not.
-pub(super) fn open(path: &Path) -> Result<Archive, Failure> {
-    Archive::open(path).map_err(|error| {
+pub(super) fn open(paths: &[PathBuf]) -> Result<Archive, Failure> {
+    Archive::open_all(paths).map_err(|error| {
         let failure = Failure::of((&error).into(), &error);
-        damage_hint(&error, path).into_iter().fold(failure, Failure::hint)
+        damage_hint(&error, &paths[0]).into_iter().fold(failure, Failure::hint)
     })
 }
 
@@ -46,7 +47,7 @@ pub(super) fn damage_hint(error: &ArchiveError, path: &Path) -> Option<String> {
 }
 
 pub(super) fn run(options: &Options) -> Result<Status, Failure> {
-    let archive = open(&options.file)?;
+    let archive = open(&options.files)?;
     let report = InspectReport::new(&archive);
     let output = if options.json { Output::json(&report)? } else { summary(&report) };
     output.write()?;

@@ -25,6 +25,7 @@ mod text;
 mod trust;
 mod unpack;
 mod verify;
+mod volume_size;
 
 use clap::{Parser, Subcommand};
 use exit::Status;

@@ -9,7 +9,10 @@ use super::progress::{Talk, progress};
 use super::refusal;
 use super::signals::stopped;
 use super::text::{count, safe, size};
+use super::volume_size::VolumeSize;
 use bundle::archive::ArchiveError;
+use bundle::archive::geometry::Geometry;
+use bundle::archive::limits::LEVEL;
 use bundle::archive::partial::check_output;
 use bundle::inventory::{AttachmentKind, Lookup};
 use bundle::oci::Platform;
@@ -52,6 +55,13 @@ pub(super) struct Options {
     /// Name of the series this bundle belongs to: letters, digits, . _ - (at most 64)
     #[arg(long, value_parser = series_name)]
     name: Option<String>,
+    /// Cut the bundle into volumes FILE.001, FILE.002, … of at most this size: fat32, dvd, bd, 4GiB, …
+    #[arg(long, value_name = "SIZE")]
+    volume_size: Option<VolumeSize>,
+    /// Level of zstd for what is not compressed already: 1 is fast, 19 is small
+    #[arg(long, value_name = "LEVEL", default_value_t = LEVEL,
+        value_parser = clap::value_parser!(i32).range(1..=19))]
+    compress: i32,
     /// Large blobs transferred at the same time
     #[arg(long, default_value_t = 4, value_parser = clap::value_parser!(u16).range(1..=64))]
     jobs: u16,
@@ -121,6 +131,8 @@ impl Options {
             name: self.name.clone(),
             created: source_date_epoch.unwrap_or(now),
             source_date_epoch,
+            geometry: self.volume_size.map_or(Geometry::WHOLE, |size| size.0),
+            level: self.compress,
             jobs: self.jobs.into(),
         })
     }

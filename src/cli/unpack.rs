@@ -25,9 +25,9 @@ use std::str::FromStr;
 /// Verify a bundle offline, push it to a registry, install its keys
 #[derive(Args)]
 pub(super) struct Options {
-    /// The bundle
-    #[arg(value_name = "FILE")]
-    file: PathBuf,
+    /// The bundle; or its volumes, or folders that hold them
+    #[arg(value_name = "FILE", required = true)]
+    files: Vec<PathBuf>,
     /// Where to: REGISTRY[/PREFIX], or oci:DIR
     #[arg(long, value_name = "TARGET")]
     to: Option<String>,
@@ -102,7 +102,7 @@ pub(super) async fn run(options: Options) -> Result<Status, Failure> {
         dry_run: options.dry_run,
     };
     let progress = progress(if options.quiet { Talk::Quiet } else { Talk::Progress });
-    let unpacked = unpack::unpack(&options.file, unpack, &client, &progress).await;
+    let unpacked = unpack::unpack(&options.files, unpack, &client, &progress).await;
     drop(progress);
     match unpacked {
         Ok(report) => {
@@ -125,6 +125,12 @@ pub(super) async fn run(options: Options) -> Result<Status, Failure> {
 }
 
 impl Options {
+    /// The bundle as commands in hints name it.
+    fn shown(&self) -> String {
+        let files: Vec<String> = self.files.iter().map(|file| file.display().to_string()).collect();
+        files.join(" ")
+    }
+
     fn install(&self) -> Result<Option<InstallOptions>, Failure> {
         if !self.install_keys {
             return Ok(None);
@@ -157,7 +163,7 @@ fn failed(error: &UnpackError, options: &Options) -> Failure {
         for verdict in refused.refusals() {
             tell!("refused: {}", line(&refusal::describe(verdict)));
         }
-        for hint in refusal::ways_on(refused, &options.file.display().to_string()) {
+        for hint in refusal::ways_on(refused, &options.shown()) {
             failure = failure.hint(hint);
         }
         return failure;
@@ -165,7 +171,7 @@ fn failed(error: &UnpackError, options: &Options) -> Failure {
     let mut hints = connection::hints(error);
     hints.extend(error.hint().map(str::to_owned).filter(|hint| !hints.contains(hint)));
     if let UnpackError::Archive(error) = error {
-        hints.extend(damage_hint(error, &options.file));
+        hints.extend(damage_hint(error, &options.files[0]));
     }
     for hint in hints {
         failure = failure.hint(hint);

@@ -21,8 +21,9 @@ use std::sync::Arc;
 /// Read every byte of a bundle, and its signatures under the given trust; push nothing
 #[derive(Args)]
 pub(super) struct Options {
-    /// The bundle
-    file: PathBuf,
+    /// The bundle; or its volumes, or folders that hold them
+    #[arg(value_name = "FILE", required = true)]
+    files: Vec<PathBuf>,
     /// Read head, trust section and signatures only
     #[arg(long)]
     quick: bool,
@@ -38,12 +39,12 @@ pub(super) struct Options {
 
 pub(super) fn run(options: &Options) -> Result<Status, Failure> {
     let inputs = options.trust.inputs()?;
-    let archive = Arc::new(inspect::open(&options.file)?);
+    let archive = Arc::new(inspect::open(&options.files)?);
     let progress = progress(if options.quiet { Talk::Quiet } else { Talk::Progress });
     let depth = if options.quick { Depth::TrustSection } else { Depth::Whole };
     let integrity = integrity::check(&archive, depth, &*progress);
     drop(progress);
-    let file = options.file.display().to_string();
+    let file = archive.path().display().to_string();
     let mut report = VerifyReport::new(file, archive.bundle_digest(), options.quick, integrity);
     report.any_anchor = trusts_anything(&inputs);
     let mut status = if report.damaged.is_empty() { Status::Done } else { Status::Medium };

@@ -159,11 +159,15 @@ pub fn plan(request: &Request, judged: Judged) -> Result<Plan, PackError> {
             })
             .collect(),
         blobs: blobs.clone(),
+        holes: vec![],
+        volume_size: request.geometry.volume_size(),
     };
     let bytes = inventory.to_bytes()?;
     let bundle_digest = Digest::of(&bytes);
     files.insert(1, HeadFile { name: head::INVENTORY.into(), bytes });
-    let blueprint = Blueprint { files, blobs, mtime: request.source_date_epoch.unwrap_or(0) };
+    let mtime = request.source_date_epoch.unwrap_or(0);
+    let (geometry, level) = (request.geometry, request.level);
+    let blueprint = Blueprint { files, blobs, mtime, geometry, level };
     let Judged { verdicts, warnings, .. } = judged;
     Ok(Plan { inventory, blueprint, bundle_digest, verdicts, warnings, supply })
 }

@@ -1,5 +1,6 @@
 //! What to pack: sources, rules and keys as they were asked for.
 
+use crate::archive::geometry::Geometry;
 use crate::oci::{Platform, Reference, reference::ReferenceError};
 use crate::trust::{PublicKey, Scope, Scoped};
 use std::path::PathBuf;
@@ -161,6 +162,10 @@ pub struct Request {
     pub created: u64,
     /// `SOURCE_DATE_EPOCH`, when it is set.
     pub source_date_epoch: Option<u64>,
+    /// How the archive is cut into volumes.
+    pub geometry: Geometry,
+    /// Level of zstd for blobs that are not compressed already.
+    pub level: i32,
     /// Large blobs in flight.
     pub jobs: usize,
 }
@@ -245,6 +250,8 @@ mod tests {
             name: None,
             created: 0,
             source_date_epoch: None,
+            geometry: Geometry::WHOLE,
+            level: 1,
             jobs: 1,
         };
         let of = |text: &str| request.signature_rule(&text.parse().expect("reference"));

@@ -48,7 +48,7 @@ use crate::report::unpack::{
     AttachmentOutcome, AttachmentReport, BlobCounts, ImageReport, KeyReport, TagChange,
     UnpackReport,
 };
-use std::path::{Path, PathBuf};
+use std::path::PathBuf;
 use std::sync::Arc;
 
 /// Large blobs in flight, unless told otherwise (measured: more do not help on one machine).
@@ -71,22 +71,22 @@ pub struct UnpackOptions {
     pub dry_run: bool,
 }
 
-/// Unpacks the archive at `file`. `client` reaches registries and is not used for a layout.
+/// Unpacks the archive in `files`: itself, or its volumes, or folders that hold them. `client` reaches registries and is not used for a layout.
 ///
 /// # Errors
 /// Any [`UnpackError`]; [`UnpackError::class`] says what kind. No tag was moved unless it is
 /// [`UnpackError::ReadBack`], an error of the registry while tags were written, or one of installing keys.
 pub async fn unpack(
-    file: &Path,
+    files: &[PathBuf],
     options: UnpackOptions,
     client: &Client,
     progress: &Arc<dyn Progress>,
 ) -> Result<UnpackReport, UnpackError> {
     let UnpackOptions { target, trust, install, on_existing_attachment, jobs, dry_run } = options;
     let earlier = install::earlier_names(&trust.installed);
-    let path = file.to_owned();
+    let paths = files.to_vec();
     progress.note("verifying");
-    let prepare = move || Opened::open(&path)?.check()?.verify(trust)?.plan(target);
+    let prepare = move || Opened::open(&paths)?.check()?.verify(trust)?.plan(target);
     let planned = tokio::task::spawn_blocking(prepare).await??;
     let install =
         install.map(|options| install::plan(options, &planned.verified, &earlier)).transpose()?;
@@ -101,7 +101,7 @@ pub async fn unpack(
         }
     }
     let done = Done { survey, blobs, tagged_children, keys, dry_run };
-    Ok(report(&planned, file.to_owned(), done))
+    Ok(report(&planned, done))
 }
 
 /// The target, ready to be asked and filled.
@@ -173,7 +173,7 @@ struct Done {
     dry_run: bool,
 }
 
-fn report(planned: &Planned, archive: PathBuf, done: Done) -> UnpackReport {
+fn report(planned: &Planned, done: Done) -> UnpackReport {
     let verified = &planned.verified;
     let mut warnings = Vec::new();
     if !verified.names_bound() {
@@ -233,7 +233,7 @@ fn report(planned: &Planned, archive: PathBuf, done: Done) -> UnpackReport {
     }
     UnpackReport {
         report_version: "1.0",
-        file: archive.display().to_string(),
+        file: verified.archive().path().display().to_string(),
         bundle_digest: verified.archive().bundle_digest(),
         names_bound: verified.names_bound(),
         target: planned.plan.target().to_string(),

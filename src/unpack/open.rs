@@ -3,7 +3,7 @@
 use super::check::Checked;
 use super::error::UnpackError;
 use crate::archive::{Archive, Catalogue};
-use std::path::Path;
+use std::path::PathBuf;
 use std::sync::Arc;
 
 /// An archive whose structure is right. Nothing in it was looked at yet.
@@ -13,12 +13,12 @@ pub struct Opened {
 }
 
 impl Opened {
-    /// Opens the archive at `path`. Blocks.
+    /// Opens the archive at `path`, or the one whose volumes or their folders are named. Blocks.
     ///
     /// # Errors
     /// [`UnpackError::Archive`].
-    pub fn open(path: &Path) -> Result<Self, UnpackError> {
-        Ok(Self { archive: Arc::new(Archive::open(path)?) })
+    pub fn open(paths: &[PathBuf]) -> Result<Self, UnpackError> {
+        Ok(Self { archive: Arc::new(Archive::open_all(paths)?) })
     }
 
     /// An archive that is open already: whoever read it before goes on with the very same file.
@@ -36,6 +36,7 @@ impl Opened {
     /// # Errors
     /// [`UnpackError::Catalogue`], [`UnpackError::CarriedKey`], [`UnpackError::Fingerprint`].
     pub fn check(self) -> Result<Checked, UnpackError> {
+        self.archive.check_holes()?;
         let catalogue = Catalogue::read(&self.archive)?;
         Checked::new(self.archive, Arc::new(catalogue))
     }

@@ -1,5 +1,4 @@
 use super::*;
-use std::io::Write as _;
 
 fn files() -> Vec<HeadFile> {
     let file = |name: &str, bytes: &[u8]| HeadFile { name: name.into(), bytes: bytes.into() };
@@ -11,10 +10,8 @@ fn files() -> Vec<HeadFile> {
     ]
 }
 
-fn on_disk(bytes: &[u8]) -> File {
-    let mut file = tempfile::tempfile().expect("temporary file");
-    file.write_all(bytes).expect("write");
-    file
+fn held(bytes: &[u8]) -> Medium {
+    Medium::held(bytes.to_vec().into())
 }
 
 #[test]
@@ -22,7 +19,7 @@ fn a_head_reads_back() {
     let (bytes, extent) = encode(&files(), 7).expect("head");
     assert_eq!(bytes.len() as u64, extent.end);
     assert_eq!(extent.end % HEAD_ALIGNMENT, 0);
-    let head = read(&on_disk(&bytes)).expect("own head");
+    let head = read(&held(&bytes)).expect("own head");
     assert_eq!((head.files, head.mtime, head.extent), (files(), 7, extent));
 }
 
@@ -34,7 +31,7 @@ fn a_head_can_grow_and_shrink_within_its_region() {
     for changed in [more, files()[..2].to_vec()] {
         let (bytes, rewritten) = encode_within(&changed, 0, extent.end).expect("fits");
         assert_eq!((bytes.len() as u64, rewritten.end), (extent.end, extent.end));
-        assert_eq!(read(&on_disk(&bytes)).expect("head").files, changed);
+        assert_eq!(read(&held(&bytes)).expect("head").files, changed);
     }
     let mut too_much = files();
     let noise: Vec<u8> =
@@ -49,7 +46,7 @@ fn names_that_do_not_belong_and_repeated_ones_are_refused() {
         let mut wrong = files();
         wrong.push(HeadFile { name: name.into(), bytes: vec![] });
         let (bytes, _) = encode(&wrong, 0).expect("head");
-        assert!(read(&on_disk(&bytes)).is_err(), "{name}");
+        assert!(read(&held(&bytes)).is_err(), "{name}");
     }
 }
 
@@ -61,12 +58,12 @@ fn every_flipped_byte_is_refused_or_moves_the_end() {
     for at in (0..bytes.len()).filter(|at| *at < 700 || at % 97 == 0) {
         let mut damaged = bytes.clone();
         damaged[at] ^= 0x10;
-        if let Ok(head) = read(&on_disk(&damaged)) {
+        if let Ok(head) = read(&held(&damaged)) {
             // Only the length of the slack is not covered here: what follows is then not where it must be.
             assert_ne!(head.extent.end, extent.end, "byte {at}");
         }
     }
     for length in (0..bytes.len()).step_by(61) {
-        assert!(read(&on_disk(&bytes[..length])).is_err(), "{length}");
+        assert!(read(&held(&bytes[..length])).is_err(), "{length}");
     }
 }

@@ -90,7 +90,7 @@ async fn an_expected_bundle_vouches_for_what_was_verified_at_pack() {
     let mut scene = Scene::new().await;
     scene.builder.images[0].verdict.code = "signed".into();
     scene.builder.write(&scene.archive());
-    let digest = Opened::open(&scene.archive()).expect("opened").archive().bundle_digest();
+    let digest = Opened::open(&[scene.archive()]).expect("opened").archive().bundle_digest();
     let expecting = |digest| TrustInputs { expect_bundle: Some(digest), ..TrustInputs::default() };
     // The second image's verdict at pack was "unverified".
     let (codes, any) = refused(&scene, expecting(digest)).await;
@@ -103,7 +103,7 @@ async fn an_expected_bundle_vouches_for_what_was_verified_at_pack() {
     assert!(matches!(error, UnpackError::OtherBundle { .. }), "{error:?}");
     scene.builder.images[1].verdict.code = "index-unsigned".into();
     scene.builder.write(&scene.archive());
-    let digest = Opened::open(&scene.archive()).expect("opened").archive().bundle_digest();
+    let digest = Opened::open(&[scene.archive()]).expect("opened").archive().bundle_digest();
     let report = scene.run(scene.options(expecting(digest))).await.expect("vouched for");
     assert_eq!(report.images[0].verdict.admission(), &Admission::PackVerdict);
     assert!(report.names_bound && report.warnings.is_empty(), "{:?}", report.warnings);

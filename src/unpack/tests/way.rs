@@ -75,7 +75,7 @@ async fn a_file_that_changes_after_verification_is_not_published() {
         let scene = Scene::new().await;
         scene.builder.write(&scene.archive());
         let target = scene.host.parse().expect("a target");
-        let planned = Opened::open(&scene.archive())
+        let planned = Opened::open(&[scene.archive()])
             .and_then(Opened::check)
             .and_then(|checked| checked.verify(scene.trusting("*")))
             .and_then(|verified| verified.plan(target))
@@ -107,7 +107,7 @@ async fn a_damaged_archive_is_noticed_although_the_target_has_everything() {
     std::fs::write(scene.archive(), bytes).expect("damaged");
     let progress: Arc<dyn Progress> = scene.progress.clone();
     let options = scene.options(scene.trusting("*"));
-    let error = unpack(&scene.archive(), options, &scene.client, &progress).await;
+    let error = unpack(&[scene.archive()], options, &scene.client, &progress).await;
     assert_eq!(error.expect_err("damaged").class(), Class::Medium);
 }
 

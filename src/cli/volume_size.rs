@@ -1,0 +1,80 @@
+//! Sizes of volumes as people give them.
+
+use bundle::archive::geometry::Geometry;
+use std::str::FromStr;
+
+/// `fat32`, `dvd`, `bd`, or a number of bytes with an optional unit.
+#[derive(Debug, Clone, Copy)]
+pub(super) struct VolumeSize(pub(super) Geometry);
+
+/// Media by name, with room to spare for their file systems.
+const MEDIA: [(&str, u64); 3] = [
+    // Files are shorter than 4 GiB.
+    ("fat32", (4 << 30) - (64 << 10)),
+    // 4,700,372,992 bytes on a single layer.
+    ("dvd", 4480 << 20),
+    // 25,025,314,816 bytes on a single layer.
+    ("bd", 23 << 30),
+];
+
+const UNITS: [(&str, u64); 13] = [
+    ("", 1),
+    ("b", 1),
+    ("k", 1 << 10),
+    ("m", 1 << 20),
+    ("g", 1 << 30),
+    ("kib", 1 << 10),
+    ("mib", 1 << 20),
+    ("gib", 1 << 30),
+    ("tib", 1 << 40),
+    ("kb", 1000),
+    ("mb", 1_000_000),
+    ("gb", 1_000_000_000),
+    ("tb", 1_000_000_000_000),
+];
+
+impl FromStr for VolumeSize {
+    type Err = String;
+
+    fn from_str(text: &str) -> Result<Self, String> {
+        let size = bytes(text).ok_or("expected fat32, dvd, bd or a size such as 4GiB")?;
+        Geometry::volumes(size).map(Self).map_err(|error| error.to_string())
+    }
+}
+
+fn bytes(text: &str) -> Option<u64> {
+    let text = text.to_ascii_lowercase();
+    if let Some((_, size)) = MEDIA.iter().find(|(name, _)| *name == text) {
+        return Some(*size);
+    }
+    let digits = text.find(|c: char| !c.is_ascii_digit()).unwrap_or(text.len());
+    let (number, unit) = text.split_at(digits);
+    let (_, factor) = UNITS.iter().find(|(name, _)| *name == unit.trim_start())?;
+    number.parse::<u64>().ok()?.checked_mul(*factor)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn media_and_sizes_are_read() {
+        for (text, expected) in [
+            ("fat32", (4 << 30) - (64 << 10)),
+            ("FAT32", (4 << 30) - (64 << 10)),
+            ("4GiB", 4 << 30),
+            ("4 GiB", 4 << 30),
+            ("700MB", 700_000_000),
+            ("64m", 64 << 20),
+            ("1048576", 1 << 20),
+        ] {
+            let read: VolumeSize = text.parse().expect(text);
+            assert_eq!(read.0.volume_size(), Some(expected), "{text}");
+        }
+        for text in
+            ["", "GiB", "4XiB", "-1", "1.5GiB", "1048575", "99999999999999999999", "9999999tib"]
+        {
+            assert!(text.parse::<VolumeSize>().is_err(), "{text}");
+        }
+    }
+}
