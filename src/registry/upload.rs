@@ -106,12 +106,12 @@ impl RemoteRepository {
         answer: &Answer,
     ) -> Result<Begun, RegistryError> {
         if answer.status == StatusCode::CREATED {
-            check_stored(blob, answer, ask.asked())?;
+            check_stored(blob, answer, || ask.asked())?;
             return Ok(Begun::Mounted);
         }
         let base = self.host().base().await?;
         let location = answer.headers.get(LOCATION);
-        let place = self.host().target(base, &answer.url, location, ask.asked())?;
+        let place = self.host().target(base, &answer.url, location, || ask.asked())?;
         Ok(Begun::At(place))
     }
 
@@ -187,8 +187,8 @@ impl RemoteRepository {
         let host = self.host();
         let base = host.base().await?;
         place.query_pairs_mut().append_pair("digest", &blob.digest.to_string());
-        let mut request = Request::new(Method::PUT, place);
-        let asked = Asked::new(request.method(), request.url());
+        let asked = || Asked::new(&Method::PUT, &place);
+        let mut request = Request::new(Method::PUT, place.clone());
         let grant = host.grants().grant(host, self.to_push()).await?;
         let own = same_origin(base, request.url());
         let headers = request.headers_mut();
@@ -207,7 +207,7 @@ impl RemoteRepository {
         if let Some(error) = failed {
             return Err(error.into());
         }
-        let response = answer?;
+        let mut response = answer?;
         let status = response.status();
         if status == StatusCode::UNAUTHORIZED && own {
             let challenge = super::auth::Challenge::of(response.headers());
@@ -215,24 +215,30 @@ impl RemoteRepository {
             grants.refused(self.to_push(), grant.as_ref(), challenge).await;
         }
         if !status.is_success() {
-            return Err(host.error_of(response, asked).await);
+            return Err(host.error_of(response, asked()).await);
         }
         let answer = Answer {
             status,
-            headers: response.headers().clone(),
+            headers: std::mem::take(response.headers_mut()),
             url: response.url().clone(),
             body: Bytes::new(),
         };
         // Read, so that the connection can be used again; what it says does not matter.
-        drop(super::exchange::read_body(response, MAX_ANSWER, &asked, host.patience().stall).await);
+        drop(super::exchange::read_body(response, MAX_ANSWER, asked, host.patience().stall).await);
         check_stored(blob, &answer, asked)
     }
 }
 
 /// Compares what the registry says it stored, when it says so.
-fn check_stored(blob: &Descriptor, answer: &Answer, asked: Asked) -> Result<(), RegistryError> {
+fn check_stored(
+    blob: &Descriptor,
+    answer: &Answer,
+    asked: impl Fn() -> Asked,
+) -> Result<(), RegistryError> {
     match named_digest(answer).filter(|found| *found != blob.digest) {
-        Some(found) => Err(RegistryError::DigestMismatch { asked, expected: blob.digest, found }),
+        Some(found) => {
+            Err(RegistryError::DigestMismatch { asked: asked(), expected: blob.digest, found })
+        }
         None => Ok(()),
     }
 }
