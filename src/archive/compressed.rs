@@ -6,6 +6,7 @@
 use super::entry::{self, blob_name};
 use super::frame::Compressors;
 use super::geometry::Cursor;
+use super::limits::WRITE_BACK;
 use super::output::Output;
 use super::seek_table::Frame;
 use super::{ArchiveError, places};
@@ -51,6 +52,8 @@ pub struct CompressedSection {
     in_flight: usize,
     /// For taking back the last blob that began to be written.
     mark: Option<Mark>,
+    /// Where write-back was started last.
+    written_back: u64,
 }
 
 impl CompressedSection {
@@ -60,6 +63,7 @@ impl CompressedSection {
             output,
             mtime,
             compressors: Compressors::new(level),
+            written_back: cursor.end(),
             cursor,
             frames: Vec::new(),
             taken: 0,
@@ -114,8 +118,21 @@ impl CompressedSection {
         }
         let address = self.cursor.advance(frame.len() as u64);
         self.output.write_at(&frame, address)?;
+        self.write_back(address);
         self.frames.push(Frame { length: frame.len() as u32, content });
         Ok(())
+    }
+
+    /// Starts to write back what was written, once it is enough or lies in another volume than `address`.
+    fn write_back(&mut self, address: u64) {
+        let (from, end) = (self.written_back, self.cursor.end());
+        let geometry = self.output.geometry();
+        if geometry.volume_of(from) != geometry.volume_of(address) {
+            self.written_back = address;
+        } else if end.saturating_sub(from) >= WRITE_BACK {
+            self.output.start_write_back(from, end - from);
+            self.written_back = end;
+        }
     }
 
     /// Forgets what came of the blob that is not taken yet.
@@ -125,6 +142,7 @@ impl CompressedSection {
         if let Some(mark) = self.mark.take_if(|mark| mark.blob == blob) {
             self.frames.truncate(mark.frames);
             self.cursor = mark.cursor;
+            self.written_back = self.written_back.min(self.cursor.end());
         }
     }
 }
