@@ -5,6 +5,7 @@ mod command_line;
 mod floors;
 mod harness;
 mod harness_itself;
+mod hostile_inventories;
 mod keys;
 mod pack_faults;
 mod packing;
