@@ -8,7 +8,7 @@ use super::harness::command::{Program, Ran};
 use bundle::archive::head::{self, HeadFile};
 use bundle::archive::limits::{self, MAX_INVENTORY};
 use bundle::archive::write::{ArchiveWriter, Blueprint};
-use bundle::inventory::{MAX_BLOBS, MAX_FILES};
+use bundle::inventory::{MAX_BLOBS, MAX_FILES, MAX_IMAGES};
 use bundle::oci::Digest;
 use std::path::Path;
 
@@ -129,7 +129,11 @@ fn greedy() -> Vec<(&'static str, &'static str, String)> {
         ("numbers", "values", Text::without(&[]).full(LATER, |_| "0".into())),
         ("lists", "values", Text::without(&[]).full(LATER, |_| "[]".into())),
         ("nested lists", "values", Text::without(&[]).full(LATER, |_| deep.clone())),
-        ("open lists", "nested too deep", Text::without(&[]).full((r#""x":"#, ""), |_| "[".into())),
+        (
+            "open lists",
+            "nested too deep",
+            Text::without(&[]).full((r#""x":"#, ""), |_| "[".repeat(1000)),
+        ),
         ("members with escapes", "members", {
             let member = |number: usize| format!(r#""\u0061{number:x}":0"#);
             Text::without(&[]).full((r#""later":{"#, "}"), member)
@@ -137,12 +141,17 @@ fn greedy() -> Vec<(&'static str, &'static str, String)> {
         ("features", "values", {
             Text::without(&[]).full((r#""mustUnderstand":["#, "]"), |_| r#""""#.into())
         }),
-        ("images", "at most 100000", {
+        ("images", "values", {
             Text::without(&["images"]).full(images, |number| image(number, "", ""))
+        }),
+        ("one image more than there may be", "at most 100000", {
+            Text::without(&["images"])
+                .with(images, MAX_IMAGES + 1, |number| image(number, "", ""))
+                .padded()
         }),
         ("as many images as there may be", "its totals are not", {
             Text::without(&["images"])
-                .with(images, 100_000, |number| image(number, "", ""))
+                .with(images, MAX_IMAGES, |number| image(number, "", ""))
                 .padded()
         }),
         ("platforms", "values", Text::without(&["images"]).full(images, platforms)),
