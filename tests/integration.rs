@@ -7,6 +7,7 @@ mod harness;
 mod harness_itself;
 mod hostile_inventories;
 mod keys;
+mod long_blobs;
 mod pack_faults;
 mod packing;
 mod schemas;
