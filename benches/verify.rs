@@ -38,7 +38,7 @@ fn main() {
     let all = || {
         std::thread::scope(|scope| {
             for share in contents.chunks(BLOBS.div_ceil(cores)) {
-                scope.spawn(|| {
+                scope.spawn(move || {
                     for content in share {
                         black_box(hash(content));
                     }

@@ -1,7 +1,7 @@
 //! Reading `bundle.json`: bounded before it is built, its version before its shape, its sums before its use.
 //!
-//! It is read before anything in the bundle is trusted. Memory: up to three times the length of the longest one,
-//! whatever is in it.
+//! It is read before anything in the bundle is trusted. Memory: no more than three times the length that the longest
+//! may have, whatever is in it; the document itself not counted.
 
 use super::{FORMAT, FORMAT_VERSION, Inventory, Stored, Totals, UNDERSTOOD};
 use crate::oci::digest::DigestError;
