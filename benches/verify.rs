@@ -1,8 +1,8 @@
 //! `bundle verify`'s reading of every byte against SHA-256 alone: `cargo bench --bench verify`.
 //!
 //! The archive lies in the page cache. SHA-256 is timed on one core, and that speed times the cores is the measure;
-//! the target is 0.75 of it. What all cores reach together when they only hash is printed as well: below the measure,
-//! it is the machine that shares something between its cores.
+//! the target is 0.75 of it. What all cores reach together when they only hash is printed as well: as far as that is
+//! below the measure, the machine shares something between its cores, or does other work.
 
 mod made;
 
@@ -17,7 +17,7 @@ use std::time::Instant;
 
 const BLOB: usize = 8 << 20;
 const BLOBS: usize = 64;
-const RUNS: usize = 7;
+const RUNS: usize = 15;
 const TARGET: f64 = 0.75;
 
 fn main() {
@@ -53,19 +53,19 @@ fn main() {
         runs[1].push(speed(BLOB * BLOBS, &all));
         runs[2].push(speed(BLOB * BLOBS, &check));
     }
-    let [one, all, check] = runs.map(median);
+    let [one, all, check] = runs.map(fastest);
     let measure = one * cores as f64;
+    let gb = |speed: f64| speed / 1e9;
+    let length = (BLOB * BLOBS) >> 20;
+    println!("{length} MiB in page cache, {cores} cores, the fastest of {RUNS} runs");
+    println!("SHA-256, one core   {:5.2} GB/s; times cores {:.2}", gb(one), gb(measure));
+    println!("SHA-256, all cores  {:5.2} GB/s; {:.2} of that", gb(all), all / measure);
     println!(
-        "verify of {} MiB in page cache, {cores} cores, medians of {RUNS} runs",
-        (BLOB * BLOBS) >> 20
-    );
-    println!("SHA-256 on one core   {:6.2} GB/s, times cores {:.2}", one / 1e9, measure / 1e9);
-    println!("SHA-256 on all cores  {:6.2} GB/s, {:.2} of that", all / 1e9, all / measure);
-    println!(
-        "verify                {:6.2} GB/s, {:.2} of that (target {TARGET})",
-        check / 1e9,
+        "verify              {:5.2} GB/s; {:.2} of that (≥ {TARGET})",
+        gb(check),
         check / measure
     );
+    println!("                    {:.2} of SHA-256 on all cores", check / all);
 }
 
 /// Nobody looks at the progress.
@@ -92,7 +92,7 @@ fn speed(bytes: usize, work: &dyn Fn()) -> f64 {
     bytes as f64 / began.elapsed().as_secs_f64()
 }
 
-fn median(mut speeds: Vec<f64>) -> f64 {
-    speeds.sort_by(f64::total_cmp);
-    speeds[speeds.len() / 2]
+/// What slows a run down is the work of others.
+fn fastest(speeds: Vec<f64>) -> f64 {
+    speeds.into_iter().fold(0.0, f64::max)
 }
