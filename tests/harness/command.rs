@@ -55,6 +55,7 @@ impl std::fmt::Display for Ran {
 /// A program with a home of its own and an environment that holds nothing of the caller's but `PATH`.
 pub(crate) struct Program {
     command: tokio::process::Command,
+    patience: Duration,
     _home: TempDir,
 }
 
@@ -82,7 +83,7 @@ impl Program {
         if let Some(path) = std::env::var_os("PATH") {
             command.env("PATH", path);
         }
-        Self { command, _home: home }
+        Self { command, patience: TIMEOUT, _home: home }
     }
 
     /// One more argument.
@@ -103,13 +104,19 @@ impl Program {
         self
     }
 
+    /// Waits longer than other commands take.
+    pub(crate) fn patience(mut self, patience: Duration) -> Self {
+        self.patience = patience;
+        self
+    }
+
     /// Runs it to its end.
     pub(crate) fn run(mut self) -> Ran {
         let output = RUNTIME.block_on(async {
             let child = self.command.spawn().expect("the program starts");
-            tokio::time::timeout(TIMEOUT, child.wait_with_output())
+            tokio::time::timeout(self.patience, child.wait_with_output())
                 .await
-                .unwrap_or_else(|_| panic!("no end after {TIMEOUT:?}: {:?}", self.command))
+                .unwrap_or_else(|_| panic!("no end after {:?}: {:?}", self.patience, self.command))
                 .expect("output")
         });
         Ran {
