@@ -56,7 +56,11 @@ pub struct Inventory {
     #[serde(deserialize_with = "at_most::<MAX_BLOBS, _, _>")]
     pub blobs: Vec<BlobEntry>,
     /// What was dropped from among the raw blobs after their places were taken, in archive order.
-    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    #[serde(
+        default,
+        deserialize_with = "at_most::<MAX_BLOBS, _, _>",
+        skip_serializing_if = "Vec::is_empty"
+    )]
     pub holes: Vec<Hole>,
     /// Most bytes of a volume, where the archive is cut into volumes. Decides where each frame lies.
     #[serde(default, skip_serializing_if = "Option::is_none")]

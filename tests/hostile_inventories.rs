@@ -5,6 +5,7 @@
 #![cfg(target_os = "linux")]
 
 use super::harness::command::{Program, Ran};
+use bundle::archive::geometry::Geometry;
 use bundle::archive::head::{self, HeadFile};
 use bundle::archive::limits::{self, MAX_INVENTORY};
 use bundle::archive::write::{ArchiveWriter, Blueprint};
@@ -180,7 +181,8 @@ fn inspect(directory: &Path, inventory: &str) -> Ran {
         file(head::INVENTORY, inventory.as_bytes()),
         file(head::INDEX, INDEX.as_bytes()),
     ];
-    let blueprint = Blueprint { files, blobs: Vec::new(), mtime: 0 };
+    let (geometry, blobs) = (Geometry::WHOLE, Vec::new());
+    let blueprint = Blueprint { files, blobs, mtime: 0, geometry, level: 1 };
     let writer = ArchiveWriter::create(&path, blueprint).expect("created");
     let section = writer.compressed_section();
     writer.finish(section).expect("finished");

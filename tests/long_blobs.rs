@@ -43,9 +43,9 @@ fn makes_the_trip(directory: &Path, length: u64) -> u8 {
         .run()
         .expect_code(0);
     let archive = Archive::open(&file).expect("an archive");
-    let place = archive.stored_at(&server.layer()).expect("the layer");
+    let frames = archive.stored_frames(&server.layer()).expect("the layer");
     let mut first = [0];
-    let at = place.start + FRAME_START + SIZE;
+    let at = frames[0].0 + FRAME_START + SIZE;
     File::open(&file).expect("file").read_exact_at(&mut first, at).expect("a header");
 
     Program::bundle()

@@ -2,7 +2,9 @@
 
 #![allow(dead_code, reason = "each benchmark uses its part")]
 
+use bundle::archive::geometry::Geometry;
 use bundle::archive::head::{self, HeadFile};
+use bundle::archive::limits::LEVEL;
 use bundle::archive::write::{ArchiveWriter, Blueprint};
 use bundle::inventory::{
     BlobEntry, FORMAT, FORMAT_VERSION, FileEntry, ImageEntry, Inventory, Lookup, PackVerdict,
@@ -70,9 +72,11 @@ pub(crate) fn blueprint(blobs: &[(Stored, &[u8])], images: usize) -> Blueprint {
             bytes: blobs.iter().map(|blob| blob.size).sum(),
         },
         blobs: blobs.clone(),
+        holes: Vec::new(),
+        volume_size: None,
     };
     files.insert(1, file(head::INVENTORY, &inventory.to_bytes().expect("JSON")));
-    Blueprint { files, blobs, mtime: 0 }
+    Blueprint { files, blobs, mtime: 0, geometry: Geometry::WHOLE, level: LEVEL }
 }
 
 fn image(number: usize, root: &BlobEntry) -> ImageEntry {
@@ -113,6 +117,7 @@ pub(crate) fn archive(folder: &Path, blobs: &[(Stored, &[u8])], images: usize) -
         entry.write(content).expect("written");
         entry.finish().expect("the right content");
     }
+    runtime.block_on(section.drain()).expect("drained");
     writer.finish(section).expect("finished");
     path
 }
