@@ -84,8 +84,7 @@ pub(super) fn enter_raw(
     let (last, needed) = (raw.volume(), lengths.last().copied().unwrap_or(0));
     let length = medium.volume_length(last);
     if length < needed {
-        let what = format!("is truncated: it has {length} of {needed} bytes, or more");
-        return Err(volumes::of(medium, last, what));
+        return Err(medium.truncated(last, needed, length));
     }
     Ok(())
 }
@@ -179,8 +178,11 @@ pub(super) fn walk(
                 at,
             ));
         }
+        let before = cursor.volume();
         if cursor.advance(length) != at {
-            return Err(ArchiveError::structure("a frame in another volume than it must be", at));
+            // It had room in the volume before, so that one had more in it.
+            let what = "is truncated: more of it must come before the next volume".to_owned();
+            return Err(volumes::of(medium, before, what));
         }
         frames.push(Frame { length: length as u32, content: *expected });
     }
@@ -236,9 +238,7 @@ pub(super) fn check_end(
     let length = medium.volume_length(volume);
     match length.saturating_sub(into) {
         rest if rest == 0 || rest == table => Ok(End { table_length: rest, volumes: volume + 1 }),
-        rest if rest < table => {
-            Err(ArchiveError::Truncated { expected: into + table, found: length })
-        }
+        rest if rest < table => Err(medium.truncated(volume, into + table, length)),
         rest => {
             let extra = rest - table;
             let at = geometry.start_of(volume) + length - extra;
