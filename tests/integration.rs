@@ -13,3 +13,4 @@ mod serving;
 mod unpack_refusals;
 mod unpacking;
 mod verifying;
+mod volumes;

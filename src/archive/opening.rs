@@ -108,6 +108,9 @@ pub(super) fn read_seek_table(medium: &Medium) -> Result<Option<Vec<Frame>>, Arc
 
 /// The compressed section's frames by the table, when everything it says is what must be, and each of these frames
 /// begins as such a frame does.
+///
+/// # Errors
+/// By a table that fits the inventory, a volume is missing or has another length; or the system refuses.
 pub(super) fn sound_frames(
     medium: &mut Medium,
     table: &[Frame],
@@ -130,8 +133,7 @@ pub(super) fn sound_frames(
     for (frame, content) in compressed.iter().zip(contents) {
         // A longer one could not be what the table says, but would be read into memory to find out.
         let too_long = u64::from(frame.length) > COMPRESSED_FRAME_LENGTH;
-        let address = advance(&mut cursor, u64::from(frame.length), medium);
-        let Ok(address) = address else { return Ok(None) };
+        let address = advance(&mut cursor, u64::from(frame.length), medium)?;
         let mut bytes = [0; LONGEST_HEADER];
         let read = medium.read_up_to(&mut bytes, address)?;
         let starts_a_frame = matches!(

@@ -297,9 +297,13 @@ impl Parts {
         let contents = places.compressed_contents(blobs)?;
         let known = medium.volumes();
         let table = read_seek_table(medium)?;
-        let sound = match &table {
-            Some(table) => sound_frames(medium, table, extent, &inventory, &places, &contents)?,
-            None => None,
+        let by_table = match &table {
+            Some(table) => sound_frames(medium, table, extent, &inventory, &places, &contents),
+            None => Ok(None),
+        };
+        let (sound, refused) = match by_table {
+            Ok(sound) => (sound, None),
+            Err(error) => (None, Some(error)),
         };
         // A table is sound only when the tar ends where it says.
         let ended = sound.and_then(|frames| {
@@ -310,8 +314,12 @@ impl Parts {
             Some(ended) => ended,
             None => {
                 medium.forget_joined(known);
-                let frames = walk(medium, &places, &contents)?;
-                let end = check_end(medium, &places, &frames)?;
+                let walked = walk(medium, &places, &contents).and_then(|frames| {
+                    let end = check_end(medium, &places, &frames)?;
+                    Ok((frames, end))
+                });
+                // What a table that fits says about lengths is more than where walking got stuck.
+                let (frames, end) = walked.map_err(|error| refused.unwrap_or(error))?;
                 let is_there = table.is_some() || end.table_length > 0;
                 (frames, end, if is_there { SeekTable::Wrong } else { SeekTable::Missing })
             }

@@ -56,7 +56,7 @@ pub(super) struct Options {
     /// Name of the series this bundle belongs to: letters, digits, . _ - (at most 64)
     #[arg(long, value_parser = series_name)]
     name: Option<String>,
-    /// Cut the bundle into volumes FILE.001, FILE.002, … of at most this size: fat32, dvd, bd, 4GiB, …
+    /// Cut the bundle into volumes FILE.001, FILE.002, … of at most this size: fat32, dvd, bd, 4GiB, …; with FILE.sha256
     #[arg(long, value_name = "SIZE")]
     volume_size: Option<VolumeSize>,
     /// Write FILE.sha256 for sha256sum -c too; it reads the whole archive once more (default for volumes)
