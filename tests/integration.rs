@@ -15,3 +15,4 @@ mod serving;
 mod unpack_refusals;
 mod unpacking;
 mod verifying;
+mod volumes;

@@ -14,7 +14,8 @@ use super::opening::{
 };
 use super::places::{Places, entry_length};
 use super::seek_table::Frame;
-use super::volumes::{self, Found};
+use super::volume_set::{self, Found};
+use super::volumes;
 use crate::inventory::{BlobEntry, Inventory};
 use crate::oci::source::{BlobSource, ByteStream, SourceError, Trouble, Verifying};
 use crate::oci::{Descriptor, Digest};
@@ -68,9 +69,10 @@ impl Archive {
     /// # Errors
     /// As [`Self::open`].
     pub fn open_all(paths: &[PathBuf]) -> Result<Self, ArchiveError> {
-        let medium = match volumes::find(paths)? {
+        let medium = match volume_set::find(paths)? {
             Found::File(path) => Medium::file(&path)?,
             Found::Set(paths) => Medium::set(&paths)?,
+            Found::Beside(paths) => Medium::set(&paths)?.with_others_by_name(),
         };
         Self::read_from(paths.first().cloned().unwrap_or_default(), medium)
     }
@@ -282,16 +284,26 @@ impl Parts {
         let extent = &head.extent;
         let places = Places::new(geometry, extent.end, extent.frames.len(), blobs, holes)?;
         medium.cut(geometry);
-        if medium.is_set() && geometry.volume_size().is_some() {
+        let is_cut = geometry.volume_size().is_some();
+        if medium.is_set() && is_cut {
             volumes::check_order(medium, &bundle_digest)?;
         }
-        enter_raw(medium, &places, blobs)?;
+        let entered = enter_raw(medium, &places, blobs);
+        if !medium.is_set() && is_cut {
+            // Where volumes start in a joined file is known only now. A wrong order explains wrong lengths.
+            volumes::check_order(medium, &bundle_digest)?;
+        }
+        entered?;
         let contents = places.compressed_contents(blobs)?;
         let known = medium.volumes();
         let table = read_seek_table(medium)?;
-        let sound = match &table {
-            Some(table) => sound_frames(medium, table, extent, &inventory, &places, &contents)?,
-            None => None,
+        let by_table = match &table {
+            Some(table) => sound_frames(medium, table, extent, &inventory, &places, &contents),
+            None => Ok(None),
+        };
+        let (sound, refused) = match by_table {
+            Ok(sound) => (sound, None),
+            Err(error) => (None, Some(error)),
         };
         // A table is sound only when the tar ends where it says.
         let ended = sound.and_then(|frames| {
@@ -302,8 +314,12 @@ impl Parts {
             Some(ended) => ended,
             None => {
                 medium.forget_joined(known);
-                let frames = walk(medium, &places, &contents)?;
-                let end = check_end(medium, &places, &frames)?;
+                let walked = walk(medium, &places, &contents).and_then(|frames| {
+                    let end = check_end(medium, &places, &frames)?;
+                    Ok((frames, end))
+                });
+                // What a table that fits says about lengths is more than where walking got stuck.
+                let (frames, end) = walked.map_err(|error| refused.unwrap_or(error))?;
                 let is_there = table.is_some() || end.table_length > 0;
                 (frames, end, if is_there { SeekTable::Wrong } else { SeekTable::Missing })
             }

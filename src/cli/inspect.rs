@@ -39,6 +39,13 @@ pub(super) fn damage_hint(error: &ArchiveError, path: &Path) -> Option<String> {
             Some("a bundle is read from a file, not from standard input".into())
         }
         ArchiveError::Io { .. } => None,
+        ArchiveError::VolumeMissing { .. } => {
+            Some(format!("does it lie elsewhere? name its folder too: {shown} /other/folder"))
+        }
+        ArchiveError::Volume { .. } => Some(
+            "the list that pack wrote beside the volumes says which copy is whole: sha256sum -c NAME.sha256"
+                .into(),
+        ),
         ArchiveError::Structure { offset: 0, .. } => Some(format!(
             "is {shown} what bundle pack wrote? compressed anew, or unpacked by another tool, it is not read"
         )),
@@ -63,6 +70,9 @@ fn summary(report: &InspectReport<'_>) -> Output {
         size(report.file_size),
         line(report.format_version)
     );
+    for volume in &report.volumes {
+        say!(out, "  volume {} ({})", line(&volume.file), size(volume.size));
+    }
     say!(out, "bundle digest: {}", report.bundle_digest);
     if let Some(name) = report.name {
         say!(out, "name: {}", line(name));

@@ -9,17 +9,18 @@ use super::progress::{Talk, progress};
 use super::refusal;
 use super::signals::stopped;
 use super::text::{count, safe, size};
-use super::volume_size::VolumeSize;
+use super::volume_size::{self, VolumeSize};
 use bundle::archive::ArchiveError;
 use bundle::archive::geometry::Geometry;
 use bundle::archive::limits::LEVEL;
 use bundle::archive::partial::check_output;
+use bundle::archive::{checksums, volume_set};
 use bundle::inventory::{AttachmentKind, Lookup};
 use bundle::oci::Platform;
 use bundle::pack::{
     self, AttachmentErrors, CarriedKey, PackError, Request, SignatureRule, Source, transfer,
 };
-use bundle::report::pack::PackReport;
+use bundle::report::pack::{FileSize, PackReport};
 use bundle::trust::{ImageVerdict, Scoped};
 use clap::{Args, ValueEnum};
 use std::path::PathBuf;
@@ -55,9 +56,12 @@ pub(super) struct Options {
     /// Name of the series this bundle belongs to: letters, digits, . _ - (at most 64)
     #[arg(long, value_parser = series_name)]
     name: Option<String>,
-    /// Cut the bundle into volumes FILE.001, FILE.002, … of at most this size: fat32, dvd, bd, 4GiB, …
+    /// Cut the bundle into volumes FILE.001, FILE.002, … of at most this size: fat32, dvd, bd, 4GiB, …; with FILE.sha256
     #[arg(long, value_name = "SIZE")]
     volume_size: Option<VolumeSize>,
+    /// Write FILE.sha256 for sha256sum -c too; it reads the whole archive once more (default for volumes)
+    #[arg(long)]
+    sha256: bool,
     /// Level of zstd for what is not compressed already: 1 is fast, 19 is small
     #[arg(long, value_name = "LEVEL", default_value_t = LEVEL,
         value_parser = clap::value_parser!(i32).range(1..=19))]
@@ -138,6 +142,51 @@ impl Options {
     }
 }
 
+impl Options {
+    /// Says before any work whether the archive and what comes with it can be written where they are to be.
+    fn check_output(&self) -> Result<(), ArchiveError> {
+        check_output(&self.output)?;
+        if self.volume_size.is_some() {
+            volume_set::check_beside(&self.output)?;
+        }
+        check_output(&checksums::list_path(&self.output))
+    }
+
+    /// Lists the files of the finished archive, and writes their checksums where they are wanted.
+    async fn describe_files(
+        &self,
+        geometry: &Geometry,
+        report: &mut PackReport,
+    ) -> Result<(), Failure> {
+        let failed = |error: ArchiveError| Failure::of((&error).into(), &error);
+        let files = volume_set::files_of(&self.output, geometry).map_err(failed)?;
+        report.files = files.iter().map(|(path, length)| FileSize::new(path, *length)).collect();
+        let list = checksums::list_path(&self.output);
+        if !self.sha256 && self.volume_size.is_none() {
+            if list.exists() {
+                tell!("warning: {} is about an earlier archive", safe(&list.display().to_string()));
+            }
+            return Ok(());
+        }
+        let target = self.output.clone();
+        let paths: Vec<PathBuf> = files.into_iter().map(|(path, _)| path).collect();
+        let (done, made) = tokio::sync::oneshot::channel();
+        // A thread of its own: an interrupted run does not wait for it.
+        std::thread::spawn(move || done.send(checksums::write(&target, &paths)));
+        tokio::select! {
+            made = made => match made {
+                Ok(made) => {
+                    report.checksums = Some(made.map_err(failed)?.display().to_string());
+                    Ok(())
+                }
+                Err(error) => Err(Failure::of(Status::Other, &error)),
+            },
+            () = stopped() => Err(Failure::of(Status::Other, &Interrupted)
+                .hint("the archive is whole, the list of its checksums is not there")),
+        }
+    }
+}
+
 pub(super) async fn run(options: Options) -> Result<Status, Failure> {
     let request = options.request()?;
     if options.output.as_os_str() == "-" {
@@ -145,7 +194,7 @@ pub(super) async fn run(options: Options) -> Result<Status, Failure> {
             .hint("name the file: -o NAME.tar.zst, or -o ./- for one of that name"));
     }
     if !options.dry_run {
-        check_output(&options.output).map_err(unwritable)?;
+        options.check_output().map_err(unwritable)?;
     }
     let client = options.connection.client()?;
     let talk = if options.quiet { Talk::Quiet } else { Talk::Progress };
@@ -167,6 +216,7 @@ pub(super) async fn run(options: Options) -> Result<Status, Failure> {
         };
         report.file = Some(options.output.display().to_string());
         report.file_size = Some(packed.length);
+        options.describe_files(&request.geometry, &mut report).await?;
     }
     drop(progress);
     let output = if options.json { Output::json(&report)? } else { summary(&report) };
@@ -176,6 +226,9 @@ pub(super) async fn run(options: Options) -> Result<Status, Failure> {
 
 fn failed(error: PackError) -> Failure {
     let mut failure = Failure::of((&error).into(), &error);
+    if let PackError::Archive(error) = &error {
+        failure = volume_size::hint(error).into_iter().fold(failure, Failure::hint);
+    }
     for hint in connection::hints(&error) {
         failure = failure.hint(hint);
     }
@@ -270,6 +323,14 @@ fn summary(report: &PackReport) -> Output {
         count(totals.blobs, "blob"),
         size(totals.bytes)
     );
+    if report.files.len() > 1 {
+        for volume in &report.files {
+            say!(out, "volume {} ({})", safe(&volume.file), size(volume.size));
+        }
+    }
+    if let Some(checksums) = &report.checksums {
+        say!(out, "checksums: {}", safe(checksums));
+    }
     match (&report.file, report.file_size) {
         (Some(file), Some(length)) => say!(out, "wrote {} ({})", safe(file), size(length)),
         // Another run may resolve tags otherwise, and has another time: its digest is not known yet.

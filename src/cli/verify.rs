@@ -10,7 +10,7 @@ use super::text::{count, line, safe, size};
 use super::trust::Trust;
 use super::unpack::status_of;
 use bundle::archive::Archive;
-use bundle::archive::integrity::{self, Depth};
+use bundle::archive::integrity::{self, Damage, Depth};
 use bundle::report::verify::VerifyReport;
 use bundle::trust::ImageVerdict;
 use bundle::unpack::{Opened, TrustInputs, UnpackError};
@@ -84,11 +84,10 @@ fn summary(report: &VerifyReport) -> Output {
     for damage in &report.damaged {
         say!(
             out,
-            "damaged: {} ({}), bytes {} to {} of the file: {}",
+            "damaged: {} ({}), {}: {}",
             damage.digest,
             size(damage.size),
-            damage.offset,
-            damage.offset + damage.length,
+            place(damage),
             safe(&damage.what)
         );
         for image in &damage.images {
@@ -116,4 +115,17 @@ fn summary(report: &VerifyReport) -> Output {
     );
     say!(out, "bundle digest: {}", report.bundle_digest);
     out
+}
+
+/// Where a damaged blob lies.
+fn place(damage: &Damage) -> String {
+    let Damage { offset, length, .. } = damage;
+    match &damage.volumes[..] {
+        [] => format!("bytes {offset} to {} of the file", offset + length),
+        [one] => format!("bytes {offset} to {} of {}", offset + length, safe(one)),
+        [first, others @ ..] => {
+            let others: Vec<String> = others.iter().map(|volume| safe(volume)).collect();
+            format!("from byte {offset} of {} on, and in {}", safe(first), others.join(", "))
+        }
+    }
 }

@@ -3,6 +3,7 @@
 use crate::archive::read::{Archive, SeekTable};
 use crate::inventory::{ImageEntry, KeyEntry, Stored, Tool, Totals};
 use crate::oci::Digest;
+use crate::report::pack::FileSize;
 use serde::Serialize;
 
 /// The report of one inspection.
@@ -15,6 +16,9 @@ pub struct InspectReport<'a> {
     pub file: String,
     /// Its length in bytes.
     pub file_size: u64,
+    /// Its volumes as they lie, in order; none for an archive in one file.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    pub volumes: Vec<FileSize>,
     /// SHA-256 of the bytes of `bundle.json`.
     pub bundle_digest: Digest,
     /// Format of the archive.
@@ -76,6 +80,7 @@ impl<'a> InspectReport<'a> {
             report_version: "1.0",
             file: archive.path().display().to_string(),
             file_size: archive.length(),
+            volumes: volumes(archive),
             bundle_digest: archive.bundle_digest(),
             format_version: &inventory.format_version,
             name: inventory.name.as_deref(),
@@ -93,4 +98,10 @@ impl<'a> InspectReport<'a> {
             sections: sections.into(),
         }
     }
+}
+
+fn volumes(archive: &Archive) -> Vec<FileSize> {
+    let medium = archive.medium();
+    let files = medium.files().filter(|_| medium.is_set());
+    files.map(|(path, length)| FileSize::new(path, length)).collect()
 }
