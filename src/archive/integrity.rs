@@ -1,6 +1,7 @@
 //! Reading every byte: which blobs are damaged, where they lie, and which images they belong to.
 
 use super::Archive;
+use super::medium::Medium;
 use crate::inventory::{BlobEntry, Stored};
 use crate::oci::manifest::MAX_MANIFEST;
 use crate::oci::{Descriptor, Digest, Hasher, Manifest};
@@ -83,10 +84,11 @@ pub fn check(archive: &Archive, depth: Depth, progress: &dyn Progress) -> Integr
         let BlobEntry { digest, size, .. } = *blobs[number];
         let frames = archive.stored_frames(&digest).unwrap_or_default();
         let medium = archive.medium();
-        let mut places = frames.iter().filter_map(|(address, _)| medium.locate(*address));
+        let mut places = frames.iter().filter_map(|(address, _)| medium?.locate(*address));
         let first = places.next();
         let paths = first.iter().copied().chain(places).map(|(path, _)| path.display().to_string());
-        let mut volumes: Vec<String> = paths.filter(|_| medium.is_set()).collect();
+        let is_set = medium.is_some_and(Medium::is_set);
+        let mut volumes: Vec<String> = paths.filter(|_| is_set).collect();
         volumes.dedup();
         let images = users.get(&digest).map(|images| images.iter().cloned().collect());
         Damage {

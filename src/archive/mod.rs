@@ -17,7 +17,8 @@
 //! - [`partial`]: the file it is written to until it is whole
 //! - [`integrity`]: every byte read, damage named
 //! - `opening`: what opening an archive compares
-//! - [`read`], [`content`]: an archive as a source of blobs
+//! - [`read`], `placed`, [`content`]: an archive as a source of blobs
+//! - `wrapping`, [`sequential`]: an archive read in order: from a pipe, compressed anew, or the tar alone
 //! - [`catalogue`]: everything in an opened archive, as a closed world
 
 pub mod catalogue;
@@ -32,11 +33,14 @@ pub mod medium;
 mod opening;
 mod output;
 pub mod partial;
+mod placed;
 pub mod places;
 pub mod read;
 pub mod section;
 pub mod seek_table;
+pub mod sequential;
 pub mod volumes;
+mod wrapping;
 pub mod write;
 
 #[cfg(test)]
@@ -111,6 +115,9 @@ pub enum ArchiveError {
     /// The blob is not in this archive.
     #[error("blob {0} is not in the archive")]
     Absent(Digest),
+    /// The archive is read in order, and this blob is not one of those that are kept.
+    #[error("blob {0} passes by once and cannot be read again")]
+    PassesOnce(Digest),
     /// More than a cap allows.
     #[error("the archive exceeds a limit: {0}")]
     Limit(String),
