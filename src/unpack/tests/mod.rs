@@ -131,7 +131,7 @@ impl Scene {
     async fn run(&self, options: UnpackOptions) -> Result<UnpackReport, UnpackError> {
         self.builder.write(&self.archive());
         let progress: Arc<dyn Progress> = self.progress.clone();
-        unpack(&[self.archive()], options, &self.client, &progress).await
+        unpack(Input::Files(vec![self.archive()]), options, &self.client, &progress).await
     }
 
     /// The same, trusting the signer for everything.
