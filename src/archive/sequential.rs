@@ -209,6 +209,11 @@ impl Cargo {
         Ok(None)
     }
 
+    /// How many bytes of what is read were needed so far.
+    pub fn offset(&self) -> u64 {
+        self.content.offset()
+    }
+
     /// The whole content of the blob that has begun, its digest checked.
     fn whole(&mut self, blob: &BlobEntry) -> Result<Bytes, ArchiveError> {
         let mut content = Vec::new();
