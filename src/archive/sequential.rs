@@ -239,3 +239,6 @@ impl Cargo {
         self.content.expect_end()
     }
 }
+
+#[cfg(test)]
+mod tests;

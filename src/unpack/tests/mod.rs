@@ -8,7 +8,7 @@ mod targets;
 mod way;
 
 use super::{
-    Class, DEFAULT_JOBS, InstallOptions, OnExistingAttachment, Opened, Target, TrustInputs,
+    Class, DEFAULT_JOBS, Input, InstallOptions, OnExistingAttachment, Opened, Target, TrustInputs,
     UnpackError, UnpackOptions, unpack,
 };
 use crate::archive::testing::{Builder, LAYER, Signer};

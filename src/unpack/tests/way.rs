@@ -107,7 +107,8 @@ async fn a_damaged_archive_is_noticed_although_the_target_has_everything() {
     std::fs::write(scene.archive(), bytes).expect("damaged");
     let progress: Arc<dyn Progress> = scene.progress.clone();
     let options = scene.options(scene.trusting("*"));
-    let error = unpack(&[scene.archive()], options, &scene.client, &progress).await;
+    let error =
+        unpack(Input::Files(vec![scene.archive()]), options, &scene.client, &progress).await;
     assert_eq!(error.expect_err("damaged").class(), Class::Medium);
 }
 
