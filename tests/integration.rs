@@ -12,6 +12,7 @@ mod pack_faults;
 mod packing;
 mod schemas;
 mod serving;
+mod streaming;
 mod unpack_refusals;
 mod unpacking;
 mod verifying;

@@ -5,6 +5,7 @@ use super::exit::Status;
 use super::failure::Failure;
 use super::keys;
 use super::output::{Output, say, tell};
+use super::pipes;
 use super::progress::{Talk, progress};
 use super::refusal;
 use super::signals::stopped;
@@ -18,7 +19,7 @@ use bundle::archive::{checksums, volume_set};
 use bundle::inventory::{AttachmentKind, Lookup};
 use bundle::oci::Platform;
 use bundle::pack::{
-    self, AttachmentErrors, CarriedKey, PackError, Request, SignatureRule, Source, transfer,
+    self, AttachmentErrors, CarriedKey, PackError, Request, SignatureRule, Source, stream, transfer,
 };
 use bundle::report::pack::{FileSize, PackReport};
 use bundle::trust::{ImageVerdict, Scoped};
@@ -32,7 +33,7 @@ pub(super) struct Options {
     /// REGISTRY/REPO:TAG, REGISTRY/REPO@sha256:…, oci:DIR[:REF]; SOURCE=NAME says which image it logically is
     #[arg(required = true, value_name = "SOURCE[=NAME]", value_parser = super::parsed::<Source>)]
     sources: Vec<Source>,
-    /// The file to write
+    /// The file to write; - is standard output, and the report then goes to standard error
     #[arg(short, long, value_name = "FILE")]
     output: PathBuf,
     /// Keep only these platforms of indexes, such as linux/amd64 (repeatable; default: all)
@@ -189,11 +190,14 @@ impl Options {
 
 pub(super) async fn run(options: Options) -> Result<Status, Failure> {
     let request = options.request()?;
-    if options.output.as_os_str() == "-" {
-        return Err(Failure::usage("an archive is written to a file, not to standard output")
-            .hint("name the file: -o NAME.tar.zst, or -o ./- for one of that name"));
+    let is_pipe = pipes::is_pipe(&options.output);
+    if is_pipe && options.volume_size.is_some() {
+        return Err(Failure::usage("volumes are files, and -o - is none")
+            .hint("leave out --volume-size, or name a file: -o NAME.tar.zst"));
     }
-    if !options.dry_run {
+    if is_pipe && !options.dry_run {
+        pipes::refuse_terminal()?;
+    } else if !options.dry_run {
         options.check_output().map_err(unwritable)?;
     }
     let client = options.connection.client()?;
@@ -208,9 +212,16 @@ pub(super) async fn run(options: Options) -> Result<Status, Failure> {
     );
     if !options.dry_run {
         let stopped = stopped();
-        let transfer = transfer::transfer(plan, &options.output, request.jobs, &progress);
+        let transfer = async {
+            match is_pipe {
+                true => stream::stream(plan, pipes::output()?, &progress).await.map_err(failed),
+                false => transfer::transfer(plan, &options.output, request.jobs, &progress)
+                    .await
+                    .map_err(failed),
+            }
+        };
         let packed = tokio::select! {
-            packed = transfer => packed.map_err(failed)?,
+            packed = transfer => packed?,
             // Given up here, the transfer removes its unfinished file.
             () = stopped => return Err(Failure::of(Status::Other, &Interrupted)),
         };
@@ -220,7 +231,10 @@ pub(super) async fn run(options: Options) -> Result<Status, Failure> {
     }
     drop(progress);
     let output = if options.json { Output::json(&report)? } else { summary(&report) };
-    output.write()?;
+    match is_pipe && !options.dry_run {
+        true => output.write_aside(),
+        false => output.write()?,
+    }
     Ok(if report.is_incomplete() { Status::Partial } else { Status::Done })
 }
 

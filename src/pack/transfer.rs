@@ -204,12 +204,20 @@ impl Content {
     }
 }
 
-fn blob_failed(descriptor: &Descriptor, origin: &Origin, source: SourceError) -> PackError {
+pub(super) fn blob_failed(
+    descriptor: &Descriptor,
+    origin: &Origin,
+    source: SourceError,
+) -> PackError {
     PackError::Blob { digest: descriptor.digest, origin: origin.to_string(), source }
 }
 
 /// The archive's writer is what hashes: content that is wrong came from the origin.
-fn written_wrong(descriptor: &Descriptor, origin: &Origin, error: ArchiveError) -> PackError {
+pub(super) fn written_wrong(
+    descriptor: &Descriptor,
+    origin: &Origin,
+    error: ArchiveError,
+) -> PackError {
     match error {
         ArchiveError::Blob { what, .. } => {
             blob_failed(descriptor, origin, SourceError::new(Trouble::Content, what))

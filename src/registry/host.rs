@@ -159,12 +159,13 @@ impl Host {
         }
     }
 
-    /// Sends a request whose body takes its time: `moved` counts the bytes that went out, `length` in the end.
+    /// Sends a request whose body takes its time: `moved` counts the bytes that went out, `length` in the end, and is
+    /// `None` while the body's own source keeps everybody waiting, for which no time is too long.
     pub(super) async fn execute_long(
         &self,
         request: Request,
         length: u64,
-        moved: impl Fn() -> u64,
+        moved: impl Fn() -> Option<u64>,
     ) -> Result<Response, RegistryError> {
         let (method, url) = (request.method().clone(), request.url().clone());
         let asked = || Asked::new(&method, &url);
@@ -175,7 +176,10 @@ impl Host {
                 Ok(Ok(response)) => return Ok(response),
                 Ok(Err(error)) => return Err(RegistryError::of_transport(asked(), error)),
                 Err(_) => {
-                    let now = moved();
+                    let Some(now) = moved() else {
+                        waited = Duration::ZERO;
+                        continue;
+                    };
                     waited =
                         if now > before { Duration::ZERO } else { waited + self.patience.stall };
                     before = now;

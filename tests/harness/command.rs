@@ -110,13 +110,61 @@ impl Program {
         self
     }
 
+    /// Where it reads from.
+    pub(crate) fn stdin(mut self, stdin: impl Into<Stdio>) -> Self {
+        self.command.stdin(stdin);
+        self
+    }
+
+    /// Where it writes to; what goes there is not in [`Ran`].
+    pub(crate) fn stdout(mut self, stdout: impl Into<Stdio>) -> Self {
+        self.command.stdout(stdout);
+        self
+    }
+
     /// Runs it to its end.
-    pub(crate) fn run(mut self) -> Ran {
+    pub(crate) fn run(self) -> Ran {
+        self.start().end()
+    }
+
+    /// Starts it.
+    pub(crate) fn start(mut self) -> Running {
+        let _runtime = RUNTIME.enter();
+        let child = self.command.spawn().expect("the program starts");
+        // Ends of pipes that were given to the child are closed here with the command.
+        Running {
+            child,
+            shown: format!("{:?}", self.command),
+            patience: self.patience,
+            _home: self._home,
+        }
+    }
+}
+
+/// A program that runs.
+pub(crate) struct Running {
+    child: tokio::process::Child,
+    shown: String,
+    patience: Duration,
+    _home: TempDir,
+}
+
+impl Running {
+    /// The most memory that it has had in RAM so far, in bytes.
+    pub(crate) fn peak_memory(&self) -> u64 {
+        let id = self.child.id().expect("it runs");
+        let status = std::fs::read_to_string(format!("/proc/{id}/status")).expect("status");
+        let peak = status.lines().find_map(|line| line.strip_prefix("VmHWM:")).expect("peak");
+        let kibibytes = peak.trim().strip_suffix(" kB").expect("unit");
+        kibibytes.trim().parse::<u64>().expect("number") << 10
+    }
+
+    /// Waits for its end.
+    pub(crate) fn end(self) -> Ran {
         let output = RUNTIME.block_on(async {
-            let child = self.command.spawn().expect("the program starts");
-            tokio::time::timeout(self.patience, child.wait_with_output())
+            tokio::time::timeout(self.patience, self.child.wait_with_output())
                 .await
-                .unwrap_or_else(|_| panic!("no end after {:?}: {:?}", self.patience, self.command))
+                .unwrap_or_else(|_| panic!("no end after {:?}: {}", self.patience, self.shown))
                 .expect("output")
         });
         Ran {
