@@ -120,8 +120,8 @@ pub fn archive(geometry: Geometry) -> (Vec<u8>, usize) {
     write(&path, &contents, geometry);
     let archive = bundle::archive::Archive::open(&path).expect("an archive");
     let frames = archive.stored_frames(&Digest::of(&contents[2].1)).expect("its frames");
-    let start = archive.medium().locate(frames[0].0).expect("a place").1;
-    let files: Vec<_> = archive.medium().paths().map(Path::to_owned).collect();
+    let start = archive.medium().expect("files").locate(frames[0].0).expect("a place").1;
+    let files: Vec<_> = archive.medium().expect("files").paths().map(Path::to_owned).collect();
     let volumes = files.iter().map(|file| std::fs::read(file).expect("a volume"));
     (volumes.collect::<Vec<_>>().concat(), start as usize)
 }

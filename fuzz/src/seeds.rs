@@ -17,6 +17,10 @@ fn main() {
     put("tar_header", "layout", &bytes[13..13 + 512]);
     let large = bundle::archive::entry::header("blobs/sha256/aa", 9 << 30, 7).expect("a header");
     put("tar_header", "large", &large);
+    let plain = zstd_decoded(&bytes);
+    put("sequential", "frames", &bytes);
+    put("sequential", "tar", &plain);
+    put("sequential", "recompressed", &zstd::bulk::compress(&plain, 3).expect("compressed"));
     let cut = Geometry::volumes(1 << 20).expect("a size");
     put("frames", "tail", &bytes[compressed..]);
     put("frames", "no-table", &bytes[compressed..bytes.len() - 100]);
@@ -27,4 +31,8 @@ fn main() {
     for (name, document) in [("manifest", MANIFEST), ("index", INDEX), ("artifact", ARTIFACT)] {
         put("manifest", name, document.as_bytes());
     }
+}
+
+fn zstd_decoded(bytes: &[u8]) -> Vec<u8> {
+    zstd::stream::decode_all(bytes).expect("a bundle is a zstd stream")
 }
