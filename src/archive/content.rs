@@ -10,7 +10,7 @@ use super::medium::Medium;
 use super::seek_table::Frame;
 use super::{ArchiveError, places};
 use crate::inventory::BlobEntry;
-use bytes::{Bytes, BytesMut};
+use bytes::Bytes;
 use std::collections::VecDeque;
 use std::sync::Arc;
 use xxhash_rust::xxh64::Xxh64;
@@ -179,9 +179,7 @@ impl RawFrames {
         let place = |block: u64| RAW_HEADER + block * (BLOCK + BLOCK_HEADER);
         let from = if first == 0 { 0 } else { place(first) };
         let to = if end == blocks { frame::raw_length(content) } else { place(end) };
-        let mut buffer = BytesMut::zeroed((to - from) as usize);
-        medium.read_exactly(&mut buffer, address + from)?;
-        let mut bytes = buffer.freeze();
+        let mut bytes = medium.read(address + from, (to - from) as usize)?;
         let refuse = |what: &str| ArchiveError::structure(what, address + from);
         if first == 0 {
             if bytes.split_to(RAW_HEADER as usize) != raw_header(content)[..] {

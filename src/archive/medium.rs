@@ -4,13 +4,18 @@
 //! their own; in a file that was joined again it is found while reading.
 
 use super::ArchiveError;
+use super::buffers::Buffers;
 use super::geometry::Geometry;
+use super::limits::IO_PIECE;
 use super::volumes::{self, marked_number};
 use bytes::Bytes;
 use std::fs::{File, OpenOptions};
 use std::io::ErrorKind;
 use std::os::unix::fs::{FileExt as _, OpenOptionsExt as _};
 use std::path::{Path, PathBuf};
+
+/// Blocks of [`IO_PIECE`], with the headers and the checksum of the frame around them.
+const LONGEST_READ: usize = IO_PIECE + 64;
 
 /// The bytes of an archive.
 #[derive(Debug)]
@@ -23,6 +28,7 @@ pub struct Medium {
     is_set: bool,
     /// Only the first piece was named; the others are there because of their names.
     others_by_name: bool,
+    buffers: Buffers,
 }
 
 #[derive(Debug)]
@@ -80,7 +86,8 @@ impl Medium {
 
     fn new(pieces: Vec<Piece>, is_set: bool) -> Self {
         let starts = (0..pieces.len()).map(|piece| (piece, 0)).collect();
-        Self { pieces, geometry: Geometry::WHOLE, starts, is_set, others_by_name: false }
+        let (geometry, buffers) = (Geometry::WHOLE, Buffers::new(LONGEST_READ));
+        Self { pieces, geometry, starts, is_set, others_by_name: false, buffers }
     }
 
     /// Says that only the first volume was named. Should it turn out to be a whole archive, the others are no part of it.
@@ -217,6 +224,14 @@ impl Medium {
         let piece = &self.pieces[*number];
         let at = start.saturating_add(self.geometry.offset_of(address));
         piece.read_up_to(buffer, at)
+    }
+
+    /// Reads `length` bytes.
+    ///
+    /// # Errors
+    /// As [`Self::read_exactly`].
+    pub(super) fn read(&self, address: u64, length: usize) -> Result<Bytes, ArchiveError> {
+        self.buffers.filled(length, |buffer| self.read_exactly(buffer, address))
     }
 
     /// Reads all of `buffer`.

@@ -24,6 +24,7 @@
 //! - `wrapping`, [`sequential`]: an archive read in order: from a pipe, compressed anew, or the tar alone
 //! - [`catalogue`]: everything in an opened archive, as a closed world
 
+mod buffers;
 pub mod catalogue;
 pub mod checksums;
 pub mod compressed;
