@@ -182,8 +182,8 @@ fn run_again_it_sends_only_what_is_missing() {
 /// The digest of the large blob that comes last, as it stands in the request of its upload.
 fn last_large(side: &Connected) -> String {
     let archive = Archive::open(&side.file()).expect("archive");
-    let blobs = archive.inventory().blobs.iter();
-    let last = blobs.filter(|blob| blob.size > 8 << 20).next_back().expect("a large one");
+    let mut blobs = archive.inventory().blobs.iter();
+    let last = blobs.rfind(|blob| blob.size > 8 << 20).expect("a large one");
     last.digest.hex()
 }
 
