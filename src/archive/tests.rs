@@ -412,7 +412,7 @@ fn each_trouble_with_a_volume_is_named() {
         std::fs::remove_file(path).expect("removed");
         let error = open().expect_err("missing");
         assert!(error.contains(&format!("{name} is missing")), "{error}");
-        std::fs::write(path, &keep(&others[number])).expect("written");
+        std::fs::write(path, keep(&others[number])).expect("written");
         let error = open().expect_err("another's");
         let stated = if number == 0 { "a.002" } else { &name };
         assert!(error.contains(&format!("{stated} belongs to another bundle")), "{error}");
