@@ -10,13 +10,13 @@ use super::ArchiveError;
 use super::entry::{self, END, HEADER};
 use super::frame::{self, BLOCK_HEADER, MAGIC};
 use super::geometry::Geometry;
-use super::head;
+use super::head::{self, HeadFile};
 use super::limits::{HEAD_ALIGNMENT, IO_PIECE, MAX_HEAD};
 use super::medium::Medium;
 use super::opening::read_inventory;
 use super::placed::Read as Opened;
 use super::places::Places;
-use super::read::{Archive, Passing};
+use super::read::{Archive, Form, Passing};
 use super::volume_set::{self, Found};
 use super::wrapping::{Unwrapped, begins_tar};
 use crate::inventory::{BlobEntry, Stored};
@@ -78,9 +78,23 @@ fn open_sized(
         held.push(cargo.whole(&blob)?);
     }
     let form = cargo.content.form();
+    if let (Form::Tar, Some(found)) = (form, length) {
+        let expected = tar_length(&files, &inventory.blobs);
+        if found < expected {
+            return Err(ArchiveError::Truncated { expected, found });
+        }
+    }
     let opened = Opened { files, mtime, inventory, bundle_digest };
     let archive = Archive::passing(path, opened, Passing { form, length, held });
     Ok((archive, cargo))
+}
+
+/// Length of the tar with these entries, in bytes.
+fn tar_length(files: &[HeadFile], blobs: &[BlobEntry]) -> u64 {
+    let sizes = files.iter().map(|file| file.bytes.len() as u64);
+    let sizes = sizes.chain(blobs.iter().map(|blob| blob.size));
+    let lengths = sizes.map(|size| entry::length(size).unwrap_or(u64::MAX));
+    lengths.fold(END, u64::saturating_add)
 }
 
 /// Whether a file holds what a bundle holds, but not in a bundle's frames.

@@ -52,9 +52,9 @@ pub(super) fn damage_hint(error: &ArchiveError, path: &Path) -> Option<String> {
         _ if pipes::is_pipe(path) => {
             Some("did all of it come? compare its size and checksum with the sender's".into())
         }
-        ArchiveError::Structure { offset: 0, .. } => {
-            Some(format!("is {shown} what bundle pack wrote, or the same compressed anew?"))
-        }
+        ArchiveError::Structure { offset: 0, .. } => Some(format!(
+            "is {shown} what bundle pack wrote, or the same compressed anew? of several zstd frames: bundle unpack - < {shown}"
+        )),
         _ => Some(format!("is {shown} whole? compare its size and checksum with the sender's")),
     }
 }

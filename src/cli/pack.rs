@@ -211,19 +211,19 @@ pub(super) async fn run(options: Options) -> Result<Status, Failure> {
         plan.warnings.clone(),
     );
     if !options.dry_run {
-        let stopped = stopped();
-        let transfer = async {
-            match is_pipe {
-                true => stream::stream(plan, pipes::output()?, &progress).await.map_err(failed),
-                false => transfer::transfer(plan, &options.output, request.jobs, &progress)
-                    .await
-                    .map_err(failed),
+        let packed = match is_pipe {
+            // Nothing has to be removed, so nothing is waited for when the process is asked to end.
+            true => stream::stream(plan, pipes::output()?, &progress).await.map_err(failed)?,
+            false => {
+                let stopped = stopped();
+                tokio::select! {
+                    packed = transfer::transfer(plan, &options.output, request.jobs, &progress) => {
+                        packed.map_err(failed)?
+                    }
+                    // Given up here, the transfer removes its unfinished file.
+                    () = stopped => return Err(Failure::of(Status::Other, &Interrupted)),
+                }
             }
-        };
-        let packed = tokio::select! {
-            packed = transfer => packed?,
-            // Given up here, the transfer removes its unfinished file.
-            () = stopped => return Err(Failure::of(Status::Other, &Interrupted)),
         };
         report.file = Some(options.output.display().to_string());
         report.file_size = Some(packed.length);

@@ -13,7 +13,7 @@ use crate::archive::section::EntryWriter;
 use crate::archive::write::ArchiveWriter;
 use crate::inventory::BlobEntry;
 use crate::oci::Descriptor;
-use crate::oci::source::{BlobSource as _, ByteStream};
+use crate::oci::source::{BlobSource as _, ByteStream, SourceError};
 use crate::progress::Progress;
 use bytes::Bytes;
 use futures_util::{StreamExt as _, stream};
@@ -91,7 +91,7 @@ struct Fetched {
     blob: BlobEntry,
     content: Content,
     /// Where it comes from; nothing when it was held.
-    from: Option<(Origin, Descriptor)>,
+    from: Option<Provenance>,
     _turn: Option<OwnedSemaphorePermit>,
 }
 
@@ -100,29 +100,41 @@ enum Content {
     Coming(ByteStream),
 }
 
+/// Where a blob comes from.
+struct Provenance {
+    origin: Origin,
+    descriptor: Descriptor,
+}
+
+impl Provenance {
+    fn failed(&self, error: SourceError) -> PackError {
+        blob_failed(&self.descriptor, &self.origin, error)
+    }
+}
+
 async fn fetch(
     blob: BlobEntry,
     supply: Supply,
     turn: Option<OwnedSemaphorePermit>,
     progress: Arc<dyn Progress>,
 ) -> Result<Fetched, PackError> {
-    let (origin, descriptor) = match supply {
+    let from = match supply {
         Supply::Held(bytes) => {
             let content = Content::Whole(vec![bytes]);
             return Ok(Fetched { blob, content, from: None, _turn: turn });
         }
-        Supply::Fetch(origin, descriptor) => (origin, descriptor),
+        Supply::Fetch(origin, descriptor) => Provenance { origin, descriptor },
     };
     progress.started(&blob.digest, blob.size);
-    let failed = |source| blob_failed(&descriptor, &origin, source);
-    let mut coming = origin.open(&descriptor, 0).await.map_err(failed)?;
+    let opened = from.origin.open(&from.descriptor, 0).await;
+    let mut coming = opened.map_err(|error| from.failed(error))?;
     let content = if blob.size < SMALL {
         let (mut pieces, mut length) = (Vec::new(), 0);
         // More than the blob's size is refused where it is written.
         while length <= blob.size
             && let Some(piece) = coming.next().await
         {
-            let piece = piece.map_err(failed)?;
+            let piece = piece.map_err(|error| from.failed(error))?;
             length += piece.len() as u64;
             pieces.push(piece);
         }
@@ -130,7 +142,7 @@ async fn fetch(
     } else {
         Content::Coming(coming)
     };
-    Ok(Fetched { blob, content, from: Some((origin, descriptor)), _turn: turn })
+    Ok(Fetched { blob, content, from: Some(from), _turn: turn })
 }
 
 impl Fetched {
@@ -139,22 +151,26 @@ impl Fetched {
         mut entry: Entry<'_>,
         progress: &Arc<dyn Progress>,
     ) -> Result<(), PackError> {
-        let from = self.from;
-        let wrong = |error| match &from {
-            Some((origin, descriptor)) => written_wrong(descriptor, origin, error),
+        let from = self.from.as_ref();
+        let wrong = |error| match from {
+            Some(from) => written_wrong(&from.descriptor, &from.origin, error),
             None => PackError::Archive(error),
         };
-        let mut content = match self.content {
-            Content::Whole(pieces) => stream::iter(pieces.into_iter().map(Ok)).boxed(),
-            Content::Coming(coming) => coming,
+        let (whole, mut coming) = match self.content {
+            Content::Whole(pieces) => (pieces, None),
+            Content::Coming(coming) => (Vec::new(), Some(coming)),
         };
-        while let Some(piece) = content.next().await {
-            let piece = piece.map_err(|error| match &from {
-                Some((origin, descriptor)) => blob_failed(descriptor, origin, error),
-                None => PackError::Usage(error.to_string()),
-            })?;
+        let advanced = |piece: &Bytes| progress.advanced(&self.blob.digest, piece.len() as u64);
+        for piece in whole {
             entry.write(&piece).await.map_err(wrong)?;
-            progress.advanced(&self.blob.digest, piece.len() as u64);
+            advanced(&piece);
+        }
+        while let (Some(coming), Some(from)) = (&mut coming, from)
+            && let Some(piece) = coming.next().await
+        {
+            let piece = piece.map_err(|error| from.failed(error))?;
+            entry.write(&piece).await.map_err(wrong)?;
+            advanced(&piece);
         }
         entry.finish().await.map_err(wrong)
     }

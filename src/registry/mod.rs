@@ -7,6 +7,7 @@
 //! upload      blobs in: one request with a known length, held back until the digest is right
 //! referrer    what is attached to a digest: the API, its pages, the fallback tag
 //! ------------------------------------------------------------------------------------------
+//! body        the body of an upload
 //! exchange    one request: authorised, redirected safely, tried again where that can help
 //! host        one registry: where it is reached, and with which scheme
 //! reach       where its answers may lead
@@ -19,6 +20,7 @@
 //! ```
 
 mod auth;
+mod body;
 mod client;
 mod download;
 mod error;

@@ -3,21 +3,19 @@
 //! The last piece of a blob is held back until its digest is right, so a source that is wrong never completes an
 //! upload, whatever the registry would accept.
 
+use super::body::Content;
 use super::exchange::{Answer, Ask};
 use super::manifest::named_digest;
 use super::reach::same_origin;
 use super::{Asked, RegistryError, RemoteRepository};
 use crate::oci::Descriptor;
-use crate::oci::source::{BlobSource, ByteStream, SourceError, Verifying, read_blob};
+use crate::oci::source::{BlobSource, ByteStream, Verifying, read_blob};
 use bytes::Bytes;
-use futures_util::{Stream as _, StreamExt as _};
-use http_body::{Frame, SizeHint};
+use futures_util::StreamExt as _;
 use reqwest::header::{AUTHORIZATION, CONTENT_LENGTH, CONTENT_TYPE, HeaderValue, LOCATION};
-use reqwest::{Body, Method, Request, StatusCode, Url};
-use std::pin::Pin;
-use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
-use std::sync::{Arc, Mutex};
-use std::task::{Context, Poll};
+use reqwest::{Method, Request, StatusCode, Url};
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
 
 /// Blobs up to this size are read before they are sent: head and body then leave in one write.
 const SMALL: u64 = 256 << 10;
@@ -229,8 +227,7 @@ impl RemoteRepository {
         let moved = || sent.moved();
         let answer = host.execute_long(request, blob.size, moved).await;
         // A source that failed breaks the connection: its error is the cause, not the network.
-        let failed = sent.failed.lock().unwrap_or_else(std::sync::PoisonError::into_inner).take();
-        if let Some(error) = failed {
+        if let Some(error) = sent.failure() {
             return Err(error.into());
         }
         let mut response = answer?;
@@ -266,95 +263,5 @@ fn check_stored(
             Err(RegistryError::DigestMismatch { asked: asked(), expected: blob.digest, found })
         }
         None => Ok(()),
-    }
-}
-
-/// The content of a PUT, and what became of it.
-struct Content {
-    body: Body,
-    sent: Arc<Sent>,
-}
-
-#[derive(Default)]
-struct Sent {
-    /// Bytes handed to the connection.
-    bytes: AtomicU64,
-    /// The connection could take more, and the source has nothing yet.
-    is_starved: AtomicBool,
-    /// What the source met.
-    failed: Mutex<Option<SourceError>>,
-}
-
-impl Sent {
-    /// Bytes handed to the connection; `None` while the source is what is waited for.
-    fn moved(&self) -> Option<u64> {
-        let is_starved = self.is_starved.load(Ordering::Relaxed);
-        (!is_starved).then(|| self.bytes.load(Ordering::Relaxed))
-    }
-}
-
-impl Content {
-    fn whole(bytes: Bytes) -> Self {
-        let sent = Arc::new(Sent::default());
-        sent.bytes.store(bytes.len() as u64, Ordering::Relaxed);
-        Self { body: bytes.into(), sent }
-    }
-
-    fn streamed(content: Verifying, size: u64) -> Self {
-        let sent = Arc::new(Sent::default());
-        let stream = Known { content: Mutex::new(content), left: size, sent: Arc::clone(&sent) };
-        Self { body: Body::wrap(stream), sent }
-    }
-}
-
-/// A body whose length is known, so that it goes out with a `Content-Length` and not in chunks.
-struct Known {
-    /// Never locked: a body must be `Sync`, which a stream is not.
-    content: Mutex<Verifying>,
-    left: u64,
-    sent: Arc<Sent>,
-}
-
-/// The source failed; what it met is kept beside the body.
-#[derive(Debug, thiserror::Error)]
-#[error("the source of the upload failed")]
-struct SourceFailed;
-
-impl http_body::Body for Known {
-    type Data = Bytes;
-    type Error = SourceFailed;
-
-    fn poll_frame(
-        self: Pin<&mut Self>,
-        context: &mut Context<'_>,
-    ) -> Poll<Option<Result<Frame<Bytes>, SourceFailed>>> {
-        let this = self.get_mut();
-        let content = this.content.get_mut().unwrap_or_else(std::sync::PoisonError::into_inner);
-        let polled = Pin::new(content).poll_next(context);
-        this.sent.is_starved.store(polled.is_pending(), Ordering::Relaxed);
-        match polled {
-            Poll::Pending => Poll::Pending,
-            Poll::Ready(None) => Poll::Ready(None),
-            Poll::Ready(Some(Ok(piece))) => {
-                let length = piece.len() as u64;
-                this.left = this.left.saturating_sub(length);
-                this.sent.bytes.fetch_add(length, Ordering::Relaxed);
-                Poll::Ready(Some(Ok(Frame::data(piece))))
-            }
-            Poll::Ready(Some(Err(error))) => {
-                let mut failed =
-                    this.sent.failed.lock().unwrap_or_else(std::sync::PoisonError::into_inner);
-                *failed = Some(error);
-                Poll::Ready(Some(Err(SourceFailed)))
-            }
-        }
-    }
-
-    fn is_end_stream(&self) -> bool {
-        self.left == 0
-    }
-
-    fn size_hint(&self) -> SizeHint {
-        SizeHint::with_exact(self.left)
     }
 }

@@ -119,12 +119,15 @@ fn an_archive_that_cannot_be_read_is_named_with_what_may_be_the_matter() {
     let bytes = std::fs::read(side.file()).expect("archive");
     let plain = zstd::decode_all(&bytes[..]).expect("zstd");
     let anew = zstd::encode_all(&plain[..], 1).expect("zstd");
+    let (first, second) = plain.split_at(plain.len() / 2);
+    let frames = [first, second].map(|part| zstd::encode_all(part, 1).expect("zstd")).concat();
     let enclave = Enclave::start();
     for (name, content, expected) in [
         ("cut", &bytes[..bytes.len() / 2], "whole?"),
-        ("anew", &anew[..], "compressed anew"),
-        ("plain", &plain[..], "unpacked by another tool"),
-        ("empty", &[][..], "what bundle pack wrote?"),
+        ("anew", &anew[..anew.len() - 1], "compressed anew?"),
+        ("plain", &plain[..plain.len() / 2], "whole?"),
+        ("frames", &frames[..], "bundle unpack - < "),
+        ("empty", &[][..], "what bundle pack wrote,"),
     ] {
         let file = side.output(name);
         std::fs::write(&file, content).expect("file");
@@ -137,4 +140,7 @@ fn an_archive_that_cannot_be_read_is_named_with_what_may_be_the_matter() {
     }
     enclave.expect_untouched();
     enclave.unpack(&side.file(), &["--allow-unsigned", HOST]).expect_code(0);
+    let file = std::fs::File::open(side.output("frames")).expect("file");
+    let pipe = enclave.unpack_pipe(enclave.address(), &["--allow-unsigned", HOST]).stdin(file);
+    pipe.run().expect_code(0);
 }

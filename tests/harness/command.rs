@@ -152,11 +152,16 @@ pub(crate) struct Running {
 impl Running {
     /// The most memory that it has had in RAM so far, in bytes.
     pub(crate) fn peak_memory(&self) -> u64 {
-        let id = self.child.id().expect("it runs");
+        let id = self.id();
         let status = std::fs::read_to_string(format!("/proc/{id}/status")).expect("status");
         let peak = status.lines().find_map(|line| line.strip_prefix("VmHWM:")).expect("peak");
         let kibibytes = peak.trim().strip_suffix(" kB").expect("unit");
         kibibytes.trim().parse::<u64>().expect("number") << 10
+    }
+
+    /// Its process.
+    pub(crate) fn id(&self) -> u32 {
+        self.child.id().expect("it runs")
     }
 
     /// Waits for its end.

@@ -12,7 +12,7 @@ use bundle::archive::Archive;
 use bundle::inventory::Stored;
 use reqwest::Method;
 use serde_json::json;
-use std::io::Write as _;
+use std::io::{Read as _, Write as _};
 use std::path::Path;
 
 /// Where the first blob behind the trust section begins.
@@ -182,8 +182,8 @@ fn run_again_it_sends_only_what_is_missing() {
 /// The digest of the large blob that comes last, as it stands in the request of its upload.
 fn last_large(side: &Connected) -> String {
     let archive = Archive::open(&side.file()).expect("archive");
-    let blobs = archive.inventory().blobs.iter();
-    let last = blobs.filter(|blob| blob.size > 8 << 20).next_back().expect("a large one");
+    let mut blobs = archive.inventory().blobs.iter();
+    let last = blobs.rfind(|blob| blob.size > 8 << 20).expect("a large one");
     last.digest.hex()
 }
 
@@ -246,6 +246,46 @@ fn a_reader_that_goes_away_is_an_error_of_the_medium() {
     let ran = side.pack_pipe(&["app:1"], &[]).stdout(writer).run().expect_code(6);
     let ran = ran.expect_error(&["standard output"]);
     assert!(!ran.stderr.contains("panicked"), "{ran}");
+}
+
+#[test]
+fn a_pack_that_breaks_off_leaves_nothing_that_is_taken_for_an_archive() {
+    let mut side = Connected::start();
+    images::image("large", "linux/amd64", &[3_000_000]).push(&side.registry, "app", Some("1"));
+    let proxy = FaultProxy::start(side.address());
+    side.through(proxy.address());
+    let enclave = Enclave::start();
+    let run = || {
+        let (reader, writer) = std::io::pipe().expect("pipe");
+        let pack = side.pack_pipe(&["app:1"], &[]).stdout(writer).start();
+        let arguments = ["--allow-unsigned", "registry.example"];
+        let unpack = enclave.unpack_pipe(enclave.address(), &arguments).stdin(reader).start();
+        (pack.end(), unpack.end())
+    };
+    let layer = |path: &str| path.contains("/blobs/sha256:");
+    proxy.add(Rule::new(Method::GET, layer, Fault::FlipBit(2_000_000)));
+    let (packed, unpacked) = run();
+    packed.expect_code(5);
+    unpacked.expect_code(6);
+    enclave.expect_untouched();
+    proxy.heal();
+    let (packed, unpacked) = run();
+    packed.expect_code(0);
+    unpacked.expect_code(0);
+}
+
+#[test]
+fn a_pack_whose_reader_sits_still_can_be_interrupted() {
+    let side = Connected::start();
+    images::image("large", "linux/amd64", &[3_000_000]).push(&side.registry, "app", Some("1"));
+    let (mut reader, writer) = std::io::pipe().expect("pipe");
+    let pack = side.pack_pipe(&["app:1"], &[]).stdout(writer).start();
+    // The head is there, and the rest is more than a pipe holds.
+    reader.read_exact(&mut [0; 100]).expect("the beginning");
+    let id = i32::try_from(pack.id()).ok().and_then(rustix::process::Pid::from_raw);
+    let interrupt = rustix::process::Signal::INT;
+    rustix::process::kill_process(id.expect("a process"), interrupt).expect("it is told");
+    assert_eq!(pack.end().code, None, "a signal ends it");
 }
 
 #[test]

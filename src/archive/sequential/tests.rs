@@ -2,7 +2,6 @@ use super::*;
 use crate::archive::frame::raw_frame;
 use crate::archive::head::OCI_LAYOUT;
 use crate::archive::limits::{MAX_RECORD, RECOMPRESSED_WINDOW_LOG};
-use crate::archive::read::Form;
 use crate::archive::testing::{Builder, LAYER};
 use crate::inventory::Inventory;
 use std::io::Cursor;
@@ -188,6 +187,10 @@ fn a_damaged_bundle_is_never_taken_for_another_form() {
         assert_eq!(archive.length(), Some(bytes.len() as u64));
         assert!(cargo.is_some());
     }
+    let cut = opened(&tar[..tar.len() - 1]).expect_err("cut");
+    assert!(
+        matches!(cut, ArchiveError::Truncated { expected, .. } if expected == tar.len() as u64)
+    );
     // Two frames are what nobody who compresses a file makes.
     assert!(opened(&[&anew[..], &anew].concat()).is_err());
 }

@@ -6,9 +6,12 @@ use super::{Memory, attachment, content, empty_config, image, options, repositor
 use super::{repository_with, told};
 use crate::oci::source::Trouble;
 use crate::oci::{Descriptor, Digest};
-use crate::registry::{BlobPushed, ClientOptions, Presence, RegistryError};
+use crate::registry::{BlobPushed, ClientOptions, Patience, Presence, RegistryError};
 use axum::response::Response;
+use bytes::Bytes;
+use futures_util::{StreamExt as _, stream};
 use std::sync::atomic::Ordering;
+use std::time::Duration;
 
 const BEGIN: &str = "POST /v2/team/app/blobs/uploads/";
 
@@ -44,6 +47,47 @@ async fn an_upload_is_one_put_of_known_length_at_the_place_that_was_named() {
         assert_eq!(seen[1].header("content-type"), Some("application/octet-stream"));
         assert!(seen[1].body.as_deref() == Some(&bytes[..]));
     }
+}
+
+#[tokio::test]
+async fn content_that_comes_once_is_sent_as_it_comes_and_never_again() {
+    let bytes = content(1_000_000);
+    let blob = Descriptor::of("x", &bytes);
+    // Its source may be silent for longer than a registry may.
+    let stall = Duration::from_millis(40);
+    let patience = Patience { stall, ..super::quick() };
+    let options = || ClientOptions { patience: patience.clone(), ..options() };
+    let slow = |bytes: &[u8]| {
+        let (first, last) = bytes.split_at(300_000);
+        let pieces = [Bytes::copy_from_slice(first), Bytes::copy_from_slice(last)];
+        stream::iter(pieces)
+            .then(move |piece| async move {
+                tokio::time::sleep(stall * 5).await;
+                Ok(piece)
+            })
+            .boxed()
+    };
+    let script = taking(|_| None).await;
+    let repository = repository_with(options(), &script.address);
+    let pushed = repository.push_once(&blob, slow(&bytes));
+    pushed.await.expect("pushed");
+    assert!(script.seen()[1].body.as_deref() == Some(&bytes[..]));
+
+    let begun = taking(|seen| (seen.method == "POST" && seen.before == 0).then(|| status(503)));
+    let script = begun.await;
+    let repository = repository_with(options(), &script.address);
+    let pushed = repository.push_once(&blob, slow(&bytes));
+    pushed.await.expect("the place is asked for again");
+    let script = taking(|seen| (seen.method == "PUT").then(|| status(503))).await;
+    let repository = repository_with(options(), &script.address);
+    let pushed = repository.push_once(&blob, slow(&bytes));
+    assert!(pushed.await.expect_err("busy").is_transient(), "what is sent again elsewhere");
+    assert_eq!(script.seen().iter().filter(|seen| seen.method == "PUT").count(), 1);
+    let script = taking(|_| None).await;
+    let other = content(999_999);
+    let repository = repository_with(options(), &script.address);
+    let pushed = repository.push_once(&blob, slow(&other));
+    assert!(matches!(pushed.await, Err(RegistryError::Source(_))));
 }
 
 #[tokio::test]
