@@ -8,6 +8,7 @@
 //! - [`progress`]: bars on a terminal, lines elsewhere
 //! - [`refusal`]: why images are refused, and how to go on
 //! - [`connection`], [`keys`], [`trust`]: options that several commands share
+//! - [`volume_size`], [`written`]: sizes of volumes as people give them; what pack leaves
 //! - [`pack`], [`unpack`], [`inspect`], [`verify`], [`serve`]: the commands
 
 mod connection;
@@ -26,6 +27,7 @@ mod trust;
 mod unpack;
 mod verify;
 mod volume_size;
+mod written;
 
 use clap::{Parser, Subcommand};
 use exit::Status;
