@@ -17,7 +17,7 @@
 //! - [`write`], [`section`], [`compressed`]: an archive in the making: entries in place, compressed blobs, the end
 //! - [`partial`]: the file it is written to until it is whole
 //! - [`room`]: whether a folder can take it
-//! - [`checksums`]: `FILE.sha256`
+//! - [`checksums`]: the list of an archive's files with their SHA-256
 //! - [`integrity`]: every byte read, damage named
 //! - `opening`: what opening an archive compares
 //! - [`read`], `placed`, [`content`]: an archive as a source of blobs

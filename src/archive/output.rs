@@ -264,3 +264,29 @@ pub(super) fn volume_targets(
         false => target.to_owned(),
     })
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    #[cfg(target_os = "linux")]
+    fn a_full_medium_is_named_with_what_the_archive_needs() {
+        let folder = tempfile::tempdir().expect("folder");
+        let at = |name: &str| folder.path().join(name);
+        let output = Output::files(&at("a"), Geometry::WHOLE, 1).expect("opened");
+        output.allocate(&[5_000_000]).expect("room");
+        output.write_at(b"content", 0).expect("written");
+        // The same with a device that is always full.
+        let file = std::fs::OpenOptions::new().write(true).open("/dev/full").expect("device");
+        let full = Volume { file, partial: at("a.partial"), target: at("a") };
+        let kind = Kind::Files(vec![full]);
+        let output = Output { geometry: Geometry::WHOLE, kind, needed: OnceLock::from(5_000_000) };
+        let error = output.write_at(b"content", 0).expect_err("full");
+        assert!(matches!(error, ArchiveError::Full { needed: 5_000_000, .. }), "{error:?}");
+        assert!(
+            error.to_string().ends_with("a.partial; the archive needs up to 5.0 MB"),
+            "{error}"
+        );
+    }
+}

@@ -121,7 +121,13 @@ impl Places {
         }
         let Placing { mut cursor, frames } = placing;
         cursor.advance(raw_length(END));
-        let table = seek_table_length(frames + cursor.volume() as u64 + 1);
+        let mut table = seek_table_length(frames + cursor.volume() as u64);
+        let mut behind = cursor.clone();
+        behind.advance(table);
+        if behind.volume() > cursor.volume() {
+            // A table that opens a volume lists that volume's marker too.
+            table = seek_table_length(frames + behind.volume() as u64);
+        }
         if geometry.volume_size().is_some_and(|volume| table + MARKER > volume) {
             return Err(ArchiveError::Limit(format!(
                 "a volume holds at least the table of frames, which has {table} bytes"

@@ -73,9 +73,9 @@ fn process_limit() -> Option<u64> {
 #[cfg(target_os = "linux")]
 fn file_system_limit(folder: &Path) -> Option<u64> {
     /// statfs(2), MSDOS_SUPER_MAGIC: vfat too.
-    const FAT: i64 = 0x4d44;
+    const FAT: rustix::fs::FsWord = 0x4d44;
     let kind = rustix::fs::statfs(folder).ok()?.f_type;
-    (i64::from(kind) == FAT).then_some(FAT_FILE)
+    (kind == FAT).then_some(FAT_FILE)
 }
 
 #[cfg(not(target_os = "linux"))]

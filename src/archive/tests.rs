@@ -6,7 +6,7 @@ use super::limits::LEVEL;
 use super::medium::Medium;
 use super::read::{Archive, SeekTable};
 use super::write::{ArchiveWriter, Blueprint};
-use super::{ArchiveError, entry, frame, seek_table, volume_set};
+use super::{ArchiveError, entry, frame, seek_table};
 use crate::inventory::{
     BlobEntry, FORMAT, FORMAT_VERSION, FileEntry, Inventory, Stored, Tool, Totals,
 };
@@ -14,7 +14,9 @@ use crate::oci::source::BlobSource as _;
 use crate::oci::{Descriptor, Digest};
 use futures_util::StreamExt as _;
 use proptest::prelude::*;
-use std::path::{Path, PathBuf};
+use std::path::Path;
+
+mod volumes;
 
 struct Blob {
     content: Vec<u8>,
@@ -421,138 +423,6 @@ proptest! {
             Err(error) => prop_assert!(matches!(error, ArchiveError::Volume { .. } | ArchiveError::Truncated { .. }), "{:?}", error),
         }
     }
-}
-
-/// Four volumes or more, by name.
-fn set(folder: &Path, seed: u8) -> Vec<PathBuf> {
-    let mut blobs = vec![
-        blob(900_000, seed, Stored::Trust),
-        blob(2_000_001, seed ^ 3, Stored::Raw),
-        blob(3_000_000, seed ^ 4, Stored::Compressed),
-        blob(1_500_000, seed ^ 5, Stored::Raw),
-    ];
-    blobs.sort_by_key(|blob| blob.stored);
-    let path = folder.join("a");
-    let geometry = Geometry::volumes(1 << 20).expect("a size");
-    let writer = ArchiveWriter::create(&path, cut_blueprint(&blobs, geometry)).expect("created");
-    block_on(fill(writer, &blobs, false, 50_000)).expect("written");
-    let archive = Archive::open(&path).expect("opened");
-    archive.medium().expect("files").paths().map(Path::to_owned).collect()
-}
-
-#[test]
-fn each_trouble_with_a_volume_is_named() {
-    let (folder, other) = (folder(), self::folder());
-    let (paths, others) = (set(folder.path(), 1), set(other.path(), 2));
-    assert!(paths.len() >= 4, "{paths:?}");
-    let open = || Archive::open(&paths[0]).map(|_| ()).map_err(|error| error.to_string());
-    let keep = |path: &Path| std::fs::read(path).expect("volume");
-    open().expect("whole");
-    for (number, path) in paths.iter().enumerate() {
-        let name = format!("a.{:03}", number + 1);
-        let bytes = keep(path);
-        std::fs::remove_file(path).expect("removed");
-        let error = open().expect_err("missing");
-        assert!(error.contains(&format!("{name} is missing")), "{error}");
-        std::fs::write(path, keep(&others[number])).expect("written");
-        let error = open().expect_err("another's");
-        assert!(error.contains(&format!("{name} belongs to another bundle")), "{error}");
-        std::fs::write(path, &bytes[..bytes.len() - 1]).expect("written");
-        let error = open().expect_err("truncated");
-        assert!(error.contains(&format!("{name} is truncated")), "{number}: {error}");
-        std::fs::write(path, &bytes[..10]).expect("written");
-        let error = open().expect_err("truncated");
-        assert!(error.contains(&format!("{name} is truncated")), "{number}: {error}");
-        std::fs::write(path, [&bytes[..], b"0"].concat()).expect("written");
-        let error = open().expect_err("longer");
-        assert!(error.contains("too many"), "{number}: {error}");
-        std::fs::write(path, &bytes).expect("written");
-    }
-    std::fs::rename(&paths[1], folder.path().join("x")).expect("renamed");
-    std::fs::rename(&paths[2], &paths[1]).expect("renamed");
-    std::fs::rename(folder.path().join("x"), &paths[2]).expect("renamed");
-    let error = open().expect_err("swapped");
-    assert!(error.contains("a.002 holds volume 3 where volume 2 is expected"), "{error}");
-    std::fs::rename(&paths[1], folder.path().join("x")).expect("renamed");
-    std::fs::rename(&paths[2], &paths[1]).expect("renamed");
-    std::fs::rename(folder.path().join("x"), &paths[2]).expect("renamed");
-    open().expect("whole again");
-    let next = super::volumes::volume_path(&folder.path().join("a"), paths.len() + 1);
-    std::fs::copy(&paths[paths.len() - 1], next).expect("copied");
-    let error = open().expect_err("one too many");
-    assert!(error.contains("holds volume"), "{error}");
-}
-
-#[test]
-fn a_joined_file_that_ends_early_or_is_joined_wrongly_is_refused() {
-    let folder = folder();
-    let volumes: Vec<Vec<u8>> =
-        set(folder.path(), 1).iter().map(|path| std::fs::read(path).expect("volume")).collect();
-    let open = |bytes: Vec<u8>| {
-        Archive::read_from("joined".into(), Medium::held(bytes.into())).map_err(|e| e.to_string())
-    };
-    let joined = volumes.concat();
-    assert_eq!(open(joined.clone()).expect("whole").seek_table(), Some(SeekTable::Sound));
-    let last = volumes.iter().take(volumes.len() - 1).map(Vec::len).sum::<usize>();
-    for end in (0..last).step_by(99_991).chain([last - 1, last, last + 10]) {
-        open(joined[..end].to_vec()).expect_err("it ends early");
-    }
-    let mut order: Vec<usize> = (0..volumes.len()).collect();
-    order.swap(1, 2);
-    let error = open(order.iter().flat_map(|n| volumes[*n].clone()).collect()).expect_err("order");
-    assert!(error.contains("number 2 "), "{error}");
-    let without: Vec<u8> = [&volumes[..1], &volumes[2..]].concat().concat();
-    let error = open(without).expect_err("one is missing");
-    assert!(error.contains("number 2 "), "{error}");
-}
-
-#[test]
-fn a_new_set_leaves_nothing_of_an_earlier_one() {
-    let folder = folder();
-    let long = set(folder.path(), 1).len();
-    let path = folder.path().join("a");
-    let blobs = [blob(1_500_000, 9, Stored::Raw)];
-    let geometry = Geometry::volumes(1 << 20).expect("a size");
-    let writer = ArchiveWriter::create(&path, cut_blueprint(&blobs, geometry)).expect("created");
-    block_on(fill(writer, &blobs, false, 50_000)).expect("written");
-    let archive = Archive::open(&path).expect("the new set");
-    let files = volume_set::files_of(&path, &geometry).expect("files");
-    assert!(files.len() < long, "{files:?}");
-    let lengths =
-        archive.medium().expect("files").files().map(|(path, length)| (path.to_owned(), length));
-    assert_eq!(lengths.collect::<Vec<_>>(), files);
-    assert_eq!(std::fs::read_dir(folder.path()).expect("folder").count(), files.len());
-}
-
-#[test]
-fn a_whole_archive_named_like_a_volume_is_read_alone() {
-    let folder = folder();
-    let at = |name: &str| folder.path().join(name);
-    let blobs = [blob(1000, 1, Stored::Raw), blob(2000, 2, Stored::Raw)];
-    for (number, name) in ["a.001", "a.002"].into_iter().enumerate() {
-        block_on(write(&at(name), &blobs[number..=number], false, 500)).expect("written");
-    }
-    for (number, name) in ["a.001", "a.002"].into_iter().enumerate() {
-        let archive = Archive::open(&at(name)).expect("opened");
-        assert_holds(&archive, &blobs[number..=number]);
-        assert_eq!(archive.medium().expect("files").files().count(), 1);
-    }
-    let error = Archive::open_all(&[at("a.001"), at("a.002")]).expect_err("two archives");
-    assert!(matches!(error, ArchiveError::Volume { .. }), "{error:?}");
-}
-
-#[test]
-fn what_lies_in_the_way_of_volumes_is_left_alone() {
-    let folder = folder();
-    let path = folder.path().join("a");
-    let geometry = Geometry::volumes(1 << 20).expect("a size");
-    let create = || ArchiveWriter::create(&path, cut_blueprint(&[], geometry));
-    std::fs::write(folder.path().join("a.009"), "notes").expect("written");
-    assert!(matches!(create(), Err(ArchiveError::Output { .. })));
-    let left: Vec<_> = std::fs::read_dir(folder.path()).expect("folder").flatten().collect();
-    assert_eq!(left.len(), 1, "{left:?}");
-    std::fs::remove_file(folder.path().join("a.009")).expect("removed");
-    create().expect("nothing is in the way");
 }
 
 #[test]

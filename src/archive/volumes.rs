@@ -67,12 +67,16 @@ pub(super) fn marked_bundle(marker: &[u8; MARKER as usize]) -> Digest {
 /// [`ArchiveError::Volume`], which names the volume that is another's, at another's place, or damaged.
 pub(super) fn check_order(medium: &Medium, bundle: &Digest) -> Result<(), ArchiveError> {
     let mut markers = Vec::new();
+    let mut unreadable = None;
     for volume in 1..medium.volumes() {
-        let marker = medium.marker(volume)?;
-        let Some(number) = marked_number(&marker) else {
-            return Err(of(medium, volume, "does not begin as a volume does".to_owned()));
-        };
-        markers.push((volume, number, marked_bundle(&marker)));
+        match read_marker(medium, volume) {
+            Ok((number, bundle)) => markers.push((volume, number, bundle)),
+            Err(error) => {
+                // Volumes in a wrong order, or a strange one, may be why: they come first.
+                unreadable = Some(error);
+                break;
+            }
+        }
     }
     // The first volume says which bundle it is. Where all others agree on another one, it is the stranger.
     if let [(_, _, first), others @ ..] = &markers[..]
@@ -94,7 +98,15 @@ pub(super) fn check_order(medium: &Medium, bundle: &Digest) -> Result<(), Archiv
         };
         return Err(of(medium, volume, what));
     }
-    Ok(())
+    unreadable.map_or(Ok(()), Err)
+}
+
+fn read_marker(medium: &Medium, volume: usize) -> Result<(u32, Digest), ArchiveError> {
+    let marker = medium.marker(volume)?;
+    let number = marked_number(&marker);
+    let number =
+        number.ok_or_else(|| of(medium, volume, "does not begin as a volume does".to_owned()))?;
+    Ok((number, marked_bundle(&marker)))
 }
 
 /// Compares what markers say about the number of volumes, which is known to be `count`.

@@ -9,6 +9,7 @@
 //! - [`refusal`]: why images are refused, and how to go on
 //! - [`pipes`]: an archive on standard input or output
 //! - [`connection`], [`keys`], [`trust`]: options that several commands share
+//! - [`volume_size`], [`written`]: sizes of volumes as people give them; what pack leaves
 //! - [`pack`], [`unpack`], [`inspect`], [`verify`], [`serve`]: the commands
 
 mod connection;
@@ -28,6 +29,7 @@ mod trust;
 mod unpack;
 mod verify;
 mod volume_size;
+mod written;
 
 use clap::{Parser, Subcommand};
 use exit::Status;

@@ -11,17 +11,16 @@ use super::refusal;
 use super::signals::stopped;
 use super::text::{count, safe, size};
 use super::volume_size::{self, VolumeSize};
+use super::written;
 use bundle::archive::ArchiveError;
 use bundle::archive::geometry::Geometry;
 use bundle::archive::limits::LEVEL;
-use bundle::archive::partial::check_output;
-use bundle::archive::{checksums, volume_set};
 use bundle::inventory::{AttachmentKind, Lookup};
 use bundle::oci::Platform;
 use bundle::pack::{
     self, AttachmentErrors, CarriedKey, PackError, Request, SignatureRule, Source, stream, transfer,
 };
-use bundle::report::pack::{FileSize, PackReport};
+use bundle::report::pack::PackReport;
 use bundle::trust::{ImageVerdict, Scoped};
 use clap::{Args, ValueEnum};
 use std::path::PathBuf;
@@ -86,7 +85,7 @@ pub(super) struct Options {
 /// The process was asked to end.
 #[derive(Debug, thiserror::Error)]
 #[error("interrupted")]
-struct Interrupted;
+pub(super) struct Interrupted;
 
 #[derive(Clone, Copy, ValueEnum)]
 enum OnAttachmentError {
@@ -143,62 +142,17 @@ impl Options {
     }
 }
 
-impl Options {
-    /// Says before any work whether the archive and what comes with it can be written where they are to be.
-    fn check_output(&self) -> Result<(), ArchiveError> {
-        check_output(&self.output)?;
-        if self.volume_size.is_some() {
-            volume_set::check_beside(&self.output)?;
-        }
-        check_output(&checksums::list_path(&self.output))
-    }
-
-    /// Lists the files of the finished archive, and writes their checksums where they are wanted.
-    async fn describe_files(
-        &self,
-        geometry: &Geometry,
-        report: &mut PackReport,
-    ) -> Result<(), Failure> {
-        let failed = |error: ArchiveError| Failure::of((&error).into(), &error);
-        let files = volume_set::files_of(&self.output, geometry).map_err(failed)?;
-        report.files = files.iter().map(|(path, length)| FileSize::new(path, *length)).collect();
-        let list = checksums::list_path(&self.output);
-        if !self.sha256 && self.volume_size.is_none() {
-            if list.exists() {
-                tell!("warning: {} is about an earlier archive", safe(&list.display().to_string()));
-            }
-            return Ok(());
-        }
-        let target = self.output.clone();
-        let paths: Vec<PathBuf> = files.into_iter().map(|(path, _)| path).collect();
-        let (done, made) = tokio::sync::oneshot::channel();
-        // A thread of its own: an interrupted run does not wait for it.
-        std::thread::spawn(move || done.send(checksums::write(&target, &paths)));
-        tokio::select! {
-            made = made => match made {
-                Ok(made) => {
-                    report.checksums = Some(made.map_err(failed)?.display().to_string());
-                    Ok(())
-                }
-                Err(error) => Err(Failure::of(Status::Other, &error)),
-            },
-            () = stopped() => Err(Failure::of(Status::Other, &Interrupted)
-                .hint("the archive is whole, the list of its checksums is not there")),
-        }
-    }
-}
-
 pub(super) async fn run(options: Options) -> Result<Status, Failure> {
     let request = options.request()?;
     let is_pipe = pipes::is_pipe(&options.output);
-    if is_pipe && options.volume_size.is_some() {
-        return Err(Failure::usage("volumes are files, and -o - is none")
-            .hint("leave out --volume-size, or name a file: -o NAME.tar.zst"));
+    if is_pipe && (options.volume_size.is_some() || options.sha256) {
+        return Err(Failure::usage("volumes and lists of checksums are files, and -o - is none")
+            .hint("leave out --volume-size and --sha256, or name a file: -o NAME.tar.zst"));
     }
     if is_pipe && !options.dry_run {
         pipes::refuse_terminal()?;
     } else if !options.dry_run {
-        options.check_output().map_err(unwritable)?;
+        written::check(&options.output, options.volume_size.is_some()).map_err(unwritable)?;
     }
     let client = options.connection.client()?;
     let talk = if options.quiet { Talk::Quiet } else { Talk::Progress };
@@ -227,7 +181,10 @@ pub(super) async fn run(options: Options) -> Result<Status, Failure> {
         };
         report.file = Some(options.output.display().to_string());
         report.file_size = Some(packed.length);
-        options.describe_files(&request.geometry, &mut report).await?;
+        if !is_pipe {
+            let (output, sha256) = (&options.output, options.sha256);
+            written::describe(output, &request.geometry, sha256, &mut report).await?;
+        }
     }
     drop(progress);
     let output = if options.json { Output::json(&report)? } else { summary(&report) };

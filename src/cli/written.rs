@@ -1,0 +1,55 @@
+//! What `bundle pack` leaves: the archive's files, and the list of their checksums.
+
+use super::exit::Status;
+use super::failure::Failure;
+use super::output::tell;
+use super::pack::Interrupted;
+use super::signals::stopped;
+use super::text::safe;
+use bundle::archive::geometry::Geometry;
+use bundle::archive::partial::check_output;
+use bundle::archive::{ArchiveError, checksums, volume_set};
+use bundle::report::pack::{FileSize, PackReport};
+use std::path::{Path, PathBuf};
+
+/// Says before any work whether the archive and what comes with it can be written where they are to be.
+pub(super) fn check(output: &Path, is_cut: bool) -> Result<(), ArchiveError> {
+    check_output(output)?;
+    if is_cut {
+        volume_set::check_beside(output)?;
+    }
+    check_output(&checksums::list_path(output))
+}
+
+/// Lists the files of the finished archive, and writes their checksums: for volumes always, else when `wanted`.
+pub(super) async fn describe(
+    output: &Path,
+    geometry: &Geometry,
+    wanted: bool,
+    report: &mut PackReport,
+) -> Result<(), Failure> {
+    let failed = |error: ArchiveError| Failure::of((&error).into(), &error);
+    let files = volume_set::files_of(output, geometry).map_err(failed)?;
+    report.files = files.iter().map(|(path, length)| FileSize::new(path, *length)).collect();
+    if !wanted && geometry.volume_size().is_none() {
+        let list = checksums::list_path(output);
+        if list.exists() {
+            tell!("warning: {} is about an earlier archive", safe(&list.display().to_string()));
+        }
+        return Ok(());
+    }
+    let target = output.to_owned();
+    let paths: Vec<PathBuf> = files.into_iter().map(|(path, _)| path).collect();
+    let (done, made) = tokio::sync::oneshot::channel();
+    // A thread of its own: an interrupted run does not wait for it.
+    std::thread::spawn(move || done.send(checksums::write(&target, &paths)));
+    tokio::select! {
+        made = made => {
+            let made = made.map_err(|error| Failure::of(Status::Other, &error))?;
+            report.checksums = Some(made.map_err(failed)?.display().to_string());
+            Ok(())
+        }
+        () = stopped() => Err(Failure::of(Status::Other, &Interrupted)
+            .hint("the archive is whole, the list of its checksums is not there")),
+    }
+}
