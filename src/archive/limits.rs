@@ -6,7 +6,7 @@ pub const RAW_FRAME_CONTENT: u64 = 64 << 20;
 pub const BLOCK: u64 = 128 << 10;
 /// Content of one compressed frame: small enough to compress in parallel, large enough to compress well.
 pub const COMPRESSED_FRAME_CONTENT: u64 = 2 << 20;
-/// Largest compressed form read for one such frame: zstd's bound for incompressible content is below 1 % more.
+/// Largest compressed form read for one such frame, trailer included: zstd's bound for incompressible content is below 1 % more.
 pub const COMPRESSED_FRAME_LENGTH: u64 = COMPRESSED_FRAME_CONTENT + (64 << 10);
 /// Room after the head, so that a seal can be added or an image dropped without moving a blob.
 pub const SLACK: u64 = 32 << 10;
@@ -43,3 +43,9 @@ pub const MIN_VOLUME: u64 = 1 << 20;
 pub const MAX_VOLUMES: usize = 999;
 /// Most frames of a bundle: 4 EiB in the usual frames, 8 TiB in the smallest volumes. Bounds what a hostile size costs.
 pub const MAX_FRAMES: u64 = 1 << 26;
+/// Base-2 logarithm of the largest window of an archive that another tool compressed: what the zstd command reads
+/// without being told to take more memory (`zstd --long=27`).
+pub const RECOMPRESSED_WINDOW_LOG: u32 = 27;
+/// Zeros after the end of an archive that is read in order: tapes and `tar` fill up their last record, of which 1 MiB is
+/// the longest in common use.
+pub const MAX_RECORD: u64 = 1 << 20;

@@ -14,17 +14,19 @@
 //! - [`volume_set`]: the volumes that belong together, found from what was named
 //! - [`seek_table`]: the Zstandard seekable format's table, a hint
 //! - [`medium`], `output`: what is read and what is written, files, volumes or a stream
-//! - [`write`], [`section`]: an archive in the making: entries in place, compressed blobs, the end
+//! - [`write`], [`section`], [`compressed`]: an archive in the making: entries in place, compressed blobs, the end
 //! - [`partial`]: the file it is written to until it is whole
 //! - [`room`]: whether a folder can take it
 //! - [`checksums`]: the list of an archive's files with their SHA-256
 //! - [`integrity`]: every byte read, damage named
 //! - `opening`: what opening an archive compares
-//! - [`read`], [`content`]: an archive as a source of blobs
+//! - [`read`], `placed`, [`content`]: an archive as a source of blobs
+//! - `wrapping`, [`sequential`]: an archive read in order: from a pipe, compressed anew, or the tar alone
 //! - [`catalogue`]: everything in an opened archive, as a closed world
 
 pub mod catalogue;
 pub mod checksums;
+pub mod compressed;
 pub mod content;
 pub mod entry;
 pub mod frame;
@@ -36,13 +38,16 @@ pub mod medium;
 mod opening;
 mod output;
 pub mod partial;
+mod placed;
 pub mod places;
 pub mod read;
 pub mod room;
 pub mod section;
 pub mod seek_table;
+pub mod sequential;
 pub mod volume_set;
 pub mod volumes;
+mod wrapping;
 pub mod write;
 
 #[cfg(test)]
@@ -159,6 +164,9 @@ pub enum ArchiveError {
     /// The blob is not in this archive.
     #[error("blob {0} is not in the archive")]
     Absent(Digest),
+    /// The archive is read in order, and this blob is not one of those that are kept.
+    #[error("blob {0} passes by once and cannot be read again")]
+    PassesOnce(Digest),
     /// More than a cap allows.
     #[error("the archive exceeds a limit: {0}")]
     Limit(String),

@@ -3,7 +3,7 @@
 use super::entry::{END, HEADER};
 use super::frame::{Header, LONGEST_HEADER, raw_frame};
 use super::geometry::{Cursor, Geometry, MARKER};
-use super::head;
+use super::head::{self, HeadFile};
 use super::limits::{COMPRESSED_FRAME_LENGTH, IO_PIECE};
 use super::medium::Medium;
 use super::places::{Places, entry_length};
@@ -13,21 +13,21 @@ use crate::inventory::{BlobEntry, Hole, Inventory};
 use crate::oci::Digest;
 use std::collections::HashSet;
 
-/// No frame with content, its size and a checksum is shorter: 4 magic, 1 descriptor, 1 size, 3 + 1 block, 4 checksum.
-const SHORTEST_FRAME: u64 = 14;
+/// No compressed frame is shorter: 4 magic, 1 descriptor, 1 size, 3 + 1 block, 4 checksum, its trailer.
+const SHORTEST_FRAME: u64 = 14 + frame::TRAILER;
 
 /// Finds, parses and checks `bundle.json`, and compares the rest of the head with what it lists.
-pub(super) fn read_inventory(head: &head::Head) -> Result<(Inventory, Digest), ArchiveError> {
+pub(super) fn read_inventory(files: &[HeadFile]) -> Result<(Inventory, Digest), ArchiveError> {
     let refuse = |what: String| Err(ArchiveError::structure(what, 0));
-    match head.files.first() {
+    match files.first() {
         Some(file) if file.name == head::OCI_LAYOUT && file.bytes == head::OCI_LAYOUT_CONTENT => {}
         _ => return refuse("the first entry is not an OCI layout's".into()),
     }
-    let Some(file) = head.files.get(1).filter(|file| file.name == head::INVENTORY) else {
+    let Some(file) = files.get(1).filter(|file| file.name == head::INVENTORY) else {
         return refuse("the second entry is not bundle.json".into());
     };
     let inventory = Inventory::from_bytes(&file.bytes)?;
-    let found = head.files.iter().filter(|f| f.name != head::INVENTORY && f.name != head::SEAL);
+    let found = files.iter().filter(|f| f.name != head::INVENTORY && f.name != head::SEAL);
     let mut found = found.collect::<Vec<_>>();
     let names: HashSet<&str> = found.iter().map(|file| file.name.as_str()).collect();
     for listed in &inventory.files {
@@ -43,7 +43,7 @@ pub(super) fn read_inventory(head: &head::Head) -> Result<(Inventory, Digest), A
     if let Some(extra) = found.first() {
         return refuse(format!("{:?} is not listed in the inventory", extra.name));
     }
-    if !head.files.iter().any(|file| file.name == head::INDEX) {
+    if !files.iter().any(|file| file.name == head::INDEX) {
         return refuse("there is no index.json".into());
     }
     let mut keys = HashSet::new();
@@ -174,6 +174,7 @@ pub(super) fn walk(
             at = geometry.start_of(cursor.volume() + 1) + MARKER;
         }
         let (content, length) = head::measure_small_frame(medium, at)?;
+        let length = length + frame::TRAILER;
         if content != u64::from(*expected) {
             return Err(ArchiveError::structure(
                 "a frame of another length than the inventory asks for",

@@ -4,6 +4,7 @@
 //! staged: the disk holds each byte once. Cost: one pass of SHA-256 and one of XXH64 over the content; memory: one
 //! buffer of 256 KiB for each entry being written.
 
+use super::compressed::CompressedSection;
 use super::entry::END;
 use super::frame::raw_frame;
 use super::geometry::Geometry;
@@ -11,7 +12,7 @@ use super::head::{self, HeadFile};
 use super::output::Output;
 use super::partial::check_output;
 use super::places::Places;
-use super::section::{CompressedSection, EntryWriter};
+use super::section::EntryWriter;
 use super::{ArchiveError, seek_table, volumes};
 use crate::inventory::BlobEntry;
 use crate::oci::Digest;
@@ -126,7 +127,7 @@ impl ArchiveWriter {
         CompressedSection::new(self.output.clone(), self.mtime, self.level, from)
     }
 
-    /// Ends the tar, writes the seek table, and for files the volumes' markers; syncs and renames. Gives the archive's
+    /// Ends the tar behind the drained section, writes the seek table, and for files the volumes' markers; syncs and renames. Gives the archive's
     /// length in bytes, of all volumes together.
     ///
     /// # Errors

@@ -7,6 +7,7 @@
 //! - [`text`]: untrusted strings made safe, sizes for people
 //! - [`progress`]: bars on a terminal, lines elsewhere
 //! - [`refusal`]: why images are refused, and how to go on
+//! - [`pipes`]: an archive on standard input or output
 //! - [`connection`], [`keys`], [`trust`]: options that several commands share
 //! - [`volume_size`], [`written`]: sizes of volumes as people give them; what pack leaves
 //! - [`pack`], [`unpack`], [`inspect`], [`verify`], [`serve`]: the commands
@@ -18,6 +19,7 @@ mod inspect;
 mod keys;
 mod output;
 mod pack;
+mod pipes;
 mod progress;
 mod refusal;
 mod serve;

@@ -5,6 +5,7 @@ use super::exit::Status;
 use super::failure::Failure;
 use super::keys;
 use super::output::{Output, say, tell};
+use super::pipes;
 use super::progress::{Talk, progress};
 use super::refusal;
 use super::signals::stopped;
@@ -17,7 +18,7 @@ use bundle::archive::limits::LEVEL;
 use bundle::inventory::{AttachmentKind, Lookup};
 use bundle::oci::Platform;
 use bundle::pack::{
-    self, AttachmentErrors, CarriedKey, PackError, Request, SignatureRule, Source, transfer,
+    self, AttachmentErrors, CarriedKey, PackError, Request, SignatureRule, Source, stream, transfer,
 };
 use bundle::report::pack::PackReport;
 use bundle::trust::{ImageVerdict, Scoped};
@@ -31,7 +32,7 @@ pub(super) struct Options {
     /// REGISTRY/REPO:TAG, REGISTRY/REPO@sha256:…, oci:DIR[:REF]; SOURCE=NAME says which image it logically is
     #[arg(required = true, value_name = "SOURCE[=NAME]", value_parser = super::parsed::<Source>)]
     sources: Vec<Source>,
-    /// The file to write
+    /// The file to write; - is standard output, and the report then goes to standard error
     #[arg(short, long, value_name = "FILE")]
     output: PathBuf,
     /// Keep only these platforms of indexes, such as linux/amd64 (repeatable; default: all)
@@ -143,11 +144,18 @@ impl Options {
 
 pub(super) async fn run(options: Options) -> Result<Status, Failure> {
     let request = options.request()?;
-    if options.output.as_os_str() == "-" {
-        return Err(Failure::usage("an archive is written to a file, not to standard output")
-            .hint("name the file: -o NAME.tar.zst, or -o ./- for one of that name"));
+    let is_pipe = pipes::is_pipe(&options.output);
+    if is_pipe && options.volume_size.is_some() {
+        return Err(Failure::usage("volumes are files, and -o - is none")
+            .hint("leave out --volume-size, or name a file: -o NAME.tar.zst"));
     }
-    if !options.dry_run {
+    if is_pipe && options.sha256 {
+        return Err(Failure::usage("no list of checksums lies beside -o -")
+            .hint("leave out --sha256, and let tee and sha256sum make one"));
+    }
+    if is_pipe && !options.dry_run {
+        pipes::refuse_terminal()?;
+    } else if !options.dry_run {
         written::check(&options.output, options.volume_size.is_some()).map_err(unwritable)?;
     }
     let client = options.connection.client()?;
@@ -162,19 +170,32 @@ pub(super) async fn run(options: Options) -> Result<Status, Failure> {
     );
     if !options.dry_run {
         let stopped = stopped();
-        let transfer = transfer::transfer(plan, &options.output, request.jobs, &progress);
+        let transfer = async {
+            match is_pipe {
+                true => stream::stream(plan, pipes::output()?, &progress).await.map_err(failed),
+                false => transfer::transfer(plan, &options.output, request.jobs, &progress)
+                    .await
+                    .map_err(failed),
+            }
+        };
         let packed = tokio::select! {
-            packed = transfer => packed.map_err(failed)?,
+            packed = transfer => packed?,
             // Given up here, the transfer removes its unfinished file.
             () = stopped => return Err(Failure::of(Status::Other, &Interrupted)),
         };
         report.file = Some(options.output.display().to_string());
         report.file_size = Some(packed.length);
-        written::describe(&options.output, &request.geometry, options.sha256, &mut report).await?;
+        if !is_pipe {
+            let (output, geometry) = (&options.output, &request.geometry);
+            written::describe(output, geometry, options.sha256, &mut report).await?;
+        }
     }
     drop(progress);
     let output = if options.json { Output::json(&report)? } else { summary(&report) };
-    output.write()?;
+    match is_pipe && !options.dry_run {
+        true => output.write_aside(),
+        false => output.write()?,
+    }
     Ok(if report.is_incomplete() { Status::Partial } else { Status::Done })
 }
 

@@ -8,6 +8,7 @@
 //! - [`judge`]: the verifier of the enclave, run before the trip
 //! - [`plan`]: inventory, order and places, decided before the first byte ([`plan::Plan`])
 //! - [`transfer`]: each blob once, to its place ([`transfer::Packed`])
+//! - [`stream`]: the same bytes into a pipe
 
 pub mod discover;
 pub mod error;
@@ -16,6 +17,7 @@ pub mod origin;
 pub mod plan;
 pub mod resolve;
 pub mod select;
+pub mod stream;
 pub mod transfer;
 mod walk;
 

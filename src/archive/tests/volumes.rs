@@ -22,7 +22,7 @@ fn set(folder: &Path, seed: u8) -> Vec<PathBuf> {
     let writer = ArchiveWriter::create(&path, cut_blueprint(&blobs, geometry)).expect("created");
     block_on(fill(writer, &blobs, false, 50_000)).expect("written");
     let archive = Archive::open(&path).expect("opened");
-    archive.medium().paths().map(Path::to_owned).collect()
+    archive.medium().expect("files").paths().map(Path::to_owned).collect()
 }
 
 #[test]
@@ -77,7 +77,7 @@ fn a_joined_file_that_ends_early_or_is_joined_wrongly_is_refused() {
         Archive::read_from("joined".into(), Medium::held(bytes.into())).map_err(|e| e.to_string())
     };
     let joined = volumes.concat();
-    assert_eq!(open(joined.clone()).expect("whole").seek_table(), SeekTable::Sound);
+    assert_eq!(open(joined.clone()).expect("whole").seek_table(), Some(SeekTable::Sound));
     let last = volumes.iter().take(volumes.len() - 1).map(Vec::len).sum::<usize>();
     for end in (0..last).step_by(99_991).chain([last - 1, last, last + 10]) {
         open(joined[..end].to_vec()).expect_err("it ends early");
@@ -103,7 +103,8 @@ fn a_new_set_leaves_nothing_of_an_earlier_one() {
     let archive = Archive::open(&path).expect("the new set");
     let files = volume_set::files_of(&path, &geometry).expect("files");
     assert!(files.len() < long, "{files:?}");
-    let lengths = archive.medium().files().map(|(path, length)| (path.to_owned(), length));
+    let lengths =
+        archive.medium().expect("files").files().map(|(path, length)| (path.to_owned(), length));
     assert_eq!(lengths.collect::<Vec<_>>(), files);
     assert_eq!(std::fs::read_dir(folder.path()).expect("folder").count(), files.len());
 }
@@ -119,7 +120,7 @@ fn a_whole_archive_named_like_a_volume_is_read_alone() {
     for (number, name) in ["a.001", "a.002"].into_iter().enumerate() {
         let archive = Archive::open(&at(name)).expect("opened");
         assert_holds(&archive, &blobs[number..=number]);
-        assert_eq!(archive.medium().files().count(), 1);
+        assert_eq!(archive.medium().expect("files").files().count(), 1);
     }
     let error = Archive::open_all(&[at("a.001"), at("a.002")]).expect_err("two archives");
     assert!(matches!(error, ArchiveError::Volume { .. }), "{error:?}");
@@ -171,7 +172,7 @@ fn an_archive_may_end_anywhere_around_the_end_of_a_volume() {
             let writer = ArchiveWriter::create(&path, cut_blueprint(&blobs, geometry));
             block_on(fill(writer.expect("created"), &blobs, true, 70_000)).expect("written");
             let archive = Archive::open(&path).expect("opened");
-            assert_eq!(archive.seek_table(), SeekTable::Sound);
+            assert_eq!(archive.seek_table(), Some(SeekTable::Sound));
             assert_holds(&archive, &blobs);
             let files = volume_set::files_of(&path, &geometry).expect("files");
             assert_eq!((files.len(), files[files.len() - 1].1), (volumes, last), "as predicted");
