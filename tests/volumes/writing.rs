@@ -158,3 +158,16 @@ fn zstd_reads_each_volume_and_tar_and_skopeo_read_the_joined_ones() {
         }
     }
 }
+
+#[test]
+fn a_pipe_has_neither_volumes_nor_a_list_beside_it() {
+    let side = crate::harness::scene::Connected::start();
+    side.unsigned("team/app");
+    let pack = |arguments: &[&str]| {
+        let pack = Program::bundle().args(&["pack", "-q", "-o", "-"]);
+        pack.arg(side.source("team/app:1")).args(arguments)
+    };
+    pack(&["--sha256"]).run().expect_code(2).expect_error(&["no list of checksums", "sha256sum"]);
+    pack(&["--volume-size", MIB]).run().expect_code(2).expect_error(&["volumes are files"]);
+    pack(&[]).run().expect_code(0);
+}
