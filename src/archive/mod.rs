@@ -15,6 +15,7 @@
 //! - [`medium`], `output`: what is read and what is written, files, volumes or a stream
 //! - [`write`], [`section`]: an archive in the making: entries in place, compressed blobs, the end
 //! - [`partial`]: the file it is written to until it is whole
+//! - [`journal`], [`prefix`]: what an interrupted run was writing, and what of it is on the disk
 //! - [`integrity`]: every byte read, damage named
 //! - `opening`: what opening an archive compares
 //! - [`read`], [`content`]: an archive as a source of blobs
@@ -27,12 +28,14 @@ pub mod frame;
 pub mod geometry;
 pub mod head;
 pub mod integrity;
+pub mod journal;
 pub mod limits;
 pub mod medium;
 mod opening;
 mod output;
 pub mod partial;
 pub mod places;
+pub mod prefix;
 pub mod read;
 pub mod section;
 pub mod seek_table;
