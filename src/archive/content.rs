@@ -4,7 +4,7 @@
 use super::entry::{self, HEADER, blob_name};
 use super::frame::{self, BLOCK_HEADER, CHECKSUM, RAW_HEADER, raw_block_header, raw_header};
 use super::geometry::{Geometry, Placed};
-use super::head::decode_small_frame;
+use super::head::decode_compressed_frame;
 use super::limits::{BLOCK, IO_PIECE};
 use super::medium::Medium;
 use super::seek_table::Frame;
@@ -239,7 +239,7 @@ impl CompressedFrames {
         };
         let mut bytes = vec![0; frame.length as usize];
         medium.read_exactly(&mut bytes, address)?;
-        let content = decode_small_frame(&bytes, u64::from(frame.content), address)?;
+        let content = decode_compressed_frame(&bytes, u64::from(frame.content), address)?;
         ready.push_back(content.into());
         Ok(())
     }

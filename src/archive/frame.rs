@@ -6,6 +6,7 @@
 
 use super::ArchiveError;
 use super::limits::{BLOCK, COMPRESSED_FRAME_CONTENT};
+use std::sync::{Arc, Mutex, PoisonError};
 
 /// Magic number of a frame.
 pub const MAGIC: [u8; 4] = 0xFD2F_B528_u32.to_le_bytes();
@@ -74,20 +75,64 @@ pub fn checksum(xxh64: u64) -> [u8; CHECKSUM as usize] {
     (xxh64 as u32).to_le_bytes()
 }
 
-/// A frame around at most 2 MiB: compressed at `level`, or raw where that is not longer.
-///
-/// # Errors
-/// When zstd refuses, which it has no reason to.
-pub fn shortest_frame(content: &[u8], level: i32) -> Result<Vec<u8>, std::io::Error> {
-    debug_assert!(content.len() as u64 <= COMPRESSED_FRAME_CONTENT);
-    let mut compressor = zstd::bulk::Compressor::new(level)?;
-    compressor.set_parameter(zstd::zstd_safe::CParameter::ChecksumFlag(true))?;
-    let compressed = compressor.compress(content)?;
-    Ok(if (compressed.len() as u64) < raw_length(content.len() as u64) {
-        compressed
-    } else {
-        raw_frame(content)
-    })
+/// Length of what follows each frame of the compressed section: a skippable frame with XXH64 of the frame's own bytes.
+/// zstd can say the same content in more than one way, so without it a changed bit may change nothing that is decoded.
+pub const TRAILER: u64 = SKIP_HEADER + 8;
+
+/// Compresses frames, many at once; what zstd works with is kept from one to the next.
+#[derive(Clone)]
+pub struct Compressors {
+    level: i32,
+    idle: Arc<Mutex<Vec<zstd::bulk::Compressor<'static>>>>,
+}
+
+impl std::fmt::Debug for Compressors {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("Compressors").field("level", &self.level).finish_non_exhaustive()
+    }
+}
+
+impl Compressors {
+    /// Compressors of this level of zstd.
+    pub fn new(level: i32) -> Self {
+        Self { level, idle: Arc::default() }
+    }
+
+    /// A frame around at most 2 MiB, with its trailer: compressed, or raw where that is not longer.
+    ///
+    /// # Errors
+    /// When zstd refuses, which it has no reason to.
+    pub fn frame(&self, content: &[u8]) -> Result<Vec<u8>, std::io::Error> {
+        debug_assert!(content.len() as u64 <= COMPRESSED_FRAME_CONTENT);
+        let idle = || self.idle.lock().unwrap_or_else(PoisonError::into_inner);
+        let kept = idle().pop();
+        let mut compressor = match kept {
+            Some(compressor) => compressor,
+            None => {
+                let mut compressor = zstd::bulk::Compressor::new(self.level)?;
+                compressor.set_parameter(zstd::zstd_safe::CParameter::ChecksumFlag(true))?;
+                compressor
+            }
+        };
+        let compressed = compressor.compress(content)?;
+        idle().push(compressor);
+        let mut frame = match (compressed.len() as u64) < raw_length(content.len() as u64) {
+            true => compressed,
+            false => raw_frame(content),
+        };
+        let trailer = trailer(&frame);
+        frame.extend_from_slice(&trailer);
+        Ok(frame)
+    }
+}
+
+/// What follows a frame of the compressed section.
+pub fn trailer(frame: &[u8]) -> [u8; TRAILER as usize] {
+    let mut trailer = [0; TRAILER as usize];
+    trailer[..SKIP_HEADER as usize].copy_from_slice(&skip_header(8));
+    let hash = xxhash_rust::xxh64::xxh64(frame, 0);
+    trailer[SKIP_HEADER as usize..].copy_from_slice(&hash.to_le_bytes());
+    trailer
 }
 
 /// What the first bytes of a frame say.
@@ -210,14 +255,18 @@ mod tests {
     #[test]
     fn the_shortest_frame_is_taken() {
         let text = vec![b'a'; 100_000];
-        let frame = shortest_frame(&text, 1).expect("frame");
+        let compressors = Compressors::new(1);
+        let frame = compressors.frame(&text).expect("frame");
         assert!(frame.len() < 1000);
         let Header::Content { content, .. } = parse_header(&frame, 0).expect("header") else {
             panic!("skippable")
         };
         assert_eq!(content, 100_000);
         let noise = crate::oci::Digest::of(b"noise").as_bytes().to_vec();
-        assert!(shortest_frame(&noise, 1).expect("frame").len() as u64 <= raw_length(32));
+        let frame = compressors.frame(&noise).expect("frame");
+        assert!(frame.len() as u64 <= raw_length(32) + TRAILER);
+        let (frame, end) = frame.split_at(frame.len() - TRAILER as usize);
+        assert_eq!(trailer(frame)[..], *end);
     }
 
     #[test]

@@ -279,6 +279,19 @@ pub(super) fn decode_small_frame(
     Ok(decoded)
 }
 
+/// Decodes one frame of the compressed section, with its trailer.
+pub(super) fn decode_compressed_frame(
+    bytes: &[u8],
+    content: u64,
+    at: u64,
+) -> Result<Vec<u8>, ArchiveError> {
+    let (frame, trailer) = bytes.split_at(bytes.len().saturating_sub(frame::TRAILER as usize));
+    if frame::trailer(frame) != *trailer {
+        return Err(ArchiveError::structure("a compressed frame whose checksum is wrong", at));
+    }
+    decode_small_frame(frame, content, at)
+}
+
 /// Finds content and length of the frame at `at` by walking its blocks.
 pub(super) fn measure_small_frame(medium: &Medium, at: u64) -> Result<(u64, u64), ArchiveError> {
     let mut bytes = [0; LONGEST_HEADER];

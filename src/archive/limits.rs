@@ -6,7 +6,7 @@ pub const RAW_FRAME_CONTENT: u64 = 64 << 20;
 pub const BLOCK: u64 = 128 << 10;
 /// Content of one compressed frame: small enough to compress in parallel, large enough to compress well.
 pub const COMPRESSED_FRAME_CONTENT: u64 = 2 << 20;
-/// Largest compressed form read for one such frame: zstd's bound for incompressible content is below 1 % more.
+/// Largest compressed form read for one such frame, trailer included: zstd's bound for incompressible content is below 1 % more.
 pub const COMPRESSED_FRAME_LENGTH: u64 = COMPRESSED_FRAME_CONTENT + (64 << 10);
 /// Room after the head, so that a seal can be added or an image dropped without moving a blob.
 pub const SLACK: u64 = 32 << 10;

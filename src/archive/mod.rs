@@ -13,7 +13,7 @@
 //! - [`volumes`]: names and markers of volumes
 //! - [`seek_table`]: the Zstandard seekable format's table, a hint
 //! - [`medium`], `output`: what is read and what is written, files, volumes or a stream
-//! - [`write`], [`section`]: an archive in the making: entries in place, compressed blobs, the end
+//! - [`write`], [`section`], [`compressed`]: an archive in the making: entries in place, compressed blobs, the end
 //! - [`partial`]: the file it is written to until it is whole
 //! - [`journal`], [`prefix`]: what an interrupted run was writing, and what of it is on the disk
 //! - [`integrity`]: every byte read, damage named
@@ -22,6 +22,7 @@
 //! - [`catalogue`]: everything in an opened archive, as a closed world
 
 pub mod catalogue;
+pub mod compressed;
 pub mod content;
 pub mod entry;
 pub mod frame;

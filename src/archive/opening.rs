@@ -13,8 +13,8 @@ use crate::inventory::{BlobEntry, Hole, Inventory};
 use crate::oci::Digest;
 use std::collections::HashSet;
 
-/// No frame with content, its size and a checksum is shorter: 4 magic, 1 descriptor, 1 size, 3 + 1 block, 4 checksum.
-const SHORTEST_FRAME: u64 = 14;
+/// No compressed frame is shorter: 4 magic, 1 descriptor, 1 size, 3 + 1 block, 4 checksum, its trailer.
+const SHORTEST_FRAME: u64 = 14 + frame::TRAILER;
 
 /// Finds, parses and checks `bundle.json`, and compares the rest of the head with what it lists.
 pub(super) fn read_inventory(head: &head::Head) -> Result<(Inventory, Digest), ArchiveError> {
@@ -173,6 +173,7 @@ pub(super) fn walk(
             at = geometry.start_of(cursor.volume() + 1) + MARKER;
         }
         let (content, length) = head::measure_small_frame(medium, at)?;
+        let length = length + frame::TRAILER;
         if content != u64::from(*expected) {
             return Err(ArchiveError::structure(
                 "a frame of another length than the inventory asks for",

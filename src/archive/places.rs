@@ -40,13 +40,14 @@ struct Placing {
 }
 
 impl Placing {
-    /// Places an entry that is cut into raw frames of at most `each` bytes of content; gives the address of the first.
-    fn entry(&mut self, size: u64, each: u64) -> Result<u64, ArchiveError> {
+    /// Places an entry that is cut into raw frames of at most `each` bytes of content, each with `trailer` bytes behind
+    /// it; gives the address of the first.
+    fn entry(&mut self, size: u64, each: u64, trailer: u64) -> Result<u64, ArchiveError> {
         let mut left = entry_length(size)?;
         let mut first = None;
         while left > 0 {
             let content = left.min(each);
-            let address = self.cursor.advance(raw_length(content));
+            let address = self.cursor.advance(raw_length(content) + trailer);
             first.get_or_insert(address);
             left -= content;
             self.frames += 1;
@@ -107,16 +108,16 @@ impl Places {
         let mut open = holes.iter().peekable();
         for number in 0..=raw_blobs {
             while let Some(hole) = open.next_if(|hole| hole.before <= number as u64) {
-                hole_addresses.push(placing.entry(hole.size, raw)?);
+                hole_addresses.push(placing.entry(hole.size, raw, 0)?);
             }
             if let Some(blob) = blobs[..raw_blobs].get(number) {
-                addresses.push(placing.entry(blob.size, raw)?);
+                addresses.push(placing.entry(blob.size, raw, 0)?);
             }
         }
         let raw_end = placing.cursor.clone();
         // Raw frames are the longest form a compressed frame can take.
         for blob in &blobs[raw_blobs..] {
-            addresses.push(placing.entry(blob.size, compressed)?);
+            addresses.push(placing.entry(blob.size, compressed, frame::TRAILER)?);
         }
         let Placing { mut cursor, frames } = placing;
         cursor.advance(raw_length(END));

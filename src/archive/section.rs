@@ -1,16 +1,14 @@
-//! Writing entries: raw ones in place, in any order and in parallel; compressed ones one after another.
+//! Writing raw entries: in place, in any order and in parallel.
 
 use super::entry::{self, blob_name};
 use super::frame::{self, raw_block_header, raw_header};
-use super::geometry::{self, Cursor, Geometry};
+use super::geometry::{self, Geometry};
 use super::journal::Journal;
-use super::limits::{BLOCK, CLAIM, COMPRESSED_FRAME_CONTENT, IO_PIECE, WRITE_BACK};
+use super::limits::{BLOCK, CLAIM, IO_PIECE, WRITE_BACK};
 use super::output::Output;
-use super::seek_table::Frame;
 use super::{ArchiveError, places};
 use crate::inventory::BlobEntry;
-use crate::oci::{Digest, Hasher};
-use std::collections::VecDeque;
+use crate::oci::Hasher;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 use xxhash_rust::xxh64::Xxh64;
@@ -255,150 +253,4 @@ impl RawFrames {
         }
         Ok(())
     }
-}
-
-/// Writes the compressed section: entries one after another, frames compressed in parallel.
-#[derive(Debug)]
-pub struct CompressedSection {
-    output: Arc<Output>,
-    mtime: u64,
-    level: i32,
-    cursor: Cursor,
-    frames: Vec<Frame>,
-    written: usize,
-    parallel: usize,
-}
-
-impl CompressedSection {
-    pub(super) fn new(output: Arc<Output>, mtime: u64, level: i32, cursor: Cursor) -> Self {
-        let parallel = std::thread::available_parallelism().map_or(2, usize::from);
-        Self { output, mtime, level, cursor, frames: Vec::new(), written: 0, parallel }
-    }
-
-    /// Frames written so far, where they end, and how many blobs they hold.
-    pub(super) fn into_frames(self) -> (Vec<Frame>, Cursor, usize) {
-        (self.frames, self.cursor, self.written)
-    }
-
-    /// Starts the next blob, which must be the next compressed one of the inventory.
-    ///
-    /// # Errors
-    /// A size that cannot be.
-    pub fn entry(&mut self, blob: BlobEntry) -> Result<CompressedEntry<'_>, ArchiveError> {
-        let length = places::entry_length(blob.size)?;
-        let header = entry::header(&blob_name(&blob.digest), blob.size, self.mtime)?;
-        let mut entry = CompressedEntry {
-            cursor: self.cursor.clone(),
-            frame: self.output.geometry().compressed_frame() as usize,
-            section: self,
-            blob,
-            hasher: Hasher::new(),
-            written: 0,
-            content: Vec::with_capacity(length.min(COMPRESSED_FRAME_CONTENT) as usize),
-            pending: VecDeque::new(),
-            frames: Vec::new(),
-        };
-        entry.content.extend_from_slice(&header);
-        Ok(entry)
-    }
-}
-
-type Compressing = tokio::task::JoinHandle<Result<Vec<u8>, std::io::Error>>;
-
-/// One blob of the compressed section. Dropping it unfinished leaves the section as it was before.
-pub struct CompressedEntry<'a> {
-    section: &'a mut CompressedSection,
-    blob: BlobEntry,
-    hasher: Hasher,
-    written: u64,
-    content: Vec<u8>,
-    pending: VecDeque<(u32, Compressing)>,
-    frames: Vec<Frame>,
-    cursor: Cursor,
-    /// Most content of a frame, in bytes.
-    frame: usize,
-}
-
-impl CompressedEntry<'_> {
-    /// Takes the next piece of content.
-    ///
-    /// # Errors
-    /// As [`EntryWriter::write`].
-    pub async fn write(&mut self, content: &[u8]) -> Result<(), ArchiveError> {
-        self.written += content.len() as u64;
-        if self.written > self.blob.size {
-            return Err(wrong(self.blob.digest, format!("more than its {} bytes", self.blob.size)));
-        }
-        self.hasher.update(content);
-        self.push(content).await
-    }
-
-    /// Completes the entry.
-    ///
-    /// # Errors
-    /// As [`EntryWriter::finish`].
-    pub async fn finish(mut self) -> Result<(), ArchiveError> {
-        if self.written != self.blob.size {
-            let what = format!("{} of {} bytes came", self.written, self.blob.size);
-            return Err(wrong(self.blob.digest, what));
-        }
-        let found = std::mem::take(&mut self.hasher).finish();
-        if found != self.blob.digest {
-            return Err(wrong(self.blob.digest, format!("the content hashes to {found}")));
-        }
-        let padding = [0; entry::HEADER as usize];
-        self.push(&padding[..entry::padding(self.blob.size) as usize]).await?;
-        if !self.content.is_empty() {
-            self.compress().await?;
-        }
-        while !self.pending.is_empty() {
-            self.write_oldest().await?;
-        }
-        self.section.frames.append(&mut self.frames);
-        self.section.cursor = self.cursor;
-        self.section.written += 1;
-        Ok(())
-    }
-
-    async fn push(&mut self, mut content: &[u8]) -> Result<(), ArchiveError> {
-        while !content.is_empty() {
-            let room = self.frame - self.content.len();
-            let (now, later) = content.split_at(content.len().min(room));
-            self.content.extend_from_slice(now);
-            content = later;
-            if self.content.len() == self.frame {
-                self.compress().await?;
-            }
-        }
-        Ok(())
-    }
-
-    async fn compress(&mut self) -> Result<(), ArchiveError> {
-        if self.pending.len() >= self.section.parallel {
-            self.write_oldest().await?;
-        }
-        let content = std::mem::take(&mut self.content);
-        let length = content.len() as u32;
-        let level = self.section.level;
-        let task = tokio::task::spawn_blocking(move || frame::shortest_frame(&content, level));
-        self.pending.push_back((length, task));
-        Ok(())
-    }
-
-    async fn write_oldest(&mut self) -> Result<(), ArchiveError> {
-        let Some((content, task)) = self.pending.pop_front() else {
-            return Ok(());
-        };
-        let digest = self.blob.digest;
-        let failed = |e: &dyn std::fmt::Display| wrong(digest, format!("zstd refuses it: {e}"));
-        let frame = task.await.map_err(|e| failed(&e))?.map_err(|e| failed(&e))?;
-        let address = self.cursor.advance(frame.len() as u64);
-        self.section.output.write_at(&frame, address)?;
-        self.frames.push(Frame { length: frame.len() as u32, content });
-        Ok(())
-    }
-}
-
-fn wrong(digest: Digest, what: String) -> ArchiveError {
-    ArchiveError::Blob { digest, what }
 }

@@ -1,9 +1,11 @@
 //! An archive in the making.
 //!
 //! Everything is written to `FILE.partial` at its final place; the finished file is synced, then renamed. With a
-//! journal beside it, an interrupted run is gone on with by the next. Nothing is staged: the disk holds each byte once. Cost: one pass of SHA-256 and one of XXH64 over the content; memory: one
-//! buffer of 256 KiB for each entry being written.
+//! journal beside it, an interrupted run is gone on with by the next. Nothing is staged: the disk holds each byte once.
+//! Cost: one pass of SHA-256 and one of XXH64 over the content; memory: one buffer of 256 KiB for each entry being
+//! written.
 
+use super::compressed::CompressedSection;
 use super::content::EntryReader;
 use super::entry::END;
 use super::frame::raw_frame;
@@ -15,7 +17,7 @@ use super::output::Output;
 use super::partial::check_output;
 use super::places::Places;
 use super::prefix::Prefix;
-use super::section::{CompressedSection, EntryWriter};
+use super::section::EntryWriter;
 use super::{ArchiveError, seek_table, volumes};
 use crate::inventory::{BlobEntry, Hole};
 use crate::oci::Digest;
@@ -200,7 +202,7 @@ impl ArchiveWriter {
         CompressedSection::new(self.output.clone(), self.mtime, self.level, from)
     }
 
-    /// Ends the tar, writes the seek table, and for files the volumes' markers; syncs and renames. Gives the archive's
+    /// Ends the tar behind the drained section, writes the seek table, and for files the volumes' markers; syncs and renames. Gives the archive's
     /// length in bytes, of all volumes together.
     ///
     /// # Errors

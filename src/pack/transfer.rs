@@ -7,14 +7,15 @@
 use super::PackError;
 use super::plan::{Plan, Supply};
 use crate::archive::ArchiveError;
-use crate::archive::section::CompressedSection;
+use crate::archive::compressed::CompressedSection;
 use crate::archive::write::ArchiveWriter;
 use crate::inventory::BlobEntry;
-use crate::oci::source::{BlobSource as _, SourceError, Trouble};
+use crate::oci::source::{BlobSource as _, ByteStream, SourceError, Trouble};
 use crate::oci::{Descriptor, Digest};
 use crate::pack::origin::Origin;
 use crate::progress::Progress;
-use futures_util::StreamExt as _;
+use bytes::Bytes;
+use futures_util::{StreamExt as _, stream};
 use std::path::Path;
 use std::sync::Arc;
 use tokio::sync::Semaphore;
@@ -22,6 +23,8 @@ use tokio::task::JoinSet;
 
 /// Blobs below this are small: their cost is the request, not the bytes.
 const SMALL: u64 = 1 << 20;
+/// Blobs to be compressed whose streams are open at the same time.
+const OPENED_AHEAD: usize = 2;
 /// Small blobs in flight for each large one.
 const SMALL_PER_JOB: usize = 4;
 
@@ -135,36 +138,70 @@ async fn fetch(
     Ok(())
 }
 
+/// Fills the compressed section. The next blob's stream is opened while one comes in.
 async fn compress_all(
     mut section: CompressedSection,
     blobs: Vec<(BlobEntry, Supply)>,
     progress: Arc<dyn Progress>,
 ) -> Result<Option<CompressedSection>, PackError> {
-    for (blob, supply) in blobs {
+    let mut opened = stream::iter(blobs).map(open).buffered(OPENED_AHEAD);
+    while let Some(next) = opened.next().await {
+        let (blob, mut content) = next?;
+        progress.started(&blob.digest, blob.size);
         let mut entry = section.entry(blob)?;
-        match supply {
-            Supply::Held(bytes) => {
-                entry.write(&bytes).await?;
-                progress.advanced(&blob.digest, blob.size);
-                entry.finish().await?;
-            }
-            Supply::Fetch(origin, descriptor) => {
-                progress.started(&descriptor.digest, descriptor.size);
-                let failed = |source| blob_failed(&descriptor, &origin, source);
-                let mut stream = origin.open(&descriptor, 0).await.map_err(failed)?;
-                while let Some(piece) = stream.next().await {
-                    let piece = piece.map_err(failed)?;
-                    let written = entry.write(&piece).await;
-                    written.map_err(|error| written_wrong(&descriptor, &origin, error))?;
-                    progress.advanced(&descriptor.digest, piece.len() as u64);
-                }
-                let finished = entry.finish().await;
-                finished.map_err(|error| written_wrong(&descriptor, &origin, error))?;
-            }
+        while let Some(piece) = content.next().await {
+            let piece = piece.map_err(|source| content.failed(source))?;
+            let written = entry.write(&piece).await;
+            written.map_err(|error| content.written_wrong(error))?;
+            progress.advanced(&blob.digest, piece.len() as u64);
         }
+        entry.finish().await.map_err(|error| content.written_wrong(error))?;
         progress.finished(&blob.digest, blob.size);
     }
+    drop(opened);
+    section.drain().await?;
     Ok(Some(section))
+}
+
+/// Content of a blob, and who to blame for it.
+struct Content {
+    stream: ByteStream,
+    /// `None` for what was fetched while resolving.
+    from: Option<(Origin, Descriptor)>,
+}
+
+async fn open((blob, supply): (BlobEntry, Supply)) -> Result<(BlobEntry, Content), PackError> {
+    Ok(match supply {
+        Supply::Held(bytes) => {
+            let stream = stream::iter([Ok(bytes)]).boxed();
+            (blob, Content { stream, from: None })
+        }
+        Supply::Fetch(origin, descriptor) => {
+            let failed = |source| blob_failed(&descriptor, &origin, source);
+            let stream = origin.open(&descriptor, 0).await.map_err(failed)?;
+            (blob, Content { stream, from: Some((origin, descriptor)) })
+        }
+    })
+}
+
+impl Content {
+    async fn next(&mut self) -> Option<Result<Bytes, SourceError>> {
+        self.stream.next().await
+    }
+
+    fn failed(&self, source: SourceError) -> PackError {
+        match &self.from {
+            Some((origin, descriptor)) => blob_failed(descriptor, origin, source),
+            None => PackError::Usage(source.to_string()),
+        }
+    }
+
+    fn written_wrong(&self, error: ArchiveError) -> PackError {
+        match &self.from {
+            Some((origin, descriptor)) => written_wrong(descriptor, origin, error),
+            None => error.into(),
+        }
+    }
 }
 
 fn blob_failed(descriptor: &Descriptor, origin: &Origin, source: SourceError) -> PackError {
