@@ -16,6 +16,7 @@
 //! - [`write`], [`section`], [`compressed`]: an archive in the making: entries in place, compressed blobs, the end
 //! - [`partial`]: the file it is written to until it is whole
 //! - [`journal`], [`prefix`]: what an interrupted run was writing, and what of it is on the disk
+//! - [`remainder`]: blobs taken out again
 //! - [`integrity`]: every byte read, damage named
 //! - `opening`: what opening an archive compares
 //! - [`read`], [`content`]: an archive as a source of blobs
@@ -38,6 +39,7 @@ pub mod partial;
 pub mod places;
 pub mod prefix;
 pub mod read;
+pub mod remainder;
 pub mod section;
 pub mod seek_table;
 pub mod volumes;

@@ -193,11 +193,7 @@ impl RawFrames {
         }
     }
 
-    fn push(
-        &mut self,
-        mut content: &[u8],
-        output: Option<&Output>,
-    ) -> Result<(), ArchiveError> {
+    fn push(&mut self, mut content: &[u8], output: Option<&Output>) -> Result<(), ArchiveError> {
         while !content.is_empty() {
             if self.frame_left == 0 {
                 // Whoever pushes more than the entry's length was refused before.

@@ -44,15 +44,15 @@ pub struct Blueprint {
 /// Writes one archive. Entries may be written from many threads at once.
 #[derive(Debug)]
 pub struct ArchiveWriter {
-    output: Arc<Output>,
-    blobs: Vec<BlobEntry>,
-    holes: Vec<Hole>,
-    mtime: u64,
+    pub(super) output: Arc<Output>,
+    pub(super) blobs: Vec<BlobEntry>,
+    pub(super) holes: Vec<Hole>,
+    pub(super) mtime: u64,
     level: i32,
-    bundle: Digest,
-    places: Places,
-    extent: head::Extent,
-    done: Arc<[AtomicBool]>,
+    pub(super) bundle: Digest,
+    pub(super) places: Places,
+    pub(super) extent: head::Extent,
+    pub(super) done: Arc<[AtomicBool]>,
     /// From when on an interruption leaves everything for the next run.
     journal: Option<Arc<Journal>>,
     /// What an interrupted run has written.
@@ -147,7 +147,11 @@ impl ArchiveWriter {
     /// When the archive cannot be synced or the journal cannot be written.
     pub fn start_journal(&mut self, target: &Path, plan: &[u8]) -> Result<(), ArchiveError> {
         sync_files(&self.output)?;
-        self.journal = Some(Arc::new(Journal::create(target, plan)?));
+        let journal = Journal::create(target, plan)?;
+        for (number, _) in self.done.iter().enumerate().filter(|(_, d)| d.load(Ordering::Acquire)) {
+            journal.claim(number, self.blobs[number].size);
+        }
+        self.journal = Some(Arc::new(journal));
         Ok(())
     }
 
@@ -199,11 +203,12 @@ impl ArchiveWriter {
     /// The section for the blobs that are not stored raw, to be filled in their order.
     pub fn compressed_section(&self) -> CompressedSection {
         let from = self.places.raw_end().clone();
-        CompressedSection::new(self.output.clone(), self.mtime, self.level, from)
+        let begun = self.begun.clone();
+        CompressedSection::new(self.output.clone(), self.mtime, self.level, from, begun)
     }
 
-    /// Ends the tar behind the drained section, writes the seek table, and for files the volumes' markers; syncs and renames. Gives the archive's
-    /// length in bytes, of all volumes together.
+    /// Ends the tar behind the drained section, writes the seek table, and for files the volumes' markers; syncs and
+    /// renames. Gives the archive's length in bytes, of all volumes together.
     ///
     /// # Errors
     /// When a blob was not written, or the system refuses.
@@ -246,7 +251,7 @@ impl ArchiveWriter {
     }
 }
 
-fn bundle_digest(files: &[HeadFile]) -> Digest {
+pub(super) fn bundle_digest(files: &[HeadFile]) -> Digest {
     let inventory = files.iter().find(|file| file.name == head::INVENTORY);
     Digest::of(inventory.map_or(&[], |file| &file.bytes))
 }

@@ -13,16 +13,22 @@ use super::volume_size::VolumeSize;
 use bundle::archive::ArchiveError;
 use bundle::archive::geometry::Geometry;
 use bundle::archive::limits::LEVEL;
-use bundle::archive::partial::check_output;
+use bundle::archive::partial::{check_output, partial_path};
 use bundle::inventory::{AttachmentKind, Lookup};
 use bundle::oci::Platform;
+use bundle::pack::plan::Plan;
+use bundle::pack::transfer::Packed;
 use bundle::pack::{
-    self, AttachmentErrors, CarriedKey, PackError, Request, SignatureRule, Source, transfer,
+    self, AttachmentErrors, CarriedKey, FailedImages, PackError, Request, SignatureRule, Source,
+    resume, transfer,
 };
-use bundle::report::pack::PackReport;
-use bundle::trust::{ImageVerdict, Scoped};
+use bundle::progress::Progress;
+use bundle::registry::Client;
+use bundle::report::pack::{PackReport, PackedImage};
+use bundle::trust::Scoped;
 use clap::{Args, ValueEnum};
 use std::path::PathBuf;
+use std::sync::Arc;
 use std::time::{SystemTime, UNIX_EPOCH};
 
 /// Gather images, their signatures and keys into one file
@@ -65,6 +71,13 @@ pub(super) struct Options {
     /// Large blobs transferred at the same time
     #[arg(long, default_value_t = 4, value_parser = clap::value_parser!(u16).range(1..=64))]
     jobs: u16,
+    /// Leave out images that cannot be resolved, looked up or fetched, and name them (exit status 4); one whose
+    /// signatures are refused still fails
+    #[arg(long)]
+    keep_going: bool,
+    /// Begin anew, whatever an interrupted run has left; without it the same command goes on where it stopped
+    #[arg(long)]
+    restart: bool,
     /// Resolve, verify and print the plan; write nothing
     #[arg(long)]
     dry_run: bool,
@@ -126,6 +139,10 @@ impl Options {
                 OnAttachmentError::Fail => AttachmentErrors::Fail,
                 OnAttachmentError::Warn => AttachmentErrors::Warn,
             },
+            failed_images: match self.keep_going {
+                true => FailedImages::LeaveOut,
+                false => FailedImages::Fail,
+            },
             keys: carried,
             foreign_layers: self.include_foreign_layers,
             name: self.name.clone(),
@@ -150,28 +167,69 @@ pub(super) async fn run(options: Options) -> Result<Status, Failure> {
     let client = options.connection.client()?;
     let talk = if options.quiet { Talk::Quiet } else { Talk::Progress };
     let progress = progress(talk);
-    let plan = pack::prepare(&request, &client, &progress).await.map_err(failed)?;
-    let mut report = PackReport::new(
-        &plan.inventory,
-        plan.bundle_digest,
-        plan.verdicts.clone(),
-        plan.warnings.clone(),
-    );
-    if !options.dry_run {
+    let begun = begun(&options, &request, &client, &progress)?;
+    let plan = match begun {
+        Some(plan) => plan,
+        None => pack::prepare(&request, &client, &progress).await.map_err(failed)?,
+    };
+    let (verdicts, warnings) = (plan.verdicts.clone(), plan.warnings.clone());
+    let report = if options.dry_run {
+        let left_out = plan.left_out.clone();
+        PackReport::new(&plan.inventory, plan.bundle_digest, verdicts, left_out, warnings)
+    } else {
         let stopped = stopped();
-        let transfer = transfer::transfer(plan, &options.output, request.jobs, &progress);
+        let transfer = transfer::transfer(
+            plan,
+            &options.output,
+            request.jobs,
+            request.failed_images,
+            &progress,
+        );
         let packed = tokio::select! {
-            packed = transfer => packed.map_err(failed)?,
-            // Given up here, the transfer removes its unfinished file.
-            () = stopped => return Err(Failure::of(Status::Other, &Interrupted)),
+            packed = transfer => packed.map_err(failed),
+            () = stopped => Err(Failure::of(Status::Other, &Interrupted)),
         };
-        report.file = Some(options.output.display().to_string());
-        report.file_size = Some(packed.length);
-    }
+        let packed = packed.map_err(|failure| match resume::is_left(&options.output) {
+            true => failure.hint("run the same command again to go on where it stopped"),
+            false => failure,
+        })?;
+        let Packed { length, bundle_digest, inventory, left_out } = packed;
+        let report = PackReport::new(&inventory, bundle_digest, verdicts, left_out, warnings);
+        let file = Some(options.output.display().to_string());
+        PackReport { file, file_size: Some(length), ..report }
+    };
     drop(progress);
     let output = if options.json { Output::json(&report)? } else { summary(&report) };
     output.write()?;
     Ok(if report.is_incomplete() { Status::Partial } else { Status::Done })
+}
+
+/// What an interrupted run has left to go on with.
+fn begun(
+    options: &Options,
+    request: &Request,
+    client: &Client,
+    progress: &Arc<dyn Progress>,
+) -> Result<Option<Plan>, Failure> {
+    if options.dry_run {
+        return Ok(None);
+    }
+    if options.restart {
+        let discarded = resume::discard(&options.output);
+        return discarded.map(|()| None).map_err(|e| Failure::of((&e).into(), &e));
+    }
+    let plan = resume::find(&options.output, request, client).map_err(failed)?;
+    if let Some(plan) = &plan
+        && let Some(begun) = plan.begun()
+    {
+        progress.note(&format!(
+            "resuming {}: {} of {} are there",
+            partial_path(&options.output).display(),
+            size(begun),
+            size(plan.inventory.totals.bytes)
+        ));
+    }
+    Ok(plan)
 }
 
 fn failed(error: PackError) -> Failure {
@@ -185,6 +243,9 @@ fn failed(error: PackError) -> Failure {
                 tell!("refused: {}", safe(&refusal::describe(verdict)));
             }
             failure.hint("give the key that signed them, or --signatures SCOPE=if-present to carry them as they are")
+        }
+        PackError::Begun { .. } => {
+            failure.hint("give the same arguments to go on, or --restart to discard it and begin anew")
         }
         PackError::Unsigned(image) => failure.hint(format!(
             "where signatures are optional: --signatures {}=if-present",
@@ -229,7 +290,7 @@ fn summary(report: &PackReport) -> Output {
             }
             Lookup::Skipped => say!(out, "  attachments: not looked up"),
         }
-        say!(out, "  verified: {}", verified(&report.verdicts, image));
+        say!(out, "  verified: {}", verified(image));
         if !image.foreign.is_empty() {
             say!(
                 out,
@@ -256,6 +317,9 @@ fn summary(report: &PackReport) -> Output {
             say!(out, "  {}", safe(&image.source.to_string()));
         }
     }
+    for left in &report.left_out {
+        say!(out, "left out: {}: {}", safe(&left.source), safe(&left.why));
+    }
     for warning in &report.warnings {
         say!(out, "warning: {}", safe(warning));
     }
@@ -281,10 +345,8 @@ fn summary(report: &PackReport) -> Output {
     out
 }
 
-fn verified(verdicts: &[ImageVerdict], image: &bundle::report::pack::PackedImage) -> String {
-    if verdicts.iter().any(|verdict| *verdict.source() == image.source)
-        && image.verdict.code != "unverified"
-    {
+fn verified(image: &PackedImage) -> String {
+    if image.verdict.code != "unverified" {
         format!("{} by {}", image.verdict.code, image.verdict.keys.join(", "))
     } else if image.attachment_lookup == Lookup::Skipped {
         "no, signatures were not looked up".into()

@@ -6,16 +6,18 @@ use super::origin::{Origin, REF_NAME};
 use super::resolve::ResolvedImage;
 use super::{PackError, Request};
 use crate::archive::head::{self, HeadFile};
+use crate::archive::journal::Interrupted;
 use crate::archive::limits::{MAX_TRUST_BLOB, RAW_BELOW};
 use crate::archive::write::Blueprint;
 use crate::inventory::{
     AttachmentEntry, BlobEntry, FORMAT, FORMAT_VERSION, FileEntry, Found, ImageEntry, Inventory,
-    KeyEntry, PackVerdict, Stored, Tool, Totals,
+    KeyEntry, PackVerdict, Stored, Totals,
 };
 use crate::oci::manifest::MAX_MANIFEST;
 use crate::oci::{Descriptor, Digest, Manifest, Meaning, media_type};
-use crate::trust::ImageVerdict;
+use crate::report::pack::{LeftOut, RecordedVerdict};
 use bytes::Bytes;
+use serde::{Deserialize, Serialize};
 use serde_json::{Map, Value, json};
 use std::collections::HashMap;
 use time::OffsetDateTime;
@@ -30,11 +32,45 @@ pub struct Plan {
     /// The bundle digest: known before the first byte.
     pub bundle_digest: Digest,
     /// Verdicts of the images that a key covers.
-    pub verdicts: Vec<ImageVerdict>,
+    pub verdicts: Vec<RecordedVerdict>,
     /// What people should know before the trip.
     pub warnings: Vec<String>,
     /// Where each blob comes from.
     pub(super) supply: HashMap<Digest, Supply>,
+    /// What each blob is a part of, in archive order.
+    pub(super) parts: Vec<Part>,
+    /// Where each image's blobs are, in inventory order.
+    pub(super) origins: Vec<Origin>,
+    /// The source of the request that each image is.
+    pub(super) sources: Vec<usize>,
+    /// Images that are not in it, because they could not be had (`--keep-going`).
+    pub left_out: Vec<LeftOut>,
+    /// What was asked for, as one digest.
+    pub(super) request: Digest,
+    /// Whether what an interrupted run has written is gone on with.
+    pub(super) begun: Option<Interrupted>,
+}
+
+/// What a blob is, and of which images.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase", deny_unknown_fields)]
+pub(super) struct Part {
+    /// What manifests call it.
+    pub(super) media_type: String,
+    /// How it is asked for.
+    pub(super) form: Form,
+    /// Numbers of the images that need it, in order; at least one.
+    pub(super) images: Vec<u32>,
+}
+
+/// How something is asked for by digest.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub(super) enum Form {
+    /// As a manifest.
+    Manifest,
+    /// As a blob.
+    Blob,
 }
 
 /// Where a blob comes from.
@@ -51,6 +87,9 @@ struct Gathered {
     order: Vec<Digest>,
     blobs: HashMap<Digest, (u64, Stored)>,
     supply: HashMap<Digest, Supply>,
+    parts: HashMap<Digest, Part>,
+    /// The image whose blobs are being added.
+    image: u32,
 }
 
 impl Gathered {
@@ -59,9 +98,18 @@ impl Gathered {
         &mut self,
         digest: Digest,
         size: u64,
+        media_type: &str,
         stored: Stored,
         supply: impl FnOnce() -> Supply,
     ) -> Result<(), PackError> {
+        let part = self.parts.entry(digest).or_insert_with(|| Part {
+            media_type: media_type.to_owned(),
+            form: Form::Blob,
+            images: Vec::new(),
+        });
+        if part.images.last() != Some(&self.image) {
+            part.images.push(self.image);
+        }
         match self.blobs.get_mut(&digest) {
             Some((known, _)) if *known != size => Err(PackError::Usage(format!(
                 "blob {digest} is said to have {known} bytes and {size} bytes by two manifests"
@@ -82,8 +130,12 @@ impl Gathered {
     fn manifest(&mut self, manifest: &Manifest) -> Result<(), PackError> {
         let bytes = manifest.bytes();
         let (digest, size) = (manifest.digest(), bytes.len() as u64);
-        self.add(digest, size, Stored::Trust, || Supply::Held(bytes.clone()))?;
+        let media_type = manifest.media_type();
+        self.add(digest, size, media_type, Stored::Trust, || Supply::Held(bytes.clone()))?;
         // It may be named as a blob elsewhere; what is held need not be fetched.
+        if let Some(part) = self.parts.get_mut(&digest) {
+            part.form = Form::Manifest;
+        }
         self.supply.insert(digest, Supply::Held(bytes.clone()));
         Ok(())
     }
@@ -105,10 +157,11 @@ fn section_of(layer: &Descriptor) -> Stored {
 pub fn plan(request: &Request, judged: Judged) -> Result<Plan, PackError> {
     let mut gathered = Gathered::default();
     let mut entries = Vec::with_capacity(judged.images.len());
-    for (image, verdict) in &judged.images {
+    for (number, (image, verdict)) in judged.images.iter().enumerate() {
+        gathered.image = number as u32;
         entries.push(gather_image(&mut gathered, image, verdict, request.foreign_layers)?);
     }
-    let Gathered { order, blobs, supply } = gathered;
+    let Gathered { order, blobs, supply, mut parts, .. } = gathered;
     let mut blobs: Vec<BlobEntry> = order
         .into_iter()
         .map(|digest| {
@@ -138,10 +191,7 @@ pub fn plan(request: &Request, judged: Judged) -> Result<Plan, PackError> {
         sequence: None,
         created: rfc3339(request.created)?,
         expires: None,
-        tool: Tool {
-            name: env!("CARGO_PKG_NAME").into(),
-            version: env!("CARGO_PKG_VERSION").into(),
-        },
+        tool: super::resume::tool(),
         totals: Totals {
             images: entries.len() as u64,
             attachments,
@@ -168,8 +218,29 @@ pub fn plan(request: &Request, judged: Judged) -> Result<Plan, PackError> {
     let mtime = request.source_date_epoch.unwrap_or(0);
     let (geometry, level) = (request.geometry, request.level);
     let blueprint = Blueprint { files, blobs, mtime, geometry, level };
-    let Judged { verdicts, warnings, .. } = judged;
-    Ok(Plan { inventory, blueprint, bundle_digest, verdicts, warnings, supply })
+    let parts = blueprint.blobs.iter().filter_map(|blob| parts.remove(&blob.digest)).collect();
+    let Judged { images, verdicts, warnings, left_out } = judged;
+    let verdicts = verdicts.iter().map(RecordedVerdict::new).collect::<Result<_, _>>()?;
+    Ok(Plan {
+        inventory,
+        blueprint,
+        bundle_digest,
+        verdicts,
+        warnings,
+        supply,
+        parts,
+        sources: images.iter().map(|(image, _)| image.number).collect(),
+        origins: images.into_iter().map(|(image, _)| image.origin).collect(),
+        left_out,
+        request: super::fingerprint::of(request),
+        begun: None,
+    })
+}
+
+/// SHA-256 of `bundle.json`.
+pub(super) fn bundle_digest(files: &[HeadFile]) -> Digest {
+    let inventory = files.iter().find(|file| file.name == head::INVENTORY);
+    Digest::of(inventory.map_or(&[], |file| &file.bytes))
 }
 
 fn rfc3339(seconds: u64) -> Result<String, PackError> {
@@ -236,8 +307,9 @@ fn gather_blobs(
             left_out.push(blob.digest);
             continue;
         }
-        gathered
-            .add(blob.digest, blob.size, section, || Supply::Fetch(origin.clone(), blob.clone()))?;
+        gathered.add(blob.digest, blob.size, &blob.media_type, section, || {
+            Supply::Fetch(origin.clone(), blob.clone())
+        })?;
     }
     Ok(left_out)
 }
@@ -257,7 +329,7 @@ fn gather_attached(
         let is_config = n == 0 && blob.size <= MAX_MANIFEST;
         let trust = is_config || evidence.contains(&blob.digest);
         let section = if trust { Stored::Trust } else { section_of(blob) };
-        gathered.add(blob.digest, blob.size, section, || {
+        gathered.add(blob.digest, blob.size, &blob.media_type, section, || {
             match attachment.layers.get(&blob.digest) {
                 Some(content) => Supply::Held(content.clone()),
                 None => Supply::Fetch(origin.clone(), blob.clone()),
