@@ -8,6 +8,7 @@ mod harness_itself;
 mod keys;
 mod pack_faults;
 mod packing;
+mod resuming;
 mod schemas;
 mod serving;
 mod unpack_refusals;

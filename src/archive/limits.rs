@@ -49,5 +49,5 @@ pub const MAX_PLAN: u64 = MAX_HEAD + (128 << 20);
 pub const MAX_CLAIM_LINE: u64 = 256;
 /// Most of a journal that is read. A claim has 40 bytes and stands for [`CLAIM`]: 64 TiB and more.
 pub const MAX_JOURNAL: u64 = 4 << 30;
-/// A claim is written every so many bytes of a blob: little to fetch again, and nothing to write.
+/// A claim is written for every so many bytes of a blob: little to fetch again, and nothing to write.
 pub const CLAIM: u64 = 1 << 20;

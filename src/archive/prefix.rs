@@ -2,6 +2,7 @@
 
 use super::ArchiveError;
 use super::content::EntryReader;
+use super::limits::IO_PIECE;
 use super::section::{EntryWriter, State};
 
 /// The beginning of an entry, on its way into the writer that goes on behind it.
@@ -9,13 +10,16 @@ pub struct Prefix {
     reader: EntryReader,
     /// Content that makes sense to look for, in bytes.
     left: u64,
+    /// Whether that is all there is.
+    is_whole: bool,
     /// The last state behind a whole frame with the right checksum; the first one is before all frames.
     sound: Option<State>,
 }
 
 impl Prefix {
-    pub(super) fn new(reader: EntryReader, claimed: u64) -> Self {
-        Self { reader, left: claimed, sound: None }
+    /// What is claimed of an entry whose blob has `size` bytes.
+    pub(super) fn new(reader: EntryReader, claimed: u64, size: u64) -> Self {
+        Self { reader, left: claimed.min(size), is_whole: claimed >= size, sound: None }
     }
 
     /// Reads the next piece and gives it to `entry`, which must be new at the first call. False at the end of what is
@@ -28,7 +32,8 @@ impl Prefix {
         if self.sound.is_none() || entry.state().is_at_frame_end() {
             self.sound = Some(entry.state().clone());
         }
-        if self.left == 0 {
+        // Of an unfinished entry the last piece may not have been written whole.
+        if self.left < if self.is_whole { 1 } else { IO_PIECE as u64 } {
             return Ok(false);
         }
         match self.reader.next_piece() {

@@ -90,7 +90,7 @@ impl EntryWriter {
         self.take(content)?;
         self.state.frames.push(content, Some(&self.output))?;
         let handed_over = self.state.written.saturating_sub(self.state.frames.buffer.len() as u64);
-        if handed_over >= self.claimed + CLAIM {
+        if handed_over / CLAIM > self.claimed / CLAIM {
             self.claim(handed_over);
         }
         Ok(())

@@ -197,7 +197,7 @@ impl ArchiveWriter {
         }
         let place = (self.places.geometry(), address);
         let reader = EntryReader::raw(begun.clone(), self.blobs[number], self.mtime, place, 0)?;
-        Ok(Some(Prefix::new(reader, claimed.min(self.blobs[number].size))))
+        Ok(Some(Prefix::new(reader, claimed, self.blobs[number].size)))
     }
 
     /// The section for the blobs that are not stored raw, to be filled in their order.

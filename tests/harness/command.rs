@@ -103,6 +103,13 @@ impl Program {
         self
     }
 
+    /// Starts it.
+    pub(crate) fn start(mut self) -> Running {
+        let _inside = RUNTIME.enter();
+        let child = self.command.spawn().expect("the program starts");
+        Running { child, _home: self._home }
+    }
+
     /// Runs it to its end.
     pub(crate) fn run(mut self) -> Ran {
         let output = RUNTIME.block_on(async {
@@ -117,6 +124,21 @@ impl Program {
             stdout: String::from_utf8_lossy(&output.stdout).into_owned(),
             stderr: String::from_utf8_lossy(&output.stderr).into_owned(),
         }
+    }
+}
+
+/// A program at work.
+pub(crate) struct Running {
+    child: tokio::process::Child,
+    _home: TempDir,
+}
+
+impl Running {
+    /// Ends it where it stands, as kill -9 does; true when it was still at work.
+    pub(crate) fn kill(mut self) -> bool {
+        let _ = self.child.start_kill();
+        let ended = RUNTIME.block_on(self.child.wait()).expect("it ends");
+        ended.code().is_none()
     }
 }
 
