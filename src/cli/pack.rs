@@ -157,6 +157,11 @@ impl Options {
 
 pub(super) async fn run(options: Options) -> Result<Status, Failure> {
     let request = options.request()?;
+    if options.output.as_os_str() == "-" && options.keep_going {
+        let what =
+            "--keep-going needs a file: what was written to standard output cannot be taken back";
+        return Err(Failure::usage(what));
+    }
     if options.output.as_os_str() == "-" {
         return Err(Failure::usage("an archive is written to a file, not to standard output")
             .hint("name the file: -o NAME.tar.zst, or -o ./- for one of that name"));

@@ -6,7 +6,7 @@
 //! - `walk`: from a root through indexes to every manifest that is wanted
 //! - [`discover`]: everything attached to them, in both schemes, recursively
 //! - [`judge`]: the verifier of the enclave, run before the trip
-//! - [`plan`]: inventory, order and places, decided before the first byte ([`plan::Plan`])
+//! - [`plan`], `gather`: inventory, order and places, decided before the first byte ([`plan::Plan`])
 //! - `fingerprint`, [`resume`]: what an interrupted run was doing, so that the next one goes on
 //! - `remainder`: a plan without images that could not be had
 //! - [`transfer`], `fetch`: each blob once, to its place ([`transfer::Packed`])
@@ -15,6 +15,7 @@ pub mod discover;
 pub mod error;
 mod fetch;
 mod fingerprint;
+mod gather;
 pub mod judge;
 pub mod origin;
 pub mod plan;

@@ -159,6 +159,12 @@ fn an_image_that_verification_refuses_is_never_just_left_out() {
 }
 
 #[test]
+fn a_stream_cannot_be_gone_back_in() {
+    let ran = Program::bundle().args(&["pack", "--keep-going", "a.example/b:1", "-o", "-"]).run();
+    ran.expect_code(2).expect_error(&["--keep-going needs a file"]);
+}
+
+#[test]
 fn without_any_image_there_is_no_archive() {
     let scene = Scene::new();
     scene.proxy.add(Rule::new(

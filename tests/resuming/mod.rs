@@ -203,13 +203,12 @@ fn what_was_compressed_already_is_not_fetched_again() {
 #[test]
 fn a_lost_network_is_gone_on_after() {
     let scene = Scene::new(&[6_000_000, 700_000], &[1_500_000], &[]);
-    scene.breaks(0, Fault::CloseAfter(0));
-    let first =
-        Rule::new(Method::GET, |path| path.contains("/blobs/"), Fault::CloseAfter(3_000_000));
-    scene.proxy.heal();
-    scene.proxy.add(first.first(1));
-    scene.breaks(0, Fault::CloseAfter(0));
     let path = format!("/blobs/{}", scene.layer(0));
+    let layer = path.clone();
+    let cut_once = Fault::CloseAfter(3_000_000);
+    let rule = Rule::new(Method::GET, move |path| path.ends_with(&layer), cut_once);
+    scene.proxy.add(rule.first(1));
+    scene.breaks(0, Fault::CloseAfter(0));
     let ran = scene.pack().expect_code(5).expect_error(&["run the same command again"]);
     assert!(ran.stderr.contains(path.trim_start_matches("/blobs/")), "{ran}");
     assert!(!scene.side.left().contains(&FILE.to_owned()));
