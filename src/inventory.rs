@@ -4,7 +4,12 @@
 //! binds every name, digest, key and verdict in the bundle. Unknown fields are ignored so that newer tools can add
 //! some; what must not be ignored is named in `mustUnderstand`.
 
-use crate::oci::{Digest, Platform, Reference, digest::DigestError, json};
+mod reading;
+
+pub use reading::{InventoryError, MAX_BLOBS, MAX_FEATURES, MAX_FILES, MAX_IMAGES};
+
+use crate::oci::{Digest, Platform, Reference};
+use reading::at_most;
 use serde::{Deserialize, Serialize};
 
 /// Value of `format`.
@@ -23,7 +28,7 @@ pub struct Inventory {
     /// `major.minor`.
     pub format_version: String,
     /// Features a reader must know to read this bundle rightly.
-    #[serde(default)]
+    #[serde(default, deserialize_with = "at_most::<MAX_FEATURES, _, _>")]
     pub must_understand: Vec<String>,
     /// Name of the series of bundles this one belongs to.
     #[serde(default, skip_serializing_if = "Option::is_none")]
@@ -39,15 +44,23 @@ pub struct Inventory {
     /// What wrote it.
     pub tool: Tool,
     /// The images, in the order they were asked for.
+    #[serde(deserialize_with = "at_most::<MAX_IMAGES, _, _>")]
     pub images: Vec<ImageEntry>,
     /// Public keys that travel along. Cargo, never anchors.
+    #[serde(deserialize_with = "at_most::<MAX_FILES, _, _>")]
     pub keys: Vec<KeyEntry>,
     /// Every other entry of the head but the seal.
+    #[serde(deserialize_with = "at_most::<MAX_FILES, _, _>")]
     pub files: Vec<FileEntry>,
     /// Every blob, in archive order.
+    #[serde(deserialize_with = "at_most::<MAX_BLOBS, _, _>")]
     pub blobs: Vec<BlobEntry>,
     /// What was dropped from among the raw blobs after their places were taken, in archive order.
-    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    #[serde(
+        default,
+        deserialize_with = "at_most::<MAX_BLOBS, _, _>",
+        skip_serializing_if = "Vec::is_empty"
+    )]
     pub holes: Vec<Hole>,
     /// Most bytes of a volume, where the archive is cut into volumes. Decides where each frame lies.
     #[serde(default, skip_serializing_if = "Option::is_none")]
@@ -261,31 +274,6 @@ pub struct Totals {
     pub bytes: u64,
 }
 
-/// Why bytes are not an inventory this tool can act on.
-#[derive(Debug, thiserror::Error)]
-pub enum InventoryError {
-    /// Not strict JSON of this shape.
-    #[error("bundle.json cannot be read")]
-    Json(#[from] serde_json::Error),
-    /// Not a bundle at all.
-    #[error("bundle.json says format {0:?}, expected {FORMAT:?}")]
-    Format(String),
-    /// Another major version.
-    #[error(
-        "this bundle has format {0}, written by a newer bundle; this one reads {FORMAT_VERSION}"
-    )]
-    Version(String),
-    /// A feature that must not be ignored.
-    #[error("this bundle needs {0:?}, which this version does not understand")]
-    MustUnderstand(String),
-    /// Its own sums do not add up.
-    #[error("bundle.json contradicts itself: {0}")]
-    Contradiction(String),
-    /// A digest in it is not one.
-    #[error("bundle.json names content that cannot be carried")]
-    Digest(#[from] DigestError),
-}
-
 impl Inventory {
     /// The bytes that go into the archive. Field order is fixed, so equal inventories give equal bytes.
     ///
@@ -293,78 +281,6 @@ impl Inventory {
     /// Never for inventories made by this crate; serde_json's signature demands it.
     pub fn to_bytes(&self) -> Result<Vec<u8>, serde_json::Error> {
         serde_json::to_vec(self)
-    }
-
-    /// Reads and checks `bundle.json`.
-    ///
-    /// # Errors
-    /// Any [`InventoryError`]. The version is looked at before the rest, so a newer bundle is named as such.
-    pub fn from_bytes(bytes: &[u8]) -> Result<Self, InventoryError> {
-        #[derive(Deserialize)]
-        #[serde(rename_all = "camelCase")]
-        struct Version {
-            format: String,
-            format_version: String,
-            #[serde(default)]
-            must_understand: Vec<String>,
-        }
-        json::check(bytes)?;
-        let version: Version = serde_json::from_slice(bytes)?;
-        let bounded = |text: &str| text.chars().take(80).collect::<String>();
-        if version.format != FORMAT {
-            return Err(InventoryError::Format(bounded(&version.format)));
-        }
-        if version.format_version.split('.').next() != FORMAT_VERSION.split('.').next() {
-            return Err(InventoryError::Version(bounded(&version.format_version)));
-        }
-        if let Some(feature) =
-            version.must_understand.iter().find(|f| !UNDERSTOOD.contains(&f.as_str()))
-        {
-            return Err(InventoryError::MustUnderstand(bounded(feature)));
-        }
-        let inventory: Self = serde_json::from_slice(bytes)?;
-        inventory.check()?;
-        Ok(inventory)
-    }
-
-    fn check(&self) -> Result<(), InventoryError> {
-        let contradiction = |what: String| Err(InventoryError::Contradiction(what));
-        let mut seen = std::collections::HashSet::with_capacity(self.blobs.len());
-        let mut section = Stored::Trust;
-        let mut bytes = 0_u64;
-        for blob in &self.blobs {
-            if !seen.insert(blob.digest) {
-                return contradiction(format!("blob {} is listed twice", blob.digest));
-            }
-            if blob.stored < section {
-                return contradiction(format!("blob {} is out of order", blob.digest));
-            }
-            section = blob.stored;
-            bytes = match bytes.checked_add(blob.size) {
-                Some(sum) => sum,
-                None => return contradiction("the sizes of its blobs overflow".into()),
-            };
-        }
-        let attachments: usize = self.images.iter().map(|image| image.attachments.len()).sum();
-        let totals = Totals {
-            images: self.images.len() as u64,
-            attachments: attachments as u64,
-            blobs: self.blobs.len() as u64,
-            bytes,
-        };
-        if totals != self.totals {
-            return contradiction("its totals are not the sums of what it lists".into());
-        }
-        let mut sources = std::collections::HashSet::new();
-        for image in &self.images {
-            if image.source.tag().is_none() && image.source.digest().is_none() {
-                return contradiction(format!("image {} has neither tag nor digest", image.source));
-            }
-            if !sources.insert(&image.source) {
-                return contradiction(format!("image {} is listed twice", image.source));
-            }
-        }
-        Ok(())
     }
 }
 

@@ -1,5 +1,6 @@
 """An OCI image layout as the scripts write it: blobs by digest, images in an index, layers from files or words."""
 
+import concurrent.futures
 import gzip
 import io
 import json
@@ -109,16 +110,19 @@ def bare(descriptor):
 
 
 def push(layout, registry, entry, repository, tag):
-    """Sends one named entry with all it holds: blobs, then children, then itself under its tag."""
+    """Sends one named entry with all it holds: children, blobs, then itself under its tag."""
+
+    def send_blob(blob):
+        with open(layout.path(blob["digest"]), "rb") as file:
+            registry.put_blob(repository, blob["digest"], file)
 
     def send(descriptor, reference):
         data = layout.read(descriptor["digest"])
         content = json.loads(data)
         for child in content.get("manifests", []):
             send(child, child["digest"])
-        for blob in blobs_of(content):
-            with open(layout.path(blob["digest"]), "rb") as file:
-                registry.put_blob(repository, blob["digest"], file)
+        with concurrent.futures.ThreadPoolExecutor(8) as pool:
+            list(pool.map(send_blob, blobs_of(content)))
         registry.put_manifest(repository, reference, descriptor["mediaType"], data)
 
     send(entry, tag)

@@ -7,6 +7,7 @@ use super::entry::{self, HEADER, blob_name};
 use super::frame::{Compressors, TRAILER};
 use super::geometry::{Cursor, MARKER};
 use super::head;
+use super::limits::WRITE_BACK;
 use super::medium::Medium;
 use super::output::Output;
 use super::seek_table::Frame;
@@ -55,6 +56,8 @@ pub struct CompressedSection {
     mark: Option<Mark>,
     /// What an interrupted run has written, as long as it is what must be there.
     begun: Option<Arc<Medium>>,
+    /// Where write-back was started last.
+    written_back: u64,
 }
 
 impl CompressedSection {
@@ -70,6 +73,7 @@ impl CompressedSection {
             output,
             mtime,
             compressors: Compressors::new(level),
+            written_back: cursor.end(),
             cursor,
             frames: Vec::new(),
             taken: 0,
@@ -147,6 +151,7 @@ impl CompressedSection {
         self.mark(blob);
         let address = self.cursor.advance(frame.len() as u64);
         self.output.write_at(&frame, address)?;
+        self.write_back(address);
         self.frames.push(Frame { length: frame.len() as u32, content });
         Ok(())
     }
@@ -191,6 +196,18 @@ impl CompressedSection {
         }
     }
 
+    /// Starts to write back what was written, once it is enough or lies in another volume than `address`.
+    fn write_back(&mut self, address: u64) {
+        let (from, end) = (self.written_back, self.cursor.end());
+        let geometry = self.output.geometry();
+        if geometry.volume_of(from) != geometry.volume_of(address) {
+            self.written_back = address;
+        } else if end.saturating_sub(from) >= WRITE_BACK {
+            self.output.start_write_back(from, end - from);
+            self.written_back = end;
+        }
+    }
+
     /// Forgets what came of the blob that is not taken yet.
     fn take_back(&mut self) {
         let blob = self.taken;
@@ -198,6 +215,7 @@ impl CompressedSection {
         if let Some(mark) = self.mark.take_if(|mark| mark.blob == blob) {
             self.frames.truncate(mark.frames);
             self.cursor = mark.cursor;
+            self.written_back = self.written_back.min(self.cursor.end());
         }
     }
 }

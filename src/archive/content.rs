@@ -1,7 +1,7 @@
 //! Reading one entry of an archive: its frames are checked against what must be there, header and padding are compared
 //! and removed, content comes out in pieces.
 
-use super::entry::{self, HEADER, blob_name};
+use super::entry::{self, HEADER};
 use super::frame::{self, BLOCK_HEADER, CHECKSUM, RAW_HEADER, raw_block_header, raw_header};
 use super::geometry::{Geometry, Placed};
 use super::head::decode_compressed_frame;
@@ -10,13 +10,22 @@ use super::medium::Medium;
 use super::seek_table::Frame;
 use super::{ArchiveError, places};
 use crate::inventory::BlobEntry;
-use bytes::{Bytes, BytesMut};
+use bytes::Bytes;
 use std::collections::VecDeque;
 use std::sync::Arc;
 use xxhash_rust::xxh64::Xxh64;
 
 /// Content of one blob, in order, checked for structure and frame checksums. Digests are the caller's to check.
-pub struct EntryReader {
+pub struct EntryReader(Source);
+
+enum Source {
+    /// In the frames of a file.
+    Placed(PlacedEntry),
+    /// In memory, until it is given away.
+    Held(Bytes),
+}
+
+struct PlacedEntry {
     medium: Arc<Medium>,
     blob: BlobEntry,
     mtime: u64,
@@ -34,6 +43,11 @@ enum Frames {
 }
 
 impl EntryReader {
+    /// Gives what was read before.
+    pub(super) fn held(content: Bytes) -> Self {
+        Self(Source::Held(content))
+    }
+
     /// Reads a raw entry from content byte `from` on.
     pub(super) fn raw(
         medium: Arc<Medium>,
@@ -50,15 +64,8 @@ impl EntryReader {
         if from > 0 {
             at = frames.skip(HEADER + from);
         }
-        Ok(Self {
-            medium,
-            blob,
-            mtime,
-            frames: Frames::Raw(frames),
-            at,
-            from,
-            ready: VecDeque::new(),
-        })
+        let (frames, ready) = (Frames::Raw(frames), VecDeque::new());
+        Ok(Self(Source::Placed(PlacedEntry { medium, blob, mtime, frames, at, from, ready })))
     }
 
     /// Reads a compressed entry of these frames from content byte `from` on.
@@ -74,15 +81,8 @@ impl EntryReader {
         if from > 0 {
             at = frames.skip(HEADER + from);
         }
-        Self {
-            medium,
-            blob,
-            mtime,
-            frames: Frames::Compressed(frames),
-            at,
-            from,
-            ready: VecDeque::new(),
-        }
+        let (frames, ready) = (Frames::Compressed(frames), VecDeque::new());
+        Self(Source::Placed(PlacedEntry { medium, blob, mtime, frames, at, from, ready }))
     }
 
     /// The next piece of content; `None` at its end.
@@ -90,10 +90,18 @@ impl EntryReader {
     /// # Errors
     /// The file cannot be read, or holds something else than an archive of this inventory must.
     pub fn next_piece(&mut self) -> Result<Option<Bytes>, ArchiveError> {
-        self.next_unlocated().map_err(|error| self.medium.located(error))
+        match &mut self.0 {
+            Source::Placed(entry) => {
+                entry.next_piece().map_err(|error| entry.medium.located(error))
+            }
+            Source::Held(content) if content.is_empty() => Ok(None),
+            Source::Held(content) => Ok(Some(std::mem::take(content))),
+        }
     }
+}
 
-    fn next_unlocated(&mut self) -> Result<Option<Bytes>, ArchiveError> {
+impl PlacedEntry {
+    fn next_piece(&mut self) -> Result<Option<Bytes>, ArchiveError> {
         loop {
             if let Some(piece) = self.ready.pop_front() {
                 if let Some(content) = self.take(piece)? {
@@ -117,29 +125,21 @@ impl EntryReader {
         self.at += piece.len() as u64;
         if start == 0 {
             // The first piece holds the whole header: frames and blocks are longer.
-            let header = entry::header(&blob_name(&self.blob.digest), self.blob.size, self.mtime)?;
-            if piece.len() < header.len() || piece.split_to(header.len()) != header[..] {
-                return Err(self.wrong("its tar header is not the one its inventory asks for"));
-            }
+            let header = piece.split_to(piece.len().min(HEADER as usize));
+            entry::check_header(&header, &self.blob, self.mtime)?;
         }
         let start = start.max(HEADER);
         let content_end = HEADER + self.blob.size;
         if self.at > content_end {
             let padding = (self.at - content_end.max(start)) as usize;
             let zeros = piece.split_off(piece.len() - padding);
-            if zeros.iter().any(|byte| *byte != 0) {
-                return Err(self.wrong("its padding is not zeros"));
-            }
+            entry::check_padding(&zeros, &self.blob)?;
         }
         let wanted = HEADER + self.from;
         if start < wanted {
             let _ = piece.split_to(((wanted - start) as usize).min(piece.len()));
         }
         Ok((!piece.is_empty()).then_some(piece))
-    }
-
-    fn wrong(&self, what: &str) -> ArchiveError {
-        ArchiveError::Blob { digest: self.blob.digest, what: what.to_owned() }
     }
 }
 
@@ -179,9 +179,7 @@ impl RawFrames {
         let place = |block: u64| RAW_HEADER + block * (BLOCK + BLOCK_HEADER);
         let from = if first == 0 { 0 } else { place(first) };
         let to = if end == blocks { frame::raw_length(content) } else { place(end) };
-        let mut buffer = BytesMut::zeroed((to - from) as usize);
-        medium.read_exactly(&mut buffer, address + from)?;
-        let mut bytes = buffer.freeze();
+        let mut bytes = medium.read(address + from, (to - from) as usize)?;
         let refuse = |what: &str| ArchiveError::structure(what, address + from);
         if first == 0 {
             if bytes.split_to(RAW_HEADER as usize) != raw_header(content)[..] {

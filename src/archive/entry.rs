@@ -4,6 +4,7 @@
 //! to smuggle. Only the head, where names and sizes are not known yet, is parsed, and then made again too.
 
 use super::ArchiveError;
+use crate::inventory::BlobEntry;
 use crate::oci::Digest;
 
 /// Length of a tar header, and the unit entries are padded to.
@@ -70,6 +71,26 @@ pub fn parse(
         return Err(refuse("is not a plain regular file's"));
     }
     Ok((name.to_owned(), size, mtime))
+}
+
+/// Compares the header of a blob's entry with the one that its inventory asks for.
+pub(super) fn check_header(found: &[u8], blob: &BlobEntry, mtime: u64) -> Result<(), ArchiveError> {
+    if *found == header(&blob_name(&blob.digest), blob.size, mtime)? {
+        return Ok(());
+    }
+    Err(wrong(blob, "its tar header is not the one its inventory asks for"))
+}
+
+/// Compares what follows a blob's content, or a part of it.
+pub(super) fn check_padding(found: &[u8], blob: &BlobEntry) -> Result<(), ArchiveError> {
+    match found.iter().all(|byte| *byte == 0) {
+        true => Ok(()),
+        false => Err(wrong(blob, "its padding is not zeros")),
+    }
+}
+
+fn wrong(blob: &BlobEntry, what: &str) -> ArchiveError {
+    ArchiveError::Blob { digest: blob.digest, what: what.to_owned() }
 }
 
 #[cfg(test)]

@@ -42,6 +42,11 @@ pub fn raw_header(content: u64) -> [u8; RAW_HEADER as usize] {
     header
 }
 
+/// Whether these are the first bytes of a raw frame.
+pub fn begins_raw(bytes: &[u8]) -> bool {
+    bytes.starts_with(&MAGIC) && bytes.get(4..6) == Some(&[RAW_DESCRIPTOR, RAW_WINDOW])
+}
+
 /// The header of a raw block of `length` bytes (at most 128 KiB).
 pub fn raw_block_header(length: u64, last: bool) -> [u8; BLOCK_HEADER as usize] {
     let [a, b, c, _] = ((length as u32) << 3 | u32::from(last)).to_le_bytes();
@@ -204,6 +209,20 @@ pub fn parse_header(bytes: &[u8], offset: u64) -> Result<Header, ArchiveError> {
     number[..width].copy_from_slice(field);
     let content = u64::from_le_bytes(number) + if width == 2 { 256 } else { 0 };
     Ok(Header::Content { length: (at + width) as u64, content })
+}
+
+/// Length of a frame's header, of whatever kind zstd knows (RFC 8878 §3.1.1.1), and whether a checksum ends the frame.
+/// `None` when the bytes do not begin a frame of content.
+pub fn measure_any_header(bytes: &[u8]) -> Option<(u64, bool)> {
+    let descriptor = *bytes.strip_prefix(&MAGIC)?.first()?;
+    let is_single_segment = descriptor & 0x20 != 0;
+    let dictionary = [0, 1, 2, 4][usize::from(descriptor & 3)];
+    let content = match descriptor >> 6 {
+        0 => u64::from(is_single_segment),
+        flag => 1 << flag,
+    };
+    let length = 5 + u64::from(!is_single_segment) + dictionary + content;
+    Some((length, descriptor & 4 != 0))
 }
 
 /// What a block header says: bytes that follow it in the file, and whether it is the last.

@@ -129,6 +129,18 @@ fn limit_of(name: &str) -> Option<u64> {
     }
 }
 
+/// The content of a tar in order, as far as the head needs it.
+pub(super) trait Content {
+    /// Where the next byte comes from, for messages.
+    fn offset(&self) -> u64;
+
+    /// True while entries of the head may follow.
+    fn more(&mut self) -> Result<bool, ArchiveError>;
+
+    /// The next `length` bytes. What is allocated is bounded by what has come.
+    fn take(&mut self, length: u64) -> Result<&[u8], ArchiveError>;
+}
+
 /// Reads the head at the start of an archive.
 ///
 /// # Errors
@@ -137,12 +149,22 @@ fn limit_of(name: &str) -> Option<u64> {
 pub fn read(medium: &Medium) -> Result<Head, ArchiveError> {
     let mut reader =
         Reader { medium, at: 0, content: Vec::new(), taken: 0, total: 0, frames: Vec::new() };
+    let (files, mtime) = parse(&mut reader)?;
+    let extent = reader.finish()?;
+    Ok(Head { files, mtime, extent })
+}
+
+/// The entries of a head, and the modification time that they share.
+///
+/// # Errors
+/// As [`read`].
+pub(super) fn parse(content: &mut impl Content) -> Result<(Vec<HeadFile>, u64), ArchiveError> {
     let mut files: Vec<HeadFile> = Vec::new();
     let mut common_mtime = None;
-    while reader.more()? {
-        let offset = reader.at;
+    while content.more()? {
+        let offset = content.offset();
         let mut bytes = [0; HEADER as usize];
-        bytes.copy_from_slice(reader.take(HEADER)?);
+        bytes.copy_from_slice(content.take(HEADER)?);
         let (name, size, mtime) = entry::parse(&bytes, offset)?;
         let Some(limit) = limit_of(&name) else {
             return Err(ArchiveError::structure(
@@ -159,17 +181,16 @@ pub fn read(medium: &Medium) -> Result<Head, ArchiveError> {
         if *common_mtime.get_or_insert(mtime) != mtime {
             return Err(ArchiveError::structure(format!("{name:?} has another time"), offset));
         }
-        let content = reader.take(size)?.to_vec();
-        if reader.take(entry::padding(size))?.iter().any(|byte| *byte != 0) {
+        let bytes = content.take(size)?.to_vec();
+        if content.take(entry::padding(size))?.iter().any(|byte| *byte != 0) {
             return Err(ArchiveError::structure(
                 format!("padding after {name:?} is not zeros"),
                 offset,
             ));
         }
-        files.push(HeadFile { name, bytes: content });
+        files.push(HeadFile { name, bytes });
     }
-    let extent = reader.finish()?;
-    Ok(Head { files, mtime: common_mtime.unwrap_or(0), extent })
+    Ok((files, common_mtime.unwrap_or(0)))
 }
 
 /// Content of the head, frame by frame, never more than one frame ahead of what is needed.
@@ -182,11 +203,9 @@ struct Reader<'a> {
     frames: Vec<Frame>,
 }
 
-impl Reader<'_> {
-    fn header(&self) -> Result<Header, ArchiveError> {
-        let mut bytes = [0; LONGEST_HEADER];
-        let length = self.medium.read_up_to(&mut bytes, self.at)?;
-        frame::parse_header(&bytes[..length], self.at)
+impl Content for Reader<'_> {
+    fn offset(&self) -> u64 {
+        self.at
     }
 
     /// True while content is left before the slack.
@@ -219,6 +238,14 @@ impl Reader<'_> {
         let from = self.taken;
         self.taken += length;
         Ok(&self.content[from..self.taken])
+    }
+}
+
+impl Reader<'_> {
+    fn header(&self) -> Result<Header, ArchiveError> {
+        let mut bytes = [0; LONGEST_HEADER];
+        let length = self.medium.read_up_to(&mut bytes, self.at)?;
+        frame::parse_header(&bytes[..length], self.at)
     }
 
     fn finish(mut self) -> Result<Extent, ArchiveError> {

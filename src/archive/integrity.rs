@@ -1,6 +1,8 @@
 //! Reading every byte: which blobs are damaged, where they lie, and which images they belong to.
 
-use super::Archive;
+use super::medium::Medium;
+use super::sequential::Cargo;
+use super::{Archive, ArchiveError};
 use crate::inventory::{BlobEntry, Stored};
 use crate::oci::manifest::MAX_MANIFEST;
 use crate::oci::{Descriptor, Digest, Hasher, Manifest};
@@ -83,10 +85,11 @@ pub fn check(archive: &Archive, depth: Depth, progress: &dyn Progress) -> Integr
         let BlobEntry { digest, size, .. } = *blobs[number];
         let frames = archive.stored_frames(&digest).unwrap_or_default();
         let medium = archive.medium();
-        let mut places = frames.iter().filter_map(|(address, _)| medium.locate(*address));
+        let mut places = frames.iter().filter_map(|(address, _)| medium?.locate(*address));
         let first = places.next();
         let paths = first.iter().copied().chain(places).map(|(path, _)| path.display().to_string());
-        let mut volumes: Vec<String> = paths.filter(|_| medium.is_set()).collect();
+        let is_set = medium.is_some_and(Medium::is_set);
+        let mut volumes: Vec<String> = paths.filter(|_| is_set).collect();
         volumes.dedup();
         let images = users.get(&digest).map(|images| images.iter().cloned().collect());
         Damage {
@@ -100,6 +103,46 @@ pub fn check(archive: &Archive, depth: Depth, progress: &dyn Progress) -> Integr
         }
     });
     Integrity { blobs: blobs.len() as u64, bytes, damaged: damaged.collect() }
+}
+
+/// The same for an archive that is read in order, whose trust section was compared when it was opened. The places of
+/// damaged blobs are those in what was read, from where reading them began to where it ended. Blocks.
+///
+/// # Errors
+/// Any [`ArchiveError`] that reading cannot go on after: an early end, bytes that are not an archive's.
+pub fn check_passing(
+    archive: &Archive,
+    mut cargo: Cargo,
+    progress: &dyn Progress,
+) -> Result<Integrity, ArchiveError> {
+    let totals = archive.inventory().totals;
+    progress.total(totals.blobs, totals.bytes);
+    let (mut damaged, mut users_by_blob) = (Vec::new(), None);
+    while let Some(BlobEntry { digest, size, .. }) = cargo.next_blob()? {
+        let offset = cargo.offset();
+        progress.started(&digest, size);
+        let mut hasher = Hasher::new();
+        while let Some(piece) = cargo.next_piece()? {
+            hasher.update(&piece);
+            progress.advanced(&digest, piece.len() as u64);
+        }
+        progress.finished(&digest, size);
+        let found = hasher.finish();
+        if found != digest {
+            let users = users_by_blob.get_or_insert_with(|| users(archive));
+            let images = users.get(&digest).map(|images| images.iter().cloned().collect());
+            damaged.push(Damage {
+                digest,
+                size,
+                volumes: Vec::new(),
+                offset,
+                length: cargo.offset() - offset,
+                what: format!("the content hashes to {found}"),
+                images: images.unwrap_or_default(),
+            });
+        }
+    }
+    Ok(Integrity { blobs: totals.blobs, bytes: totals.bytes, damaged })
 }
 
 fn read(archive: &Archive, blob: &BlobEntry, progress: &dyn Progress) -> Result<(), String> {

@@ -51,3 +51,9 @@ pub const MAX_CLAIM_LINE: u64 = 256;
 pub const MAX_JOURNAL: u64 = 4 << 30;
 /// A claim is written for every so many bytes of a blob: little to fetch again, and nothing to write.
 pub const CLAIM: u64 = 1 << 20;
+/// Base-2 logarithm of the largest window of an archive that another tool compressed: what the zstd command reads
+/// without being told to take more memory (`zstd --long=27`).
+pub const RECOMPRESSED_WINDOW_LOG: u32 = 27;
+/// Zeros after the end of an archive that is read in order: tapes and `tar` fill up their last record, of which 1 MiB is
+/// the longest in common use.
+pub const MAX_RECORD: u64 = 1 << 20;

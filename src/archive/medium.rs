@@ -4,13 +4,18 @@
 //! their own; in a file that was joined again it is found while reading.
 
 use super::ArchiveError;
+use super::buffers::Buffers;
 use super::geometry::Geometry;
-use super::volumes::marked_number;
+use super::limits::IO_PIECE;
+use super::volumes::{self, marked_number};
 use bytes::Bytes;
 use std::fs::{File, OpenOptions};
 use std::io::ErrorKind;
 use std::os::unix::fs::{FileExt as _, OpenOptionsExt as _};
 use std::path::{Path, PathBuf};
+
+/// Blocks of [`IO_PIECE`], with the headers and the checksum of the frame around them.
+const LONGEST_READ: usize = IO_PIECE + 64;
 
 /// The bytes of an archive.
 #[derive(Debug)]
@@ -21,6 +26,9 @@ pub struct Medium {
     starts: Vec<(usize, u64)>,
     /// Each piece is one volume, so each ends where its file does.
     is_set: bool,
+    /// Only the first piece was named; the others are there because of their names.
+    others_by_name: bool,
+    buffers: Buffers,
 }
 
 #[derive(Debug)]
@@ -95,12 +103,24 @@ impl Medium {
 
     fn new(pieces: Vec<Piece>, is_set: bool) -> Self {
         let starts = (0..pieces.len()).map(|piece| (piece, 0)).collect();
-        Self { pieces, geometry: Geometry::WHOLE, starts, is_set }
+        let (geometry, buffers) = (Geometry::WHOLE, Buffers::new(LONGEST_READ));
+        Self { pieces, geometry, starts, is_set, others_by_name: false, buffers }
+    }
+
+    /// Says that only the first volume was named. Should it turn out to be a whole archive, the others are no part of it.
+    pub(super) fn with_others_by_name(mut self) -> Self {
+        self.others_by_name = true;
+        self
     }
 
     /// Reads from now on as an archive that is cut so.
     pub(super) fn cut(&mut self, geometry: Geometry) {
         self.geometry = geometry;
+        if geometry.volume_size().is_none() && self.others_by_name {
+            self.pieces.truncate(1);
+            self.starts.truncate(1);
+            self.is_set = false;
+        }
     }
 
     /// Forgets volumes of a joined file beyond the first `known`.
@@ -120,6 +140,11 @@ impl Medium {
         self.pieces.iter().map(|piece| piece.path.as_path())
     }
 
+    /// The files and their lengths in bytes, in order.
+    pub fn files(&self) -> impl Iterator<Item = (&Path, u64)> {
+        self.pieces.iter().map(|piece| (piece.path.as_path(), piece.length))
+    }
+
     /// Length of all files together, in bytes.
     pub fn length(&self) -> u64 {
         self.pieces.iter().map(|piece| piece.length).sum()
@@ -132,7 +157,9 @@ impl Medium {
 
     /// Bytes that a volume's file has; for a joined one, what is there from its start on.
     pub(super) fn volume_length(&self, volume: usize) -> u64 {
-        self.starts.get(volume).map_or(0, |(piece, start)| self.pieces[*piece].length - start)
+        let length =
+            |(piece, start): &(usize, u64)| self.pieces[*piece].length.saturating_sub(*start);
+        self.starts.get(volume).map_or(0, length)
     }
 
     /// Path of the file that a volume lies in.
@@ -157,42 +184,46 @@ impl Medium {
     /// Goes on to `volume`, where the one before it has `used` bytes, when it is not known yet.
     ///
     /// # Errors
-    /// [`ArchiveError::Volume`] when there is no such volume, or the one before is shorter or longer.
+    /// [`ArchiveError::VolumeMissing`] when there is no such volume, [`ArchiveError::Volume`] when the one before is
+    /// shorter or longer.
     pub(super) fn enter(&mut self, volume: usize, used: u64) -> Result<(), ArchiveError> {
         let before = volume.saturating_sub(1);
-        if !self.is_set && volume == self.volumes() {
-            let length = self.volume_length(before);
-            if length == used {
-                return Err(self.missing(volume));
-            }
+        let length = self.volume_length(before);
+        if length < used {
+            return Err(self.truncated(before, used, length));
+        }
+        if !self.is_set && volume == self.volumes() && length > used {
             self.add_joined(used);
         }
         if volume >= self.volumes() {
             return Err(self.missing(volume));
         }
-        let length = self.volume_length(before);
-        if self.is_set && length != used {
-            let path = self.volume_path(before).display().to_string();
-            let what = if length < used {
-                format!("is truncated: it has {length} of {used} bytes")
-            } else {
-                format!("has {} bytes too many at its end", length - used)
-            };
-            return Err(ArchiveError::Volume { path, what });
+        if self.is_set && length > used {
+            let what = format!("has {} bytes too many at its end", length - used);
+            return Err(volumes::of(self, before, what));
         }
         Ok(())
+    }
+
+    /// Says that a volume has `found` bytes where it has `expected`, or more.
+    pub(super) fn truncated(&self, volume: usize, expected: u64, found: u64) -> ArchiveError {
+        if self.geometry.volume_size().is_none() && !self.is_set {
+            return ArchiveError::Truncated { expected, found };
+        }
+        let what = format!("is truncated: {expected} bytes expected, it has {found}");
+        volumes::of(self, volume, what)
     }
 
     /// Says that volume `volume` (from 0) is not there.
     pub(super) fn missing(&self, volume: usize) -> ArchiveError {
         let last = self.volume_path(self.volumes() - 1);
-        let path = super::volumes::sibling(last, volume + 1).unwrap_or_else(|| last.to_owned());
-        let what = if path == last {
-            format!("is followed by volume {}, which is missing", volume + 1)
-        } else {
-            "is missing".to_owned()
-        };
-        ArchiveError::Volume { path: path.display().to_string(), what }
+        match volumes::sibling(last, volume + 1).filter(|_| self.is_set) {
+            Some(path) => ArchiveError::VolumeMissing { path: path.display().to_string() },
+            None => ArchiveError::Volume {
+                path: last.display().to_string(),
+                what: format!("is followed by volume {}, which is missing", volume + 1),
+            },
+        }
     }
 
     /// Reads as much of `buffer` as the volume has from `address` on.
@@ -212,6 +243,14 @@ impl Medium {
         piece.read_up_to(buffer, at)
     }
 
+    /// Reads `length` bytes.
+    ///
+    /// # Errors
+    /// As [`Self::read_exactly`].
+    pub(super) fn read(&self, address: u64, length: usize) -> Result<Bytes, ArchiveError> {
+        self.buffers.filled(length, |buffer| self.read_exactly(buffer, address))
+    }
+
     /// Reads all of `buffer`.
     ///
     /// # Errors
@@ -221,9 +260,17 @@ impl Medium {
         if read == buffer.len() {
             return Ok(());
         }
-        let at = self.locate(address).map_or(address, |(_, at)| at);
+        let volume = self.geometry.volume_of(address);
+        let at = match self.is_set {
+            true => self.geometry.offset_of(address),
+            false => self.locate(address).map_or(address, |(_, at)| at),
+        };
         let expected = at.saturating_add(buffer.len() as u64);
-        Err(ArchiveError::Truncated { expected, found: at.saturating_add(read as u64) })
+        let found = at.saturating_add(read as u64);
+        match self.is_set {
+            true => Err(self.truncated(volume, expected, found)),
+            false => Err(ArchiveError::Truncated { expected, found }),
+        }
     }
 
     /// Reads the last bytes of the last file; fewer where it has fewer.

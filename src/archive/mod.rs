@@ -11,18 +11,24 @@
 //! - [`geometry`]: frames and volumes, addresses
 //! - [`places`]: where each blob lies
 //! - [`volumes`]: names and markers of volumes
+//! - [`volume_set`]: the volumes that belong together, found from what was named
 //! - [`seek_table`]: the Zstandard seekable format's table, a hint
 //! - [`medium`], `output`: what is read and what is written, files, volumes or a stream
 //! - [`write`], [`section`], [`compressed`]: an archive in the making: entries in place, compressed blobs, the end
 //! - [`partial`]: the file it is written to until it is whole
 //! - [`journal`], [`prefix`]: what an interrupted run was writing, and what of it is on the disk
 //! - [`remainder`]: blobs taken out again
+//! - [`room`]: whether a folder can take it
+//! - [`checksums`]: `FILE.sha256`
 //! - [`integrity`]: every byte read, damage named
 //! - `opening`: what opening an archive compares
-//! - [`read`], [`content`]: an archive as a source of blobs
+//! - [`read`], `placed`, [`content`]: an archive as a source of blobs
+//! - `wrapping`, [`sequential`]: an archive read in order: from a pipe, compressed anew, or the tar alone
 //! - [`catalogue`]: everything in an opened archive, as a closed world
 
+mod buffers;
 pub mod catalogue;
+pub mod checksums;
 pub mod compressed;
 pub mod content;
 pub mod entry;
@@ -36,13 +42,18 @@ pub mod medium;
 mod opening;
 mod output;
 pub mod partial;
+mod placed;
 pub mod places;
 pub mod prefix;
 pub mod read;
 pub mod remainder;
+pub mod room;
 pub mod section;
 pub mod seek_table;
+pub mod sequential;
+pub mod volume_set;
 pub mod volumes;
+mod wrapping;
 pub mod write;
 
 #[cfg(test)]
@@ -56,6 +67,7 @@ pub use read::Archive;
 use crate::inventory::InventoryError;
 use crate::oci::Digest;
 use crate::oci::source::{SourceError, Trouble};
+use room::Amount;
 
 /// Why an archive cannot be read or written.
 #[derive(Debug, thiserror::Error)]
@@ -103,6 +115,47 @@ pub enum ArchiveError {
         /// What is the matter with it.
         what: String,
     },
+    /// A volume that is not where it was looked for.
+    #[error("volume {path} is missing")]
+    VolumeMissing {
+        /// Its name, beside the volumes that are there.
+        path: String,
+    },
+    /// The medium has too little room.
+    #[error(
+        "{folder} has {free} free, the archive needs up to {needed}",
+        free = Amount(*free),
+        needed = Amount(*needed)
+    )]
+    NoRoom {
+        /// Where it was to be written.
+        folder: String,
+        /// Bytes that it can need.
+        needed: u64,
+        /// Bytes that are free, the archive's own partial files counted as free.
+        free: u64,
+    },
+    /// The file system, or a limit of this process, takes no file that long.
+    #[error("{path} can need {needed}, more than a file may have there{}", at_most(*limit))]
+    FileTooLong {
+        /// The file.
+        path: String,
+        /// Bytes that it can need.
+        needed: u64,
+        /// Bytes that a file may have, when the system says it.
+        limit: Option<u64>,
+    },
+    /// The medium became full while the archive was being written.
+    #[error("no space is left for {path}; the archive needs up to {needed}", needed = Amount(*needed))]
+    Full {
+        /// The file.
+        path: String,
+        /// Bytes that the archive can need in all.
+        needed: u64,
+        /// The system's answer.
+        #[source]
+        source: std::io::Error,
+    },
     /// The inventory cannot be used.
     #[error("the inventory of the archive cannot be used")]
     Inventory(#[from] InventoryError),
@@ -117,6 +170,9 @@ pub enum ArchiveError {
     /// The blob is not in this archive.
     #[error("blob {0} is not in the archive")]
     Absent(Digest),
+    /// The archive is read in order, and this blob is not one of those that are kept.
+    #[error("blob {0} passes by once and cannot be read again")]
+    PassesOnce(Digest),
     /// More than a cap allows.
     #[error("the archive exceeds a limit: {0}")]
     Limit(String),
@@ -130,6 +186,10 @@ impl ArchiveError {
     pub(crate) fn io(action: &'static str, path: &std::path::Path, source: std::io::Error) -> Self {
         Self::Io { action, path: path.display().to_string(), source }
     }
+}
+
+fn at_most(limit: Option<u64>) -> String {
+    limit.map_or_else(String::new, |limit| format!(" ({limit} bytes)"))
 }
 
 /// Text from outside, short enough for an error message.

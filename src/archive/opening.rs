@@ -3,7 +3,7 @@
 use super::entry::{END, HEADER};
 use super::frame::{Header, LONGEST_HEADER, raw_frame};
 use super::geometry::{Cursor, Geometry, MARKER};
-use super::head;
+use super::head::{self, HeadFile};
 use super::limits::{COMPRESSED_FRAME_LENGTH, IO_PIECE};
 use super::medium::Medium;
 use super::places::{Places, entry_length};
@@ -17,17 +17,17 @@ use std::collections::HashSet;
 const SHORTEST_FRAME: u64 = 14 + frame::TRAILER;
 
 /// Finds, parses and checks `bundle.json`, and compares the rest of the head with what it lists.
-pub(super) fn read_inventory(head: &head::Head) -> Result<(Inventory, Digest), ArchiveError> {
+pub(super) fn read_inventory(files: &[HeadFile]) -> Result<(Inventory, Digest), ArchiveError> {
     let refuse = |what: String| Err(ArchiveError::structure(what, 0));
-    match head.files.first() {
+    match files.first() {
         Some(file) if file.name == head::OCI_LAYOUT && file.bytes == head::OCI_LAYOUT_CONTENT => {}
         _ => return refuse("the first entry is not an OCI layout's".into()),
     }
-    let Some(file) = head.files.get(1).filter(|file| file.name == head::INVENTORY) else {
+    let Some(file) = files.get(1).filter(|file| file.name == head::INVENTORY) else {
         return refuse("the second entry is not bundle.json".into());
     };
     let inventory = Inventory::from_bytes(&file.bytes)?;
-    let found = head.files.iter().filter(|f| f.name != head::INVENTORY && f.name != head::SEAL);
+    let found = files.iter().filter(|f| f.name != head::INVENTORY && f.name != head::SEAL);
     let mut found = found.collect::<Vec<_>>();
     let names: HashSet<&str> = found.iter().map(|file| file.name.as_str()).collect();
     for listed in &inventory.files {
@@ -43,7 +43,7 @@ pub(super) fn read_inventory(head: &head::Head) -> Result<(Inventory, Digest), A
     if let Some(extra) = found.first() {
         return refuse(format!("{:?} is not listed in the inventory", extra.name));
     }
-    if !head.files.iter().any(|file| file.name == head::INDEX) {
+    if !files.iter().any(|file| file.name == head::INDEX) {
         return refuse("there is no index.json".into());
     }
     let mut keys = HashSet::new();
@@ -84,8 +84,7 @@ pub(super) fn enter_raw(
     let (last, needed) = (raw.volume(), lengths.last().copied().unwrap_or(0));
     let length = medium.volume_length(last);
     if length < needed {
-        let what = format!("is truncated: it has {length} of {needed} bytes, or more");
-        return Err(volumes::of(medium, last, what));
+        return Err(medium.truncated(last, needed, length));
     }
     Ok(())
 }
@@ -109,6 +108,9 @@ pub(super) fn read_seek_table(medium: &Medium) -> Result<Option<Vec<Frame>>, Arc
 
 /// The compressed section's frames by the table, when everything it says is what must be, and each of these frames
 /// begins as such a frame does.
+///
+/// # Errors
+/// By a table that fits the inventory, a volume is missing or has another length; or the system refuses.
 pub(super) fn sound_frames(
     medium: &mut Medium,
     table: &[Frame],
@@ -131,8 +133,7 @@ pub(super) fn sound_frames(
     for (frame, content) in compressed.iter().zip(contents) {
         // A longer one could not be what the table says, but would be read into memory to find out.
         let too_long = u64::from(frame.length) > COMPRESSED_FRAME_LENGTH;
-        let address = advance(&mut cursor, u64::from(frame.length), medium);
-        let Ok(address) = address else { return Ok(None) };
+        let address = advance(&mut cursor, u64::from(frame.length), medium)?;
         let mut bytes = [0; LONGEST_HEADER];
         let read = medium.read_up_to(&mut bytes, address)?;
         let starts_a_frame = matches!(
@@ -180,8 +181,11 @@ pub(super) fn walk(
                 at,
             ));
         }
+        let before = cursor.volume();
         if cursor.advance(length) != at {
-            return Err(ArchiveError::structure("a frame in another volume than it must be", at));
+            // It had room in the volume before, so that one had more in it.
+            let what = "is truncated: more of it must come before the next volume".to_owned();
+            return Err(volumes::of(medium, before, what));
         }
         frames.push(Frame { length: length as u32, content: *expected });
     }
@@ -237,9 +241,7 @@ pub(super) fn check_end(
     let length = medium.volume_length(volume);
     match length.saturating_sub(into) {
         rest if rest == 0 || rest == table => Ok(End { table_length: rest, volumes: volume + 1 }),
-        rest if rest < table => {
-            Err(ArchiveError::Truncated { expected: into + table, found: length })
-        }
+        rest if rest < table => Err(medium.truncated(volume, into + table, length)),
         rest => {
             let extra = rest - table;
             let at = geometry.start_of(volume) + length - extra;

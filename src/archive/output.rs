@@ -2,18 +2,22 @@
 
 use super::ArchiveError;
 use super::geometry::Geometry;
-use super::partial;
+use super::room::{self, Room, Shortage};
+use super::{partial, volume_set};
 use rustix::fs::{Advice, FallocateFlags};
+use rustix::io::Errno;
 use std::fs::File;
 use std::io::Write;
-use std::os::unix::fs::FileExt as _;
+use std::os::unix::fs::{FileExt as _, MetadataExt as _};
 use std::path::{Path, PathBuf};
-use std::sync::{Mutex, PoisonError};
+use std::sync::{Mutex, OnceLock, PoisonError};
 
 /// The bytes of an archive in the making, by address. Shared by all writers.
 pub(super) struct Output {
     geometry: Geometry,
     kind: Kind,
+    /// Bytes that the archive can need in all; for messages.
+    needed: OnceLock<u64>,
 }
 
 enum Kind {
@@ -48,24 +52,27 @@ impl Output {
     /// Opens the partial file of every volume that the archive at `target` can have.
     ///
     /// # Errors
-    /// As [`partial::open`].
+    /// As [`partial::open`] and [`volume_set::check_beside`].
     pub(super) fn files(
         target: &Path,
         geometry: Geometry,
         volumes: usize,
     ) -> Result<Self, ArchiveError> {
+        if geometry.volume_size().is_some() {
+            volume_set::check_beside(target)?;
+        }
         let mut files = Vec::with_capacity(volumes);
         for target in volume_targets(target, &geometry, volumes) {
             let partial = partial::partial_path(&target);
             files.push(Volume { file: partial::open(&partial)?, partial, target });
         }
-        Ok(Self { geometry, kind: Kind::Files(files) })
+        Ok(Self { geometry, kind: Kind::Files(files), needed: OnceLock::new() })
     }
 
     /// A stream, to be written strictly in order.
     pub(super) fn stream(writer: Box<dyn Write + Send>) -> Self {
         let stream = Mutex::new(Stream { writer, at: 0 });
-        Self { geometry: Geometry::WHOLE, kind: Kind::Stream(stream) }
+        Self { geometry: Geometry::WHOLE, kind: Kind::Stream(stream), needed: OnceLock::new() }
     }
 
     pub(super) fn geometry(&self) -> &Geometry {
@@ -90,7 +97,7 @@ impl Output {
             Kind::Files(volumes) => {
                 let volume = self.volume_at(volumes, address)?;
                 let written = volume.file.write_all_at(bytes, self.geometry.offset_of(address));
-                written.map_err(|e| ArchiveError::io("write", &volume.partial, e))
+                written.map_err(|e| self.failed("write", volume, e))
             }
             Kind::Stream(stream) => {
                 let mut stream = stream.lock().unwrap_or_else(PoisonError::into_inner);
@@ -130,17 +137,72 @@ impl Output {
     }
 
     /// Takes the space now where the file system can: a full disk is met before hours of transfer, and files lie in
-    /// one piece.
+    /// one piece. Files that were made for nothing are removed again.
+    ///
+    /// # Errors
+    /// [`ArchiveError::NoRoom`], [`ArchiveError::FileTooLong`].
     pub(super) fn allocate(&self, lengths: &[u64]) -> Result<(), ArchiveError> {
-        use rustix::io::Errno;
+        let needed = lengths.iter().sum();
+        let _ = self.needed.set(needed);
+        let metadata = |volume: &Volume| volume.file.metadata();
+        let held: Vec<_> = self.volumes().iter().map(|v| metadata(v).ok()).collect();
+        let empty = |number: usize| held[number].as_ref().is_some_and(|m| m.len() == 0);
+        let blocks = held.iter().flatten().map(|m| m.blocks().saturating_mul(512)).sum();
+        self.take_space(lengths, blocks).inspect_err(|_| {
+            for (_, volume) in self.volumes().iter().enumerate().filter(|(n, _)| empty(*n)) {
+                let _ = std::fs::remove_file(&volume.partial);
+            }
+        })
+    }
+
+    fn take_space(&self, lengths: &[u64], held: u64) -> Result<(), ArchiveError> {
+        let Some(first) = self.volumes().first() else { return Ok(()) };
+        let folder = partial::directory_of(&first.target);
+        match room::check(lengths, held, &Room::of(folder)) {
+            Ok(()) => {}
+            Err(Shortage::File { number, limit }) => {
+                return Err(self.too_long(&self.volumes()[number], lengths[number], Some(limit)));
+            }
+            Err(Shortage::Space { needed, free }) => {
+                let folder = folder.display().to_string();
+                return Err(ArchiveError::NoRoom { folder, needed, free });
+            }
+        }
         for (volume, length) in self.volumes().iter().zip(lengths) {
-            let taken = rustix::fs::fallocate(&volume.file, FallocateFlags::empty(), 0, *length);
-            // Not every file system can; writing then finds out.
-            if let Err(error @ (Errno::NOSPC | Errno::FBIG)) = taken {
-                return Err(ArchiveError::io("allocate space for", &volume.partial, error.into()));
+            match rustix::fs::fallocate(&volume.file, FallocateFlags::empty(), 0, *length) {
+                Err(Errno::FBIG) => return Err(self.too_long(volume, *length, None)),
+                Err(error @ (Errno::NOSPC | Errno::DQUOT)) => {
+                    return Err(self.failed("allocate space for", volume, error.into()));
+                }
+                // Not every file system can; writing then finds out.
+                _ => {}
             }
         }
         Ok(())
+    }
+
+    fn too_long(&self, volume: &Volume, needed: u64, limit: Option<u64>) -> ArchiveError {
+        ArchiveError::FileTooLong { path: volume.target.display().to_string(), needed, limit }
+    }
+
+    /// The system refused something about a file; a full medium is said to be one.
+    fn failed(
+        &self,
+        action: &'static str,
+        volume: &Volume,
+        source: std::io::Error,
+    ) -> ArchiveError {
+        match Errno::from_io_error(&source) {
+            Some(Errno::NOSPC | Errno::DQUOT) => {
+                let needed = self.needed.get().copied().unwrap_or_default();
+                ArchiveError::Full { path: volume.partial.display().to_string(), needed, source }
+            }
+            Some(Errno::FBIG) => {
+                let length = volume.file.metadata().map_or(0, |metadata| metadata.len());
+                self.too_long(volume, length, None)
+            }
+            _ => ArchiveError::io(action, &volume.partial, source),
+        }
     }
 
     /// Ends a stream.
@@ -155,17 +217,21 @@ impl Output {
         }
     }
 
-    /// Cuts files to `lengths`, removes those beyond, syncs, and gives all their final names: the first one last, so
-    /// that a set that has a first volume is whole.
+    /// Cuts files to `lengths`, removes those beyond, syncs, and gives all their final names. A set loses what is left of
+    /// an earlier one first, and gets its first volume last: what has a first volume is whole.
     pub(super) fn finish_files(&self, lengths: &[u64]) -> Result<(), ArchiveError> {
         let (used, unused) = self.volumes().split_at(lengths.len().min(self.volumes().len()));
-        let failed = |volume: &Volume, action, e| ArchiveError::io(action, &volume.partial, e);
+        let failed = |volume, action, e| self.failed(action, volume, e);
         for (volume, length) in used.iter().zip(lengths) {
             volume.file.set_len(*length).map_err(|e| failed(volume, "truncate", e))?;
             volume.file.sync_all().map_err(|e| failed(volume, "sync", e))?;
         }
         for volume in unused {
             std::fs::remove_file(&volume.partial).map_err(|e| failed(volume, "remove", e))?;
+        }
+        let base = used.first().and_then(|first| super::volumes::volume_name(&first.target));
+        if let (true, Some((base, _))) = (self.geometry.volume_size().is_some(), base) {
+            volume_set::remove_earlier(&base, used.len())?;
         }
         for volume in used.iter().rev() {
             let renamed = std::fs::rename(&volume.partial, &volume.target);

@@ -128,6 +128,9 @@ impl Places {
             )));
         }
         cursor.advance(table);
+        if cursor.volume() >= MAX_VOLUMES {
+            return Err(ArchiveError::Limit(format!("more than {MAX_VOLUMES} volumes")));
+        }
         let longest_volumes = longest_volumes(&cursor, &raw_end, &geometry);
         Ok(Self {
             geometry,

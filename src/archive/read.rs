@@ -1,20 +1,15 @@
 //! An archive as a source of blobs.
 //!
-//! Opening reads the head and the ends of the file, never the content: the cost is that of the inventory. What is at
-//! which place follows from the inventory alone, but for compressed blobs, whose frames are found by the seek table, or
-//! by walking when it does not hold. Every byte that is read later is compared with what must be there.
+//! Opening reads the head and the ends of the file, never the content: the cost is that of the inventory. Every byte
+//! that is read later is compared with what must be there. Of an archive that is read in order (see
+//! [`super::sequential`]) the trust section is held in memory, and nothing else can be read from it.
 
-use super::ArchiveError;
 use super::content::EntryReader;
-use super::geometry::Geometry;
-use super::head::{self, HeadFile};
+use super::head::HeadFile;
 use super::medium::Medium;
-use super::opening::{
-    check_end, check_holes, divide, enter_raw, read_inventory, read_seek_table, sound_frames, walk,
-};
-use super::places::{Places, entry_length};
-use super::seek_table::Frame;
-use super::volumes::{self, Found};
+use super::placed::Placed;
+use super::volume_set::{self, Found};
+use super::{ArchiveError, placed};
 use crate::inventory::{BlobEntry, Inventory};
 use crate::oci::source::{BlobSource, ByteStream, SourceError, Trouble, Verifying};
 use crate::oci::{Descriptor, Digest};
@@ -23,7 +18,6 @@ use futures_util::future::BoxFuture;
 use futures_util::{StreamExt as _, stream};
 use std::collections::HashMap;
 use std::path::{Path, PathBuf};
-use std::sync::Arc;
 
 /// What became of the seek table.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -36,20 +30,58 @@ pub enum SeekTable {
     Wrong,
 }
 
+/// What an archive was found to be.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Form {
+    /// The frames that `pack` writes.
+    Frames,
+    /// Compressed anew by another tool.
+    Recompressed,
+    /// The tar alone.
+    Tar,
+}
+
+impl Form {
+    /// The word used in text and JSON.
+    pub const fn as_str(self) -> &'static str {
+        match self {
+            Self::Frames => "frames",
+            Self::Recompressed => "recompressed",
+            Self::Tar => "tar",
+        }
+    }
+}
+
 /// An opened archive. Cheap to share; reading needs no lock.
 #[derive(Debug)]
 pub struct Archive {
     path: PathBuf,
-    medium: Arc<Medium>,
     files: Vec<HeadFile>,
     mtime: u64,
     inventory: Inventory,
     bundle_digest: Digest,
-    places: Places,
     numbers: HashMap<Digest, u32>,
-    /// The frames of each compressed blob, with their addresses.
-    compressed: Vec<Vec<(u64, Frame)>>,
-    seek_table: SeekTable,
+    content: Content,
+}
+
+/// Where the content of blobs is.
+#[derive(Debug)]
+enum Content {
+    /// In files, at known places.
+    Placed(Placed),
+    /// It is read in order, by somebody else; what verification needs was kept.
+    Passing(Passing),
+}
+
+/// What is kept of an archive that is read in order.
+#[derive(Debug)]
+pub(super) struct Passing {
+    /// What it was found to be.
+    pub(super) form: Form,
+    /// Its length in bytes, when it is in a file.
+    pub(super) length: Option<u64>,
+    /// The blobs of the trust section, in the inventory's order; their digests are right.
+    pub(super) held: Vec<Bytes>,
 }
 
 impl Archive {
@@ -68,9 +100,10 @@ impl Archive {
     /// # Errors
     /// As [`Self::open`].
     pub fn open_all(paths: &[PathBuf]) -> Result<Self, ArchiveError> {
-        let medium = match volumes::find(paths)? {
+        let medium = match volume_set::find(paths)? {
             Found::File(path) => Medium::file(&path)?,
             Found::Set(paths) => Medium::set(&paths)?,
+            Found::Beside(paths) => Medium::set(&paths)?.with_others_by_name(),
         };
         Self::read_from(paths.first().cloned().unwrap_or_default(), medium)
     }
@@ -79,26 +112,21 @@ impl Archive {
     ///
     /// # Errors
     /// As [`Self::open`].
-    pub fn read_from(path: PathBuf, mut medium: Medium) -> Result<Self, ArchiveError> {
-        let parts = Parts::read(&mut medium).map_err(|error| medium.located(error))?;
-        let Parts { head, inventory, bundle_digest, places, frames, seek_table } = parts;
-        let blobs = &inventory.blobs;
-        let numbers = blobs.iter().enumerate().map(|(n, blob)| (blob.digest, n as u32)).collect();
-        let compressed = divide(&places, blobs, frames);
-        let (files, mtime) = (head.files, head.mtime);
-        let medium = Arc::new(medium);
-        Ok(Self {
-            path,
-            medium,
-            files,
-            mtime,
-            inventory,
-            bundle_digest,
-            places,
-            numbers,
-            compressed,
-            seek_table,
-        })
+    pub fn read_from(path: PathBuf, medium: Medium) -> Result<Self, ArchiveError> {
+        let (read, placed) = Placed::open(medium)?;
+        Ok(Self::new(path, read, Content::Placed(placed)))
+    }
+
+    /// An archive that is read in order: head and trust section are here, the rest passes by.
+    pub(super) fn passing(path: PathBuf, read: placed::Read, passing: Passing) -> Self {
+        Self::new(path, read, Content::Passing(passing))
+    }
+
+    fn new(path: PathBuf, read: placed::Read, content: Content) -> Self {
+        let placed::Read { files, mtime, inventory, bundle_digest } = read;
+        let blobs = inventory.blobs.iter().enumerate();
+        let numbers = blobs.map(|(n, blob)| (blob.digest, n as u32)).collect();
+        Self { path, files, mtime, inventory, bundle_digest, numbers, content }
     }
 
     /// What it was opened as.
@@ -106,14 +134,28 @@ impl Archive {
         &self.path
     }
 
-    /// The files that it lies in.
-    pub fn medium(&self) -> &Medium {
-        &self.medium
+    /// What it was found to be.
+    pub fn form(&self) -> Form {
+        match &self.content {
+            Content::Placed(_) => Form::Frames,
+            Content::Passing(passing) => passing.form,
+        }
     }
 
-    /// Length of its files in bytes.
-    pub fn length(&self) -> u64 {
-        self.medium.length()
+    /// The files that it lies in; `None` for one that is read in order.
+    pub fn medium(&self) -> Option<&Medium> {
+        match &self.content {
+            Content::Placed(placed) => Some(&placed.medium),
+            Content::Passing(_) => None,
+        }
+    }
+
+    /// Length of its files in bytes; `None` for one that comes through a pipe.
+    pub fn length(&self) -> Option<u64> {
+        match &self.content {
+            Content::Placed(placed) => Some(placed.medium.length()),
+            Content::Passing(passing) => passing.length,
+        }
     }
 
     /// What it says it holds. Nothing in it is trusted yet.
@@ -126,9 +168,12 @@ impl Archive {
         self.bundle_digest
     }
 
-    /// What became of the seek table.
-    pub fn seek_table(&self) -> SeekTable {
-        self.seek_table
+    /// What became of the seek table; `None` for an archive that is read in order, which has no use for one.
+    pub fn seek_table(&self) -> Option<SeekTable> {
+        match &self.content {
+            Content::Placed(placed) => Some(placed.seek_table),
+            Content::Passing(_) => None,
+        }
     }
 
     /// Content of a head entry.
@@ -141,54 +186,48 @@ impl Archive {
         self.numbers.get(digest).map(|n| &self.inventory.blobs[*n as usize])
     }
 
-    /// Bytes that a blob takes in the file, frames and tar header included.
+    /// Bytes that a blob takes in the file, frames and tar header included; `None` for a blob that is not here, or
+    /// that has no place of its own.
     pub fn stored_length(&self, digest: &Digest) -> Option<u64> {
         Some(self.stored_frames(digest)?.iter().map(|(_, length)| length).sum())
     }
 
     /// Addresses and lengths of a blob's frames, in bytes; [`Medium::locate`] turns an address into a place in a file.
+    /// `None` for a blob that is not here, or that has no place of its own.
     pub fn stored_frames(&self, digest: &Digest) -> Option<Vec<(u64, u64)>> {
         let number = *self.numbers.get(digest)? as usize;
-        match number.checked_sub(self.places.raw_blobs()) {
-            None => {
-                let length = entry_length(self.inventory.blobs[number].size).ok()?;
-                let frames = self.geometry().raw_frames(self.places.raw_address(number)?, length);
-                Some(frames.map(|frame| (frame.address, frame.raw_length())).collect())
-            }
-            Some(n) => {
-                let frames = self.compressed[n].iter();
-                Some(frames.map(|(address, frame)| (*address, u64::from(frame.length))).collect())
-            }
+        match &self.content {
+            Content::Placed(placed) => placed.frames(number, &self.inventory.blobs[number]),
+            Content::Passing(_) => None,
         }
     }
 
-    fn geometry(&self) -> &Geometry {
-        self.places.geometry()
-    }
-
-    /// Reads the places that hold nothing. Cost: their length; few archives have any.
+    /// Reads the places that hold nothing. Cost: their length; few archives have any. Read in order, they do not appear.
     ///
     /// # Errors
     /// [`ArchiveError::Structure`] when there is something.
     pub fn check_holes(&self) -> Result<(), ArchiveError> {
-        let checked = check_holes(&self.medium, &self.places, &self.inventory.holes);
-        checked.map_err(|error| self.medium.located(error))
+        match &self.content {
+            Content::Placed(placed) => placed.check_holes(&self.inventory.holes),
+            Content::Passing(_) => Ok(()),
+        }
     }
 
     /// Reads a blob's content from byte `from` on, structure checked, digest not.
     ///
     /// # Errors
-    /// [`ArchiveError::Absent`] for a blob that the inventory does not list.
+    /// [`ArchiveError::Absent`] for a blob that the inventory does not list; [`ArchiveError::PassesOnce`] for one that
+    /// is not kept.
     pub fn reader(&self, digest: &Digest, from: u64) -> Result<EntryReader, ArchiveError> {
         let number = *self.numbers.get(digest).ok_or(ArchiveError::Absent(*digest))? as usize;
-        let (medium, blob) = (self.medium.clone(), self.inventory.blobs[number]);
-        match self.places.raw_address(number) {
-            Some(address) => {
-                EntryReader::raw(medium, blob, self.mtime, (self.geometry(), address), from)
+        match &self.content {
+            Content::Placed(placed) => {
+                placed.reader(number, self.inventory.blobs[number], self.mtime, from)
             }
-            None => {
-                let frames = self.compressed[number - self.places.raw_blobs()].clone();
-                Ok(EntryReader::compressed(medium, blob, self.mtime, frames, from))
+            Content::Passing(passing) => {
+                let held = passing.held.get(number).ok_or(ArchiveError::PassesOnce(*digest))?;
+                let from = usize::try_from(from).unwrap_or(usize::MAX).min(held.len());
+                Ok(EntryReader::held(held.slice(from..)))
             }
         }
     }
@@ -255,60 +294,5 @@ impl BlobSource for Archive {
             });
             Ok(pieces.boxed())
         })
-    }
-}
-
-/// What opening reads and compares.
-struct Parts {
-    head: head::Head,
-    inventory: Inventory,
-    bundle_digest: Digest,
-    places: Places,
-    frames: Vec<Frame>,
-    seek_table: SeekTable,
-}
-
-impl Parts {
-    fn read(medium: &mut Medium) -> Result<Self, ArchiveError> {
-        if let Some(number) = medium.first_is_volume() {
-            let path = medium.volume_path(0).display().to_string();
-            let what = format!("holds volume {number} where volume 1 is expected");
-            return Err(ArchiveError::Volume { path, what });
-        }
-        let head = head::read(medium)?;
-        let (inventory, bundle_digest) = read_inventory(&head)?;
-        let (blobs, holes) = (&inventory.blobs, &inventory.holes);
-        let geometry = Geometry::recorded(inventory.volume_size)?;
-        let extent = &head.extent;
-        let places = Places::new(geometry, extent.end, extent.frames.len(), blobs, holes)?;
-        medium.cut(geometry);
-        if medium.is_set() && geometry.volume_size().is_some() {
-            volumes::check_order(medium, &bundle_digest)?;
-        }
-        enter_raw(medium, &places, blobs)?;
-        let contents = places.compressed_contents(blobs)?;
-        let known = medium.volumes();
-        let table = read_seek_table(medium)?;
-        let sound = match &table {
-            Some(table) => sound_frames(medium, table, extent, &inventory, &places, &contents)?,
-            None => None,
-        };
-        // A table is sound only when the tar ends where it says.
-        let ended = sound.and_then(|frames| {
-            let end = check_end(medium, &places, &frames).ok()?;
-            Some((frames, end, SeekTable::Sound))
-        });
-        let (frames, end, seek_table) = match ended {
-            Some(ended) => ended,
-            None => {
-                medium.forget_joined(known);
-                let frames = walk(medium, &places, &contents)?;
-                let end = check_end(medium, &places, &frames)?;
-                let is_there = table.is_some() || end.table_length > 0;
-                (frames, end, if is_there { SeekTable::Wrong } else { SeekTable::Missing })
-            }
-        };
-        volumes::check_count(medium, &bundle_digest, end.volumes)?;
-        Ok(Self { head, inventory, bundle_digest, places, frames, seek_table })
     }
 }

@@ -6,7 +6,7 @@ use super::limits::LEVEL;
 use super::medium::Medium;
 use super::read::{Archive, SeekTable};
 use super::write::{ArchiveWriter, Blueprint};
-use super::{ArchiveError, entry, frame, seek_table};
+use super::{ArchiveError, entry, frame, seek_table, volume_set};
 use crate::inventory::{
     BlobEntry, FORMAT, FORMAT_VERSION, FileEntry, Inventory, Stored, Tool, Totals,
 };
@@ -150,7 +150,7 @@ async fn every_blob_comes_back_from_any_offset() {
     let path = folder.path().join("a.tar.zst");
     write(&path, &blobs, true, 70_000).await.expect("written");
     let archive = Archive::open(&path).expect("opened");
-    assert_eq!(archive.seek_table(), SeekTable::Sound);
+    assert_eq!(archive.seek_table(), Some(SeekTable::Sound));
     for blob in &blobs {
         let digest = Digest::of(&blob.content);
         assert_eq!(archive.read(&digest, u64::MAX).expect("read"), blob.content);
@@ -265,7 +265,7 @@ async fn the_seek_table_is_only_a_hint() {
         for blob in &blobs {
             archive.read(&Digest::of(&blob.content), u64::MAX)?;
         }
-        Ok::<_, ArchiveError>(archive.seek_table())
+        Ok::<_, ArchiveError>(archive.seek_table().expect("in frames"))
     };
     assert_eq!(reads(&bytes[..start]).expect("no table"), SeekTable::Missing);
     for at in (start..bytes.len()).step_by(7) {
@@ -305,7 +305,7 @@ async fn nothing_hides_between_frames_behind_the_seek_table() {
         std::fs::write(&path, made).expect("write");
         let archive = Archive::open(&path)?;
         archive.read(&Digest::of(&blobs[0].content), u64::MAX)?;
-        Ok::<_, ArchiveError>(archive.seek_table())
+        Ok::<_, ArchiveError>(archive.seek_table().expect("in frames"))
     };
     assert_eq!(reads(None).expect("as it was"), SeekTable::Sound);
     for length in [0, 1_000, 5 << 20] {
@@ -376,7 +376,7 @@ proptest! {
         let path = folder.path().join("a");
         let length = block_on(write(&path, &blobs, piece % 2 == 0, piece)).expect("written");
         let archive = Archive::open(&path).expect("opened");
-        prop_assert_eq!(archive.length(), length);
+        prop_assert_eq!(archive.length(), Some(length));
         assert_holds(&archive, &blobs);
     }
 
@@ -392,10 +392,10 @@ proptest! {
         let writer = ArchiveWriter::create(&path, blueprint).expect("created");
         let length = block_on(fill(writer, &blobs, reversed, 50_000)).expect("written");
         let archive = Archive::open(&path).expect("opened");
-        prop_assert_eq!(archive.length(), length);
-        prop_assert_eq!(archive.seek_table(), SeekTable::Sound);
+        prop_assert_eq!(archive.length(), Some(length));
+        prop_assert_eq!(archive.seek_table(), Some(SeekTable::Sound));
         assert_holds(&archive, &blobs);
-        let paths: Vec<_> = archive.medium().paths().map(Path::to_owned).collect();
+        let paths: Vec<_> = archive.medium().expect("files").paths().map(Path::to_owned).collect();
         prop_assert_eq!(std::fs::read_dir(folder.path()).expect("folder").count(), paths.len());
         let mut joined = Vec::new();
         for volume in &paths {
@@ -408,12 +408,12 @@ proptest! {
         let table = seek_table::length_from_footer(&footer).expect("table") as usize;
         let whole = Medium::held(joined.clone().into());
         let whole = Archive::read_from("joined".into(), whole).expect("joined");
-        prop_assert_eq!(whole.seek_table(), SeekTable::Sound);
+        prop_assert_eq!(whole.seek_table(), Some(SeekTable::Sound));
         assert_holds(&whole, &blobs);
         let last = joined.len() - 1;
         joined[last] ^= 1;
         let whole = Archive::read_from("joined".into(), Medium::held(joined.clone().into()));
-        prop_assert_eq!(whole.expect("walked").seek_table(), SeekTable::Wrong);
+        prop_assert_eq!(whole.expect("walked").seek_table(), Some(SeekTable::Wrong));
         joined.truncate(joined.len() - table);
         match Archive::read_from("joined".into(), Medium::held(joined.into())) {
             Ok(archive) => assert_holds(&archive, &blobs),
@@ -437,7 +437,7 @@ fn set(folder: &Path, seed: u8) -> Vec<PathBuf> {
     let writer = ArchiveWriter::create(&path, cut_blueprint(&blobs, geometry)).expect("created");
     block_on(fill(writer, &blobs, false, 50_000)).expect("written");
     let archive = Archive::open(&path).expect("opened");
-    archive.medium().paths().map(Path::to_owned).collect()
+    archive.medium().expect("files").paths().map(Path::to_owned).collect()
 }
 
 #[test]
@@ -456,11 +456,13 @@ fn each_trouble_with_a_volume_is_named() {
         assert!(error.contains(&format!("{name} is missing")), "{error}");
         std::fs::write(path, keep(&others[number])).expect("written");
         let error = open().expect_err("another's");
-        let stated = if number == 0 { "a.002" } else { &name };
-        assert!(error.contains(&format!("{stated} belongs to another bundle")), "{error}");
+        assert!(error.contains(&format!("{name} belongs to another bundle")), "{error}");
         std::fs::write(path, &bytes[..bytes.len() - 1]).expect("written");
         let error = open().expect_err("truncated");
-        assert!(error.contains("truncated"), "{number}: {error}");
+        assert!(error.contains(&format!("{name} is truncated")), "{number}: {error}");
+        std::fs::write(path, &bytes[..10]).expect("written");
+        let error = open().expect_err("truncated");
+        assert!(error.contains(&format!("{name} is truncated")), "{number}: {error}");
         std::fs::write(path, [&bytes[..], b"0"].concat()).expect("written");
         let error = open().expect_err("longer");
         assert!(error.contains("too many"), "{number}: {error}");
@@ -477,7 +479,80 @@ fn each_trouble_with_a_volume_is_named() {
     open().expect("whole again");
     let next = super::volumes::volume_path(&folder.path().join("a"), paths.len() + 1);
     std::fs::copy(&paths[paths.len() - 1], next).expect("copied");
-    assert!(open().is_err(), "one too many");
+    let error = open().expect_err("one too many");
+    assert!(error.contains("holds volume"), "{error}");
+}
+
+#[test]
+fn a_joined_file_that_ends_early_or_is_joined_wrongly_is_refused() {
+    let folder = folder();
+    let volumes: Vec<Vec<u8>> =
+        set(folder.path(), 1).iter().map(|path| std::fs::read(path).expect("volume")).collect();
+    let open = |bytes: Vec<u8>| {
+        Archive::read_from("joined".into(), Medium::held(bytes.into())).map_err(|e| e.to_string())
+    };
+    let joined = volumes.concat();
+    assert_eq!(open(joined.clone()).expect("whole").seek_table(), Some(SeekTable::Sound));
+    let last = volumes.iter().take(volumes.len() - 1).map(Vec::len).sum::<usize>();
+    for end in (0..last).step_by(99_991).chain([last - 1, last, last + 10]) {
+        open(joined[..end].to_vec()).expect_err("it ends early");
+    }
+    let mut order: Vec<usize> = (0..volumes.len()).collect();
+    order.swap(1, 2);
+    let error = open(order.iter().flat_map(|n| volumes[*n].clone()).collect()).expect_err("order");
+    assert!(error.contains("number 2 "), "{error}");
+    let without: Vec<u8> = [&volumes[..1], &volumes[2..]].concat().concat();
+    let error = open(without).expect_err("one is missing");
+    assert!(error.contains("number 2 "), "{error}");
+}
+
+#[test]
+fn a_new_set_leaves_nothing_of_an_earlier_one() {
+    let folder = folder();
+    let long = set(folder.path(), 1).len();
+    let path = folder.path().join("a");
+    let blobs = [blob(1_500_000, 9, Stored::Raw)];
+    let geometry = Geometry::volumes(1 << 20).expect("a size");
+    let writer = ArchiveWriter::create(&path, cut_blueprint(&blobs, geometry)).expect("created");
+    block_on(fill(writer, &blobs, false, 50_000)).expect("written");
+    let archive = Archive::open(&path).expect("the new set");
+    let files = volume_set::files_of(&path, &geometry).expect("files");
+    assert!(files.len() < long, "{files:?}");
+    let lengths =
+        archive.medium().expect("files").files().map(|(path, length)| (path.to_owned(), length));
+    assert_eq!(lengths.collect::<Vec<_>>(), files);
+    assert_eq!(std::fs::read_dir(folder.path()).expect("folder").count(), files.len());
+}
+
+#[test]
+fn a_whole_archive_named_like_a_volume_is_read_alone() {
+    let folder = folder();
+    let at = |name: &str| folder.path().join(name);
+    let blobs = [blob(1000, 1, Stored::Raw), blob(2000, 2, Stored::Raw)];
+    for (number, name) in ["a.001", "a.002"].into_iter().enumerate() {
+        block_on(write(&at(name), &blobs[number..=number], false, 500)).expect("written");
+    }
+    for (number, name) in ["a.001", "a.002"].into_iter().enumerate() {
+        let archive = Archive::open(&at(name)).expect("opened");
+        assert_holds(&archive, &blobs[number..=number]);
+        assert_eq!(archive.medium().expect("files").files().count(), 1);
+    }
+    let error = Archive::open_all(&[at("a.001"), at("a.002")]).expect_err("two archives");
+    assert!(matches!(error, ArchiveError::Volume { .. }), "{error:?}");
+}
+
+#[test]
+fn what_lies_in_the_way_of_volumes_is_left_alone() {
+    let folder = folder();
+    let path = folder.path().join("a");
+    let geometry = Geometry::volumes(1 << 20).expect("a size");
+    let create = || ArchiveWriter::create(&path, cut_blueprint(&[], geometry));
+    std::fs::write(folder.path().join("a.009"), "notes").expect("written");
+    assert!(matches!(create(), Err(ArchiveError::Output { .. })));
+    let left: Vec<_> = std::fs::read_dir(folder.path()).expect("folder").flatten().collect();
+    assert_eq!(left.len(), 1, "{left:?}");
+    std::fs::remove_file(folder.path().join("a.009")).expect("removed");
+    create().expect("nothing is in the way");
 }
 
 #[test]

@@ -7,10 +7,10 @@
 use super::ArchiveError;
 use super::frame::MARKER_MAGIC;
 use super::geometry::MARKER;
-use super::limits::MAX_VOLUMES;
 use super::medium::Medium;
 use crate::oci::Digest;
-use std::collections::BTreeMap;
+use std::ffi::OsStr;
+use std::os::unix::ffi::OsStrExt as _;
 use std::path::{Path, PathBuf};
 
 /// Path of volume `number`, counted from 1, of the archive `base`.
@@ -22,10 +22,14 @@ pub fn volume_path(base: &Path, number: usize) -> PathBuf {
 
 /// Base name and number of a volume, when `path` is named like one.
 pub fn volume_name(path: &Path) -> Option<(PathBuf, usize)> {
-    let (name, number) = path.file_name()?.to_str()?.rsplit_once('.')?;
-    let digits = number.len() == 3 && number.bytes().all(|byte| byte.is_ascii_digit());
-    let number = number.parse().ok().filter(|number| digits && *number > 0 && !name.is_empty())?;
-    Some((path.with_file_name(name), number))
+    let name = path.file_name()?.as_bytes();
+    let (name, number) = name.split_last_chunk::<4>()?;
+    let digits = number.strip_prefix(b".")?;
+    if name.is_empty() || !digits.iter().all(u8::is_ascii_digit) {
+        return None;
+    }
+    let number = digits.iter().fold(0, |number, digit| number * 10 + usize::from(digit - b'0'));
+    (number > 0).then(|| (path.with_file_name(OsStr::from_bytes(name)), number))
 }
 
 /// Path of volume `number` beside another one.
@@ -50,22 +54,43 @@ pub(super) fn marked_number(bytes: &[u8; MARKER as usize]) -> Option<u32> {
     is_marker.then(|| u32::from_le_bytes([bytes[40], bytes[41], bytes[42], bytes[43]]))
 }
 
+/// The digest of the bundle that a marker states.
+pub(super) fn marked_bundle(marker: &[u8; MARKER as usize]) -> Digest {
+    let mut digest = [0; 32];
+    digest.copy_from_slice(&marker[8..40]);
+    Digest::from_bytes(digest)
+}
+
 /// Compares the markers of all volumes that are known: of this bundle, each in its place.
 ///
 /// # Errors
 /// [`ArchiveError::Volume`], which names the volume that is another's, at another's place, or damaged.
 pub(super) fn check_order(medium: &Medium, bundle: &Digest) -> Result<(), ArchiveError> {
+    let mut markers = Vec::new();
     for volume in 1..medium.volumes() {
-        let found = medium.marker(volume)?;
-        let what = match marked_number(&found) {
-            None => "does not begin as a volume does".to_owned(),
-            Some(_) if found[8..40] != bundle.as_bytes()[..] => {
-                "belongs to another bundle".to_owned()
-            }
-            Some(number) if number as usize != volume + 1 => {
-                format!("holds volume {number} where volume {} is expected", volume + 1)
-            }
-            Some(_) => continue,
+        let marker = medium.marker(volume)?;
+        let Some(number) = marked_number(&marker) else {
+            return Err(of(medium, volume, "does not begin as a volume does".to_owned()));
+        };
+        markers.push((volume, number, marked_bundle(&marker)));
+    }
+    // The first volume says which bundle it is. Where all others agree on another one, it is the stranger.
+    if let [(_, _, first), others @ ..] = &markers[..]
+        && first != bundle
+        && !others.is_empty()
+        && others.iter().all(|(_, _, other)| other == first)
+    {
+        let what = format!("belongs to another bundle than the other {} volumes", markers.len());
+        return Err(of(medium, 0, what));
+    }
+    for (volume, number, stated) in markers {
+        let what = if stated != *bundle {
+            "belongs to another bundle than the first volume (or its first bytes are damaged)"
+                .into()
+        } else if number as usize != volume + 1 {
+            format!("holds volume {number} where volume {} is expected", volume + 1)
+        } else {
+            continue;
         };
         return Err(of(medium, volume, what));
     }
@@ -106,106 +131,6 @@ pub(super) fn of(medium: &Medium, volume: usize, what: String) -> ArchiveError {
     }
 }
 
-/// The files that make up one archive, found from what was named: the archive itself, or volumes of it, or folders that
-/// hold volumes. Volumes that were not named are looked for beside those that were.
-///
-/// # Errors
-/// [`ArchiveError::Volume`] when names are of different archives, one number comes twice or is missing;
-/// [`ArchiveError::Io`] when nothing is there.
-pub fn find(named: &[PathBuf]) -> Result<Found, ArchiveError> {
-    let mut set: BTreeMap<usize, PathBuf> = BTreeMap::new();
-    let mut base: Option<std::ffi::OsString> = None;
-    let mut folders: Vec<PathBuf> = Vec::new();
-    for path in named {
-        if path.is_dir() {
-            folders.push(path.clone());
-            continue;
-        }
-        let volume = volume_name(path).or_else(|| {
-            let first = volume_path(path, 1);
-            (!path.exists() && first.exists()).then(|| (path.clone(), 1))
-        });
-        let Some((stem, number)) = volume else {
-            return match named {
-                [one] => Ok(Found::File(one.clone())),
-                _ => Err(refuse(path, "is not named like a volume (NAME.001, NAME.002, …)")),
-            };
-        };
-        let file = if volume_name(path).is_some() { path.clone() } else { volume_path(path, 1) };
-        let name = stem.file_name().unwrap_or_default().to_owned();
-        if base.get_or_insert_with(|| name.clone()) != &name {
-            return Err(refuse(&file, "is a volume of another archive"));
-        }
-        // One that is named and not there may lie in another folder that is named.
-        if file.exists()
-            && let Some(other) = set.insert(number, file.clone())
-            && other != file
-        {
-            let what = format!("has the same number as {}", other.display());
-            return Err(refuse(&file, what));
-        }
-        let folder = super::partial::directory_of(&file).to_owned();
-        if !folders.contains(&folder) {
-            folders.push(folder);
-        }
-    }
-    let Some(base) = base.or_else(|| only_base(&folders)) else {
-        let first = named.first().cloned().unwrap_or_default();
-        return Err(refuse(&first, "holds no volumes of one archive (NAME.001, NAME.002, …)"));
-    };
-    add_siblings(&mut set, &base, &folders);
-    let last = set.keys().next_back().copied().unwrap_or(0);
-    let at = |number| {
-        let folder = folders.first().map_or(Path::new(""), PathBuf::as_path);
-        volume_path(&folder.join(&base), number)
-    };
-    match (1..=last).find(|number| !set.contains_key(number)) {
-        Some(number) => Err(refuse(&at(number), "is missing")),
-        None if last == 0 => Err(refuse(&at(1), "is missing")),
-        None => Ok(Found::Set(set.into_values().collect())),
-    }
-}
-
-/// What [`find`] found.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub enum Found {
-    /// One file.
-    File(PathBuf),
-    /// Volumes in order.
-    Set(Vec<PathBuf>),
-}
-
-/// Adds volumes of `base` that lie in the folders and were not named.
-fn add_siblings(set: &mut BTreeMap<usize, PathBuf>, base: &std::ffi::OsStr, folders: &[PathBuf]) {
-    for number in 1..=MAX_VOLUMES {
-        let places = folders.iter().map(|folder| volume_path(&folder.join(base), number));
-        if let Some(found) = places.into_iter().find(|path| path.exists()) {
-            set.entry(number).or_insert(found);
-        }
-    }
-}
-
-/// The archive whose first volume is the only first volume in the folders.
-fn only_base(folders: &[PathBuf]) -> Option<std::ffi::OsString> {
-    let entries = folders.iter().filter_map(|folder| folder.read_dir().ok()).flatten().flatten();
-    let mut bases: Vec<_> = entries
-        .filter_map(|entry| volume_name(&entry.path()))
-        .filter_map(|(base, number)| {
-            base.file_name().filter(|_| number == 1).map(ToOwned::to_owned)
-        })
-        .collect();
-    bases.sort();
-    bases.dedup();
-    match bases.as_slice() {
-        [one] => Some(one.clone()),
-        _ => None,
-    }
-}
-
-fn refuse(path: &Path, what: impl Into<String>) -> ArchiveError {
-    ArchiveError::Volume { path: path.display().to_string(), what: what.into() }
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -218,30 +143,9 @@ mod tests {
         for other in ["a.tar.zst", "a.01", "a.0001", "a.000", ".001", "a.+01", "a"] {
             assert_eq!(volume_name(Path::new(other)), None, "{other}");
         }
-    }
-
-    #[test]
-    fn a_set_is_found_from_any_part_of_it() {
-        let (one, two) =
-            (tempfile::tempdir().expect("folder"), tempfile::tempdir().expect("folder"));
-        let at = |folder: &tempfile::TempDir, name: &str| folder.path().join(name);
-        for (folder, name) in [(&one, "a.001"), (&one, "a.002"), (&two, "a.003"), (&one, "b")] {
-            std::fs::write(at(folder, name), name).expect("written");
-        }
-        let whole = Found::Set(vec![at(&one, "a.001"), at(&one, "a.002"), at(&two, "a.003")]);
-        let found = |paths: &[PathBuf]| find(paths).expect("found");
-        assert_eq!(found(&[at(&one, "a"), at(&two, "a.003")]), whole);
-        assert_eq!(found(&[at(&two, "a.003"), at(&one, "a.002")]), whole);
-        assert_eq!(found(&[one.path().into(), two.path().into()]), whole);
-        assert_eq!(found(&[at(&one, "a.001"), two.path().into()]), whole);
-        assert_eq!(found(&[at(&one, "b")]), Found::File(at(&one, "b")));
-        let beside = Found::Set(vec![at(&one, "a.001"), at(&one, "a.002")]);
-        assert_eq!(found(&[at(&one, "a")]), beside);
-        let refused = |paths: &[PathBuf]| find(paths).expect_err("refused").to_string();
-        assert!(refused(&[at(&two, "a.003")]).ends_with("a.001 is missing"));
-        assert!(refused(&[at(&one, "a.001"), at(&one, "b")]).contains("not named like a volume"));
-        std::fs::write(at(&two, "a.002"), "other").expect("written");
-        assert!(refused(&[at(&one, "a.002"), at(&two, "a.002")]).contains("the same number"));
+        let odd = Path::new(OsStr::from_bytes(b"\xff.002"));
+        let base = Path::new(OsStr::from_bytes(b"\xff"));
+        assert_eq!(volume_name(odd), Some((base.into(), 2)), "names are bytes");
     }
 
     #[test]
@@ -249,7 +153,7 @@ mod tests {
         let bundle = Digest::of(b"bundle");
         let marker = marker(&bundle, 3, Some(3));
         assert_eq!(marked_number(&marker), Some(3));
-        assert_eq!(marker[8..40], *bundle.as_bytes());
+        assert_eq!(marked_bundle(&marker), bundle);
         assert!(zstd::zstd_safe::find_frame_compressed_size(&marker) == Ok(64));
         assert_eq!(marked_number(&[0; 64]), None);
     }

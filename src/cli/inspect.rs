@@ -3,9 +3,11 @@
 use super::exit::Status;
 use super::failure::Failure;
 use super::output::{Output, say};
+use super::pipes;
 use super::text::{count, line, size};
 use bundle::archive::ArchiveError;
 use bundle::archive::read::Archive;
+use bundle::archive::sequential::{self, Cargo};
 use bundle::inventory::{AttachmentEntry, Found, ImageEntry, Lookup, Stored};
 use bundle::oci::Platform;
 use bundle::report::inspect::InspectReport;
@@ -15,7 +17,7 @@ use std::path::{Path, PathBuf};
 /// Show what is inside a bundle; no registry and no trust needed
 #[derive(Args)]
 pub(super) struct Options {
-    /// The bundle; or its volumes, or folders that hold them
+    /// The bundle; or its volumes, or folders that hold them; or - for standard input, of which the head is read
     #[arg(value_name = "FILE", required = true)]
     files: Vec<PathBuf>,
     /// Print the report as JSON
@@ -23,9 +25,13 @@ pub(super) struct Options {
     json: bool,
 }
 
-/// Opens an archive, with an error that says what it is not.
-pub(super) fn open(paths: &[PathBuf]) -> Result<Archive, Failure> {
-    Archive::open_all(paths).map_err(|error| {
+/// Opens an archive, with an error that says what it is not. What has to be read in order comes beside it.
+pub(super) fn open(paths: &[PathBuf]) -> Result<(Archive, Option<Cargo>), Failure> {
+    let opened = match pipes::is_input(paths)? {
+        true => sequential::open(pipes::input()?, &paths[0]).map(|(a, cargo)| (a, Some(cargo))),
+        false => sequential::open_any(paths),
+    };
+    opened.map_err(|error| {
         let failure = Failure::of((&error).into(), &error);
         damage_hint(&error, &paths[0]).into_iter().fold(failure, Failure::hint)
     })
@@ -35,19 +41,35 @@ pub(super) fn open(paths: &[PathBuf]) -> Result<Archive, Failure> {
 pub(super) fn damage_hint(error: &ArchiveError, path: &Path) -> Option<String> {
     let shown = path.display();
     match error {
-        ArchiveError::Io { .. } if path.as_os_str() == "-" => {
-            Some("a bundle is read from a file, not from standard input".into())
-        }
         ArchiveError::Io { .. } => None,
-        ArchiveError::Structure { offset: 0, .. } => Some(format!(
-            "is {shown} what bundle pack wrote? compressed anew, or unpacked by another tool, it is not read"
-        )),
+        ArchiveError::VolumeMissing { .. } => {
+            Some(format!("does it lie elsewhere? name its folder too: {shown} /other/folder"))
+        }
+        ArchiveError::Volume { .. } => Some(
+            "the list that pack wrote beside the volumes says which copy is whole: sha256sum -c NAME.sha256"
+                .into(),
+        ),
+        _ if pipes::is_pipe(path) => {
+            Some("did all of it come? compare its size and checksum with the sender's".into())
+        }
+        ArchiveError::Structure { offset: 0, .. } => {
+            Some(format!("is {shown} what bundle pack wrote, or the same compressed anew?"))
+        }
         _ => Some(format!("is {shown} whole? compare its size and checksum with the sender's")),
     }
 }
 
+/// What people should know about the form of an archive; nothing about the usual one.
+pub(super) fn form(form: &str) -> Option<&'static str> {
+    match form {
+        "recompressed" => Some("compressed anew by another tool; it is read in order"),
+        "tar" => Some("a plain tar, not compressed; it is read in order"),
+        _ => None,
+    }
+}
+
 pub(super) fn run(options: &Options) -> Result<Status, Failure> {
-    let archive = open(&options.files)?;
+    let (archive, _) = open(&options.files)?;
     let report = InspectReport::new(&archive);
     let output = if options.json { Output::json(&report)? } else { summary(&report) };
     output.write()?;
@@ -60,9 +82,15 @@ fn summary(report: &InspectReport<'_>) -> Output {
         out,
         "{} ({}), format {}",
         line(&report.file),
-        size(report.file_size),
+        report.file_size.map_or_else(|| "a pipe".to_owned(), size),
         line(report.format_version)
     );
+    if let Some(form) = form(report.form) {
+        say!(out, "form: {form}");
+    }
+    for volume in &report.volumes {
+        say!(out, "  volume {} ({})", line(&volume.file), size(volume.size));
+    }
     say!(out, "bundle digest: {}", report.bundle_digest);
     if let Some(name) = report.name {
         say!(out, "name: {}", line(name));
@@ -75,7 +103,7 @@ fn summary(report: &InspectReport<'_>) -> Output {
         line(&report.tool.version)
     );
     say!(out, "seal: {}", if report.has_seal { "there, not checked here" } else { "none" });
-    if report.seek_table != "sound" {
+    if !matches!(report.seek_table, "sound" | "unused") {
         say!(out, "seek table: {} (not needed: frames were walked)", report.seek_table);
     }
     for image in report.images {
@@ -103,13 +131,16 @@ fn summary(report: &InspectReport<'_>) -> Output {
         size(totals.bytes)
     );
     for section in &report.sections {
-        if section.stored == Stored::Compressed && section.blobs > 0 {
+        if section.stored == Stored::Compressed
+            && section.blobs > 0
+            && let Some(stored) = section.file_bytes
+        {
             say!(
                 out,
                 "compressed: {} of {} take {}",
                 size(section.bytes),
                 count(section.blobs, "blob"),
-                size(section.file_bytes)
+                size(stored)
             );
         }
     }

@@ -7,6 +7,7 @@
 //! - [`text`]: untrusted strings made safe, sizes for people
 //! - [`progress`]: bars on a terminal, lines elsewhere
 //! - [`refusal`]: why images are refused, and how to go on
+//! - [`pipes`]: an archive on standard input or output
 //! - [`connection`], [`keys`], [`trust`]: options that several commands share
 //! - [`pack`], [`unpack`], [`inspect`], [`verify`], [`serve`]: the commands
 
@@ -17,6 +18,7 @@ mod inspect;
 mod keys;
 mod output;
 mod pack;
+mod pipes;
 mod progress;
 mod refusal;
 mod serve;

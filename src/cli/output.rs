@@ -50,6 +50,14 @@ impl Output {
     }
 }
 
+impl Output {
+    /// Writes it to standard error, where standard output has other data; where that is not possible there is nobody to
+    /// tell.
+    pub(super) fn write_aside(self) {
+        let _ = std::io::stderr().lock().write_all(self.0.as_bytes());
+    }
+}
+
 /// One line on standard error; where that is not possible there is nobody to tell.
 pub(super) fn tell_line(line: fmt::Arguments<'_>) {
     let _ = writeln!(std::io::stderr().lock(), "{line}");

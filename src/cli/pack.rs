@@ -5,26 +5,28 @@ use super::exit::Status;
 use super::failure::Failure;
 use super::keys;
 use super::output::{Output, say, tell};
+use super::pipes;
 use super::progress::{Talk, progress};
 use super::refusal;
 use super::signals::stopped;
 use super::text::{count, safe, size};
-use super::volume_size::VolumeSize;
+use super::volume_size::{self, VolumeSize};
 use bundle::archive::ArchiveError;
 use bundle::archive::geometry::Geometry;
 use bundle::archive::limits::LEVEL;
 use bundle::archive::partial::{check_output, partial_path};
+use bundle::archive::{checksums, volume_set};
 use bundle::inventory::{AttachmentKind, Lookup};
 use bundle::oci::Platform;
 use bundle::pack::plan::Plan;
 use bundle::pack::transfer::Packed;
 use bundle::pack::{
     self, AttachmentErrors, CarriedKey, FailedImages, PackError, Request, SignatureRule, Source,
-    resume, transfer,
+    resume, stream, transfer,
 };
 use bundle::progress::Progress;
 use bundle::registry::Client;
-use bundle::report::pack::{PackReport, PackedImage};
+use bundle::report::pack::{FileSize, PackReport, PackedImage};
 use bundle::trust::Scoped;
 use clap::{Args, ValueEnum};
 use std::path::PathBuf;
@@ -37,7 +39,7 @@ pub(super) struct Options {
     /// REGISTRY/REPO:TAG, REGISTRY/REPO@sha256:…, oci:DIR[:REF]; SOURCE=NAME says which image it logically is
     #[arg(required = true, value_name = "SOURCE[=NAME]", value_parser = super::parsed::<Source>)]
     sources: Vec<Source>,
-    /// The file to write
+    /// The file to write; - is standard output, and the report then goes to standard error
     #[arg(short, long, value_name = "FILE")]
     output: PathBuf,
     /// Keep only these platforms of indexes, such as linux/amd64 (repeatable; default: all)
@@ -61,9 +63,12 @@ pub(super) struct Options {
     /// Name of the series this bundle belongs to: letters, digits, . _ - (at most 64)
     #[arg(long, value_parser = series_name)]
     name: Option<String>,
-    /// Cut the bundle into volumes FILE.001, FILE.002, … of at most this size: fat32, dvd, bd, 4GiB, …
+    /// Cut the bundle into volumes FILE.001, FILE.002, … of at most this size: fat32, dvd, bd, 4GiB, …; with FILE.sha256
     #[arg(long, value_name = "SIZE")]
     volume_size: Option<VolumeSize>,
+    /// Write FILE.sha256 for sha256sum -c too; it reads the whole archive once more (default for volumes)
+    #[arg(long)]
+    sha256: bool,
     /// Level of zstd for what is not compressed already: 1 is fast, 19 is small
     #[arg(long, value_name = "LEVEL", default_value_t = LEVEL,
         value_parser = clap::value_parser!(i32).range(1..=19))]
@@ -155,24 +160,85 @@ impl Options {
     }
 }
 
+impl Options {
+    /// Says before any work whether the archive and what comes with it can be written where they are to be.
+    fn check_output(&self) -> Result<(), ArchiveError> {
+        check_output(&self.output)?;
+        if self.volume_size.is_some() {
+            volume_set::check_beside(&self.output)?;
+        }
+        check_output(&checksums::list_path(&self.output))
+    }
+
+    async fn transfer(
+        &self,
+        plan: Plan,
+        request: &Request,
+        progress: &Arc<dyn Progress>,
+    ) -> Result<Packed, Failure> {
+        let (jobs, failed_images) = (request.jobs, request.failed_images);
+        let packed = transfer::transfer(plan, &self.output, jobs, failed_images, progress).await;
+        packed.map_err(failed)
+    }
+
+    /// Lists the files of the finished archive, and writes their checksums where they are wanted.
+    async fn describe_files(
+        &self,
+        geometry: &Geometry,
+        report: &mut PackReport,
+    ) -> Result<(), Failure> {
+        let failed = |error: ArchiveError| Failure::of((&error).into(), &error);
+        let files = volume_set::files_of(&self.output, geometry).map_err(failed)?;
+        report.files = files.iter().map(|(path, length)| FileSize::new(path, *length)).collect();
+        let list = checksums::list_path(&self.output);
+        if !self.sha256 && self.volume_size.is_none() {
+            if list.exists() {
+                tell!("warning: {} is about an earlier archive", safe(&list.display().to_string()));
+            }
+            return Ok(());
+        }
+        let target = self.output.clone();
+        let paths: Vec<PathBuf> = files.into_iter().map(|(path, _)| path).collect();
+        let (done, made) = tokio::sync::oneshot::channel();
+        // A thread of its own: an interrupted run does not wait for it.
+        std::thread::spawn(move || done.send(checksums::write(&target, &paths)));
+        tokio::select! {
+            made = made => match made {
+                Ok(made) => {
+                    report.checksums = Some(made.map_err(failed)?.display().to_string());
+                    Ok(())
+                }
+                Err(error) => Err(Failure::of(Status::Other, &error)),
+            },
+            () = stopped() => Err(Failure::of(Status::Other, &Interrupted)
+                .hint("the archive is whole, the list of its checksums is not there")),
+        }
+    }
+}
+
 pub(super) async fn run(options: Options) -> Result<Status, Failure> {
     let request = options.request()?;
-    if options.output.as_os_str() == "-" && options.keep_going {
-        let what =
-            "--keep-going needs a file: what was written to standard output cannot be taken back";
-        return Err(Failure::usage(what));
+    let is_pipe = pipes::is_pipe(&options.output);
+    if is_pipe && options.keep_going {
+        let what = "--keep-going needs a file: what was written to a pipe cannot be taken back";
+        return Err(Failure::usage(what).hint("name a file: -o NAME.tar.zst"));
     }
-    if options.output.as_os_str() == "-" {
-        return Err(Failure::usage("an archive is written to a file, not to standard output")
-            .hint("name the file: -o NAME.tar.zst, or -o ./- for one of that name"));
+    if is_pipe && options.volume_size.is_some() {
+        return Err(Failure::usage("volumes are files, and -o - is none")
+            .hint("leave out --volume-size, or name a file: -o NAME.tar.zst"));
     }
-    if !options.dry_run {
-        check_output(&options.output).map_err(unwritable)?;
+    if is_pipe && !options.dry_run {
+        pipes::refuse_terminal()?;
+    } else if !options.dry_run {
+        options.check_output().map_err(unwritable)?;
     }
     let client = options.connection.client()?;
     let talk = if options.quiet { Talk::Quiet } else { Talk::Progress };
     let progress = progress(talk);
-    let begun = begun(&options, &request, &client, &progress)?;
+    let begun = match is_pipe || options.dry_run {
+        true => None,
+        false => begun(&options, &request, &client, &progress)?,
+    };
     let plan = match begun {
         Some(plan) => plan,
         None => pack::prepare(&request, &client, &progress).await.map_err(failed)?,
@@ -183,29 +249,34 @@ pub(super) async fn run(options: Options) -> Result<Status, Failure> {
         PackReport::new(&plan.inventory, plan.bundle_digest, verdicts, left_out, warnings)
     } else {
         let stopped = stopped();
-        let transfer = transfer::transfer(
-            plan,
-            &options.output,
-            request.jobs,
-            request.failed_images,
-            &progress,
-        );
+        let transfer = async {
+            match is_pipe {
+                true => stream::stream(plan, pipes::output()?, &progress).await.map_err(failed),
+                false => options.transfer(plan, &request, &progress).await,
+            }
+        };
         let packed = tokio::select! {
-            packed = transfer => packed.map_err(failed),
+            packed = transfer => packed,
             () = stopped => Err(Failure::of(Status::Other, &Interrupted)),
         };
-        let packed = packed.map_err(|failure| match resume::is_left(&options.output) {
-            true => failure.hint("run the same command again to go on where it stopped"),
-            false => failure,
-        })?;
+        let packed =
+            packed.map_err(|failure| match !is_pipe && resume::is_left(&options.output) {
+                true => failure.hint("run the same command again to go on where it stopped"),
+                false => failure,
+            })?;
         let Packed { length, bundle_digest, inventory, left_out } = packed;
-        let report = PackReport::new(&inventory, bundle_digest, verdicts, left_out, warnings);
-        let file = Some(options.output.display().to_string());
-        PackReport { file, file_size: Some(length), ..report }
+        let mut report = PackReport::new(&inventory, bundle_digest, verdicts, left_out, warnings);
+        report.file = Some(options.output.display().to_string());
+        report.file_size = Some(length);
+        options.describe_files(&request.geometry, &mut report).await?;
+        report
     };
     drop(progress);
     let output = if options.json { Output::json(&report)? } else { summary(&report) };
-    output.write()?;
+    match is_pipe && !options.dry_run {
+        true => output.write_aside(),
+        false => output.write()?,
+    }
     Ok(if report.is_incomplete() { Status::Partial } else { Status::Done })
 }
 
@@ -216,9 +287,6 @@ fn begun(
     client: &Client,
     progress: &Arc<dyn Progress>,
 ) -> Result<Option<Plan>, Failure> {
-    if options.dry_run {
-        return Ok(None);
-    }
     if options.restart {
         let discarded = resume::discard(&options.output);
         return discarded.map(|()| None).map_err(|e| Failure::of((&e).into(), &e));
@@ -239,6 +307,9 @@ fn begun(
 
 fn failed(error: PackError) -> Failure {
     let mut failure = Failure::of((&error).into(), &error);
+    if let PackError::Archive(error) = &error {
+        failure = volume_size::hint(error).into_iter().fold(failure, Failure::hint);
+    }
     for hint in connection::hints(&error) {
         failure = failure.hint(hint);
     }
@@ -339,6 +410,14 @@ fn summary(report: &PackReport) -> Output {
         count(totals.blobs, "blob"),
         size(totals.bytes)
     );
+    if report.files.len() > 1 {
+        for volume in &report.files {
+            say!(out, "volume {} ({})", safe(&volume.file), size(volume.size));
+        }
+    }
+    if let Some(checksums) = &report.checksums {
+        say!(out, "checksums: {}", safe(checksums));
+    }
     match (&report.file, report.file_size) {
         (Some(file), Some(length)) => say!(out, "wrote {} ({})", safe(file), size(length)),
         // Another run may resolve tags otherwise, and has another time: its digest is not known yet.

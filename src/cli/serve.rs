@@ -2,9 +2,10 @@
 
 use super::exit::Status;
 use super::failure::Failure;
+use super::inspect::damage_hint;
 use super::output::{Output, say};
 use super::signals::stopped;
-use bundle::serve::{self, ArchiveContent, Registry, Store};
+use bundle::serve::{self, ArchiveContent, ArchiveContentError, Registry, Store};
 use clap::{ArgGroup, Args};
 use std::net::SocketAddr;
 use std::path::PathBuf;
@@ -14,7 +15,7 @@ use std::sync::Arc;
 #[derive(Args)]
 #[command(group(ArgGroup::new("content").required(true).args(["files", "store"])))]
 pub(super) struct Options {
-    /// Bundles to serve, read-only
+    /// Bundles to serve, read-only; or their volumes, or folders that hold them
     #[arg(value_name = "FILE")]
     files: Vec<PathBuf>,
     /// Read and write an OCI image layout directory, made when it is not there
@@ -32,8 +33,7 @@ pub(super) async fn run(options: Options) -> Result<Status, Failure> {
             Registry::read_write(store)
         }
         None => {
-            let content = ArchiveContent::open(&options.files)
-                .map_err(|e| Failure::of(Status::Medium, &e))?;
+            let content = ArchiveContent::open(&options.files).map_err(unreadable)?;
             Registry::read_only(Arc::new(content))
         }
     };
@@ -49,4 +49,14 @@ pub(super) async fn run(options: Options) -> Result<Status, Failure> {
     let served = serve::run(listener, registry, stopped).await;
     served.map_err(|error| Failure::of(Status::Network, &error))?;
     Ok(Status::Done)
+}
+
+fn unreadable(error: ArchiveContentError) -> Failure {
+    let failure = Failure::of(Status::Medium, &error);
+    match &error {
+        ArchiveContentError::Archive { path, source } => {
+            damage_hint(source, path).into_iter().fold(failure, Failure::hint)
+        }
+        _ => failure,
+    }
 }

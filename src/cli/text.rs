@@ -54,16 +54,9 @@ pub(super) fn json(report: &impl serde::Serialize) -> Result<String, serde_json:
     Ok(out)
 }
 
-/// Bytes in the unit that people read: `1.4 GB` (powers of ten, as disks are sold).
+/// Bytes in the unit that people read: `1.4 GB`.
 pub(super) fn size(bytes: u64) -> String {
-    const UNITS: [&str; 5] = ["B", "kB", "MB", "GB", "TB"];
-    let mut value = bytes as f64;
-    let mut unit = 0;
-    while value >= 999.5 && unit < UNITS.len() - 1 {
-        value /= 1000.0;
-        unit += 1;
-    }
-    if unit == 0 { format!("{bytes} B") } else { format!("{value:.1} {}", UNITS[unit]) }
+    bundle::archive::room::Amount(bytes).to_string()
 }
 
 /// `1 image`, `2 images`.

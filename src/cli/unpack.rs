@@ -3,8 +3,9 @@
 use super::connection::{self, Connection};
 use super::exit::Status;
 use super::failure::Failure;
-use super::inspect::damage_hint;
+use super::inspect::{damage_hint, form};
 use super::output::{Output, say, tell};
+use super::pipes;
 use super::progress::{Talk, progress};
 use super::refusal;
 use super::text::{count, line, safe, size};
@@ -15,7 +16,7 @@ use bundle::oci::Digest;
 use bundle::report::unpack::{ImageReport, KeyChange, TagChange, UnpackReport};
 use bundle::trust::ChildStatus;
 use bundle::unpack::{
-    self, Class, InstallOptions, OnExistingAttachment, Target, UnpackError, UnpackOptions,
+    self, Class, Input, InstallOptions, OnExistingAttachment, Target, UnpackError, UnpackOptions,
 };
 use clap::{Args, ValueEnum};
 use std::collections::BTreeMap;
@@ -25,7 +26,7 @@ use std::str::FromStr;
 /// Verify a bundle offline, push it to a registry, install its keys
 #[derive(Args)]
 pub(super) struct Options {
-    /// The bundle; or its volumes, or folders that hold them
+    /// The bundle; or its volumes, or folders that hold them; or - for standard input
     #[arg(value_name = "FILE", required = true)]
     files: Vec<PathBuf>,
     /// Where to: REGISTRY[/PREFIX], or oci:DIR
@@ -101,8 +102,12 @@ pub(super) async fn run(options: Options) -> Result<Status, Failure> {
         jobs: options.jobs.into(),
         dry_run: options.dry_run,
     };
+    let input = match pipes::is_input(&options.files)? {
+        true => Input::Stream(pipes::input()?, options.files[0].clone()),
+        false => Input::Files(options.files.clone()),
+    };
     let progress = progress(if options.quiet { Talk::Quiet } else { Talk::Progress });
-    let unpacked = unpack::unpack(&options.files, unpack, &client, &progress).await;
+    let unpacked = unpack::unpack(input, unpack, &client, &progress).await;
     drop(progress);
     match unpacked {
         Ok(report) => {
@@ -182,6 +187,9 @@ fn failed(error: &UnpackError, options: &Options) -> Failure {
 /// The report for people.
 fn summary(report: &UnpackReport) -> Output {
     let mut out = Output::default();
+    if let Some(form) = form(report.form) {
+        say!(out, "form: {form}");
+    }
     for image in &report.images {
         say!(out, "{} -> {}", safe(&image.source.to_string()), safe(&image.target));
         say!(out, "  {}", image.digest);

@@ -10,7 +10,7 @@ use super::text::{count, line, safe, size};
 use super::trust::Trust;
 use super::unpack::status_of;
 use bundle::archive::Archive;
-use bundle::archive::integrity::{self, Depth};
+use bundle::archive::integrity::{self, Damage, Depth};
 use bundle::report::verify::VerifyReport;
 use bundle::trust::ImageVerdict;
 use bundle::unpack::{Opened, TrustInputs, UnpackError};
@@ -21,7 +21,7 @@ use std::sync::Arc;
 /// Read every byte of a bundle, and its signatures under the given trust; push nothing
 #[derive(Args)]
 pub(super) struct Options {
-    /// The bundle; or its volumes, or folders that hold them
+    /// The bundle; or its volumes, or folders that hold them; or - for standard input
     #[arg(value_name = "FILE", required = true)]
     files: Vec<PathBuf>,
     /// Read head, trust section and signatures only
@@ -39,10 +39,15 @@ pub(super) struct Options {
 
 pub(super) fn run(options: &Options) -> Result<Status, Failure> {
     let inputs = options.trust.inputs()?;
-    let archive = Arc::new(inspect::open(&options.files)?);
+    let (archive, cargo) = inspect::open(&options.files)?;
+    let archive = Arc::new(archive);
     let progress = progress(if options.quiet { Talk::Quiet } else { Talk::Progress });
     let depth = if options.quick { Depth::TrustSection } else { Depth::Whole };
-    let integrity = integrity::check(&archive, depth, &*progress);
+    let integrity = match cargo {
+        Some(cargo) if !options.quick => integrity::check_passing(&archive, cargo, &*progress)
+            .map_err(|error| Failure::of((&error).into(), &error))?,
+        _ => integrity::check(&archive, depth, &*progress),
+    };
     drop(progress);
     let file = archive.path().display().to_string();
     let mut report = VerifyReport::new(file, archive.bundle_digest(), options.quick, integrity);
@@ -84,11 +89,10 @@ fn summary(report: &VerifyReport) -> Output {
     for damage in &report.damaged {
         say!(
             out,
-            "damaged: {} ({}), bytes {} to {} of the file: {}",
+            "damaged: {} ({}), {}: {}",
             damage.digest,
             size(damage.size),
-            damage.offset,
-            damage.offset + damage.length,
+            place(damage),
             safe(&damage.what)
         );
         for image in &damage.images {
@@ -116,4 +120,17 @@ fn summary(report: &VerifyReport) -> Output {
     );
     say!(out, "bundle digest: {}", report.bundle_digest);
     out
+}
+
+/// Where a damaged blob lies.
+fn place(damage: &Damage) -> String {
+    let Damage { offset, length, .. } = damage;
+    match &damage.volumes[..] {
+        [] => format!("bytes {offset} to {} of the file", offset + length),
+        [one] => format!("bytes {offset} to {} of {}", offset + length, safe(one)),
+        [first, others @ ..] => {
+            let others: Vec<String> = others.iter().map(|volume| safe(volume)).collect();
+            format!("from byte {offset} of {} on, and in {}", safe(first), others.join(", "))
+        }
+    }
 }

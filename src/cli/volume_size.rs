@@ -1,5 +1,6 @@
 //! Sizes of volumes as people give them.
 
+use bundle::archive::ArchiveError;
 use bundle::archive::geometry::Geometry;
 use std::str::FromStr;
 
@@ -51,6 +52,20 @@ fn bytes(text: &str) -> Option<u64> {
     let (number, unit) = text.split_at(digits);
     let (_, factor) = UNITS.iter().find(|(name, _)| *name == unit.trim_start())?;
     number.parse::<u64>().ok()?.checked_mul(*factor)
+}
+
+/// The way on when a medium cannot take an archive.
+pub(super) fn hint(error: &ArchiveError) -> Option<String> {
+    match error {
+        ArchiveError::FileTooLong { .. } => {
+            Some("cut the bundle into volumes that fit: --volume-size fat32".into())
+        }
+        ArchiveError::NoRoom { .. } | ArchiveError::Full { .. } => Some(
+            "free space, or name another folder with -o; --volume-size cuts the bundle for several media"
+                .into(),
+        ),
+        _ => None,
+    }
 }
 
 #[cfg(test)]

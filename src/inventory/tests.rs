@@ -66,3 +66,37 @@ fn duplicate_keys_are_refused() {
     let doubled = text.replacen('{', r#"{"format":"bundle","#, 1);
     assert!(matches!(Inventory::from_bytes(doubled.as_bytes()), Err(InventoryError::Json(_))));
 }
+
+#[test]
+fn lists_are_cut_off_while_they_are_read() {
+    let key = json!({"file": "keys/a", "use": "cosign", "fingerprint": "sha256:"});
+    for (field, element, most) in
+        [("keys", key, MAX_FILES), ("mustUnderstand", json!("x"), MAX_FEATURES)]
+    {
+        let mut value = minimal();
+        value[field] = vec![element.clone(); most].into();
+        let read_to_the_end =
+            |result| matches!(result, Ok(_) | Err(InventoryError::MustUnderstand(_)));
+        assert!(read_to_the_end(read(&value)), "{field}");
+        value[field] = vec![element; most + 1].into();
+        let Err(InventoryError::Json(error)) = read(&value) else { panic!("{field}") };
+        let said = format!("expected a list of at most {most} elements at line 1");
+        assert!(error.to_string().contains(&said), "{error}");
+    }
+}
+
+#[test]
+fn what_is_quoted_from_an_inventory_is_short_and_the_place_is_told() {
+    let blob = |stored: String| {
+        let mut value = minimal();
+        value["blobs"] = json!([{"digest": Digest::of(b"x"), "size": 1, "stored": stored}]);
+        match read(&value) {
+            Err(InventoryError::Json(error)) => error.to_string(),
+            other => panic!("{other:?}"),
+        }
+    };
+    assert!(blob("elsewhere".into()).starts_with("unknown variant `elsewhere`, expected one of"));
+    let long = blob("e".repeat(60_000));
+    assert!(long.starts_with("unknown variant `eee") && long.len() < 400, "{long}");
+    assert!(long.contains("… at line 1 column "), "{long}");
+}

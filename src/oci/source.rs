@@ -174,7 +174,8 @@ pub async fn read_blob(
         return Err(SourceError::new(Trouble::Content, what));
     }
     let mut stream = Verifying::new(source.open(blob, 0).await?, blob);
-    let mut content = Vec::new();
+    // Bounded by the limit. A copy of its own: a piece would keep the connection's whole buffer alive.
+    let mut content = Vec::with_capacity(usize::try_from(blob.size).unwrap_or_default());
     while let Some(piece) = stream.next().await {
         content.extend_from_slice(&piece?);
     }

@@ -94,18 +94,21 @@ impl Supplier {
         origin: &Origin,
         offset: u64,
     ) -> Result<ByteStream, PackError> {
-        let (blob, part) = (&self.blobs[number], &self.parts[number]);
-        let descriptor = Descriptor::new(&part.media_type, blob.digest, blob.size);
-        let opened = origin.open_as(part.form, &descriptor, offset).await;
+        let descriptor = self.descriptor(number);
+        let opened = origin.open_as(self.parts[number].form, &descriptor, offset).await;
         opened.map_err(|source| self.blob_failed(number, origin, source))
     }
 
-    fn blob_failed(&self, number: usize, origin: &Origin, source: SourceError) -> PackError {
-        let digest = self.blobs[number].digest;
-        PackError::Blob { digest, origin: origin.to_string(), source }
+    fn descriptor(&self, number: usize) -> Descriptor {
+        let (blob, part) = (&self.blobs[number], &self.parts[number]);
+        Descriptor::new(&part.media_type, blob.digest, blob.size)
     }
 
-    /// The archive's writer is what hashes: content that is wrong came from the origin, or was there already.
+    fn blob_failed(&self, number: usize, origin: &Origin, source: SourceError) -> PackError {
+        blob_failed(&self.descriptor(number), origin, source)
+    }
+
+    /// What is wrong came from the origin, unless some of it was there already.
     fn written_wrong(
         &self,
         number: usize,
@@ -115,11 +118,7 @@ impl Supplier {
     ) -> Failed {
         match error {
             ArchiveError::Blob { .. } if is_kept => Failed::Kept,
-            ArchiveError::Blob { what, .. } => {
-                let source = SourceError::new(Trouble::Content, what);
-                Failed::Error(self.blob_failed(number, origin, source))
-            }
-            other => Failed::Error(other.into()),
+            other => Failed::Error(written_wrong(&self.descriptor(number), origin, other)),
         }
     }
 
@@ -268,5 +267,28 @@ impl Supplier {
     pub(super) async fn open_first(&self, number: usize) -> Option<Result<ByteStream, PackError>> {
         let origin = *self.origins(number).first()?;
         Some(self.open(number, origin, 0).await)
+    }
+}
+
+/// A blob could not be had from an origin.
+pub(super) fn blob_failed(
+    descriptor: &Descriptor,
+    origin: &Origin,
+    source: SourceError,
+) -> PackError {
+    PackError::Blob { digest: descriptor.digest, origin: origin.to_string(), source }
+}
+
+/// The archive's writer is what hashes: content that is wrong came from the origin.
+pub(super) fn written_wrong(
+    descriptor: &Descriptor,
+    origin: &Origin,
+    error: ArchiveError,
+) -> PackError {
+    match error {
+        ArchiveError::Blob { what, .. } => {
+            blob_failed(descriptor, origin, SourceError::new(Trouble::Content, what))
+        }
+        other => other.into(),
     }
 }

@@ -39,7 +39,6 @@ pub(super) enum Supply {
     /// It was fetched while resolving.
     Held(Bytes),
     /// It is fetched in the transfer.
-    #[allow(dead_code, reason = "a file is filled by the numbers of parts, a stream from here")]
     Fetch(Origin, Descriptor),
 }
 

@@ -10,6 +10,7 @@
 //! - `fingerprint`, [`resume`]: what an interrupted run was doing, so that the next one goes on
 //! - `remainder`: a plan without images that could not be had
 //! - [`transfer`], `fetch`: each blob once, to its place ([`transfer::Packed`])
+//! - [`stream`]: the same bytes into a pipe
 
 pub mod discover;
 pub mod error;
@@ -23,6 +24,7 @@ mod remainder;
 pub mod resolve;
 pub mod resume;
 pub mod select;
+pub mod stream;
 pub mod transfer;
 mod walk;
 

@@ -94,12 +94,12 @@ impl Host {
         ask: &Ask<'_>,
         limit: u64,
     ) -> Result<Answer, RegistryError> {
-        let response = self.answer(ask).await?;
+        let mut response = self.answer(ask).await?;
         let (status, url) = (response.status(), response.url().clone());
-        let headers = response.headers().clone();
+        let headers = std::mem::take(response.headers_mut());
         let body = match ask.method {
             Method::HEAD => Bytes::new(),
-            _ => read_body(response, limit, &ask.asked(), self.patience().stall).await?,
+            _ => read_body(response, limit, || ask.asked(), self.patience().stall).await?,
         };
         Ok(Answer { status, headers, url, body })
     }
@@ -155,7 +155,7 @@ impl Host {
             if ask.expected.contains(&response.status()) || !is_followed(ask, response.status()) {
                 return Ok(response);
             }
-            url = self.location(base, &response, ask.asked())?;
+            url = self.location(base, &response, || ask.asked())?;
         }
         let why = format!("more than {MAX_REDIRECTS} redirects");
         Err(RegistryError::bad_answer(ask.asked(), why))
@@ -166,7 +166,7 @@ impl Host {
         &self,
         base: &Url,
         response: &Response,
-        asked: Asked,
+        asked: impl Fn() -> Asked,
     ) -> Result<Url, RegistryError> {
         self.target(base, response.url(), response.headers().get(LOCATION), asked)
     }
@@ -177,15 +177,15 @@ impl Host {
         base: &Url,
         from: &Url,
         location: Option<&HeaderValue>,
-        asked: Asked,
+        asked: impl Fn() -> Asked,
     ) -> Result<Url, RegistryError> {
         let text = location.and_then(|value| value.to_str().ok());
         let Some(url) = text.and_then(|text| from.join(text).ok()) else {
             let why = "the answer has no usable Location";
-            return Err(RegistryError::bad_answer(asked, why));
+            return Err(RegistryError::bad_answer(asked(), why));
         };
         self.may_go(base, url).map_err(|why| {
-            RegistryError::bad_answer(asked, format!("its Location is not followed: {why}"))
+            RegistryError::bad_answer(asked(), format!("its Location is not followed: {why}"))
         })
     }
 
@@ -194,7 +194,7 @@ impl Host {
         let status = response.status();
         let wait = retry::retry_after(response.headers(), time::OffsetDateTime::now_utc());
         // What cannot be read of an error does not change what it is.
-        let body = read_body(response, MAX_ERROR, &asked, self.patience().stall).await;
+        let body = read_body(response, MAX_ERROR, || asked.clone(), self.patience().stall).await;
         let said = Said::read(&body.unwrap_or_default());
         RegistryError::of_status(asked, status, said, wait)
     }
@@ -212,12 +212,12 @@ fn is_followed(ask: &Ask<'_>, status: StatusCode) -> bool {
 pub(super) async fn read_body(
     mut response: Response,
     limit: u64,
-    asked: &Asked,
+    asked: impl Fn() -> Asked,
     stall: Duration,
 ) -> Result<Bytes, RegistryError> {
     let too_long = || {
         let why = format!("the answer is longer than {limit} bytes");
-        RegistryError::bad_answer(asked.clone(), why)
+        RegistryError::bad_answer(asked(), why)
     };
     let announced = response.content_length().unwrap_or_default();
     if announced > limit {
@@ -226,8 +226,8 @@ pub(super) async fn read_body(
     let mut whole = BytesMut::new();
     loop {
         let piece = match tokio::time::timeout(stall, response.chunk()).await {
-            Ok(piece) => piece.map_err(|e| RegistryError::of_transport(asked.clone(), e))?,
-            Err(_) => return Err(RegistryError::stalled(asked.clone())),
+            Ok(piece) => piece.map_err(|e| RegistryError::of_transport(asked(), e))?,
+            Err(_) => return Err(RegistryError::stalled(asked())),
         };
         let Some(piece) = piece else {
             return Ok(whole.freeze());

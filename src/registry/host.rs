@@ -1,13 +1,13 @@
 //! One registry: where it is reached, with which scheme, and where its answers may lead.
 
 use super::auth::{Challenge, CredentialStore, Grants};
-use super::reach::{self, Tls, is_loopback};
+use super::reach::{self, Tls, is_loopback, same_origin};
 use super::transport::Transports;
 use super::{Asked, Patience, RegistryError, Said, retry};
 use crate::oci::Digest;
-use reqwest::{Method, Request, Response, Url};
+use reqwest::{Client, Method, Request, Response, Url};
 use std::collections::HashMap;
-use std::sync::{Arc, Mutex};
+use std::sync::{Arc, Mutex, OnceLock};
 use std::time::Duration;
 use tokio::sync::OnceCell;
 
@@ -19,6 +19,8 @@ pub(super) struct Host {
     transports: Arc<Transports>,
     credentials: Arc<CredentialStore>,
     base: OnceCell<Url>,
+    /// The client for `base`: nearly every request goes there.
+    own: OnceLock<Client>,
     grants: Grants,
     referrer_locks: Mutex<HashMap<(String, Digest), ReferrerLock>>,
 }
@@ -41,6 +43,7 @@ impl Host {
             transports,
             credentials,
             base: OnceCell::new(),
+            own: OnceLock::new(),
             grants: Grants::default(),
             referrer_locks: Mutex::default(),
         }
@@ -129,46 +132,61 @@ impl Host {
         Ok(())
     }
 
+    fn client(&self, url: &Url) -> Result<Client, RegistryError> {
+        if !self.base.get().is_some_and(|base| same_origin(base, url)) {
+            return self.transports.client(&self.name, url);
+        }
+        if let Some(own) = self.own.get() {
+            return Ok(own.clone());
+        }
+        let own = self.transports.client(&self.name, url)?;
+        Ok(self.own.get_or_init(|| own).clone())
+    }
+
     /// Sends one request and waits for the head of the answer, at most `patience`.
     pub(super) async fn execute(
         &self,
         request: Request,
         patience: Duration,
     ) -> Result<Response, RegistryError> {
-        let asked = || Asked::new(request.method(), request.url());
-        let client = self.transports.client(&self.name, request.url())?;
-        let (asked, sent) = (asked(), client.execute(request));
+        let (method, url) = (request.method().clone(), request.url().clone());
+        let asked = || Asked::new(&method, &url);
+        let sent = self.client(&url)?.execute(request);
         match tokio::time::timeout(patience, sent).await {
             Ok(Ok(response)) => Ok(response),
-            Ok(Err(error)) => Err(RegistryError::of_transport(asked, error)),
-            Err(_) => Err(RegistryError::stalled(asked)),
+            Ok(Err(error)) => Err(RegistryError::of_transport(asked(), error)),
+            Err(_) => Err(RegistryError::stalled(asked())),
         }
     }
 
-    /// Sends a request whose body takes its time: `moved` counts the bytes that went out, `length` in the end.
+    /// Sends a request whose body takes its time: `moved` counts the bytes that went out, `length` in the end, and is
+    /// `None` while the body's own source keeps everybody waiting, for which no time is too long.
     pub(super) async fn execute_long(
         &self,
         request: Request,
         length: u64,
-        moved: impl Fn() -> u64,
+        moved: impl Fn() -> Option<u64>,
     ) -> Result<Response, RegistryError> {
-        let asked = Asked::new(request.method(), request.url());
-        let client = self.transports.client(&self.name, request.url())?;
-        let mut sent = std::pin::pin!(client.execute(request));
+        let (method, url) = (request.method().clone(), request.url().clone());
+        let asked = || Asked::new(&method, &url);
+        let mut sent = std::pin::pin!(self.client(&url)?.execute(request));
         let (mut before, mut waited) = (0, Duration::ZERO);
         loop {
             match tokio::time::timeout(self.patience.stall, &mut sent).await {
                 Ok(Ok(response)) => return Ok(response),
-                Ok(Err(error)) => return Err(RegistryError::of_transport(asked, error)),
+                Ok(Err(error)) => return Err(RegistryError::of_transport(asked(), error)),
                 Err(_) => {
-                    let now = moved();
+                    let Some(now) = moved() else {
+                        waited = Duration::ZERO;
+                        continue;
+                    };
                     waited =
                         if now > before { Duration::ZERO } else { waited + self.patience.stall };
                     before = now;
                     let limit =
                         if now >= length { self.patience.commit } else { self.patience.stall };
                     if waited >= limit {
-                        return Err(RegistryError::stalled(asked));
+                        return Err(RegistryError::stalled(asked()));
                     }
                 }
             }

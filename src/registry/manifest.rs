@@ -19,6 +19,8 @@ const ACCEPT: &str = "application/vnd.oci.image.manifest.v1+json, \
 const MAX_TAG_PAGE: u64 = 64 << 20;
 /// Tags asked for per page; the most that registries with a limit allow.
 const TAGS_PER_PAGE: &str = "1000";
+/// What is read of one short page of tags, or of a refusal.
+const MAX_SHORT_PAGE: u64 = 256 << 10;
 /// Pages followed before a registry is taken to have no end.
 pub(super) const MAX_PAGES: usize = 10_000;
 
@@ -166,6 +168,20 @@ impl RemoteRepository {
             pages.turn(self, &ask, &answer).await?;
         }
         Ok(tags)
+    }
+
+    /// True when the registry says that the repository does not exist or has no tags. A hint about what is worth asking:
+    /// whatever else comes, failures included, is false, and what is asked next meets them again.
+    pub async fn is_empty(&self) -> bool {
+        let Ok(mut url) = self.url("tags/list").await else { return false };
+        url.query_pairs_mut().append_pair("n", "1");
+        let ask = Ask::new(Method::GET, url, self.to_pull());
+        match self.host().whole_once(&ask, MAX_SHORT_PAGE).await {
+            Ok(answer) => read_tags(&answer.body).is_some_and(|tags| tags.is_empty()),
+            // Any other 404 may come from a registry that lists no tags at all.
+            Err(RegistryError::NotFound { said, .. }) => said.code() == "NAME_UNKNOWN",
+            Err(_) => false,
+        }
     }
 }
 

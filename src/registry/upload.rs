@@ -8,9 +8,9 @@ use super::manifest::named_digest;
 use super::reach::same_origin;
 use super::{Asked, RegistryError, RemoteRepository};
 use crate::oci::Descriptor;
-use crate::oci::source::{BlobSource, SourceError, Verifying, read_blob};
+use crate::oci::source::{BlobSource, ByteStream, SourceError, Verifying, read_blob};
 use bytes::Bytes;
-use futures_util::Stream as _;
+use futures_util::{Stream as _, StreamExt as _};
 use http_body::{Frame, SizeHint};
 use reqwest::header::{AUTHORIZATION, CONTENT_LENGTH, CONTENT_TYPE, HeaderValue, LOCATION};
 use reqwest::{Body, Method, Request, StatusCode, Url};
@@ -78,6 +78,29 @@ impl RemoteRepository {
         self.upload(blob, source, None).await
     }
 
+    /// Sends a blob whose content comes only once: what fails after its first byte is not tried again.
+    ///
+    /// # Errors
+    /// As [`Self::push_blob`].
+    pub async fn push_once(
+        &self,
+        blob: &Descriptor,
+        content: ByteStream,
+    ) -> Result<(), RegistryError> {
+        let patience = self.host().patience();
+        let begun = patience.retry(patience.attempts, || self.begin(blob)).await?;
+        let mut content = Verifying::new(content, blob);
+        match begun {
+            Begun::At(place) => self.put(blob, place, Content::streamed(content, blob.size)).await,
+            Begun::Mounted => {
+                while let Some(piece) = content.next().await {
+                    piece?;
+                }
+                Ok(())
+            }
+        }
+    }
+
     /// Asks for a mount. `None` when the registry will not have it; the upload then shows whether more is wrong.
     async fn mount(&self, blob: &Descriptor, path: &str) -> Result<Option<Begun>, RegistryError> {
         let mut url = self.url("blobs/uploads/").await?;
@@ -99,6 +122,14 @@ impl RemoteRepository {
         }
     }
 
+    /// Asks for a place for a blob, once.
+    async fn begin(&self, blob: &Descriptor) -> Result<Begun, RegistryError> {
+        let url = self.url("blobs/uploads/").await?;
+        let ask = Ask::new(Method::POST, url, self.to_push());
+        let answer = self.host().whole_once(&ask, MAX_ANSWER).await?;
+        self.begun(&ask, blob, &answer).await
+    }
+
     async fn begun(
         &self,
         ask: &Ask<'_>,
@@ -106,12 +137,12 @@ impl RemoteRepository {
         answer: &Answer,
     ) -> Result<Begun, RegistryError> {
         if answer.status == StatusCode::CREATED {
-            check_stored(blob, answer, ask.asked())?;
+            check_stored(blob, answer, || ask.asked())?;
             return Ok(Begun::Mounted);
         }
         let base = self.host().base().await?;
         let location = answer.headers.get(LOCATION);
-        let place = self.host().target(base, &answer.url, location, ask.asked())?;
+        let place = self.host().target(base, &answer.url, location, || ask.asked())?;
         Ok(Begun::At(place))
     }
 
@@ -160,15 +191,10 @@ impl RemoteRepository {
     ) -> Result<(), RegistryError> {
         let place = match place {
             Some(place) => place,
-            None => {
-                let url = self.url("blobs/uploads/").await?;
-                let ask = Ask::new(Method::POST, url, self.to_push());
-                let answer = self.host().whole_once(&ask, MAX_ANSWER).await?;
-                match self.begun(&ask, blob, &answer).await? {
-                    Begun::At(place) => place,
-                    Begun::Mounted => return Ok(()),
-                }
-            }
+            None => match self.begin(blob).await? {
+                Begun::At(place) => place,
+                Begun::Mounted => return Ok(()),
+            },
         };
         let content = match small {
             Some(bytes) => Content::whole(bytes),
@@ -187,8 +213,8 @@ impl RemoteRepository {
         let host = self.host();
         let base = host.base().await?;
         place.query_pairs_mut().append_pair("digest", &blob.digest.to_string());
-        let mut request = Request::new(Method::PUT, place);
-        let asked = Asked::new(request.method(), request.url());
+        let asked = || Asked::new(&Method::PUT, &place);
+        let mut request = Request::new(Method::PUT, place.clone());
         let grant = host.grants().grant(host, self.to_push()).await?;
         let own = same_origin(base, request.url());
         let headers = request.headers_mut();
@@ -200,14 +226,14 @@ impl RemoteRepository {
         }
         let sent = Arc::clone(&content.sent);
         *request.body_mut() = Some(content.body);
-        let moved = || sent.bytes.load(Ordering::Relaxed);
+        let moved = || sent.moved();
         let answer = host.execute_long(request, blob.size, moved).await;
         // A source that failed breaks the connection: its error is the cause, not the network.
         let failed = sent.failed.lock().unwrap_or_else(std::sync::PoisonError::into_inner).take();
         if let Some(error) = failed {
             return Err(error.into());
         }
-        let response = answer?;
+        let mut response = answer?;
         let status = response.status();
         if status == StatusCode::UNAUTHORIZED && own {
             let challenge = super::auth::Challenge::of(response.headers());
@@ -215,24 +241,30 @@ impl RemoteRepository {
             grants.refused(self.to_push(), grant.as_ref(), challenge).await;
         }
         if !status.is_success() {
-            return Err(host.error_of(response, asked).await);
+            return Err(host.error_of(response, asked()).await);
         }
         let answer = Answer {
             status,
-            headers: response.headers().clone(),
+            headers: std::mem::take(response.headers_mut()),
             url: response.url().clone(),
             body: Bytes::new(),
         };
         // Read, so that the connection can be used again; what it says does not matter.
-        drop(super::exchange::read_body(response, MAX_ANSWER, &asked, host.patience().stall).await);
+        drop(super::exchange::read_body(response, MAX_ANSWER, asked, host.patience().stall).await);
         check_stored(blob, &answer, asked)
     }
 }
 
 /// Compares what the registry says it stored, when it says so.
-fn check_stored(blob: &Descriptor, answer: &Answer, asked: Asked) -> Result<(), RegistryError> {
+fn check_stored(
+    blob: &Descriptor,
+    answer: &Answer,
+    asked: impl Fn() -> Asked,
+) -> Result<(), RegistryError> {
     match named_digest(answer).filter(|found| *found != blob.digest) {
-        Some(found) => Err(RegistryError::DigestMismatch { asked, expected: blob.digest, found }),
+        Some(found) => {
+            Err(RegistryError::DigestMismatch { asked: asked(), expected: blob.digest, found })
+        }
         None => Ok(()),
     }
 }
@@ -247,8 +279,18 @@ struct Content {
 struct Sent {
     /// Bytes handed to the connection.
     bytes: AtomicU64,
+    /// The connection could take more, and the source has nothing yet.
+    is_starved: AtomicBool,
     /// What the source met.
     failed: Mutex<Option<SourceError>>,
+}
+
+impl Sent {
+    /// Bytes handed to the connection; `None` while the source is what is waited for.
+    fn moved(&self) -> Option<u64> {
+        let is_starved = self.is_starved.load(Ordering::Relaxed);
+        (!is_starved).then(|| self.bytes.load(Ordering::Relaxed))
+    }
 }
 
 impl Content {
@@ -288,7 +330,9 @@ impl http_body::Body for Known {
     ) -> Poll<Option<Result<Frame<Bytes>, SourceFailed>>> {
         let this = self.get_mut();
         let content = this.content.get_mut().unwrap_or_else(std::sync::PoisonError::into_inner);
-        match Pin::new(content).poll_next(context) {
+        let polled = Pin::new(content).poll_next(context);
+        this.sent.is_starved.store(polled.is_pending(), Ordering::Relaxed);
+        match polled {
             Poll::Pending => Poll::Pending,
             Poll::Ready(None) => Poll::Ready(None),
             Poll::Ready(Some(Ok(piece))) => {

@@ -3,6 +3,7 @@
 use crate::archive::read::{Archive, SeekTable};
 use crate::inventory::{ImageEntry, KeyEntry, Stored, Tool, Totals};
 use crate::oci::Digest;
+use crate::report::pack::FileSize;
 use serde::Serialize;
 
 /// The report of one inspection.
@@ -13,8 +14,14 @@ pub struct InspectReport<'a> {
     pub report_version: &'static str,
     /// The archive.
     pub file: String,
-    /// Its length in bytes.
-    pub file_size: u64,
+    /// What the archive was found to be: `frames`, `recompressed`, `tar`.
+    pub form: &'static str,
+    /// Its length in bytes; nothing when it came through a pipe.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub file_size: Option<u64>,
+    /// Its volumes as they lie, in order; none for an archive in one file.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    pub volumes: Vec<FileSize>,
     /// SHA-256 of the bytes of `bundle.json`.
     pub bundle_digest: Digest,
     /// Format of the archive.
@@ -28,7 +35,7 @@ pub struct InspectReport<'a> {
     pub tool: &'a Tool,
     /// True when it has a seal. Whether that is worth anything is not looked at here.
     pub has_seal: bool,
-    /// What became of the seek table: `sound`, `missing`, `wrong`.
+    /// What became of the seek table: `sound`, `missing`, `wrong`, or `unused` by an archive that is read in order.
     pub seek_table: &'static str,
     /// Images, as in the inventory.
     pub images: &'a [ImageEntry],
@@ -50,8 +57,9 @@ pub struct Section {
     pub blobs: u64,
     /// Bytes of content.
     pub bytes: u64,
-    /// Bytes in the file, headers and frames included.
-    pub file_bytes: u64,
+    /// Bytes in the file, headers and frames included; nothing when they have no places of their own.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub file_bytes: Option<u64>,
 }
 
 impl<'a> InspectReport<'a> {
@@ -62,20 +70,23 @@ impl<'a> InspectReport<'a> {
             stored,
             blobs: 0,
             bytes: 0,
-            file_bytes: 0,
+            file_bytes: archive.medium().map(|_| 0),
         });
         for blob in &inventory.blobs {
             if let Some(section) = sections.iter_mut().find(|section| section.stored == blob.stored)
             {
                 section.blobs += 1;
                 section.bytes += blob.size;
-                section.file_bytes += archive.stored_length(&blob.digest).unwrap_or(0);
+                let stored = archive.stored_length(&blob.digest);
+                section.file_bytes = section.file_bytes.zip(stored).map(|(sum, own)| sum + own);
             }
         }
         Self {
             report_version: "1.0",
             file: archive.path().display().to_string(),
+            form: archive.form().as_str(),
             file_size: archive.length(),
+            volumes: volumes(archive),
             bundle_digest: archive.bundle_digest(),
             format_version: &inventory.format_version,
             name: inventory.name.as_deref(),
@@ -83,9 +94,10 @@ impl<'a> InspectReport<'a> {
             tool: &inventory.tool,
             has_seal: archive.file(crate::archive::head::SEAL).is_some(),
             seek_table: match archive.seek_table() {
-                SeekTable::Sound => "sound",
-                SeekTable::Missing => "missing",
-                SeekTable::Wrong => "wrong",
+                Some(SeekTable::Sound) => "sound",
+                Some(SeekTable::Missing) => "missing",
+                Some(SeekTable::Wrong) => "wrong",
+                None => "unused",
             },
             images: &inventory.images,
             keys: &inventory.keys,
@@ -93,4 +105,10 @@ impl<'a> InspectReport<'a> {
             sections: sections.into(),
         }
     }
+}
+
+fn volumes(archive: &Archive) -> Vec<FileSize> {
+    let set = archive.medium().filter(|medium| medium.is_set());
+    let files = set.into_iter().flat_map(|medium| medium.files());
+    files.map(|(path, length)| FileSize::new(path, length)).collect()
 }

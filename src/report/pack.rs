@@ -6,6 +6,7 @@ use crate::trust::ImageVerdict;
 use serde::{Deserialize, Serialize};
 use serde_json::value::RawValue;
 use std::collections::BTreeMap;
+use std::path::Path;
 
 /// The report of one pack.
 #[derive(Debug, Serialize)]
@@ -19,6 +20,12 @@ pub struct PackReport {
     /// Its length in bytes.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub file_size: Option<u64>,
+    /// Its files: the archive itself, or its volumes in order; none when nothing was written.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    pub files: Vec<FileSize>,
+    /// The list of their SHA-256, when one was written.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub checksums: Option<String>,
     /// SHA-256 of the bytes of `bundle.json`: what `unpack --expect-bundle` takes.
     pub bundle_digest: Digest,
     /// Images in order.
@@ -62,6 +69,22 @@ pub struct LeftOut {
     pub source: String,
     /// The error and its causes.
     pub why: String,
+}
+
+/// A file and its length.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+pub struct FileSize {
+    /// Its path.
+    pub file: String,
+    /// Its length in bytes.
+    pub size: u64,
+}
+
+impl FileSize {
+    /// As reports show it.
+    pub fn new(path: &Path, size: u64) -> Self {
+        Self { file: path.display().to_string(), size }
+    }
 }
 
 /// One image in the report.
@@ -115,6 +138,8 @@ impl PackReport {
             report_version: "1.0",
             file: None,
             file_size: None,
+            files: Vec::new(),
+            checksums: None,
             bundle_digest,
             images,
             keys: inventory.keys.clone(),

@@ -14,6 +14,8 @@ pub struct UnpackReport {
     pub report_version: &'static str,
     /// The archive.
     pub file: String,
+    /// What the archive was found to be: `frames`, `recompressed`, `tar`.
+    pub form: &'static str,
     /// SHA-256 of the bytes of `bundle.json`.
     pub bundle_digest: Digest,
     /// True when the bundle digest is the one that was expected: names, completeness and age are then authentic.

@@ -7,7 +7,7 @@
 use super::content::Content;
 use super::name::{Name, Target};
 use crate::archive::catalogue::ManifestRecord;
-use crate::archive::{Archive, ArchiveError, Catalogue, CatalogueError};
+use crate::archive::{Archive, ArchiveError, Catalogue, CatalogueError, volume_set};
 use crate::inventory::Found;
 use crate::oci::source::{BlobSource, ByteStream, SourceError, Trouble};
 use crate::oci::{Descriptor, Digest, Repository};
@@ -68,15 +68,17 @@ pub enum ArchiveContentError {
 }
 
 impl ArchiveContent {
-    /// Opens archives and checks their structure. Where two hold the same tag, the later one counts. Blocks.
+    /// Opens archives and checks their structure; volumes of one bundle, in whatever folders, are one archive. Where two
+    /// hold the same tag, the later one counts. Blocks.
     ///
     /// # Errors
     /// An archive that cannot be read or is inconsistent; two sources whose names differ in the host alone.
     pub fn open(paths: &[PathBuf]) -> Result<Self, ArchiveContentError> {
         let mut content = Self { archives: Vec::new(), repositories: BTreeMap::new() };
-        for path in paths {
+        for paths in volume_set::group(paths) {
+            let path = &paths[0];
             let unreadable = |source| ArchiveContentError::Archive { path: path.clone(), source };
-            let archive = Archive::open(path).map_err(unreadable)?;
+            let archive = Archive::open_all(&paths).map_err(unreadable)?;
             let inconsistent = |error: CatalogueError| ArchiveContentError::Catalogue {
                 path: path.clone(),
                 source: error.into(),

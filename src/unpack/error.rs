@@ -116,6 +116,15 @@ pub enum UnpackError {
         /// What is there: a digest, or nothing.
         found: String,
     },
+    /// A large blob that was sent as it came did not arrive.
+    #[error("blob {digest} did not arrive, and what has passed by cannot be read again")]
+    PassedBy {
+        /// Which blob.
+        digest: Digest,
+        /// What happened.
+        #[source]
+        source: Box<RegistryError>,
+    },
     /// A blob of the archive cannot be read, or is not what its digest says.
     #[error("what is carried cannot be read")]
     Blob(#[from] SourceError),
@@ -177,6 +186,7 @@ impl UnpackError {
                 | InstallError::OtherName { .. },
             ) => Class::Usage,
             Self::Registry(error) => class_of(error),
+            Self::PassedBy { source, .. } => class_of(source),
             Self::AttachmentDiffers { .. } | Self::SparseIndex { .. } | Self::ReadBack { .. } => {
                 Class::Network
             }
@@ -196,6 +206,9 @@ impl UnpackError {
             Self::Collision { .. } => {
                 Some("unpack them below different prefixes: --to REGISTRY/PREFIX")
             }
+            Self::PassedBy { .. } => Some(
+                "run the same command again, with the archive from its start: what has arrived is not sent again",
+            ),
             Self::NotInstalled(_) => Some(
                 "mend that and run the same command again: what is published is not sent a second time",
             ),

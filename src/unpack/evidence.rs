@@ -26,8 +26,12 @@ impl<'a> ArchiveEvidence<'a> {
 
     fn failed(&self, what: String, error: ArchiveError) -> EvidenceError {
         let told = EvidenceError::new(format!("{what}: {error}"));
-        // More than is read here, or not carried at all, is no damage.
-        if !matches!(error, ArchiveError::Limit(_) | ArchiveError::Absent(_)) {
+        // More than is read here, not carried at all, or no evidence by its place in a stream: that is no damage.
+        let no_damage = matches!(
+            error,
+            ArchiveError::Limit(_) | ArchiveError::Absent(_) | ArchiveError::PassesOnce(_)
+        );
+        if !no_damage {
             let mut damage = self.damage.lock().unwrap_or_else(PoisonError::into_inner);
             damage.get_or_insert(error);
         }

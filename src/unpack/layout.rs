@@ -1,10 +1,13 @@
 //! Unpacking into an OCI image layout directory.
 
+use super::arriving::{Arrived, Arriving};
 use super::error::UnpackError;
-use super::plan::Planned;
+use super::plan::{Planned, PlannedBlob};
+use super::stream::{hash, told};
 use super::survey::{OCTETS, Survey};
 use super::watched::Watched;
-use crate::inventory::Found;
+use crate::archive::sequential::Cargo;
+use crate::inventory::{Found, Stored};
 use crate::oci::Descriptor;
 use crate::oci::layout::{LayoutError, LayoutWriter, REF_NAME};
 use crate::oci::source::{BlobSource as _, Verifying};
@@ -14,18 +17,24 @@ use futures_util::{StreamExt as _, TryStreamExt as _, stream};
 use std::collections::HashSet;
 use std::sync::Arc;
 
-/// Writes what was planned; the entries of `index.json` come last and all at once.
+/// Writes what was planned; of an archive that is read in order, `cargo` is what comes. The entries of `index.json` come last and all at once.
 pub(super) async fn write(
     planned: &Planned,
     survey: &Survey,
     writer: &LayoutWriter,
+    cargo: Option<Cargo>,
     jobs: usize,
     progress: &Arc<dyn Progress>,
 ) -> Result<BlobCounts, UnpackError> {
     let blobs = planned.plan.blobs();
     progress.total(blobs.len() as u64, planned.plan.bytes());
     let archive = planned.verified.archive();
-    let written: Vec<(bool, u64)> = stream::iter(blobs)
+    let passes = cargo.is_some();
+    let is_readable = |blob: &&PlannedBlob| {
+        let stored = archive.blob(&blob.digest).map(|blob| blob.stored);
+        !passes || stored == Some(Stored::Trust)
+    };
+    let mut written: Vec<(bool, u64)> = stream::iter(blobs.iter().filter(is_readable))
         .map(|blob| async move {
             let blob = Descriptor::new(OCTETS, blob.digest, blob.size);
             let source = Watched::start(&blob, archive.clone(), progress.clone());
@@ -43,6 +52,9 @@ pub(super) async fn write(
         .buffered(jobs.max(1))
         .try_collect()
         .await?;
+    if let Some(cargo) = cargo {
+        written.extend(write_passing(cargo, writer, progress).await?);
+    }
     write_manifests(planned, writer).await?;
     progress.note("index.json");
     writer.put_entries(entries(planned, survey)).await?;
@@ -57,6 +69,30 @@ pub(super) async fn write(
         }
     }
     Ok(counts)
+}
+
+/// Writes blobs as they come, one after another; gives for each whether it was there, and its size.
+async fn write_passing(
+    cargo: Cargo,
+    writer: &LayoutWriter,
+    progress: &Arc<dyn Progress>,
+) -> Result<Vec<(bool, u64)>, UnpackError> {
+    let mut arriving = Arriving::start(cargo)?;
+    let mut written = Vec::new();
+    while let Some(Arrived { blob, content }) = arriving.next().await? {
+        progress.started(&blob.digest, blob.size);
+        let content = told(content, blob.digest, progress.clone());
+        let there = writer.layout().blob_size(&blob.digest)? == Some(blob.size);
+        if there {
+            hash(&blob, content).await?;
+            verify_existing(writer, &blob).await?;
+        } else {
+            writer.write_blob(&blob, content).await?;
+        }
+        progress.finished(&blob.digest, blob.size);
+        written.push((there, blob.size));
+    }
+    Ok(written)
 }
 
 /// A file of the right name and length is not yet the blob: unlike a registry, nobody hashed what others put there.

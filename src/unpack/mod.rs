@@ -12,7 +12,11 @@
 //!
 //! [`unpack`] is the whole of it. The steps are public for who wants some of them: `bundle verify` ends after
 //! [`Checked::verify`]. Cost: one pass over the archive, nothing is staged; memory: one buffer a blob in flight.
+//!
+//! An archive that comes through a pipe, was compressed anew, or is the tar alone goes the same way: everything is
+//! verified when its trust section has come, then its blobs are pushed as they stream by (`arriving`, `stream`).
 
+mod arriving;
 mod check;
 mod error;
 mod evidence;
@@ -22,6 +26,7 @@ mod open;
 mod plan;
 mod push;
 mod refused;
+mod stream;
 mod survey;
 mod target;
 #[cfg(test)]
@@ -32,13 +37,14 @@ mod watched;
 pub use check::Checked;
 pub use error::{Class, UnpackError};
 pub use install::InstallOptions;
-pub use open::Opened;
+pub use open::{Input, Opened};
 pub use plan::{Plan, Planned, PlannedBlob, PlannedImage};
 pub use refused::{CarriedKey, Refused};
 pub use survey::{OnExistingAttachment, Survey};
 pub use target::{Target, TargetError};
 pub use verify::{TrustInputs, Verified};
 
+use crate::archive::sequential::Cargo;
 use crate::inventory::Lookup;
 use crate::oci::Digest;
 use crate::oci::layout::{LayoutDirectory, LayoutError, LayoutWriter};
@@ -71,23 +77,25 @@ pub struct UnpackOptions {
     pub dry_run: bool,
 }
 
-/// Unpacks the archive in `files`: itself, or its volumes, or folders that hold them. `client` reaches registries and is not used for a layout.
+/// Unpacks an archive. `client` reaches registries and is not used for a layout.
 ///
 /// # Errors
 /// Any [`UnpackError`]; [`UnpackError::class`] says what kind. No tag was moved unless it is
 /// [`UnpackError::ReadBack`], an error of the registry while tags were written, or one of installing keys.
 pub async fn unpack(
-    files: &[PathBuf],
+    input: Input,
     options: UnpackOptions,
     client: &Client,
     progress: &Arc<dyn Progress>,
 ) -> Result<UnpackReport, UnpackError> {
     let UnpackOptions { target, trust, install, on_existing_attachment, jobs, dry_run } = options;
     let earlier = install::earlier_names(&trust.installed);
-    let paths = files.to_vec();
     progress.note("verifying");
-    let prepare = move || Opened::open(&paths)?.check()?.verify(trust)?.plan(target);
-    let planned = tokio::task::spawn_blocking(prepare).await??;
+    let prepare = move || {
+        let (opened, cargo) = input.open()?;
+        Ok::<_, UnpackError>((opened.check()?.verify(trust)?.plan(target)?, cargo))
+    };
+    let (planned, cargo) = tokio::task::spawn_blocking(prepare).await??;
     let install =
         install.map(|options| install::plan(options, &planned.verified, &earlier)).transpose()?;
     let mut keys = install.as_ref().map_or_else(Vec::new, |plan| install::report(plan.keys()));
@@ -95,7 +103,7 @@ pub async fn unpack(
     let survey = goal.survey(&planned, on_existing_attachment).await?;
     let (mut blobs, mut tagged_children) = (BlobCounts::default(), Vec::new());
     if !dry_run {
-        (blobs, tagged_children) = goal.fill(&planned, &survey, jobs, progress).await?;
+        (blobs, tagged_children) = goal.fill(&planned, &survey, cargo, jobs, progress).await?;
         if let Some(plan) = install {
             keys = install::report(&install::install(plan)?.keys);
         }
@@ -147,16 +155,17 @@ impl<'a> Goal<'a> {
         &self,
         planned: &Planned,
         survey: &Survey,
+        cargo: Option<Cargo>,
         jobs: usize,
         progress: &Arc<dyn Progress>,
     ) -> Result<(BlobCounts, Vec<Option<Digest>>), UnpackError> {
         match self {
             Self::Registry(client) => {
-                let pushed = push::push(planned, survey, client, jobs, progress).await?;
+                let pushed = push::push(planned, survey, client, cargo, jobs, progress).await?;
                 Ok((pushed.blobs, pushed.tagged_children))
             }
             Self::Layout(writer) => {
-                let blobs = layout::write(planned, survey, writer, jobs, progress).await?;
+                let blobs = layout::write(planned, survey, writer, cargo, jobs, progress).await?;
                 Ok((blobs, Vec::new()))
             }
             Self::LayoutAsItIs(_) => Ok((BlobCounts::default(), Vec::new())),
@@ -234,6 +243,7 @@ fn report(planned: &Planned, done: Done) -> UnpackReport {
     UnpackReport {
         report_version: "1.0",
         file: verified.archive().path().display().to_string(),
+        form: verified.archive().form().as_str(),
         bundle_digest: verified.archive().bundle_digest(),
         names_bound: verified.names_bound(),
         target: planned.plan.target().to_string(),

@@ -8,9 +8,10 @@ use super::plan::{Planned, PlannedBlob};
 use super::survey::{OCTETS, Survey};
 use super::verify::Verified;
 use super::watched::Watched;
-use crate::archive::Archive;
 use crate::archive::catalogue::{CatalogueAttachment, ManifestRecord};
+use crate::archive::sequential::Cargo;
 use crate::inventory::{Found, ImageEntry};
+use crate::oci::source::BlobSource;
 use crate::oci::{Descriptor, Digest, Manifest};
 use crate::progress::Progress;
 use crate::registry::{BlobPushed, Client, Presence, RegistryError, RemoteRepository};
@@ -24,7 +25,7 @@ use tokio::task::JoinSet;
 /// Blobs below this size are bound by round trips, so more of them are in flight.
 const SMALL: u64 = 1 << 20;
 /// Small blobs in flight for each large one.
-const SMALL_PER_JOB: usize = 4;
+pub(super) const SMALL_PER_JOB: usize = 4;
 /// Images whose manifests are pushed at the same time, for each job.
 const IMAGES_PER_JOB: usize = 2;
 
@@ -37,20 +38,22 @@ pub(super) struct Pushed {
 }
 
 /// A push under way.
-struct Push<'a> {
-    verified: &'a Verified,
-    planned: &'a Planned,
+pub(super) struct Push<'a> {
+    pub(super) verified: &'a Verified,
+    pub(super) planned: &'a Planned,
     survey: &'a Survey,
-    repositories: Arc<[RemoteRepository]>,
+    pub(super) repositories: Arc<[RemoteRepository]>,
     /// Manifests that are in a repository for certain.
     there: Mutex<HashSet<(usize, Digest)>>,
 }
 
-/// Pushes what was planned. `jobs` is the number of large blobs in flight.
+/// Pushes what was planned; of an archive that is read in order, `cargo` is what comes. `jobs` is the number of large
+/// blobs in flight.
 pub(super) async fn push(
     planned: &Planned,
     survey: &Survey,
     client: &Client,
+    cargo: Option<Cargo>,
     jobs: usize,
     progress: &Arc<dyn Progress>,
 ) -> Result<Pushed, UnpackError> {
@@ -63,7 +66,10 @@ pub(super) async fn push(
         repositories: names.map(|name| client.repository(name)).collect(),
         there: Mutex::default(),
     };
-    let blobs = push.blobs(jobs, progress).await?;
+    let blobs = match cargo {
+        Some(cargo) => push.passing_blobs(cargo, jobs, progress).await?,
+        None => push.placed_blobs(jobs, progress).await?,
+    };
     progress.note("manifests and signatures");
     let images = 0..planned.plan.images().len();
     let tagged_children: Vec<Option<Digest>> = stream::iter(images.clone())
@@ -82,14 +88,24 @@ pub(super) async fn push(
 }
 
 impl Push<'_> {
-    /// Configs and layers, the largest first, large and small ones side by side.
-    async fn blobs(
+    /// Configs and layers of an archive that is read by place.
+    async fn placed_blobs(
         &self,
         jobs: usize,
         progress: &Arc<dyn Progress>,
     ) -> Result<BlobCounts, UnpackError> {
-        let blobs = self.planned.plan.blobs();
+        let blobs: Vec<&PlannedBlob> = self.planned.plan.blobs().iter().collect();
         progress.total(blobs.len() as u64, self.planned.plan.bytes());
+        self.blobs(&blobs, jobs, progress).await
+    }
+
+    /// Blobs that the archive can read, the largest first, large and small ones side by side.
+    pub(super) async fn blobs(
+        &self,
+        blobs: &[&PlannedBlob],
+        jobs: usize,
+        progress: &Arc<dyn Progress>,
+    ) -> Result<BlobCounts, UnpackError> {
         let (large, small) = blobs.split_at(blobs.partition_point(|blob| blob.size >= SMALL));
         let (large, small) = tokio::try_join!(
             self.class(large, jobs, progress),
@@ -107,7 +123,7 @@ impl Push<'_> {
     /// stops all of them.
     async fn class(
         &self,
-        blobs: &[PlannedBlob],
+        blobs: &[&PlannedBlob],
         limit: usize,
         progress: &Arc<dyn Progress>,
     ) -> Result<BlobCounts, UnpackError> {
@@ -122,7 +138,7 @@ impl Push<'_> {
             tasks.spawn(push_blob(
                 self.verified.archive().clone(),
                 self.repositories.clone(),
-                blob.repositories.iter().map(|n| (*n, self.survey.presence[*n])).collect(),
+                self.places(blob),
                 Descriptor::new(OCTETS, blob.digest, blob.size),
                 progress.clone(),
             ));
@@ -131,6 +147,11 @@ impl Push<'_> {
             count(&mut counts, done??);
         }
         Ok(counts)
+    }
+
+    /// The repositories that need a blob, with what is known about each.
+    pub(super) fn places(&self, blob: &PlannedBlob) -> Vec<(usize, Presence)> {
+        blob.repositories.iter().map(|n| (*n, self.survey.presence[*n])).collect()
     }
 
     /// Everything of one image but its tag. Gives the manifest that has to stand for its index, where one has to.
@@ -250,14 +271,14 @@ impl Push<'_> {
 }
 
 /// Brings one blob into all repositories that need it: sent to the first, mounted into the others.
-async fn push_blob(
-    archive: Arc<Archive>,
+pub(super) async fn push_blob(
+    source: Arc<dyn BlobSource>,
     repositories: Arc<[RemoteRepository]>,
     places: Vec<(usize, Presence)>,
     blob: Descriptor,
     progress: Arc<dyn Progress>,
 ) -> Result<(Vec<BlobPushed>, u64), UnpackError> {
-    let source = Watched::start(&blob, archive, progress);
+    let source = Watched::start(&blob, source, progress);
     let mut outcomes = Vec::with_capacity(places.len());
     let mut mount_from: Option<&str> = None;
     for (number, presence) in places {
@@ -273,7 +294,7 @@ async fn push_blob(
     Ok((outcomes, blob.size))
 }
 
-fn count(counts: &mut BlobCounts, (outcomes, size): (Vec<BlobPushed>, u64)) {
+pub(super) fn count(counts: &mut BlobCounts, (outcomes, size): (Vec<BlobPushed>, u64)) {
     for outcome in outcomes {
         match outcome {
             BlobPushed::Uploaded => {

@@ -1,6 +1,5 @@
-//! The archive as a source of one blob whose progress is told.
+//! A source of one blob whose progress is told.
 
-use crate::archive::Archive;
 use crate::oci::source::{BlobSource, ByteStream, SourceError, Verifying};
 use crate::oci::{Descriptor, Digest};
 use crate::progress::Progress;
@@ -11,7 +10,7 @@ use std::sync::atomic::{AtomicU64, Ordering};
 
 /// Reads one blob; bytes count when they are read for the first time, however often an upload begins again.
 pub(super) struct Watched {
-    archive: Arc<Archive>,
+    source: Arc<dyn BlobSource>,
     progress: Arc<dyn Progress>,
     furthest: Arc<AtomicU64>,
 }
@@ -20,11 +19,11 @@ impl Watched {
     /// Tells that the transfer of `blob` begins.
     pub(super) fn start(
         blob: &Descriptor,
-        archive: Arc<Archive>,
+        source: Arc<dyn BlobSource>,
         progress: Arc<dyn Progress>,
     ) -> Self {
         progress.started(&blob.digest, blob.size);
-        Self { archive, progress, furthest: Arc::default() }
+        Self { source, progress, furthest: Arc::default() }
     }
 
     /// Reads the blob without sending it: what the target has already is no reason to take the carried bytes for good.
@@ -61,7 +60,7 @@ impl BlobSource for Watched {
         offset: u64,
     ) -> BoxFuture<'a, Result<ByteStream, SourceError>> {
         Box::pin(async move {
-            let pieces = self.archive.open(blob, offset).await?;
+            let pieces = self.source.open(blob, offset).await?;
             let (progress, furthest) = (self.progress.clone(), self.furthest.clone());
             let (digest, mut at) = (blob.digest, offset);
             let told = pieces.inspect(move |piece| {

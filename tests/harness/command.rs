@@ -55,6 +55,7 @@ impl std::fmt::Display for Ran {
 /// A program with a home of its own and an environment that holds nothing of the caller's but `PATH`.
 pub(crate) struct Program {
     command: tokio::process::Command,
+    patience: Duration,
     _home: TempDir,
 }
 
@@ -82,7 +83,7 @@ impl Program {
         if let Some(path) = std::env::var_os("PATH") {
             command.env("PATH", path);
         }
-        Self { command, _home: home }
+        Self { command, patience: TIMEOUT, _home: home }
     }
 
     /// One more argument.
@@ -103,20 +104,74 @@ impl Program {
         self
     }
 
-    /// Starts it.
-    pub(crate) fn start(mut self) -> Running {
-        let _inside = RUNTIME.enter();
-        let child = self.command.spawn().expect("the program starts");
-        Running { child, _home: self._home }
+    /// Waits longer than other commands take.
+    pub(crate) fn patience(mut self, patience: Duration) -> Self {
+        self.patience = patience;
+        self
+    }
+
+    /// Where it reads from.
+    pub(crate) fn stdin(mut self, stdin: impl Into<Stdio>) -> Self {
+        self.command.stdin(stdin);
+        self
+    }
+
+    /// Where it writes to; what goes there is not in [`Ran`].
+    pub(crate) fn stdout(mut self, stdout: impl Into<Stdio>) -> Self {
+        self.command.stdout(stdout);
+        self
     }
 
     /// Runs it to its end.
-    pub(crate) fn run(mut self) -> Ran {
+    pub(crate) fn run(self) -> Ran {
+        self.start().end()
+    }
+
+    /// Starts it.
+    pub(crate) fn start(mut self) -> Running {
+        let _runtime = RUNTIME.enter();
+        let child = self.command.spawn().expect("the program starts");
+        // Ends of pipes that were given to the child are closed here with the command.
+        Running {
+            child,
+            shown: format!("{:?}", self.command),
+            patience: self.patience,
+            _home: self._home,
+        }
+    }
+}
+
+/// A program that runs.
+pub(crate) struct Running {
+    child: tokio::process::Child,
+    shown: String,
+    patience: Duration,
+    _home: TempDir,
+}
+
+impl Running {
+    /// The most memory that it has had in RAM so far, in bytes.
+    pub(crate) fn peak_memory(&self) -> u64 {
+        let id = self.child.id().expect("it runs");
+        let status = std::fs::read_to_string(format!("/proc/{id}/status")).expect("status");
+        let peak = status.lines().find_map(|line| line.strip_prefix("VmHWM:")).expect("peak");
+        let kibibytes = peak.trim().strip_suffix(" kB").expect("unit");
+        kibibytes.trim().parse::<u64>().expect("number") << 10
+    }
+
+    /// Ends it where it stands, as kill -9 does; true when it was still at work.
+    pub(crate) fn kill(mut self) -> bool {
+        let _ = self.child.start_kill();
+        let ended = RUNTIME.block_on(self.child.wait()).expect("it ends");
+        ended.code().is_none()
+    }
+
+    /// Waits for its end.
+    pub(crate) fn end(self) -> Ran {
         let output = RUNTIME.block_on(async {
-            let child = self.command.spawn().expect("the program starts");
-            tokio::time::timeout(TIMEOUT, child.wait_with_output())
+            tokio::time::timeout(self.patience, self.child.wait_with_output())
                 .await
-                .unwrap_or_else(|_| panic!("no end after {TIMEOUT:?}: {:?}", self.command))
+                .unwrap_or_else(|_| panic!("no end after {:?}: {}", self.patience, self.shown))
                 .expect("output")
         });
         Ran {
@@ -124,21 +179,6 @@ impl Program {
             stdout: String::from_utf8_lossy(&output.stdout).into_owned(),
             stderr: String::from_utf8_lossy(&output.stderr).into_owned(),
         }
-    }
-}
-
-/// A program at work.
-pub(crate) struct Running {
-    child: tokio::process::Child,
-    _home: TempDir,
-}
-
-impl Running {
-    /// Ends it where it stands, as kill -9 does; true when it was still at work.
-    pub(crate) fn kill(mut self) -> bool {
-        let _ = self.child.start_kill();
-        let ended = RUNTIME.block_on(self.child.wait()).expect("it ends");
-        ended.code().is_none()
     }
 }
 

@@ -11,6 +11,7 @@ pub(crate) mod faults;
 pub(crate) mod frames;
 pub(crate) mod images;
 pub(crate) mod layers;
+pub(crate) mod long_blob;
 pub(crate) mod peers;
 pub(crate) mod registry;
 pub(crate) mod scene;

@@ -145,6 +145,12 @@ impl Connected {
             .run()
     }
 
+    /// `bundle pack … -o -`, ready to be given its output.
+    pub(crate) fn pack_pipe(&self, references: &[&str], arguments: &[&str]) -> Program {
+        let sources: Vec<_> = references.iter().map(|name| self.source(name)).collect();
+        Program::bundle().args(&["pack", "-q", "-o", "-"]).args(&sources).args(arguments)
+    }
+
     /// The report of `bundle inspect` on [`FILE`].
     pub(crate) fn inspect(&self) -> Value {
         inspect(&self.file())
@@ -199,6 +205,14 @@ impl Enclave {
             .arg(self.root())
             .args(arguments)
             .run()
+    }
+
+    /// `bundle unpack - --to …`, ready to be given its input.
+    pub(crate) fn unpack_pipe(&self, target: &str, arguments: &[&str]) -> Program {
+        Program::bundle()
+            .args(&["unpack", "-q", "-", "--to", target, "--root"])
+            .arg(self.root())
+            .args(arguments)
     }
 
     /// Every tag in the registry, as `repository:tag`.

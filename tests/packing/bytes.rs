@@ -65,7 +65,9 @@ fn a_dry_run_decides_everything_and_writes_nothing() {
     assert_eq!(side.left(), [FILE]);
     assert_eq!(report["file"], file.to_str().expect("path"));
     assert_eq!(report["fileSize"], fs::metadata(&file).expect("archive").len());
-    for written in ["file", "fileSize"] {
+    let size = &report["fileSize"];
+    assert_eq!(report["files"], serde_json::json!([{"file": report["file"], "size": size}]));
+    for written in ["file", "fileSize", "files"] {
         report.as_object_mut().expect("object").remove(written);
     }
     assert_eq!(plan, report, "what was planned is what was done");

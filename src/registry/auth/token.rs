@@ -55,7 +55,7 @@ impl Service {
         let url = request.url().clone();
         let response = host.execute(request, host.patience().stall).await?;
         let (status, headers) = (response.status(), response.headers().clone());
-        let body = read_body(response, MAX_ANSWER, &asked, host.patience().stall).await?;
+        let body = read_body(response, MAX_ANSWER, || asked.clone(), host.patience().stall).await?;
         if status != StatusCode::OK {
             // No redirect is followed either: what is sent here is worth more than one token.
             let wait = retry::retry_after(&headers, time::OffsetDateTime::now_utc());

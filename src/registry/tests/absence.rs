@@ -61,6 +61,31 @@ async fn only_404_means_absent_and_only_passing_trouble_is_tried_again() {
 }
 
 #[tokio::test]
+async fn a_repository_is_empty_only_when_the_registry_says_so() {
+    let unknown = r#"{"errors":[{"code":"NAME_UNKNOWN","message":"repository name not known"}]}"#;
+    for (code, body, empty) in [
+        (404, unknown, true),
+        (200, r#"{"name":"a","tags":[]}"#, true),
+        (200, r#"{"name":"a","tags":null}"#, true),
+        (200, r#"{"name":"a","tags":["1"]}"#, false),
+        (200, "<html></html>", false),
+        (404, "<html>Not here</html>", false),
+        (404, "", false),
+        (401, "", false),
+        (403, unknown, false),
+        (429, "", false),
+        (500, unknown, false),
+    ] {
+        let script = Script::start(move |seen| {
+            (seen.target != "/v2/").then(|| full(code, &[("content-type", "text/html")], body))
+        })
+        .await;
+        assert_eq!(repository(&script.address).is_empty().await, empty, "{code} {body}");
+        assert_eq!(script.seen().len(), 1, "a hint is not worth a second attempt");
+    }
+}
+
+#[tokio::test]
 async fn a_limit_and_a_failure_pass() {
     for (code, headers) in [
         (429, &[("retry-after", "0")][..]),

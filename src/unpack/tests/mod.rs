@@ -8,7 +8,7 @@ mod targets;
 mod way;
 
 use super::{
-    Class, DEFAULT_JOBS, InstallOptions, OnExistingAttachment, Opened, Target, TrustInputs,
+    Class, DEFAULT_JOBS, Input, InstallOptions, OnExistingAttachment, Opened, Target, TrustInputs,
     UnpackError, UnpackOptions, unpack,
 };
 use crate::archive::testing::{Builder, LAYER, Signer};
@@ -131,7 +131,7 @@ impl Scene {
     async fn run(&self, options: UnpackOptions) -> Result<UnpackReport, UnpackError> {
         self.builder.write(&self.archive());
         let progress: Arc<dyn Progress> = self.progress.clone();
-        unpack(&[self.archive()], options, &self.client, &progress).await
+        unpack(Input::Files(vec![self.archive()]), options, &self.client, &progress).await
     }
 
     /// The same, trusting the signer for everything.

@@ -89,7 +89,7 @@ async fn a_file_that_changes_after_verification_is_not_published() {
         let progress: Arc<dyn Progress> = scene.progress.clone();
         let survey = survey.expect("surveyed");
         let pushed =
-            crate::unpack::push::push(&planned, &survey, &scene.client, 4, &progress).await;
+            crate::unpack::push::push(&planned, &survey, &scene.client, None, 4, &progress).await;
         let error = pushed.expect_err(what);
         assert_eq!(error.class(), Class::Medium, "{what}: {error:?}");
         assert!(scene.is_untagged().await, "{what}");
@@ -107,7 +107,8 @@ async fn a_damaged_archive_is_noticed_although_the_target_has_everything() {
     std::fs::write(scene.archive(), bytes).expect("damaged");
     let progress: Arc<dyn Progress> = scene.progress.clone();
     let options = scene.options(scene.trusting("*"));
-    let error = unpack(&[scene.archive()], options, &scene.client, &progress).await;
+    let error =
+        unpack(Input::Files(vec![scene.archive()]), options, &scene.client, &progress).await;
     assert_eq!(error.expect_err("damaged").class(), Class::Medium);
 }
 

@@ -1,0 +1,314 @@
+//! The bytes of the tar, in order, whatever they are wrapped in: zstd frames (a bundle's own, or those of another
+//! tool), or nothing.
+//!
+//! Cost: one pass, no seek. Memory: a buffer of 256 KiB and zstd's window, which is 128 KiB or 2 MiB for a bundle's own
+//! frames and bounded by [`RECOMPRESSED_WINDOW_LOG`] for others. Never more is decompressed than is asked for.
+
+use super::entry::{self, HEADER};
+use super::frame::{self, MAGIC, SKIP_HEADER, SKIP_MAGIC};
+use super::limits::{IO_PIECE, MAX_RECORD, RECOMPRESSED_WINDOW_LOG};
+use super::read::Form;
+use super::{ArchiveError, head, volumes};
+use std::io::{ErrorKind, Read};
+use std::path::PathBuf;
+use zstd::zstd_safe::{DCtx, DParameter, InBuffer, OutBuffer, ResetDirective};
+
+/// The content of an archive as it comes.
+pub(super) struct Unwrapped {
+    source: Source,
+    wrapping: Wrapping,
+    form: Form,
+    /// Content that was looked at and not taken yet.
+    peeked: Vec<u8>,
+}
+
+enum Wrapping {
+    Zstd {
+        context: DCtx<'static>,
+        /// Inside a frame, not between two.
+        is_inside: bool,
+    },
+    None,
+}
+
+impl std::fmt::Debug for Unwrapped {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("Unwrapped").field("form", &self.form).finish_non_exhaustive()
+    }
+}
+
+impl Unwrapped {
+    /// Looks at the first bytes; `path` is the name in messages.
+    ///
+    /// # Errors
+    /// [`ArchiveError::Structure`] when they are neither those of a zstd frame nor those of the tar;
+    /// [`ArchiveError::Volume`] when it is a later volume that comes first.
+    pub(super) fn new(reader: Box<dyn Read + Send>, path: PathBuf) -> Result<Self, ArchiveError> {
+        let mut source = Source::new(reader, path);
+        // A raw frame's magic, descriptor and window.
+        let first = source.at_least(6)?;
+        let (is_zstd, is_ours) = (first.starts_with(&MAGIC), frame::begins_raw(first));
+        let (wrapping, form) = if is_zstd {
+            let form = if is_ours { Form::Frames } else { Form::Recompressed };
+            (Wrapping::Zstd { context: source.decoder()?, is_inside: false }, form)
+        } else if begins_tar(source.at_least(HEADER as usize)?) {
+            (Wrapping::None, Form::Tar)
+        } else {
+            return Err(source.no_bundle());
+        };
+        Ok(Self { source, wrapping, form, peeked: Vec::new() })
+    }
+
+    pub(super) fn form(&self) -> Form {
+        self.form
+    }
+
+    /// How much of the wrapped bytes was needed so far.
+    pub(super) fn offset(&self) -> u64 {
+        self.source.offset
+    }
+
+    /// The next bytes, as many as a tar header has, without taking them.
+    ///
+    /// # Errors
+    /// As [`Self::read_exactly`].
+    pub(super) fn peek_header(&mut self) -> Result<&[u8], ArchiveError> {
+        if self.peeked.is_empty() {
+            let mut header = vec![0; HEADER as usize];
+            self.read_exactly(&mut header)?;
+            self.peeked = header;
+        }
+        Ok(&self.peeked)
+    }
+
+    /// Fills `buffer`.
+    ///
+    /// # Errors
+    /// The end comes before, or the bytes are not zstd's; the system's.
+    pub(super) fn read_exactly(&mut self, mut buffer: &mut [u8]) -> Result<(), ArchiveError> {
+        while !buffer.is_empty() {
+            match self.read(buffer)? {
+                0 => return Err(self.source.ends_early()),
+                count => buffer = &mut buffer[count..],
+            }
+        }
+        Ok(())
+    }
+
+    /// Nothing but what may follow the tar is left: skippable frames, zeros up to the end of a record.
+    ///
+    /// # Errors
+    /// [`ArchiveError::Structure`] when something is; the system's.
+    pub(super) fn expect_end(&mut self) -> Result<(), ArchiveError> {
+        if let Wrapping::None = self.wrapping {
+            return self.source.expect_zeros();
+        }
+        let mut more = [0];
+        match self.read(&mut more)? {
+            0 => Ok(()),
+            _ => Err(self.source.structure("content after the end of the tar")),
+        }
+    }
+
+    /// Some of the next bytes; 0 at the end.
+    fn read(&mut self, buffer: &mut [u8]) -> Result<usize, ArchiveError> {
+        if !self.peeked.is_empty() {
+            let count = self.peeked.len().min(buffer.len());
+            buffer[..count].copy_from_slice(&self.peeked[..count]);
+            self.peeked.drain(..count);
+            return Ok(count);
+        }
+        let source = &mut self.source;
+        let Wrapping::Zstd { context, is_inside } = &mut self.wrapping else {
+            let count = source.at_least(1)?.len().min(buffer.len());
+            buffer[..count].copy_from_slice(&source.buffered()[..count]);
+            source.consume(count);
+            return Ok(count);
+        };
+        loop {
+            if !*is_inside {
+                if !source.enter_frame()? {
+                    return Ok(0);
+                }
+                *is_inside = true;
+            }
+            // What zstd holds comes out before more is waited for.
+            let (taken, given, hint) = {
+                let mut input = InBuffer::around(source.buffered());
+                let mut output = OutBuffer::around(&mut *buffer);
+                let hint = context.decompress_stream(&mut output, &mut input);
+                (input.pos(), output.pos(), hint)
+            };
+            let hint = hint.map_err(|code| {
+                let why = zstd::zstd_safe::get_error_name(code);
+                source.structure(format!("a frame that zstd refuses ({why})"))
+            })?;
+            source.consume(taken);
+            *is_inside = hint != 0;
+            if given > 0 {
+                return Ok(given);
+            }
+            if *is_inside && taken == 0 && !source.fill()? {
+                return Err(source.ends_early());
+            }
+        }
+    }
+}
+
+/// True for the header that every archive's tar begins with.
+pub(super) fn begins_tar(bytes: &[u8]) -> bool {
+    let Some(header) = bytes.first_chunk() else { return false };
+    let size = head::OCI_LAYOUT_CONTENT.len() as u64;
+    matches!(entry::parse(header, 0), Ok((name, found, _)) if name == head::OCI_LAYOUT && found == size)
+}
+
+/// A buffer before a reader.
+struct Source {
+    reader: Box<dyn Read + Send>,
+    path: PathBuf,
+    buffer: Vec<u8>,
+    /// The part of the buffer that holds bytes.
+    from: usize,
+    to: usize,
+    /// Bytes consumed since the start.
+    offset: u64,
+}
+
+impl Source {
+    fn new(reader: Box<dyn Read + Send>, path: PathBuf) -> Self {
+        Self { reader, path, buffer: vec![0; IO_PIECE], from: 0, to: 0, offset: 0 }
+    }
+
+    fn buffered(&self) -> &[u8] {
+        &self.buffer[self.from..self.to]
+    }
+
+    fn consume(&mut self, count: usize) {
+        self.from += count;
+        self.offset += count as u64;
+    }
+
+    /// Reads more; false at the end.
+    fn fill(&mut self) -> Result<bool, ArchiveError> {
+        if self.from == self.to {
+            (self.from, self.to) = (0, 0);
+        } else if self.to == self.buffer.len() {
+            self.buffer.copy_within(self.from..self.to, 0);
+            (self.from, self.to) = (0, self.to - self.from);
+        }
+        loop {
+            match self.reader.read(&mut self.buffer[self.to..]) {
+                Ok(count) => {
+                    self.to += count;
+                    return Ok(count > 0);
+                }
+                Err(error) if error.kind() == ErrorKind::Interrupted => {}
+                Err(error) => return Err(ArchiveError::io("read", &self.path, error)),
+            }
+        }
+    }
+
+    /// What is buffered, `count` bytes or more; fewer only at the end. `count` is far below the buffer's length.
+    fn at_least(&mut self, count: usize) -> Result<&[u8], ArchiveError> {
+        while self.to - self.from < count {
+            if !self.fill()? {
+                break;
+            }
+        }
+        Ok(self.buffered())
+    }
+
+    fn decoder(&self) -> Result<DCtx<'static>, ArchiveError> {
+        let mut context = DCtx::create();
+        let limit = DParameter::WindowLogMax(RECOMPRESSED_WINDOW_LOG);
+        context.set_parameter(limit).map_err(|code| {
+            let why = zstd::zstd_safe::get_error_name(code);
+            self.structure(format!("zstd cannot be limited ({why})"))
+        })?;
+        // Nothing was decoded yet, so there is nothing that resetting could fail at.
+        let _ = context.reset(ResetDirective::SessionOnly);
+        Ok(context)
+    }
+
+    /// Goes to the next frame of content, over skippable ones; false at the end.
+    fn enter_frame(&mut self) -> Result<bool, ArchiveError> {
+        loop {
+            let first = self.at_least(4)?;
+            if first.is_empty() {
+                return Ok(false);
+            }
+            if first.starts_with(&MAGIC) {
+                return Ok(true);
+            }
+            let magic = first.first_chunk().map(|bytes| u32::from_le_bytes(*bytes));
+            if magic == Some(0) {
+                return self.expect_zeros().map(|()| false);
+            }
+            if magic.is_none_or(|magic| magic & 0xFFFF_FFF0 != SKIP_MAGIC) {
+                return Err(self.structure("no zstd frame"));
+            }
+            let header = self.at_least(SKIP_HEADER as usize)?;
+            let length = header.get(4..8).and_then(|bytes| bytes.first_chunk());
+            let Some(length) = length.map(|bytes| u32::from_le_bytes(*bytes)) else {
+                return Err(self.ends_early());
+            };
+            self.skip(SKIP_HEADER + u64::from(length))?;
+        }
+    }
+
+    fn skip(&mut self, mut length: u64) -> Result<(), ArchiveError> {
+        while length > 0 {
+            let there = self.at_least(1)?.len() as u64;
+            if there == 0 {
+                return Err(self.ends_early());
+            }
+            let count = there.min(length);
+            self.consume(count as usize);
+            length -= count;
+        }
+        Ok(())
+    }
+
+    /// Nothing but the rest of a record, up to the end.
+    fn expect_zeros(&mut self) -> Result<(), ArchiveError> {
+        let mut length = 0;
+        loop {
+            let bytes = self.at_least(1)?;
+            if bytes.is_empty() {
+                return Ok(());
+            }
+            let (count, zeros) = (bytes.len(), bytes.iter().all(|byte| *byte == 0));
+            length += count as u64;
+            if !zeros || length > MAX_RECORD {
+                return Err(self.structure("something after the end of the archive"));
+            }
+            self.consume(count);
+        }
+    }
+
+    fn structure(&self, what: impl Into<String>) -> ArchiveError {
+        ArchiveError::structure(what, self.offset)
+    }
+
+    fn ends_early(&self) -> ArchiveError {
+        self.structure("an end where more must come")
+    }
+
+    /// Says what the first bytes are instead.
+    fn no_bundle(&mut self) -> ArchiveError {
+        let first = match self.at_least(64) {
+            Ok(bytes) => bytes,
+            Err(error) => return error,
+        };
+        if first.is_empty() {
+            return ArchiveError::structure("no bytes at all", 0);
+        }
+        match first.first_chunk().and_then(volumes::marked_number) {
+            Some(number) => ArchiveError::Volume {
+                path: self.path.display().to_string(),
+                what: format!("begins with volume {number}; volume 1 must come first"),
+            },
+            None => ArchiveError::structure("neither a zstd frame nor the tar of a bundle", 0),
+        }
+    }
+}
