@@ -10,6 +10,7 @@ mod keys;
 mod long_blobs;
 mod pack_faults;
 mod packing;
+mod resuming;
 mod schemas;
 mod serving;
 mod streaming;

@@ -1,5 +1,5 @@
 //! `bundle pack` against a registry that fails, lies or goes away. What cannot be known is never taken for "none", and
-//! nothing is left of a pack that failed.
+//! a pack that failed leaves no archive: at most a beginning that the next run completes.
 
 use crate::harness::command::Ran;
 use crate::harness::fault_proxy::FaultProxy;
@@ -57,6 +57,22 @@ impl Scene {
         let ran = self.pack(&[]).expect_code(5);
         ran.expect_error(&["team/app"]).expect_error(words);
         assert_eq!(self.side.left(), [""; 0], "nothing is left");
+    }
+
+    /// The same in the transfer: the beginning is left, and said to be.
+    #[track_caller]
+    fn expect_broken_transfer(&self, words: &[&str]) {
+        let ran = self.pack(&[]).expect_code(5);
+        ran.expect_error(&["team/app", "run the same command again"]).expect_error(words);
+        let left = ["partial", "partial.journal"].map(|ending| format!("{FILE}.{ending}"));
+        assert_eq!(self.side.left(), left);
+    }
+
+    /// Removes a beginning.
+    fn forget_beginning(&self) {
+        for name in self.side.left() {
+            std::fs::remove_file(self.side.output(&name)).expect("removed");
+        }
     }
 
     /// It goes well, and everything is there.
@@ -154,7 +170,7 @@ fn an_image_that_cannot_be_had_is_named() {
         scene.proxy.heal();
         let rule = move |path: &str| path.contains(&layer);
         scene.proxy.add(Rule::new(Method::GET, rule, failed_at_once(status)));
-        scene.expect_failure(&[words, &host, &scene.image.blobs[1].digest().to_string()]);
+        scene.expect_broken_transfer(&[words, &host, &scene.image.blobs[1].digest().to_string()]);
     }
 }
 
@@ -211,7 +227,10 @@ fn a_transfer_that_never_gets_anywhere_fails() {
     let layer = scene.layer_path();
     let rule = move |path: &str| path.contains(&layer);
     scene.proxy.add(Rule::new(Method::GET, rule, Fault::CloseAfter(0)));
-    scene.expect_failure(&[&scene.image.blobs[1].digest().to_string(), scene.proxy.address()]);
+    let digest = scene.image.blobs[1].digest().to_string();
+    scene.expect_broken_transfer(&[&digest, scene.proxy.address()]);
+    scene.proxy.heal();
+    scene.expect_success();
 }
 
 #[test]
@@ -224,9 +243,10 @@ fn what_is_not_what_it_was_asked_for_is_never_packed() {
         let path = what.clone();
         let rule = move |asked: &str| asked.contains(&path);
         scene.proxy.add(Rule::new(Method::GET, rule, Fault::FlipBit(offset)));
-        scene.expect_failure(&[what.trim_start_matches("/blobs/")]);
+        scene.expect_broken_transfer(&[what.trim_start_matches("/blobs/")]);
     }
     scene.proxy.heal();
+    scene.forget_beginning();
     scene.proxy.add(Rule::new(Method::GET, by_digest, Fault::FlipBit(100)));
     scene.expect_failure(&["sha256:"]);
     scene.proxy.heal();
@@ -243,8 +263,10 @@ fn shorter_and_longer_blobs_than_promised_are_refused() {
         scene.proxy.heal();
         let fault = Fault::Answer { status, headers: Vec::new(), body };
         scene.proxy.add(Rule::new(Method::GET, rule, fault));
-        scene.expect_failure(&[&digest]);
+        scene.expect_broken_transfer(&[&digest]);
     }
+    scene.proxy.heal();
+    scene.expect_success();
 }
 
 #[test]

@@ -43,6 +43,14 @@ pub const MIN_VOLUME: u64 = 1 << 20;
 pub const MAX_VOLUMES: usize = 999;
 /// Most frames of a bundle: 4 EiB in the usual frames, 8 TiB in the smallest volumes. Bounds what a hostile size costs.
 pub const MAX_FRAMES: u64 = 1 << 26;
+/// Largest plan in a journal: the head as text, one line a blob with where it comes from.
+pub const MAX_PLAN: u64 = MAX_HEAD + (128 << 20);
+/// Longest line of a journal behind the plan: two numbers, or a digest.
+pub const MAX_CLAIM_LINE: u64 = 256;
+/// Most of a journal that is read. A claim has 40 bytes and stands for [`CLAIM`]: 64 TiB and more.
+pub const MAX_JOURNAL: u64 = 4 << 30;
+/// A claim is written for every so many bytes of a blob: little to fetch again, and nothing to write.
+pub const CLAIM: u64 = 1 << 20;
 /// Base-2 logarithm of the largest window of an archive that another tool compressed: what the zstd command reads
 /// without being told to take more memory (`zstd --long=27`).
 pub const RECOMPRESSED_WINDOW_LOG: u32 = 27;

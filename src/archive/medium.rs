@@ -84,6 +84,23 @@ impl Medium {
         Self::new(vec![piece], false)
     }
 
+    /// The files of an archive in the making, as long as they are now.
+    ///
+    /// # Errors
+    /// The system's.
+    pub(super) fn partial(output: &super::output::Output) -> Result<Self, ArchiveError> {
+        let mut pieces = Vec::new();
+        for volume in output.volumes() {
+            let io = |e| ArchiveError::io("read", &volume.partial, e);
+            let length = volume.file.metadata().map_err(io)?.len();
+            let content = Content::File(volume.file.try_clone().map_err(io)?);
+            pieces.push(Piece { path: volume.partial.clone(), content, length });
+        }
+        let geometry = *output.geometry();
+        let medium = Self::new(pieces, geometry.volume_size().is_some());
+        Ok(Self { geometry, ..medium })
+    }
+
     fn new(pieces: Vec<Piece>, is_set: bool) -> Self {
         let starts = (0..pieces.len()).map(|piece| (piece, 0)).collect();
         let (geometry, buffers) = (Geometry::WHOLE, Buffers::new(LONGEST_READ));

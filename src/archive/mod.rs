@@ -16,6 +16,8 @@
 //! - [`medium`], `output`: what is read and what is written, files, volumes or a stream
 //! - [`write`], [`section`], [`compressed`]: an archive in the making: entries in place, compressed blobs, the end
 //! - [`partial`]: the file it is written to until it is whole
+//! - [`journal`], [`prefix`]: what an interrupted run was writing, and what of it is on the disk
+//! - [`remainder`]: blobs taken out again
 //! - [`room`]: whether a folder can take it
 //! - [`checksums`]: the list of an archive's files with their SHA-256
 //! - [`integrity`]: every byte read, damage named
@@ -34,6 +36,7 @@ pub mod frame;
 pub mod geometry;
 pub mod head;
 pub mod integrity;
+pub mod journal;
 pub mod limits;
 pub mod medium;
 mod opening;
@@ -41,7 +44,9 @@ mod output;
 pub mod partial;
 mod placed;
 pub mod places;
+pub mod prefix;
 pub mod read;
+pub mod remainder;
 pub mod room;
 pub mod section;
 pub mod seek_table;

@@ -41,7 +41,7 @@ pub fn check_output(target: &Path) -> Result<(), ArchiveError> {
     }
 }
 
-fn check_kind(path: &Path, metadata: &Metadata) -> Result<(), ArchiveError> {
+pub(super) fn check_kind(path: &Path, metadata: &Metadata) -> Result<(), ArchiveError> {
     let kind = metadata.file_type();
     let what = if kind.is_file() {
         return Ok(());
@@ -59,7 +59,7 @@ fn check_kind(path: &Path, metadata: &Metadata) -> Result<(), ArchiveError> {
     Err(ArchiveError::Output { path: path.display().to_string(), what })
 }
 
-/// Opens `path` for one writer alone, empty. What an interrupted run left there is overwritten.
+/// Opens `path` for one writer alone, with what an interrupted run left there.
 ///
 /// # Errors
 /// [`ArchiveError::Output`] when another run writes it, or it is not a regular file.
@@ -94,7 +94,6 @@ pub(super) fn open(path: &Path) -> Result<File, ArchiveError> {
     if !std::fs::symlink_metadata(path).is_ok_and(same) {
         return refused("being written by another run");
     }
-    file.set_len(0).map_err(io)?;
     Ok(file)
 }
 
@@ -153,12 +152,12 @@ mod tests {
     }
 
     #[test]
-    fn what_an_interrupted_run_left_is_emptied_and_what_a_running_one_writes_is_not() {
+    fn what_an_interrupted_run_left_can_be_had_and_what_a_running_one_writes_cannot() {
         let folder = folder();
         let path = folder.path().join("a.partial");
         std::fs::write(&path, "left").expect("file");
         let first = open(&path).expect("what was left is taken over");
-        assert_eq!(first.metadata().expect("metadata").len(), 0);
+        assert_eq!(first.metadata().expect("metadata").len(), 4, "and is not touched yet");
 
         std::fs::write(&path, "at work").expect("file");
         expect_refused(open(&path), "being written by another run");

@@ -3,7 +3,8 @@
 use super::entry::{self, blob_name};
 use super::frame::{self, raw_block_header, raw_header};
 use super::geometry::{self, Geometry};
-use super::limits::{BLOCK, IO_PIECE, WRITE_BACK};
+use super::journal::Journal;
+use super::limits::{BLOCK, CLAIM, IO_PIECE, WRITE_BACK};
 use super::output::Output;
 use super::{ArchiveError, places};
 use crate::inventory::BlobEntry;
@@ -20,14 +21,31 @@ use xxhash_rust::xxh64::Xxh64;
 pub struct EntryWriter {
     output: Arc<Output>,
     done: Arc<[AtomicBool]>,
+    journal: Option<Arc<Journal>>,
     number: usize,
     blob: BlobEntry,
+    /// Content bytes that the journal knows of.
+    claimed: u64,
+    state: State,
+}
+
+/// How far an entry is.
+#[derive(Debug, Clone)]
+pub(super) struct State {
     hasher: HasherState,
     written: u64,
     frames: RawFrames,
 }
 
+impl State {
+    /// True where a frame ends.
+    pub(super) fn is_at_frame_end(&self) -> bool {
+        self.frames.frame_left == 0
+    }
+}
+
 /// `Hasher` without `Debug` noise.
+#[derive(Clone)]
 struct HasherState(Hasher);
 
 impl std::fmt::Debug for HasherState {
@@ -40,24 +58,28 @@ impl EntryWriter {
     pub(super) fn new(
         output: Arc<Output>,
         done: Arc<[AtomicBool]>,
+        journal: Option<Arc<Journal>>,
         number: usize,
         blob: BlobEntry,
         address: u64,
         mtime: u64,
     ) -> Result<Self, ArchiveError> {
         let frames = RawFrames::new(*output.geometry(), address, places::entry_length(blob.size)?);
-        let mut writer = Self {
-            output,
-            done,
-            number,
-            blob,
-            hasher: HasherState(Hasher::new()),
-            written: 0,
-            frames,
-        };
+        let state = State { hasher: HasherState(Hasher::new()), written: 0, frames };
+        let mut writer = Self { output, done, journal, number, blob, claimed: 0, state };
         let header = entry::header(&blob_name(&blob.digest), blob.size, mtime)?;
-        writer.frames.push(&header, &writer.output)?;
+        writer.state.frames.push(&header, Some(&writer.output))?;
         Ok(writer)
+    }
+
+    /// The blob.
+    pub fn blob(&self) -> &BlobEntry {
+        &self.blob
+    }
+
+    /// How much content there is so far, in bytes: the offset to go on at.
+    pub fn written(&self) -> u64 {
+        self.state.written
     }
 
     /// Takes the next piece of content.
@@ -65,12 +87,46 @@ impl EntryWriter {
     /// # Errors
     /// More than the blob's size ([`ArchiveError::Blob`]), or the file cannot be written.
     pub fn write(&mut self, content: &[u8]) -> Result<(), ArchiveError> {
-        self.written += content.len() as u64;
-        if self.written > self.blob.size {
+        self.take(content)?;
+        self.state.frames.push(content, Some(&self.output))?;
+        let handed_over = self.state.written.saturating_sub(self.state.frames.buffer.len() as u64);
+        if handed_over / CLAIM > self.claimed / CLAIM {
+            self.claim(handed_over);
+        }
+        Ok(())
+    }
+
+    /// Takes the next piece of content, which lies at its place already.
+    pub(super) fn keep(&mut self, content: &[u8]) -> Result<(), ArchiveError> {
+        self.take(content)?;
+        self.claimed = self.state.written;
+        self.state.frames.push(content, None)
+    }
+
+    fn take(&mut self, content: &[u8]) -> Result<(), ArchiveError> {
+        self.state.written += content.len() as u64;
+        if self.state.written > self.blob.size {
             return Err(self.wrong(format!("more than its {} bytes", self.blob.size)));
         }
-        self.hasher.0.update(content);
-        self.frames.push(content, &self.output)
+        self.state.hasher.0.update(content);
+        Ok(())
+    }
+
+    pub(super) fn state(&self) -> &State {
+        &self.state
+    }
+
+    /// Goes back to an earlier state.
+    pub(super) fn go_back(&mut self, state: State) {
+        self.claimed = state.written;
+        self.state = state;
+    }
+
+    fn claim(&mut self, bytes: u64) {
+        if let Some(journal) = &self.journal {
+            journal.claim(self.number, bytes);
+        }
+        self.claimed = bytes;
     }
 
     /// Completes the entry. Its bytes are handed to the system, not yet synced.
@@ -78,16 +134,18 @@ impl EntryWriter {
     /// # Errors
     /// Fewer bytes than the blob's size or another digest: [`ArchiveError::Blob`]; or the file cannot be written.
     pub fn finish(mut self) -> Result<(), ArchiveError> {
-        if self.written != self.blob.size {
-            return Err(self.wrong(format!("{} of {} bytes came", self.written, self.blob.size)));
+        let (written, size) = (self.state.written, self.blob.size);
+        if written != size {
+            return Err(self.wrong(format!("{written} of {size} bytes came")));
         }
-        let found = std::mem::replace(&mut self.hasher.0, Hasher::new()).finish();
+        let found = std::mem::replace(&mut self.state.hasher.0, Hasher::new()).finish();
         if found != self.blob.digest {
             return Err(self.wrong(format!("the content hashes to {found}")));
         }
-        let padding = [0; entry::HEADER as usize];
-        self.frames.push(&padding[..entry::padding(self.blob.size) as usize], &self.output)?;
-        self.frames.flush(&self.output)?;
+        let padding = &[0; entry::HEADER as usize][..entry::padding(size) as usize];
+        self.state.frames.push(padding, Some(&self.output))?;
+        self.state.frames.flush(Some(&self.output))?;
+        self.claim(size);
         self.done[self.number].store(true, Ordering::Release);
         Ok(())
     }
@@ -97,8 +155,9 @@ impl EntryWriter {
     }
 }
 
-/// Cuts content into raw frames, with headers and checksums in one buffer, written when it is full.
-#[derive(Debug)]
+/// Cuts content into raw frames, with headers and checksums in one buffer, written when it is full. Without an output
+/// nothing is written: then these bytes lie at their place already.
+#[derive(Debug, Clone)]
 struct RawFrames {
     /// The frames that are not begun yet.
     frames: geometry::RawFrames,
@@ -111,6 +170,7 @@ struct RawFrames {
     written_back: u64,
 }
 
+#[derive(Clone)]
 struct Xxh64State(Xxh64);
 
 impl std::fmt::Debug for Xxh64State {
@@ -133,7 +193,7 @@ impl RawFrames {
         }
     }
 
-    fn push(&mut self, mut content: &[u8], output: &Output) -> Result<(), ArchiveError> {
+    fn push(&mut self, mut content: &[u8], output: Option<&Output>) -> Result<(), ArchiveError> {
         while !content.is_empty() {
             if self.frame_left == 0 {
                 // Whoever pushes more than the entry's length was refused before.
@@ -169,12 +229,19 @@ impl RawFrames {
         Ok(())
     }
 
-    fn flush(&mut self, output: &Output) -> Result<(), ArchiveError> {
+    fn flush(&mut self, output: Option<&Output>) -> Result<(), ArchiveError> {
         if self.buffer.is_empty() {
             return Ok(());
         }
+        let length = self.buffer.len() as u64;
+        let Some(output) = output else {
+            self.at += length;
+            self.written_back = self.at;
+            self.buffer.clear();
+            return Ok(());
+        };
         output.write_at(&self.buffer, self.at)?;
-        self.at += self.buffer.len() as u64;
+        self.at += length;
         self.buffer.clear();
         if self.at - self.written_back >= WRITE_BACK {
             output.start_write_back(self.written_back, self.at - self.written_back);

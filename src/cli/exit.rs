@@ -80,7 +80,10 @@ impl From<&ArchiveError> for Status {
 impl From<&PackError> for Status {
     fn from(error: &PackError) -> Self {
         match error {
-            PackError::Usage(_) => Self::Usage,
+            PackError::Usage(_) | PackError::Begun { .. } => Self::Usage,
+            PackError::NothingLeft { first, .. } => {
+                first.as_deref().map_or(Self::Other, Self::from)
+            }
             PackError::Registry { source, .. } => source.as_ref().into(),
             PackError::Missing { trouble, .. } => (*trouble).into(),
             PackError::Source { source, .. } | PackError::Blob { source, .. } => source.into(),

@@ -15,15 +15,22 @@ use super::written;
 use bundle::archive::ArchiveError;
 use bundle::archive::geometry::Geometry;
 use bundle::archive::limits::LEVEL;
+use bundle::archive::partial::partial_path;
 use bundle::inventory::{AttachmentKind, Lookup};
 use bundle::oci::Platform;
+use bundle::pack::plan::Plan;
+use bundle::pack::transfer::Packed;
 use bundle::pack::{
-    self, AttachmentErrors, CarriedKey, PackError, Request, SignatureRule, Source, stream, transfer,
+    self, AttachmentErrors, CarriedKey, FailedImages, PackError, Request, SignatureRule, Source,
+    resume, stream, transfer,
 };
-use bundle::report::pack::PackReport;
-use bundle::trust::{ImageVerdict, Scoped};
+use bundle::progress::Progress;
+use bundle::registry::Client;
+use bundle::report::pack::{PackReport, PackedImage};
+use bundle::trust::Scoped;
 use clap::{Args, ValueEnum};
 use std::path::PathBuf;
+use std::sync::Arc;
 use std::time::{SystemTime, UNIX_EPOCH};
 
 /// Gather images, their signatures and keys into one file
@@ -69,6 +76,13 @@ pub(super) struct Options {
     /// Large blobs transferred at the same time
     #[arg(long, default_value_t = 4, value_parser = clap::value_parser!(u16).range(1..=64))]
     jobs: u16,
+    /// Leave out images that cannot be resolved, looked up or fetched, and name them (exit status 4); one whose
+    /// signatures are refused still fails
+    #[arg(long)]
+    keep_going: bool,
+    /// Begin anew, whatever an interrupted run has left; without it the same command goes on where it stopped
+    #[arg(long)]
+    restart: bool,
     /// Resolve, verify and print the plan; write nothing
     #[arg(long)]
     dry_run: bool,
@@ -130,6 +144,10 @@ impl Options {
                 OnAttachmentError::Fail => AttachmentErrors::Fail,
                 OnAttachmentError::Warn => AttachmentErrors::Warn,
             },
+            failed_images: match self.keep_going {
+                true => FailedImages::LeaveOut,
+                false => FailedImages::Fail,
+            },
             keys: carried,
             foreign_layers: self.include_foreign_layers,
             name: self.name.clone(),
@@ -142,9 +160,26 @@ impl Options {
     }
 }
 
+impl Options {
+    async fn transfer(
+        &self,
+        plan: Plan,
+        request: &Request,
+        progress: &Arc<dyn Progress>,
+    ) -> Result<Packed, Failure> {
+        let (jobs, failed_images) = (request.jobs, request.failed_images);
+        let packed = transfer::transfer(plan, &self.output, jobs, failed_images, progress).await;
+        packed.map_err(failed)
+    }
+}
+
 pub(super) async fn run(options: Options) -> Result<Status, Failure> {
     let request = options.request()?;
     let is_pipe = pipes::is_pipe(&options.output);
+    if is_pipe && options.keep_going {
+        let what = "--keep-going needs a file: what was written to a pipe cannot be taken back";
+        return Err(Failure::usage(what).hint("name a file: -o NAME.tar.zst"));
+    }
     if is_pipe && (options.volume_size.is_some() || options.sha256) {
         return Err(Failure::usage("volumes and lists of checksums are files, and -o - is none")
             .hint("leave out --volume-size and --sha256, or name a file: -o NAME.tar.zst"));
@@ -157,35 +192,44 @@ pub(super) async fn run(options: Options) -> Result<Status, Failure> {
     let client = options.connection.client()?;
     let talk = if options.quiet { Talk::Quiet } else { Talk::Progress };
     let progress = progress(talk);
-    let plan = pack::prepare(&request, &client, &progress).await.map_err(failed)?;
-    let mut report = PackReport::new(
-        &plan.inventory,
-        plan.bundle_digest,
-        plan.verdicts.clone(),
-        plan.warnings.clone(),
-    );
-    if !options.dry_run {
-        let packed = match is_pipe {
-            // Nothing has to be removed, so nothing is waited for when the process is asked to end.
-            true => stream::stream(plan, pipes::output()?, &progress).await.map_err(failed)?,
-            false => {
-                let stopped = stopped();
-                tokio::select! {
-                    packed = transfer::transfer(plan, &options.output, request.jobs, &progress) => {
-                        packed.map_err(failed)?
-                    }
-                    // Given up here, the transfer removes its unfinished file.
-                    () = stopped => return Err(Failure::of(Status::Other, &Interrupted)),
-                }
+    let begun = match is_pipe || options.dry_run {
+        true => None,
+        false => begun(&options, &request, &client, &progress)?,
+    };
+    let plan = match begun {
+        Some(plan) => plan,
+        None => pack::prepare(&request, &client, &progress).await.map_err(failed)?,
+    };
+    let (verdicts, warnings) = (plan.verdicts.clone(), plan.warnings.clone());
+    let report = if options.dry_run {
+        let left_out = plan.left_out.clone();
+        PackReport::new(&plan.inventory, plan.bundle_digest, verdicts, left_out, warnings)
+    } else {
+        let packed = if is_pipe {
+            // Nothing has to be kept, so nothing is waited for when the process is asked to end.
+            stream::stream(plan, pipes::output()?, &progress).await.map_err(failed)
+        } else {
+            let stopped = stopped();
+            tokio::select! {
+                packed = options.transfer(plan, &request, &progress) => packed,
+                () = stopped => Err(Failure::of(Status::Other, &Interrupted)),
             }
         };
+        let packed =
+            packed.map_err(|failure| match !is_pipe && resume::is_left(&options.output) {
+                true => failure.hint("run the same command again to go on where it stopped"),
+                false => failure,
+            })?;
+        let Packed { length, bundle_digest, inventory, left_out } = packed;
+        let mut report = PackReport::new(&inventory, bundle_digest, verdicts, left_out, warnings);
         report.file = Some(options.output.display().to_string());
-        report.file_size = Some(packed.length);
+        report.file_size = Some(length);
         if !is_pipe {
             let (output, sha256) = (&options.output, options.sha256);
             written::describe(output, &request.geometry, sha256, &mut report).await?;
         }
-    }
+        report
+    };
     drop(progress);
     let output = if options.json { Output::json(&report)? } else { summary(&report) };
     match is_pipe && !options.dry_run {
@@ -193,6 +237,31 @@ pub(super) async fn run(options: Options) -> Result<Status, Failure> {
         false => output.write()?,
     }
     Ok(if report.is_incomplete() { Status::Partial } else { Status::Done })
+}
+
+/// What an interrupted run has left to go on with.
+fn begun(
+    options: &Options,
+    request: &Request,
+    client: &Client,
+    progress: &Arc<dyn Progress>,
+) -> Result<Option<Plan>, Failure> {
+    if options.restart {
+        let discarded = resume::discard(&options.output);
+        return discarded.map(|()| None).map_err(|e| Failure::of((&e).into(), &e));
+    }
+    let plan = resume::find(&options.output, request, client).map_err(failed)?;
+    if let Some(plan) = &plan
+        && let Some(begun) = plan.begun()
+    {
+        progress.note(&format!(
+            "resuming {}: {} of {} are there",
+            partial_path(&options.output).display(),
+            size(begun),
+            size(plan.inventory.totals.bytes)
+        ));
+    }
+    Ok(plan)
 }
 
 fn failed(error: PackError) -> Failure {
@@ -209,6 +278,9 @@ fn failed(error: PackError) -> Failure {
                 tell!("refused: {}", safe(&refusal::describe(verdict)));
             }
             failure.hint("give the key that signed them, or --signatures SCOPE=if-present to carry them as they are")
+        }
+        PackError::Begun { .. } => {
+            failure.hint("give the same arguments to go on, or --restart to discard it and begin anew")
         }
         PackError::Unsigned(image) => failure.hint(format!(
             "where signatures are optional: --signatures {}=if-present",
@@ -253,7 +325,7 @@ fn summary(report: &PackReport) -> Output {
             }
             Lookup::Skipped => say!(out, "  attachments: not looked up"),
         }
-        say!(out, "  verified: {}", verified(&report.verdicts, image));
+        say!(out, "  verified: {}", verified(image));
         if !image.foreign.is_empty() {
             say!(
                 out,
@@ -279,6 +351,9 @@ fn summary(report: &PackReport) -> Output {
         for image in unsigned {
             say!(out, "  {}", safe(&image.source.to_string()));
         }
+    }
+    for left in &report.left_out {
+        say!(out, "left out: {}: {}", safe(&left.source), safe(&left.why));
     }
     for warning in &report.warnings {
         say!(out, "warning: {}", safe(warning));
@@ -313,10 +388,8 @@ fn summary(report: &PackReport) -> Output {
     out
 }
 
-fn verified(verdicts: &[ImageVerdict], image: &bundle::report::pack::PackedImage) -> String {
-    if verdicts.iter().any(|verdict| *verdict.source() == image.source)
-        && image.verdict.code != "unverified"
-    {
+fn verified(image: &PackedImage) -> String {
+    if image.verdict.code != "unverified" {
         format!("{} by {}", image.verdict.code, image.verdict.keys.join(", "))
     } else if image.attachment_lookup == Lookup::Skipped {
         "no, signatures were not looked up".into()

@@ -4,6 +4,7 @@ use crate::archive::ArchiveError;
 use crate::oci::source::{SourceError, Trouble};
 use crate::oci::{Digest, Reference};
 use crate::registry::RegistryError;
+use crate::report::pack::LeftOut;
 use crate::trust::ImageVerdict;
 
 /// Why a pack did not succeed.
@@ -61,6 +62,23 @@ pub enum PackError {
     /// An image that must have a signature has none.
     #[error("image {0} has no signature, and one is required")]
     Unsigned(Box<Reference>),
+    /// Something else was being packed to the same file.
+    #[error("{path} says that this archive was begun {what}")]
+    Begun {
+        /// The journal.
+        path: String,
+        /// What is another one.
+        what: String,
+    },
+    /// Images that cannot be had are left out, and none is left.
+    #[error("no image is left: {} could not be had", .sources.join(", "))]
+    NothingLeft {
+        /// All of them.
+        sources: Vec<String>,
+        /// Why the first one could not.
+        #[source]
+        first: Option<std::sync::Arc<PackError>>,
+    },
     /// The archive cannot be written.
     #[error("the archive cannot be written")]
     Archive(#[from] ArchiveError),
@@ -70,4 +88,21 @@ pub enum PackError {
     /// A task of this program ended without an answer.
     #[error("a task of this program failed")]
     Task(#[from] tokio::task::JoinError),
+}
+
+impl PackError {
+    /// Why an image is left out.
+    pub(super) fn leaves_out(&self, source: String) -> LeftOut {
+        LeftOut { source, why: with_causes(self) }
+    }
+}
+
+/// Longest explanation of why an image is left out: parts of it are a registry's words.
+const LONGEST: usize = 2_000;
+
+/// An error and its causes in one line.
+pub(super) fn with_causes(error: &dyn std::error::Error) -> String {
+    let causes = std::iter::successors(error.source(), |cause| cause.source());
+    let text = causes.fold(error.to_string(), |text, cause| format!("{text}: {cause}"));
+    text.chars().take(LONGEST).collect()
 }

@@ -1,10 +1,12 @@
 //! The verifier of the enclave, run before the trip: what would be refused there is known here.
 
+use super::error::with_causes;
 use super::resolve::{Resolved, ResolvedImage};
 use super::{PackError, Request, SignatureRule};
 use crate::inventory::{self, AttachmentKind, PackVerdict};
 use crate::oci::source::read_blob;
 use crate::oci::{Descriptor, Digest, Manifest, media_type};
+use crate::report::pack::LeftOut;
 use crate::trust::{
     self, Anchors, Attached, Evidence, EvidenceError, Found, ImageUnderTest, ImageVerdict,
     ScopedKey,
@@ -20,6 +22,8 @@ pub struct Judged {
     pub verdicts: Vec<ImageVerdict>,
     /// What people should know before the trip.
     pub warnings: Vec<String>,
+    /// Images that could not be had.
+    pub left_out: Vec<LeftOut>,
 }
 
 /// Judges every image that a key covers; counts signatures where they are required.
@@ -32,7 +36,7 @@ pub fn judge(request: &Request, resolved: Resolved) -> Result<Judged, PackError>
     let (mut verdicts, mut refused, mut warnings) = (Vec::new(), Vec::new(), Vec::new());
     for image in resolved.images {
         let rule = request.signature_rule(&image.source);
-        warnings.extend(image.attachments.failures.iter().map(with_causes));
+        warnings.extend(image.attachments.failures.iter().map(|error| with_causes(error)));
         if is_signed_in_bundle_form_only(&image) {
             warnings.push(format!(
                 "{}: signed in bundle form only, which podman, CRI-O and skopeo cannot check under a policy",
@@ -64,7 +68,7 @@ pub fn judge(request: &Request, resolved: Resolved) -> Result<Judged, PackError>
         images.push((image, found));
     }
     if refused.is_empty() {
-        Ok(Judged { images, verdicts, warnings })
+        Ok(Judged { images, verdicts, warnings, left_out: resolved.left_out })
     } else {
         Err(PackError::Refused(refused))
     }
@@ -81,12 +85,6 @@ fn is_signed_in_bundle_form_only(image: &ResolvedImage) -> bool {
         simple |= layer == media_type::SIMPLE_SIGNING;
     }
     bundle && !simple
-}
-
-/// An error and its causes in one line.
-fn with_causes(error: &PackError) -> String {
-    let causes = std::iter::successors(std::error::Error::source(error), |cause| cause.source());
-    causes.fold(error.to_string(), |text, cause| format!("{text}: {cause}"))
 }
 
 fn anchors(request: &Request) -> Anchors {

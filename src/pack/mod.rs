@@ -6,23 +6,32 @@
 //! - `walk`: from a root through indexes to every manifest that is wanted
 //! - [`discover`]: everything attached to them, in both schemes, recursively
 //! - [`judge`]: the verifier of the enclave, run before the trip
-//! - [`plan`]: inventory, order and places, decided before the first byte ([`plan::Plan`])
-//! - [`transfer`]: each blob once, to its place ([`transfer::Packed`])
+//! - [`plan`], `gather`: inventory, order and places, decided before the first byte ([`plan::Plan`])
+//! - `fingerprint`, [`resume`]: what an interrupted run was doing, so that the next one goes on
+//! - `remainder`: a plan without images that could not be had
+//! - [`transfer`], `fetch`: each blob once, to its place ([`transfer::Packed`])
 //! - [`stream`]: the same bytes into a pipe
 
 pub mod discover;
 pub mod error;
+mod fetch;
+mod fingerprint;
+mod gather;
 pub mod judge;
 pub mod origin;
 pub mod plan;
+mod remainder;
 pub mod resolve;
+pub mod resume;
 pub mod select;
 pub mod stream;
 pub mod transfer;
 mod walk;
 
 pub use error::PackError;
-pub use select::{AttachmentErrors, CarriedKey, Location, Request, SignatureRule, Source};
+pub use select::{
+    AttachmentErrors, CarriedKey, FailedImages, Location, Request, SignatureRule, Source,
+};
 
 use crate::progress::Progress;
 use crate::registry::Client;

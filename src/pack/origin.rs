@@ -1,11 +1,14 @@
 //! One place that images are read from: a registry's repository, or a layout directory.
 
 use super::PackError;
+use super::error::with_causes;
+use super::plan::Form;
 use crate::oci::layout::{LayoutDirectory, LayoutError};
 use crate::oci::source::{BlobSource, ByteStream, SourceError, Trouble};
 use crate::oci::{Descriptor, Digest, Manifest, Reference, media_type};
 use crate::registry::{RegistryError, RemoteRepository};
 use futures_util::future::BoxFuture;
+use futures_util::{StreamExt as _, stream};
 use std::collections::{HashMap, HashSet};
 use std::path::Path;
 use std::sync::Arc;
@@ -73,6 +76,18 @@ impl Layout {
             }
         }
         Ok(Self { directory, referrers })
+    }
+
+    /// A directory to read blobs and manifests from by digest alone.
+    ///
+    /// # Errors
+    /// When it is no layout.
+    pub(super) fn of_blobs(path: &Path) -> Result<Origin, PackError> {
+        let directory = LayoutDirectory::open(path).map_err(|error| {
+            let why = with_causes(&error);
+            PackError::Usage(format!("oci:{}: {why}", path.display()))
+        })?;
+        Ok(Origin::Layout(Arc::new(Self { directory, referrers: HashMap::new() })))
     }
 
     /// The entry that `reference` names: by its ref.name, by digest, or the only one that is not an attachment.
@@ -178,6 +193,36 @@ impl Origin {
             Self::Registry(repository) => Ok(repository.referrers(subject).await?.descriptors),
             Self::Layout(layout) => Ok(layout.referrers.get(subject).cloned().unwrap_or_default()),
         }
+    }
+}
+
+impl Origin {
+    /// Opens what a descriptor names at byte `offset`, as a blob or as a manifest. As for [`BlobSource::open`], what
+    /// streams is not verified.
+    ///
+    /// # Errors
+    /// When it is not there or cannot be read.
+    pub(super) async fn open_as(
+        &self,
+        form: Form,
+        descriptor: &Descriptor,
+        offset: u64,
+    ) -> Result<ByteStream, SourceError> {
+        if form == Form::Blob {
+            return self.open(descriptor, offset).await;
+        }
+        let manifest = self.manifest(descriptor).await.map_err(|error| match error {
+            OriginError::Registry(error) => SourceError::from(error),
+            OriginError::Layout(error) => {
+                SourceError::caused(Trouble::Medium, error.to_string(), error)
+            }
+        })?;
+        let manifest = manifest.ok_or_else(|| {
+            SourceError::new(Trouble::Absent, format!("{} does not exist", descriptor.digest))
+        })?;
+        let bytes = manifest.bytes();
+        let rest = bytes.slice(usize::try_from(offset).unwrap_or(usize::MAX).min(bytes.len())..);
+        Ok(stream::iter([Ok(rest)]).boxed())
     }
 }
 

@@ -1,21 +1,20 @@
 //! Inventory, order and places: everything decided before the first byte. Printing it is `--dry-run`.
 
-use super::discover::Attachment;
+pub(super) use super::gather::{Form, Part, Supply};
+use super::gather::{Gathered, gather_image};
 use super::judge::Judged;
 use super::origin::{Origin, REF_NAME};
 use super::resolve::ResolvedImage;
 use super::{PackError, Request};
 use crate::archive::head::{self, HeadFile};
-use crate::archive::limits::{MAX_TRUST_BLOB, RAW_BELOW};
+use crate::archive::journal::Interrupted;
 use crate::archive::write::Blueprint;
 use crate::inventory::{
-    AttachmentEntry, BlobEntry, FORMAT, FORMAT_VERSION, FileEntry, Found, ImageEntry, Inventory,
-    KeyEntry, PackVerdict, Stored, Tool, Totals,
+    BlobEntry, FORMAT, FORMAT_VERSION, FileEntry, Found, ImageEntry, Inventory, KeyEntry,
+    PackVerdict, Stored, Totals,
 };
-use crate::oci::manifest::MAX_MANIFEST;
-use crate::oci::{Descriptor, Digest, Manifest, Meaning, media_type};
-use crate::trust::ImageVerdict;
-use bytes::Bytes;
+use crate::oci::{Digest, media_type};
+use crate::report::pack::{LeftOut, RecordedVerdict};
 use serde_json::{Map, Value, json};
 use std::collections::HashMap;
 use time::OffsetDateTime;
@@ -30,72 +29,23 @@ pub struct Plan {
     /// The bundle digest: known before the first byte.
     pub bundle_digest: Digest,
     /// Verdicts of the images that a key covers.
-    pub verdicts: Vec<ImageVerdict>,
+    pub verdicts: Vec<RecordedVerdict>,
     /// What people should know before the trip.
     pub warnings: Vec<String>,
     /// Where each blob comes from.
     pub(super) supply: HashMap<Digest, Supply>,
-}
-
-/// Where a blob comes from.
-pub(super) enum Supply {
-    /// It was fetched while resolving.
-    Held(Bytes),
-    /// It is fetched in the transfer.
-    Fetch(Origin, Descriptor),
-}
-
-/// Blobs gathered from manifests, each once, with the section it goes to.
-#[derive(Default)]
-struct Gathered {
-    order: Vec<Digest>,
-    blobs: HashMap<Digest, (u64, Stored)>,
-    supply: HashMap<Digest, Supply>,
-}
-
-impl Gathered {
-    /// Adds a blob; one that is named twice lies in the earliest section that wants it.
-    fn add(
-        &mut self,
-        digest: Digest,
-        size: u64,
-        stored: Stored,
-        supply: impl FnOnce() -> Supply,
-    ) -> Result<(), PackError> {
-        match self.blobs.get_mut(&digest) {
-            Some((known, _)) if *known != size => Err(PackError::Usage(format!(
-                "blob {digest} is said to have {known} bytes and {size} bytes by two manifests"
-            ))),
-            Some((_, section)) => {
-                *section = (*section).min(stored);
-                Ok(())
-            }
-            None => {
-                self.order.push(digest);
-                self.blobs.insert(digest, (size, stored));
-                self.supply.insert(digest, supply());
-                Ok(())
-            }
-        }
-    }
-
-    fn manifest(&mut self, manifest: &Manifest) -> Result<(), PackError> {
-        let bytes = manifest.bytes();
-        let (digest, size) = (manifest.digest(), bytes.len() as u64);
-        self.add(digest, size, Stored::Trust, || Supply::Held(bytes.clone()))?;
-        // It may be named as a blob elsewhere; what is held need not be fetched.
-        self.supply.insert(digest, Supply::Held(bytes.clone()));
-        Ok(())
-    }
-}
-
-/// Section of a layer by what it says it is.
-fn section_of(layer: &Descriptor) -> Stored {
-    if media_type::is_compressed(&layer.media_type) || layer.size < RAW_BELOW {
-        Stored::Raw
-    } else {
-        Stored::Compressed
-    }
+    /// What each blob is a part of, in archive order.
+    pub(super) parts: Vec<Part>,
+    /// Where each image's blobs are, in inventory order.
+    pub(super) origins: Vec<Origin>,
+    /// The source of the request that each image is.
+    pub(super) sources: Vec<usize>,
+    /// Images that are not in it, because they could not be had (`--keep-going`).
+    pub left_out: Vec<LeftOut>,
+    /// What was asked for, as one digest.
+    pub(super) request: Digest,
+    /// Whether what an interrupted run has written is gone on with.
+    pub(super) begun: Option<Interrupted>,
 }
 
 /// Decides everything.
@@ -105,10 +55,11 @@ fn section_of(layer: &Descriptor) -> Stored {
 pub fn plan(request: &Request, judged: Judged) -> Result<Plan, PackError> {
     let mut gathered = Gathered::default();
     let mut entries = Vec::with_capacity(judged.images.len());
-    for (image, verdict) in &judged.images {
+    for (number, (image, verdict)) in judged.images.iter().enumerate() {
+        gathered.image = number as u32;
         entries.push(gather_image(&mut gathered, image, verdict, request.foreign_layers)?);
     }
-    let Gathered { order, blobs, supply } = gathered;
+    let Gathered { order, blobs, supply, mut parts, .. } = gathered;
     let mut blobs: Vec<BlobEntry> = order
         .into_iter()
         .map(|digest| {
@@ -138,10 +89,7 @@ pub fn plan(request: &Request, judged: Judged) -> Result<Plan, PackError> {
         sequence: None,
         created: rfc3339(request.created)?,
         expires: None,
-        tool: Tool {
-            name: env!("CARGO_PKG_NAME").into(),
-            version: env!("CARGO_PKG_VERSION").into(),
-        },
+        tool: super::resume::tool(),
         totals: Totals {
             images: entries.len() as u64,
             attachments,
@@ -168,8 +116,29 @@ pub fn plan(request: &Request, judged: Judged) -> Result<Plan, PackError> {
     let mtime = request.source_date_epoch.unwrap_or(0);
     let (geometry, level) = (request.geometry, request.level);
     let blueprint = Blueprint { files, blobs, mtime, geometry, level };
-    let Judged { verdicts, warnings, .. } = judged;
-    Ok(Plan { inventory, blueprint, bundle_digest, verdicts, warnings, supply })
+    let parts = blueprint.blobs.iter().filter_map(|blob| parts.remove(&blob.digest)).collect();
+    let Judged { images, verdicts, warnings, left_out } = judged;
+    let verdicts = verdicts.iter().map(RecordedVerdict::new).collect::<Result<_, _>>()?;
+    Ok(Plan {
+        inventory,
+        blueprint,
+        bundle_digest,
+        verdicts,
+        warnings,
+        supply,
+        parts,
+        sources: images.iter().map(|(image, _)| image.number).collect(),
+        origins: images.into_iter().map(|(image, _)| image.origin).collect(),
+        left_out,
+        request: super::fingerprint::of(request),
+        begun: None,
+    })
+}
+
+/// SHA-256 of `bundle.json`.
+pub(super) fn bundle_digest(files: &[HeadFile]) -> Digest {
+    let inventory = files.iter().find(|file| file.name == head::INVENTORY);
+    Digest::of(inventory.map_or(&[], |file| &file.bytes))
 }
 
 fn rfc3339(seconds: u64) -> Result<String, PackError> {
@@ -178,106 +147,6 @@ fn rfc3339(seconds: u64) -> Result<String, PackError> {
     let seconds = i64::try_from(seconds).map_err(|_| refuse())?;
     let time = OffsetDateTime::from_unix_timestamp(seconds).map_err(|_| refuse())?;
     time.format(&Rfc3339).map_err(|_| refuse())
-}
-
-fn gather_image(
-    gathered: &mut Gathered,
-    image: &ResolvedImage,
-    verdict: &PackVerdict,
-    foreign_layers: bool,
-) -> Result<ImageEntry, PackError> {
-    let mut foreign = Vec::new();
-    for manifest in &image.manifests {
-        gathered.manifest(manifest)?;
-        for layer in gather_blobs(gathered, &image.origin, manifest, foreign_layers)? {
-            if !foreign.contains(&layer) {
-                foreign.push(layer);
-            }
-        }
-    }
-    for attachment in &image.attachments.found {
-        for manifest in &attachment.manifests {
-            gathered.manifest(manifest)?;
-            gather_attached(gathered, &image.origin, attachment, manifest)?;
-        }
-    }
-    let root = image.root();
-    Ok(ImageEntry {
-        source: image.source.clone(),
-        fetched_from: image.fetched_from.clone(),
-        media_type: root.media_type().into(),
-        digest: root.digest(),
-        size: root.bytes().len() as u64,
-        platforms: image.platforms.clone(),
-        omitted: image.omitted.clone(),
-        foreign,
-        attachment_lookup: image.attachments.lookup,
-        attachments: image.attachments.found.iter().map(attachment_entry).collect(),
-        atomic_signatures: vec![],
-        verdict: verdict.clone(),
-    })
-}
-
-/// Adds config and layers of an image; gives the non-distributable layers that are left out.
-fn gather_blobs(
-    gathered: &mut Gathered,
-    origin: &Origin,
-    manifest: &Manifest,
-    foreign_layers: bool,
-) -> Result<Vec<Digest>, PackError> {
-    let Meaning::Image(image) = manifest.meaning() else { return Ok(Vec::new()) };
-    let mut left_out = Vec::new();
-    // A config decides which platform an image is for, so verification reads it before any layer.
-    let config_section =
-        if image.config.size <= MAX_MANIFEST { Stored::Trust } else { section_of(&image.config) };
-    let layers = image.layers.iter().map(|layer| (layer, section_of(layer)));
-    for (blob, section) in std::iter::once((&image.config, config_section)).chain(layers) {
-        if media_type::is_nondistributable(&blob.media_type) && !foreign_layers {
-            left_out.push(blob.digest);
-            continue;
-        }
-        gathered
-            .add(blob.digest, blob.size, section, || Supply::Fetch(origin.clone(), blob.clone()))?;
-    }
-    Ok(left_out)
-}
-
-/// Adds config and layers of an attachment's manifest: what verification reads goes into the trust section.
-fn gather_attached(
-    gathered: &mut Gathered,
-    origin: &Origin,
-    attachment: &Attachment,
-    manifest: &Manifest,
-) -> Result<(), PackError> {
-    let evidence: Vec<Digest> = super::discover::signature_layers(manifest)
-        .filter(|layer| layer.size <= MAX_TRUST_BLOB)
-        .map(|layer| layer.digest)
-        .collect();
-    for (n, blob) in manifest.blobs().enumerate() {
-        let is_config = n == 0 && blob.size <= MAX_MANIFEST;
-        let trust = is_config || evidence.contains(&blob.digest);
-        let section = if trust { Stored::Trust } else { section_of(blob) };
-        gathered.add(blob.digest, blob.size, section, || {
-            match attachment.layers.get(&blob.digest) {
-                Some(content) => Supply::Held(content.clone()),
-                None => Supply::Fetch(origin.clone(), blob.clone()),
-            }
-        })?;
-    }
-    Ok(())
-}
-
-fn attachment_entry(attachment: &Attachment) -> AttachmentEntry {
-    let manifest = attachment.manifest();
-    AttachmentEntry {
-        kind: attachment.kind,
-        found: attachment.how.clone(),
-        subject: attachment.subject,
-        media_type: manifest.media_type().into(),
-        digest: manifest.digest(),
-        size: manifest.bytes().len() as u64,
-        artifact_type: manifest.effective_artifact_type().map(str::to_owned),
-    }
 }
 
 /// Keys as head entries, each fingerprint once, names made distinct.

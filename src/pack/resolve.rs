@@ -1,9 +1,10 @@
 //! Tags become digests, once; indexes become their manifests; attachments are found. All images at the same time.
 
 use super::discover::{self, Attachments};
+use super::error::with_causes;
 use super::origin::{Layout, Origin, REF_NAME};
 use super::walk::{Walk, Walked};
-use super::{Location, PackError, Request, Source};
+use super::{FailedImages, Location, PackError, Request, Source};
 use crate::inventory::Lookup;
 use crate::oci::manifest::MAX_MANIFEST;
 use crate::oci::reference::is_attachment_tag;
@@ -11,6 +12,7 @@ use crate::oci::source::{Trouble, read_blob};
 use crate::oci::{Digest, Manifest, Meaning, Platform, Reference};
 use crate::progress::Progress;
 use crate::registry::Client;
+use crate::report::pack::LeftOut;
 use futures_util::{StreamExt as _, TryStreamExt as _, stream};
 use std::collections::HashMap;
 use std::path::PathBuf;
@@ -23,10 +25,14 @@ const IMAGES_IN_FLIGHT: usize = 8;
 pub struct Resolved {
     /// In the order they were asked for, each source once.
     pub images: Vec<ResolvedImage>,
+    /// Those that could not be had, when these are left out.
+    pub left_out: Vec<LeftOut>,
 }
 
 /// One image with everything that belongs to it.
 pub struct ResolvedImage {
+    /// Its number among the sources of the request.
+    pub number: usize,
     /// Logical reference.
     pub source: Reference,
     /// Where it was fetched from, for the inventory.
@@ -57,18 +63,38 @@ impl ResolvedImage {
 /// Resolves every source of a request.
 ///
 /// # Errors
-/// The first image that cannot be resolved, or whose attachments cannot be looked up.
+/// The first image that cannot be resolved, or whose attachments cannot be looked up; where such images are left out,
+/// only when there is no other.
 pub async fn resolve(
     request: &Request,
     client: &Client,
     progress: &Arc<dyn Progress>,
 ) -> Result<Resolved, PackError> {
-    let layouts = open_layouts(&request.sources).await?;
-    let images: Vec<ResolvedImage> = stream::iter(&request.sources)
-        .map(|source| resolve_one(request, source, client, &layouts, progress))
-        .buffered(IMAGES_IN_FLIGHT)
-        .try_collect()
-        .await?;
+    let layouts = open_layouts(&request.sources).await;
+    let resolve = |source| resolve_or_leave_out(request, source, client, &layouts, progress);
+    let found: Vec<(&Source, Result<ResolvedImage, PackError>)> =
+        stream::iter(request.sources.iter().enumerate())
+            .map(resolve)
+            .buffered(IMAGES_IN_FLIGHT)
+            .try_collect()
+            .await?;
+    let (mut images, mut failed) = (Vec::with_capacity(found.len()), Vec::new());
+    for (source, found) in found {
+        match found {
+            Ok(image) => images.push(image),
+            Err(error) => failed.push((source, error)),
+        }
+    }
+    let left_out: Vec<LeftOut> =
+        failed.iter().map(|(source, error)| error.leaves_out(source.to_string())).collect();
+    for left in &left_out {
+        progress.note(&format!("left out {}: {}", left.source, left.why));
+    }
+    if images.is_empty() {
+        let sources = left_out.into_iter().map(|left| left.source).collect();
+        let first = failed.into_iter().next().map(|(_, error)| Arc::new(error));
+        return Err(PackError::NothingLeft { sources, first });
+    }
     let mut seen: HashMap<Reference, Digest> = HashMap::new();
     let mut once = Vec::with_capacity(images.len());
     for image in images {
@@ -85,35 +111,46 @@ pub async fn resolve(
             }
         }
     }
-    Ok(Resolved { images: once })
+    Ok(Resolved { images: once, left_out })
 }
 
-async fn open_layouts(sources: &[Source]) -> Result<HashMap<PathBuf, Arc<Layout>>, PackError> {
-    let mut layouts = HashMap::new();
+/// Layouts by their directories; of one that cannot be used, why.
+type Layouts = HashMap<PathBuf, Result<Arc<Layout>, String>>;
+
+async fn open_layouts(sources: &[Source]) -> Layouts {
+    let mut layouts = Layouts::new();
     for source in sources {
         if let Location::Layout { directory, .. } = &source.location
             && !layouts.contains_key(directory)
         {
-            let layout = Layout::open(directory).await.map_err(|error| {
-                let mut what = error.to_string();
-                let mut cause = std::error::Error::source(&error);
-                while let Some(inner) = cause {
-                    what = format!("{what}: {inner}");
-                    cause = inner.source();
-                }
-                PackError::Usage(format!("oci:{}: {what}", directory.display()))
-            })?;
-            layouts.insert(directory.clone(), Arc::new(layout));
+            let layout = Layout::open(directory).await;
+            let layout = layout.map(Arc::new).map_err(|error| with_causes(&error));
+            layouts.insert(directory.clone(), layout);
         }
     }
-    Ok(layouts)
+    layouts
+}
+
+/// One source with its image, or with why it is left out.
+async fn resolve_or_leave_out<'a>(
+    request: &Request,
+    (number, source): (usize, &'a Source),
+    client: &Client,
+    layouts: &Layouts,
+    progress: &Arc<dyn Progress>,
+) -> Result<(&'a Source, Result<ResolvedImage, PackError>), PackError> {
+    let found = resolve_one(request, (number, source), client, layouts, progress).await;
+    match request.failed_images {
+        FailedImages::Fail => Ok((source, Ok(found?))),
+        FailedImages::LeaveOut => Ok((source, found)),
+    }
 }
 
 async fn resolve_one(
     request: &Request,
-    source: &Source,
+    (number, source): (usize, &Source),
     client: &Client,
-    layouts: &HashMap<PathBuf, Arc<Layout>>,
+    layouts: &Layouts,
     progress: &Arc<dyn Progress>,
 ) -> Result<ResolvedImage, PackError> {
     let Found { source, fetched_from, origin, root, layout_name } =
@@ -143,7 +180,16 @@ async fn resolve_one(
         progress.note(&format!("{source}: attachments: incomplete, a lookup failed"));
     }
     progress.note(&format!("resolved {source}"));
-    Ok(ResolvedImage { source, fetched_from, origin, manifests, platforms, omitted, attachments })
+    Ok(ResolvedImage {
+        number,
+        source,
+        fetched_from,
+        origin,
+        manifests,
+        platforms,
+        omitted,
+        attachments,
+    })
 }
 
 /// Config types of images; other configs are an artifact's own business.
@@ -204,11 +250,7 @@ struct Found {
     layout_name: Option<String>,
 }
 
-async fn find(
-    source: &Source,
-    client: &Client,
-    layouts: &HashMap<PathBuf, Arc<Layout>>,
-) -> Result<Found, PackError> {
+async fn find(source: &Source, client: &Client, layouts: &Layouts) -> Result<Found, PackError> {
     match &source.location {
         Location::Registry(reference) => {
             let repository = client.repository(reference.repository());
@@ -244,8 +286,10 @@ async fn find(
         }
         Location::Layout { directory, reference } => {
             let shown = format!("oci:{}", directory.display());
-            let Some(layout) = layouts.get(directory) else {
-                return Err(PackError::Usage(format!("{shown} was not opened")));
+            let layout = match layouts.get(directory) {
+                Some(Ok(layout)) => layout,
+                Some(Err(why)) => return Err(PackError::Usage(format!("{shown}: {why}"))),
+                None => return Err(PackError::Usage(format!("{shown} was not opened"))),
             };
             let entry = layout
                 .find(reference.as_deref())

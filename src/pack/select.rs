@@ -3,6 +3,7 @@
 use crate::archive::geometry::Geometry;
 use crate::oci::{Platform, Reference, reference::ReferenceError};
 use crate::trust::{PublicKey, Scope, Scoped};
+use std::fmt;
 use std::path::PathBuf;
 use std::str::FromStr;
 
@@ -14,6 +15,19 @@ pub struct Source {
     /// Its logical reference: what identity checks compare with, and what its name at the target comes from. `None`
     /// when a layout has to tell.
     pub name: Option<Reference>,
+}
+
+impl fmt::Display for Source {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match (&self.name, &self.location) {
+            (Some(name), _) => write!(f, "{name}"),
+            (None, Location::Registry(reference)) => write!(f, "{reference}"),
+            (None, Location::Layout { directory, reference }) => {
+                write!(f, "oci:{}", directory.display())?;
+                reference.as_ref().map_or(Ok(()), |reference| write!(f, ":{reference}"))
+            }
+        }
+    }
 }
 
 /// Where an image's bytes are.
@@ -130,6 +144,15 @@ pub enum AttachmentErrors {
     Warn,
 }
 
+/// What an image that cannot be had does.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum FailedImages {
+    /// It fails the pack.
+    Fail,
+    /// It is left out and named; the others are packed.
+    LeaveOut,
+}
+
 /// A public key that travels along.
 #[derive(Debug, Clone)]
 pub struct CarriedKey {
@@ -152,6 +175,8 @@ pub struct Request {
     pub signatures: Vec<Scoped<SignatureRule>>,
     /// What a failed lookup does.
     pub attachment_errors: AttachmentErrors,
+    /// What an image that cannot be resolved, looked up or fetched does. One that verification refuses always fails.
+    pub failed_images: FailedImages,
     /// Keys to verify with and to carry.
     pub keys: Vec<CarriedKey>,
     /// Whether non-distributable layers are fetched from the registry too.
@@ -245,6 +270,7 @@ mod tests {
             platforms: vec![],
             signatures: vec![rule("none"), rule("quay.io/a=required"), rule("quay.io=if-present")],
             attachment_errors: AttachmentErrors::Fail,
+            failed_images: FailedImages::Fail,
             keys: vec![],
             foreign_layers: false,
             name: None,

@@ -4,9 +4,10 @@
 //! ones the next is opened while the one before streams. Memory: [`AHEAD`] small blobs, and the pieces of two large ones.
 
 use super::PackError;
+use super::fetch::{blob_failed, written_wrong};
 use super::origin::Origin;
 use super::plan::{Plan, Supply};
-use super::transfer::{Packed, blob_failed, written_wrong};
+use super::transfer::Packed;
 use crate::archive::ArchiveError;
 use crate::archive::compressed::{CompressedEntry, CompressedSection};
 use crate::archive::section::EntryWriter;
@@ -40,7 +41,7 @@ pub async fn stream(
     output: Box<dyn Write + Send>,
     progress: &Arc<dyn Progress>,
 ) -> Result<Packed, PackError> {
-    let Plan { inventory, blueprint, bundle_digest, mut supply, .. } = plan;
+    let Plan { inventory, blueprint, bundle_digest, mut supply, left_out, .. } = plan;
     progress.total(inventory.totals.blobs, inventory.totals.bytes);
     let writer = ArchiveWriter::stream(Box::new(GivingWay(output)), blueprint)?;
     let mut blobs = Vec::with_capacity(writer.blobs().len());
@@ -79,7 +80,7 @@ pub async fn stream(
     }
     section.drain().await?;
     let length = finish(writer, section).await?;
-    Ok(Packed { length, bundle_digest })
+    Ok(Packed { length, bundle_digest, inventory, left_out })
 }
 
 async fn finish(writer: ArchiveWriter, section: CompressedSection) -> Result<u64, PackError> {

@@ -3,225 +3,228 @@
 //! Large blobs and small ones have their own classes, so that neither waits for the other: few large ones fill the
 //! wire, many small ones hide its latency. Each is read, hashed and written by one task, which the runtime may run on
 //! any core; bytes never wait in a queue.
+//!
+//! Once everything that is at hand is on the disk, a journal is begun beside it. From then on an interruption of any
+//! kind leaves a beginning: [`super::resume`] finds the plan again, and what is on the disk is read back and hashed in
+//! the same tasks that would fetch it.
 
 use super::PackError;
+use super::fetch::Supplier;
 use super::plan::{Plan, Supply};
+use super::remainder::{Remainder, without};
+use super::resume::record;
+use super::select::FailedImages;
 use crate::archive::ArchiveError;
 use crate::archive::compressed::CompressedSection;
-use crate::archive::write::ArchiveWriter;
-use crate::inventory::BlobEntry;
-use crate::oci::source::{BlobSource as _, ByteStream, SourceError, Trouble};
-use crate::oci::{Descriptor, Digest};
-use crate::pack::origin::Origin;
+use crate::archive::write::{ArchiveWriter, Barrier};
+use crate::inventory::Inventory;
+use crate::oci::Digest;
 use crate::progress::Progress;
-use bytes::Bytes;
+use crate::report::pack::LeftOut;
 use futures_util::{StreamExt as _, stream};
 use std::path::Path;
 use std::sync::Arc;
+use std::time::Duration;
 use tokio::sync::Semaphore;
 use tokio::task::JoinSet;
 
 /// Blobs below this are small: their cost is the request, not the bytes.
 const SMALL: u64 = 1 << 20;
-/// Blobs to be compressed whose streams are open at the same time.
-const OPENED_AHEAD: usize = 2;
 /// Small blobs in flight for each large one.
 const SMALL_PER_JOB: usize = 4;
+/// Streams of the compressed section that are open ahead of the one that comes in.
+const OPENED_AHEAD: usize = 2;
+/// How often what was written is made durable. A medium that is pulled costs at most that much time.
+const BARRIER_EVERY: Duration = Duration::from_secs(5);
 
 /// A finished archive.
-#[derive(Debug, Clone, Copy)]
+#[derive(Debug, Clone)]
 pub struct Packed {
     /// Its length in bytes.
     pub length: u64,
     /// SHA-256 of `bundle.json`.
     pub bundle_digest: Digest,
+    /// What it holds.
+    pub inventory: Inventory,
+    /// Images that are not in it.
+    pub left_out: Vec<LeftOut>,
 }
 
-/// Writes the archive of a plan to `target`.
+/// Writes the archive of a plan to `target`. `failed_images` says what a blob that cannot be had does.
 ///
 /// # Errors
 /// A blob that cannot be fetched or is not what its descriptor says, or an archive that cannot be written. Then there
-/// is no file under the final name.
+/// is no file under the final name; but from the first fetched blob on, what is there stays for the next run.
 pub async fn transfer(
-    plan: Plan,
+    mut plan: Plan,
     target: &Path,
     jobs: usize,
+    failed_images: FailedImages,
     progress: &Arc<dyn Progress>,
 ) -> Result<Packed, PackError> {
-    let Plan { inventory, blueprint, bundle_digest, mut supply, .. } = plan;
-    progress.total(inventory.totals.blobs, inventory.totals.bytes);
-    let writer = ArchiveWriter::create(target, blueprint)?;
+    progress.total(plan.inventory.totals.blobs, plan.inventory.totals.bytes);
+    let (writer, fetches) = open(&plan, target, progress)?;
+    // What was at hand is on the disk now.
+    plan.supply.clear();
+    let Plan { inventory, blueprint, parts, origins, sources, begun, left_out, .. } = plan;
     let raw = writer.raw_blobs();
-    let mut fetches = Vec::new();
-    for number in 0..raw {
-        let blob = writer.blobs()[number];
-        match supply.remove(&blob.digest) {
-            Some(Supply::Held(bytes)) => {
-                let mut entry = writer.entry(number)?;
-                entry.write(&bytes)?;
-                entry.finish()?;
-                progress.advanced(&blob.digest, blob.size);
-                progress.finished(&blob.digest, blob.size);
-            }
-            Some(Supply::Fetch(origin, descriptor)) => fetches.push((number, origin, descriptor)),
-            None => return Err(ArchiveError::Absent(blob.digest).into()),
-        }
-    }
-    let compressed: Vec<(BlobEntry, Supply)> = writer.blobs()[raw..]
-        .iter()
-        .map(|blob| {
-            supply.remove(&blob.digest).map(|s| (*blob, s)).ok_or(ArchiveError::Absent(blob.digest))
-        })
-        .collect::<Result<_, _>>()?;
-    let mut tasks: JoinSet<Result<Option<CompressedSection>, PackError>> = JoinSet::new();
-    let section = writer.compressed_section();
-    tasks.spawn(compress_all(section, compressed, progress.clone()));
+    let supplier = Arc::new(Supplier {
+        blobs: writer.blobs().to_vec(),
+        parts,
+        origins,
+        sources,
+        begun,
+        failed_images,
+        progress: progress.clone(),
+        failed: Default::default(),
+    });
+    let mut barriers = JoinSet::new();
+    barriers.spawn(keep_durable(writer.barrier()));
+    let mut tasks: JoinSet<Result<Option<Filled>, PackError>> = JoinSet::new();
+    tasks.spawn(compress_all(writer.compressed_section(), supplier.clone(), raw));
     let writer = Arc::new(writer);
     let large = Arc::new(Semaphore::new(jobs.max(1)));
     let small = Arc::new(Semaphore::new(jobs.max(1) * SMALL_PER_JOB));
-    for (number, origin, descriptor) in fetches {
-        let class = if descriptor.size < SMALL { &small } else { &large };
-        let (class, writer, progress) = (class.clone(), writer.clone(), progress.clone());
+    for number in fetches {
+        let class = if supplier.blobs[number].size < SMALL { &small } else { &large };
+        let (class, writer, supplier) = (class.clone(), writer.clone(), supplier.clone());
         tasks.spawn(async move {
             // The semaphore is never closed.
             let _turn = class.acquire_owned().await.ok();
-            fetch(&writer, number, &origin, &descriptor, &progress).await?;
+            if supplier.is_wanted(number) {
+                supplier.raw(&writer, number).await?;
+            }
             Ok(None)
         });
     }
-    let section = match finish_all(&mut tasks).await {
-        Ok(section) => section,
+    let filled = match finish_all(&mut tasks).await {
+        Ok(filled) => filled,
         Err(error) => {
-            // Nobody may write any more when the unfinished archive is removed.
+            // Nobody may write any more when this is over.
             tasks.shutdown().await;
             return Err(error);
         }
     };
-    let (Some(section), Some(writer)) = (section, Arc::into_inner(writer)) else {
+    drop((tasks, barriers));
+    let supplier = Arc::into_inner(supplier);
+    let (Some(filled), Some(writer), Some(supplier)) = (filled, Arc::into_inner(writer), supplier)
+    else {
         return Err(PackError::Usage("the transfer ended before its tasks did".into()));
     };
-    let length = tokio::task::spawn_blocking(move || writer.finish(section)).await??;
-    Ok(Packed { length, bundle_digest })
+    let whole = Remainder { inventory, files: blueprint.files, left_out };
+    let finish = move || finish(writer, filled, whole, supplier);
+    tokio::task::spawn_blocking(finish).await?
+}
+
+/// Opens the archive of a plan, anew or as it is; gives the raw blobs that are not there for certain.
+fn open(
+    plan: &Plan,
+    target: &Path,
+    progress: &Arc<dyn Progress>,
+) -> Result<(ArchiveWriter, Vec<usize>), PackError> {
+    let blueprint = plan.blueprint.clone();
+    if let Some(begun) = &plan.begun {
+        let writer = ArchiveWriter::resume(target, blueprint, begun)?;
+        let fetches = (0..writer.raw_blobs()).collect();
+        return Ok((writer, fetches));
+    }
+    let mut writer = ArchiveWriter::create(target, blueprint)?;
+    let mut fetches = Vec::new();
+    for number in 0..writer.raw_blobs() {
+        let blob = writer.blobs()[number];
+        match plan.supply.get(&blob.digest) {
+            Some(Supply::Held(bytes)) => {
+                let mut entry = writer.entry(number)?;
+                entry.write(bytes)?;
+                entry.finish()?;
+                progress.advanced(&blob.digest, blob.size);
+                progress.finished(&blob.digest, blob.size);
+            }
+            Some(Supply::Fetch(..)) => fetches.push(number),
+            None => return Err(ArchiveError::Absent(blob.digest).into()),
+        }
+    }
+    writer.start_journal(target, &record(plan)?)?;
+    Ok((writer, fetches))
+}
+
+/// Makes what was written durable from time to time. A failure shows when the archive is finished.
+async fn keep_durable(barrier: Barrier) {
+    loop {
+        tokio::time::sleep(BARRIER_EVERY).await;
+        let barrier = barrier.clone();
+        let _ = tokio::task::spawn_blocking(move || barrier.wait()).await;
+    }
+}
+
+/// The compressed section, with the numbers of the blobs in it.
+struct Filled {
+    section: CompressedSection,
+    taken: Vec<usize>,
 }
 
 /// Waits for every task, or for the first that fails; gives what the compressing one made.
 async fn finish_all(
-    tasks: &mut JoinSet<Result<Option<CompressedSection>, PackError>>,
-) -> Result<Option<CompressedSection>, PackError> {
-    let mut section = None;
+    tasks: &mut JoinSet<Result<Option<Filled>, PackError>>,
+) -> Result<Option<Filled>, PackError> {
+    let mut filled = None;
     while let Some(done) = tasks.join_next().await {
         if let Some(finished) = done?? {
-            section = Some(finished);
+            filled = Some(finished);
         }
     }
-    Ok(section)
-}
-
-async fn fetch(
-    writer: &ArchiveWriter,
-    number: usize,
-    origin: &Origin,
-    descriptor: &Descriptor,
-    progress: &Arc<dyn Progress>,
-) -> Result<(), PackError> {
-    let failed = |source| blob_failed(descriptor, origin, source);
-    progress.started(&descriptor.digest, descriptor.size);
-    let mut entry = writer.entry(number)?;
-    let mut stream = origin.open(descriptor, 0).await.map_err(failed)?;
-    while let Some(piece) = stream.next().await {
-        let piece = piece.map_err(failed)?;
-        entry.write(&piece).map_err(|error| written_wrong(descriptor, origin, error))?;
-        progress.advanced(&descriptor.digest, piece.len() as u64);
-    }
-    entry.finish().map_err(|error| written_wrong(descriptor, origin, error))?;
-    progress.finished(&descriptor.digest, descriptor.size);
-    Ok(())
+    Ok(filled)
 }
 
 /// Fills the compressed section. The next blob's stream is opened while one comes in.
 async fn compress_all(
     mut section: CompressedSection,
-    blobs: Vec<(BlobEntry, Supply)>,
-    progress: Arc<dyn Progress>,
-) -> Result<Option<CompressedSection>, PackError> {
-    let mut opened = stream::iter(blobs).map(open).buffered(OPENED_AHEAD);
-    while let Some(next) = opened.next().await {
-        let (blob, mut content) = next?;
-        progress.started(&blob.digest, blob.size);
-        let mut entry = section.entry(blob)?;
-        while let Some(piece) = content.next().await {
-            let piece = piece.map_err(|source| content.failed(source))?;
-            let written = entry.write(&piece).await;
-            written.map_err(|error| content.written_wrong(error))?;
-            progress.advanced(&blob.digest, piece.len() as u64);
-        }
-        entry.finish().await.map_err(|error| content.written_wrong(error))?;
-        progress.finished(&blob.digest, blob.size);
+    supplier: Arc<Supplier>,
+    first: usize,
+) -> Result<Option<Filled>, PackError> {
+    let mut taken = Vec::new();
+    let mut next = first;
+    if supplier.begun.is_some() {
+        next = supplier.begun_compressed(&mut section, first, &mut taken).await?;
+    }
+    let mut opened = stream::iter(next..supplier.blobs.len())
+        .map(|number| {
+            let supplier = &supplier;
+            async move { (number, supplier.open_first(number).await) }
+        })
+        .buffered(OPENED_AHEAD);
+    while let Some((number, content)) = opened.next().await {
+        supplier.compressed(&mut section, number, content, &mut taken).await?;
     }
     drop(opened);
     section.drain().await?;
-    Ok(Some(section))
+    Ok(Some(Filled { section, taken }))
 }
 
-/// Content of a blob, and who to blame for it.
-struct Content {
-    stream: ByteStream,
-    /// `None` for what was fetched while resolving.
-    from: Option<(Origin, Descriptor)>,
-}
-
-async fn open((blob, supply): (BlobEntry, Supply)) -> Result<(BlobEntry, Content), PackError> {
-    Ok(match supply {
-        Supply::Held(bytes) => {
-            let stream = stream::iter([Ok(bytes)]).boxed();
-            (blob, Content { stream, from: None })
+/// Takes out what belongs to images that could not be had, and completes the archive.
+fn finish(
+    mut writer: ArchiveWriter,
+    filled: Filled,
+    whole: Remainder,
+    supplier: Supplier,
+) -> Result<Packed, PackError> {
+    let Filled { mut section, taken } = filled;
+    let failed = supplier.failed.into_inner().unwrap_or_else(|poisoned| poisoned.into_inner());
+    let mut remainder = whole;
+    if !failed.is_empty() {
+        let kept: Vec<bool> = supplier
+            .parts
+            .iter()
+            .map(|part| part.images.iter().any(|image| !failed.contains_key(image)))
+            .collect();
+        remainder = without(remainder, &failed, &kept)?;
+        for left in &remainder.left_out {
+            supplier.progress.note(&format!("left out {}: {}", left.source, left.why));
         }
-        Supply::Fetch(origin, descriptor) => {
-            let failed = |source| blob_failed(&descriptor, &origin, source);
-            let stream = origin.open(&descriptor, 0).await.map_err(failed)?;
-            (blob, Content { stream, from: Some((origin, descriptor)) })
-        }
-    })
-}
-
-impl Content {
-    async fn next(&mut self) -> Option<Result<Bytes, SourceError>> {
-        self.stream.next().await
+        writer.leave_out(&remainder.files, &kept, &mut section, &taken)?;
     }
-
-    fn failed(&self, source: SourceError) -> PackError {
-        match &self.from {
-            Some((origin, descriptor)) => blob_failed(descriptor, origin, source),
-            None => PackError::Usage(source.to_string()),
-        }
-    }
-
-    fn written_wrong(&self, error: ArchiveError) -> PackError {
-        match &self.from {
-            Some((origin, descriptor)) => written_wrong(descriptor, origin, error),
-            None => error.into(),
-        }
-    }
-}
-
-pub(super) fn blob_failed(
-    descriptor: &Descriptor,
-    origin: &Origin,
-    source: SourceError,
-) -> PackError {
-    PackError::Blob { digest: descriptor.digest, origin: origin.to_string(), source }
-}
-
-/// The archive's writer is what hashes: content that is wrong came from the origin.
-pub(super) fn written_wrong(
-    descriptor: &Descriptor,
-    origin: &Origin,
-    error: ArchiveError,
-) -> PackError {
-    match error {
-        ArchiveError::Blob { what, .. } => {
-            blob_failed(descriptor, origin, SourceError::new(Trouble::Content, what))
-        }
-        other => other.into(),
-    }
+    let bundle_digest = super::plan::bundle_digest(&remainder.files);
+    let length = writer.finish(section)?;
+    let Remainder { inventory, left_out, .. } = remainder;
+    Ok(Packed { length, bundle_digest, inventory, left_out })
 }

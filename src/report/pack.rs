@@ -3,7 +3,8 @@
 use crate::inventory::{AttachmentKind, Inventory, KeyEntry, Lookup, PackVerdict, Totals};
 use crate::oci::{Digest, Platform, Reference};
 use crate::trust::ImageVerdict;
-use serde::Serialize;
+use serde::{Deserialize, Serialize};
+use serde_json::value::RawValue;
 use std::collections::BTreeMap;
 use std::path::Path;
 
@@ -36,9 +37,38 @@ pub struct PackReport {
     /// Attachments of all images by kind.
     pub attachments: BTreeMap<AttachmentKind, u64>,
     /// Verdicts of the images that a key covers.
-    pub verdicts: Vec<ImageVerdict>,
+    pub verdicts: Vec<RecordedVerdict>,
+    /// Images that could not be had and are not in the archive (`--keep-going`).
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    pub left_out: Vec<LeftOut>,
     /// What people should know before the trip.
     pub warnings: Vec<String>,
+}
+
+/// An [`ImageVerdict`](crate::trust::ImageVerdict) as it was written down. It grants nothing: only the verifier makes
+/// verdicts.
+#[derive(Debug, Clone, Serialize, Deserialize)]
+#[serde(transparent)]
+pub struct RecordedVerdict(Box<RawValue>);
+
+impl RecordedVerdict {
+    /// Writes a verdict down.
+    ///
+    /// # Errors
+    /// Never for verdicts; serde_json's signature demands it.
+    pub fn new(verdict: &ImageVerdict) -> Result<Self, serde_json::Error> {
+        serde_json::value::to_raw_value(verdict).map(Self)
+    }
+}
+
+/// An image that was left out, and why.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase", deny_unknown_fields)]
+pub struct LeftOut {
+    /// The image as it was asked for.
+    pub source: String,
+    /// The error and its causes.
+    pub why: String,
 }
 
 /// A file and its length.
@@ -84,7 +114,8 @@ impl PackReport {
     pub fn new(
         inventory: &Inventory,
         bundle_digest: Digest,
-        verdicts: Vec<ImageVerdict>,
+        verdicts: Vec<RecordedVerdict>,
+        left_out: Vec<LeftOut>,
         warnings: Vec<String>,
     ) -> Self {
         let images: Vec<PackedImage> = inventory
@@ -115,13 +146,15 @@ impl PackReport {
             totals: inventory.totals,
             attachments,
             verdicts,
+            left_out,
             warnings,
         }
     }
 
-    /// True when attachments of an image may be missing.
+    /// True when an image is missing, or attachments of one may be.
     pub fn is_incomplete(&self) -> bool {
-        self.images.iter().any(|image| image.attachment_lookup == Lookup::Incomplete)
+        !self.left_out.is_empty()
+            || self.images.iter().any(|image| image.attachment_lookup == Lookup::Incomplete)
     }
 }
 

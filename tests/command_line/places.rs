@@ -3,7 +3,7 @@
 use crate::harness::command::Program;
 use crate::harness::fault_proxy::FaultProxy;
 use crate::harness::faults::{Fault, Rule};
-use crate::harness::scene::{Connected, Enclave, HOST, names};
+use crate::harness::scene::{Connected, Enclave, FILE, HOST, names};
 use reqwest::Method;
 use std::io::{BufRead as _, BufReader};
 use std::os::unix::fs::FileTypeExt as _;
@@ -36,7 +36,7 @@ fn only_files_are_replaced() {
 }
 
 #[test]
-fn an_interrupted_pack_leaves_nothing() {
+fn an_interrupted_pack_leaves_what_the_next_one_completes() {
     let mut side = Connected::start();
     side.unsigned("app");
     let proxy = FaultProxy::start(side.address());
@@ -64,10 +64,13 @@ fn an_interrupted_pack_leaves_nothing() {
     rustix::process::kill_process(pid, rustix::process::Signal::TERM).expect("signal");
     let last: Vec<String> = lines.collect();
     assert_eq!(child.wait().expect("it ends").code(), Some(1), "{last:?}");
-    assert_eq!(last, ["error: interrupted"]);
-    assert_eq!(side.left(), [""; 0]);
+    assert_eq!(last[0], "error: interrupted");
+    assert!(last[1].starts_with("hint: run the same command again"), "{last:?}");
+    let left = ["partial", "partial.journal"].map(|ending| format!("{FILE}.{ending}"));
+    assert_eq!(side.left(), left);
     proxy.heal();
     side.pack(&["app:1"], &[]).expect_code(0);
+    assert_eq!(side.left(), [FILE]);
 }
 
 #[test]

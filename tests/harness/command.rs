@@ -164,6 +164,13 @@ impl Running {
         self.child.id().expect("it runs")
     }
 
+    /// Ends it where it stands, as kill -9 does; true when it was still at work.
+    pub(crate) fn kill(mut self) -> bool {
+        let _ = self.child.start_kill();
+        let ended = RUNTIME.block_on(self.child.wait()).expect("it ends");
+        ended.code().is_none()
+    }
+
     /// Waits for its end.
     pub(crate) fn end(self) -> Ran {
         let output = RUNTIME.block_on(async {

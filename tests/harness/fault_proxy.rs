@@ -1,6 +1,6 @@
 //! A proxy in front of a real registry that passes everything on, except where a rule breaks it.
 
-use super::faults::{Fault, Rule, cut, flip};
+use super::faults::{Fault, Rule, cut, flip, hang, slow};
 use super::tokens::TokenGate;
 use super::{RUNTIME, http_client};
 use axum::body::Body;
@@ -19,6 +19,8 @@ pub(crate) struct Seen {
     pub(crate) path: String,
     /// As it was answered here.
     pub(crate) status: u16,
+    /// The byte that the answer was asked to start at.
+    pub(crate) from: u64,
 }
 
 /// The proxy; it ends when it is dropped.
@@ -92,6 +94,11 @@ impl FaultProxy {
         lock(&self.shared.seen).clone()
     }
 
+    /// Forgets the requests so far.
+    pub(crate) fn forget_seen(&self) {
+        lock(&self.shared.seen).clear();
+    }
+
     /// How many requests of this method had a path that satisfies `path`.
     pub(crate) fn count(&self, method: &Method, path: impl Fn(&str) -> bool) -> usize {
         self.seen().iter().filter(|seen| seen.method == *method && path(&seen.path)).count()
@@ -111,9 +118,13 @@ fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
 async fn handle(State(shared): State<Arc<Shared>>, request: Request) -> Response {
     let method = request.method().clone();
     let path = request.uri().path_and_query().map_or("/", |path| path.as_str()).to_owned();
+    let range = request.headers().get(header::RANGE).and_then(|range| range.to_str().ok());
+    let from =
+        range.and_then(|range| range.strip_prefix("bytes=")?.strip_suffix('-')?.parse().ok());
+    let from = from.unwrap_or(0);
     let response = answer(&shared, &method, &path, request).await;
     let status = response.status().as_u16();
-    lock(&shared.seen).push(Seen { method, path, status });
+    lock(&shared.seen).push(Seen { method, path, status, from });
     response
 }
 
@@ -163,6 +174,8 @@ async fn answer(shared: &Shared, method: &Method, path: &str, request: Request) 
     let body = passed.bytes_stream().map(|piece| piece.map_err(io::Error::other));
     let body = match fault {
         Some(Fault::CloseAfter(length)) => Body::from_stream(cut(body, length)),
+        Some(Fault::HangAfter(length)) => Body::from_stream(hang(body, length)),
+        Some(Fault::Slow(pause)) => Body::from_stream(slow(body, pause)),
         Some(Fault::FlipBit(offset)) => Body::from_stream(flip(body, offset)),
         _ => Body::from_stream(body),
     };

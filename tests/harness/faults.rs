@@ -26,6 +26,10 @@ pub(crate) enum Fault {
     DropHeader(&'static str),
     /// The request is passed on later.
     Delay(Duration),
+    /// After so many bytes of the answer's body nothing more comes, and the connection stays open.
+    HangAfter(u64),
+    /// The answer's body comes in pieces of at most 64 KiB, with a pause before each.
+    Slow(Duration),
 }
 
 impl Fault {
@@ -130,5 +134,33 @@ pub(super) fn flip(
         }
         start += piece.len() as u64;
         Ok(piece.into())
+    })
+}
+
+/// The first `length` bytes, then silence.
+pub(super) fn hang(
+    body: impl Stream<Item = io::Result<Bytes>> + Send + 'static,
+    length: u64,
+) -> impl Stream<Item = io::Result<Bytes>> + Send + 'static {
+    cut(body, length).take_while(|piece| std::future::ready(piece.is_ok())).chain(stream::pending())
+}
+
+/// The same bytes, slowly.
+pub(super) fn slow(
+    body: impl Stream<Item = io::Result<Bytes>> + Send + 'static,
+    pause: Duration,
+) -> impl Stream<Item = io::Result<Bytes>> + Send + 'static {
+    const PIECE: usize = 64 << 10;
+    body.flat_map(|piece| match piece {
+        Ok(piece) => {
+            let starts = (0..piece.len()).step_by(PIECE);
+            let cut = |start| Ok(piece.slice(start..piece.len().min(start + PIECE)));
+            stream::iter(starts.map(cut).collect::<Vec<_>>())
+        }
+        Err(error) => stream::iter(vec![Err(error)]),
+    })
+    .then(move |piece| async move {
+        tokio::time::sleep(pause).await;
+        piece
     })
 }

@@ -1,0 +1,201 @@
+//! What an interrupted run was doing: its plan, written into the journal and read back.
+//!
+//! Nothing in it names a host or a file: where blobs come from is said by the number of a source of the request, which
+//! has to be the same one. Tags are not asked again.
+
+use super::origin::{Layout, Origin};
+use super::plan::{Part, Plan};
+use super::{FailedImages, Location, PackError, Request, fingerprint};
+use crate::archive::ArchiveError;
+use crate::archive::head::{self, HeadFile};
+use crate::archive::journal;
+use crate::archive::write::Blueprint;
+use crate::inventory::{Inventory, Tool};
+use crate::oci::Digest;
+use crate::registry::Client;
+use crate::report::pack::{LeftOut, RecordedVerdict};
+use serde::{Deserialize, Serialize};
+use std::collections::HashMap;
+use std::collections::hash_map::Entry;
+use std::path::Path;
+
+/// A plan as the journal holds it.
+#[derive(Serialize, Deserialize)]
+#[serde(rename_all = "camelCase", deny_unknown_fields)]
+struct Record {
+    tool: Tool,
+    request: Digest,
+    mtime: u64,
+    files: Vec<File>,
+    /// Of each blob.
+    parts: Vec<Part>,
+    /// Of each image: which source of the request it is.
+    sources: Vec<usize>,
+    verdicts: Vec<RecordedVerdict>,
+    warnings: Vec<String>,
+    left_out: Vec<LeftOut>,
+}
+
+/// What is read of any version's plan: who began it, and for what.
+#[derive(Deserialize)]
+struct Begun {
+    tool: Tool,
+    request: Digest,
+}
+
+/// An entry of the head; all that a pack writes are text.
+#[derive(Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+struct File {
+    name: String,
+    content: String,
+}
+
+/// This program.
+pub(super) fn tool() -> Tool {
+    Tool { name: env!("CARGO_PKG_NAME").into(), version: env!("CARGO_PKG_VERSION").into() }
+}
+
+/// A plan as the first line of a journal.
+pub(super) fn record(plan: &Plan) -> Result<Vec<u8>, PackError> {
+    let text = |file: &HeadFile| {
+        let content = String::from_utf8(file.bytes.clone());
+        let content = content.map_err(|_| PackError::Usage(format!("{:?} is no text", file.name)));
+        Ok::<_, PackError>(File { name: file.name.clone(), content: content? })
+    };
+    let record = Record {
+        tool: tool(),
+        request: plan.request,
+        mtime: plan.blueprint.mtime,
+        files: plan.blueprint.files.iter().map(text).collect::<Result<_, _>>()?,
+        parts: plan.parts.clone(),
+        sources: plan.sources.clone(),
+        verdicts: plan.verdicts.clone(),
+        warnings: plan.warnings.clone(),
+        left_out: plan.left_out.clone(),
+    };
+    Ok(serde_json::to_vec(&record)?)
+}
+
+/// The plan of an interrupted run, when there is one at `target` to go on with.
+///
+/// # Errors
+/// [`PackError::Begun`] when it was for something else; [`PackError::Archive`] when another run is at work, or what lies
+/// there is somebody else's; a layout directory that cannot be opened.
+pub fn find(target: &Path, request: &Request, client: &Client) -> Result<Option<Plan>, PackError> {
+    let Some(found) = journal::find(target)? else { return Ok(None) };
+    let begun = |what: &str| {
+        let (path, what) = (found.path.display().to_string(), what.chars().take(200).collect());
+        PackError::Begun { path, what }
+    };
+    let by_another = || begun("by another build of this program");
+    let (own, Ok(who)) = (tool(), serde_json::from_slice::<Begun>(&found.plan)) else {
+        return Err(by_another());
+    };
+    if who.tool != own {
+        let Tool { name, version } = who.tool;
+        let by = format!("by {name} {version}, and this is {} {}", own.name, own.version);
+        return Err(begun(&by));
+    }
+    if who.request != fingerprint::of(request) {
+        return Err(begun("with other arguments"));
+    }
+    // Bounded by what a journal may have; the types take no member that is unknown or comes twice.
+    let record: Record = serde_json::from_slice(&found.plan).map_err(|_| by_another())?;
+    if !record.left_out.is_empty() && request.failed_images == FailedImages::Fail {
+        return Err(begun("with --keep-going, and images were left out"));
+    }
+    let (inventory, files) = read_files(&record, request).ok_or_else(by_another)?;
+    let origins = origins(&record.sources, request, client)?;
+    let Record { mtime, parts, sources, verdicts, warnings, left_out, .. } = record;
+    let bundle_digest = super::plan::bundle_digest(&files);
+    let (blobs, geometry, level) = (inventory.blobs.clone(), request.geometry, request.level);
+    Ok(Some(Plan {
+        inventory,
+        blueprint: Blueprint { files, blobs, mtime, geometry, level },
+        bundle_digest,
+        verdicts,
+        warnings,
+        supply: HashMap::new(),
+        parts,
+        origins,
+        sources,
+        left_out,
+        request: who.request,
+        begun: Some(found),
+    }))
+}
+
+/// The head and its inventory, when the plan agrees with itself and with the request.
+fn read_files(record: &Record, request: &Request) -> Option<(Inventory, Vec<HeadFile>)> {
+    let files = record.files.iter();
+    let files: Vec<HeadFile> = files
+        .map(|file| HeadFile { name: file.name.clone(), bytes: file.content.clone().into_bytes() })
+        .collect();
+    let bytes = &files.iter().find(|file| file.name == head::INVENTORY)?.bytes;
+    let inventory = Inventory::from_bytes(bytes).ok()?;
+    let others = files.iter().filter(|file| file.name != head::INVENTORY);
+    let listed = inventory.files.iter().map(|file| (&file.name, file.digest));
+    let images = inventory.images.len();
+    let is_part = |part: &Part| {
+        !part.images.is_empty() && part.images.iter().all(|image| (*image as usize) < images)
+    };
+    let named = |(source, image): (&usize, &crate::inventory::ImageEntry)| {
+        let source = request.sources.get(*source);
+        source.is_some_and(|s| s.name.as_ref().is_none_or(|name| *name == image.source))
+    };
+    let sound = others.map(|file| (&file.name, Digest::of(&file.bytes))).eq(listed)
+        && record.parts.len() == inventory.blobs.len()
+        && record.parts.iter().all(is_part)
+        && record.sources.len() == images
+        && record.sources.iter().zip(&inventory.images).all(named)
+        && inventory.volume_size == request.geometry.volume_size()
+        && inventory.holes.is_empty()
+        && record.mtime == request.source_date_epoch.unwrap_or(0);
+    sound.then_some((inventory, files))
+}
+
+/// Where images come from, by the numbers of their sources.
+fn origins(
+    sources: &[usize],
+    request: &Request,
+    client: &Client,
+) -> Result<Vec<Origin>, PackError> {
+    let mut known: HashMap<usize, Origin> = HashMap::new();
+    let mut origins = Vec::with_capacity(sources.len());
+    for number in sources {
+        let origin = match known.entry(*number) {
+            Entry::Occupied(known) => known.into_mut(),
+            Entry::Vacant(new) => new.insert(match &request.sources[*number].location {
+                Location::Registry(reference) => {
+                    Origin::Registry(client.repository(reference.repository()))
+                }
+                Location::Layout { directory, .. } => Layout::of_blobs(directory)?,
+            }),
+        };
+        origins.push(origin.clone());
+    }
+    Ok(origins)
+}
+
+/// True when an interrupted run left something at `target` that the next one goes on with.
+pub fn is_left(target: &Path) -> bool {
+    journal::is_left(target)
+}
+
+/// Removes whatever an interrupted run left at `target`.
+///
+/// # Errors
+/// When another run is at work, or it is somebody else's.
+pub fn discard(target: &Path) -> Result<(), ArchiveError> {
+    journal::discard(target)
+}
+
+impl Plan {
+    /// How many bytes of blobs an interrupted run claims to have written; `None` for a new plan.
+    pub fn begun(&self) -> Option<u64> {
+        let begun = self.begun.as_ref()?;
+        let blobs = self.inventory.blobs.iter().enumerate();
+        Some(blobs.map(|(number, blob)| begun.claimed(number).min(blob.size)).sum())
+    }
+}
