@@ -268,7 +268,9 @@ pub(super) async fn run(options: Options) -> Result<Status, Failure> {
         let mut report = PackReport::new(&inventory, bundle_digest, verdicts, left_out, warnings);
         report.file = Some(options.output.display().to_string());
         report.file_size = Some(length);
-        options.describe_files(&request.geometry, &mut report).await?;
+        if !is_pipe {
+            options.describe_files(&request.geometry, &mut report).await?;
+        }
         report
     };
     drop(progress);
