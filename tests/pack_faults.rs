@@ -238,15 +238,19 @@ fn what_is_not_what_it_was_asked_for_is_never_packed() {
     let scene = Scene::new();
     let (layer, config) = (scene.layer_path(), format!("/blobs/{}", scene.image.blobs[0].digest()));
     let by_digest = |path: &str| path.contains("/manifests/sha256:");
-    for (what, offset) in [(layer.clone(), 0), (layer.clone(), 1_999_999), (config, 20)] {
+    for (what, offset) in [(layer.clone(), 0), (layer.clone(), 1_999_999), (config.clone(), 20)] {
         scene.proxy.heal();
+        scene.forget_beginning();
         let path = what.clone();
         let rule = move |asked: &str| asked.contains(&path);
         scene.proxy.add(Rule::new(Method::GET, rule, Fault::FlipBit(offset)));
-        scene.expect_broken_transfer(&[what.trim_start_matches("/blobs/")]);
+        match what == config {
+            // Read to resolve the image, before anything is written.
+            true => scene.expect_failure(&[what.trim_start_matches("/blobs/")]),
+            false => scene.expect_broken_transfer(&[what.trim_start_matches("/blobs/")]),
+        }
     }
     scene.proxy.heal();
-    scene.forget_beginning();
     scene.proxy.add(Rule::new(Method::GET, by_digest, Fault::FlipBit(100)));
     scene.expect_failure(&["sha256:"]);
     scene.proxy.heal();
