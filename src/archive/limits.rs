@@ -14,8 +14,7 @@ pub const SLACK: u64 = 32 << 10;
 pub const HEAD_ALIGNMENT: u64 = 4096;
 /// Largest `bundle.json`: 500,000 blobs take about 55 MB.
 pub const MAX_INVENTORY: u64 = 64 << 20;
-/// Most blobs in a bundle.
-pub const MAX_BLOBS: usize = 500_000;
+pub use crate::inventory::MAX_BLOBS;
 /// Largest `index.json`: one descriptor a manifest, like the inventory.
 pub const MAX_INDEX: u64 = 64 << 20;
 /// Largest seal, key or `oci-layout`.

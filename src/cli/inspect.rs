@@ -137,10 +137,11 @@ fn summary(report: &InspectReport<'_>) -> Output {
         {
             say!(
                 out,
-                "compressed: {} of {} take {}",
+                "compressed: {} of {} take {} ({} saved)",
                 size(section.bytes),
                 count(section.blobs, "blob"),
-                size(stored)
+                size(stored),
+                size(section.bytes.saturating_sub(stored))
             );
         }
     }

@@ -6,8 +6,10 @@ use super::judge::Judged;
 use super::origin::{Origin, REF_NAME};
 use super::resolve::ResolvedImage;
 use super::{PackError, Request};
+use crate::archive::ArchiveError;
 use crate::archive::head::{self, HeadFile};
 use crate::archive::journal::Interrupted;
+use crate::archive::limits::MAX_INVENTORY;
 use crate::archive::write::Blueprint;
 use crate::inventory::{
     BlobEntry, FORMAT, FORMAT_VERSION, FileEntry, Found, ImageEntry, Inventory, KeyEntry,
@@ -110,7 +112,7 @@ pub fn plan(request: &Request, judged: Judged) -> Result<Plan, PackError> {
         holes: vec![],
         volume_size: request.geometry.volume_size(),
     };
-    let bytes = inventory.to_bytes()?;
+    let bytes = readable(&inventory)?;
     let bundle_digest = Digest::of(&bytes);
     files.insert(1, HeadFile { name: head::INVENTORY.into(), bytes });
     let mtime = request.source_date_epoch.unwrap_or(0);
@@ -182,6 +184,18 @@ fn key_files(request: &Request) -> Result<Vec<(KeyEntry, HeadFile)>, PackError> 
         files.push((entry, HeadFile { name, bytes: pem.into_bytes() }));
     }
     Ok(files)
+}
+
+/// The bytes of an inventory that every reader takes: what they would refuse in the enclave is noticed here.
+fn readable(inventory: &Inventory) -> Result<Vec<u8>, PackError> {
+    let bytes = inventory.to_bytes()?;
+    if bytes.len() as u64 > MAX_INVENTORY {
+        let length = bytes.len();
+        let what = format!("an inventory of {length} bytes, more than {MAX_INVENTORY}");
+        return Err(ArchiveError::Limit(what).into());
+    }
+    Inventory::from_bytes(&bytes).map_err(ArchiveError::from)?;
+    Ok(bytes)
 }
 
 /// `index.json`: images first, by their full source reference; then, in bundles of more than one image, attachments.
