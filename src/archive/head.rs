@@ -8,7 +8,7 @@ use super::entry::{self, HEADER};
 use super::frame::{self, Header, LONGEST_HEADER, SKIP_HEADER, SKIP_MAGIC};
 use super::limits::{
     COMPRESSED_FRAME_CONTENT, COMPRESSED_FRAME_LENGTH, HEAD_ALIGNMENT, IO_PIECE, MAX_HEAD,
-    MAX_HEAD_ENTRIES, MAX_INDEX, MAX_INVENTORY, MAX_SMALL_FILE, SLACK,
+    MAX_HEAD_ENTRIES, MAX_HEAD_FRAMES, MAX_INDEX, MAX_INVENTORY, MAX_SMALL_FILE, SLACK,
 };
 use super::medium::Medium;
 use super::seek_table::Frame;
@@ -226,6 +226,10 @@ impl Content for Reader<'_> {
             let Header::Content { content, .. } = self.header()? else {
                 return Err(ArchiveError::structure("the head ends inside an entry", self.at));
             };
+            if self.frames.len() >= MAX_HEAD_FRAMES {
+                let what = format!("a head of more than {MAX_HEAD_FRAMES} frames");
+                return Err(ArchiveError::Limit(what));
+            }
             self.total += content;
             if self.total > MAX_HEAD {
                 return Err(ArchiveError::Limit(format!("a head of more than {MAX_HEAD} bytes")));
