@@ -12,7 +12,7 @@ use super::frame::{self, BLOCK_HEADER, MAGIC};
 use super::geometry::Geometry;
 use super::head::{self, HeadFile};
 use super::limits::{HEAD_ALIGNMENT, IO_PIECE, MAX_HEAD};
-use super::medium::Medium;
+use super::medium::{Medium, open_file};
 use super::opening::read_inventory;
 use super::placed::Read as Opened;
 use super::places::Places;
@@ -23,7 +23,6 @@ use crate::inventory::{BlobEntry, Stored};
 use crate::oci::Digest;
 use bytes::{Bytes, BytesMut};
 use std::collections::VecDeque;
-use std::fs::File;
 use std::io::Read;
 use std::path::{Path, PathBuf};
 
@@ -43,7 +42,7 @@ pub fn open_any(paths: &[PathBuf]) -> Result<(Archive, Option<Cargo>), ArchiveEr
         return Ok((Archive::read_from(path, medium)?, None));
     }
     let length = medium.length();
-    let file = File::open(&path).map_err(|e| ArchiveError::io("open", &path, e))?;
+    let (file, _) = open_file(&path)?;
     let (archive, cargo) = open_sized(Box::new(file), path, Some(length))?;
     Ok((archive, Some(cargo)))
 }
