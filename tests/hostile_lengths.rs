@@ -96,3 +96,17 @@ fn the_frames_that_an_inventory_asks_for_take_no_memory_before_they_are_found() 
         expect_refused(&inspect(directory.path()), what);
     }
 }
+
+#[test]
+fn a_frame_of_empty_blocks_is_not_followed_to_the_end_of_the_file() {
+    let directory = tempfile::tempdir_in(env!("CARGO_TARGET_TMPDIR")).expect("directory");
+    let path = directory.path().join("a.tar.zst");
+    // A frame with a window of 128 KiB, no sizes and no checksum, and a hole of zeros: a block is three of them.
+    std::fs::write(&path, [0x28, 0xB5, 0x2F, 0xFD, 0, 0x38]).expect("written");
+    OpenOptions::new().write(true).open(&path).and_then(|f| f.set_len(1 << 40)).expect("grown");
+    let ran = Program::new(Path::new("/bin/sh"))
+        .args(&["-c", "ulimit -t 10 && exec \"$0\" inspect \"$1\"", env!("CARGO_BIN_EXE_bundle")])
+        .arg(&path)
+        .run();
+    expect_refused(&ran, "damaged or not a bundle");
+}

@@ -4,6 +4,7 @@
 //! It is not compressed: digests do not shrink, and of raw frames each single byte is determined by the content.
 
 use super::ArchiveError;
+use super::blocks::Blocks;
 use super::entry::{self, HEADER};
 use super::frame::{self, Header, LONGEST_HEADER, SKIP_HEADER, SKIP_MAGIC};
 use super::limits::{
@@ -333,12 +334,9 @@ pub(super) fn measure_small_frame(medium: &Medium, at: u64) -> Result<(u64, u64)
     if content == 0 || content > COMPRESSED_FRAME_CONTENT {
         return Err(ArchiveError::structure(format!("a frame of {content} bytes"), at));
     }
-    let mut end = at + length;
+    let mut blocks = Blocks::new(medium, at + length);
     loop {
-        let mut block = [0; 3];
-        medium.read_exactly(&mut block, end)?;
-        let (length, last) = frame::parse_block_header(block, end)?;
-        end += frame::BLOCK_HEADER + length;
+        let (end, last) = blocks.next()?;
         if end - at > COMPRESSED_FRAME_LENGTH {
             return Err(ArchiveError::structure("a frame that does not end", at));
         }

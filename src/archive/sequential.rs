@@ -6,8 +6,9 @@
 //! Content is bounded by the inventory as soon as that is known, the head before by its own limits, so nothing that
 //! expands without end is followed. Frames are not compared with their places here: digests are what counts.
 
+use super::blocks::Blocks;
 use super::entry::{self, END, HEADER};
-use super::frame::{self, BLOCK_HEADER, MAGIC};
+use super::frame::{self, MAGIC};
 use super::geometry::{Geometry, MARKER};
 use super::head::{self, HeadFile};
 use super::limits::{HEAD_ALIGNMENT, IO_PIECE, MAX_HEAD, MAX_HEAD_FRAMES, MAX_VOLUMES};
@@ -113,19 +114,17 @@ fn is_other_form(medium: &Medium) -> Result<bool, ArchiveError> {
 
 /// Whether one frame, of any kind, reaches exactly to the end of the file. Cost: a read for each block of 128 KiB.
 fn is_one_frame(medium: &Medium, first: &[u8]) -> Result<bool, ArchiveError> {
-    let Some((mut at, has_checksum)) = frame::measure_any_header(first) else { return Ok(false) };
+    let Some((length, has_checksum)) = frame::measure_any_header(first) else { return Ok(false) };
+    let mut blocks = Blocks::new(medium, length);
     loop {
-        let mut header = [0; BLOCK_HEADER as usize];
-        if medium.read_up_to(&mut header, at)? < header.len() {
-            return Ok(false);
-        }
-        let Ok((length, is_last)) = frame::parse_block_header(header, at) else {
-            return Ok(false);
-        };
-        at += BLOCK_HEADER + length;
-        if is_last {
-            let checksum = if has_checksum { frame::CHECKSUM } else { 0 };
-            return Ok(at + checksum == medium.length());
+        match blocks.next() {
+            Ok((end, true)) => {
+                let checksum = if has_checksum { frame::CHECKSUM } else { 0 };
+                return Ok(end + checksum == medium.length());
+            }
+            Ok((_, false)) => {}
+            Err(error @ ArchiveError::Io { .. }) => return Err(error),
+            Err(_) => return Ok(false),
         }
     }
 }
