@@ -6,6 +6,7 @@ mod floors;
 mod harness;
 mod harness_itself;
 mod hostile_inventories;
+mod hostile_lengths;
 mod keys;
 mod long_blobs;
 mod pack_faults;

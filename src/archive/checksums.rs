@@ -35,7 +35,7 @@ pub fn write(target: &Path, files: &[PathBuf]) -> Result<PathBuf, ArchiveError> 
     let path = list_path(target);
     partial::check_output(&path)?;
     let unfinished = partial::partial_path(&path);
-    let mut output = partial::open(&unfinished)?;
+    let mut output = partial::create(&unfinished)?;
     output
         .write_all(&list)
         .and_then(|()| output.sync_all())
@@ -122,6 +122,13 @@ mod tests {
             .collect();
         assert_eq!(text, expected);
         assert_eq!(std::fs::read_dir(folder.path()).expect("folder").count(), 6);
+
+        // What an interrupted run, or somebody else, left of a longer list is no part of this one.
+        let unfinished = partial::partial_path(&list_path(&target));
+        std::fs::write(unfinished, format!("{}  other\n", "0".repeat(64)).repeat(20))
+            .expect("left");
+        let list = write(&target, &files).expect("written");
+        assert_eq!(std::fs::read_to_string(list).expect("the list"), text);
         std::fs::remove_file(&files[2]).expect("removed");
         assert!(matches!(write(&target, &files), Err(ArchiveError::Io { action: "read", .. })));
     }

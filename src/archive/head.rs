@@ -4,11 +4,12 @@
 //! It is not compressed: digests do not shrink, and of raw frames each single byte is determined by the content.
 
 use super::ArchiveError;
+use super::blocks::Blocks;
 use super::entry::{self, HEADER};
 use super::frame::{self, Header, LONGEST_HEADER, SKIP_HEADER, SKIP_MAGIC};
 use super::limits::{
     COMPRESSED_FRAME_CONTENT, COMPRESSED_FRAME_LENGTH, HEAD_ALIGNMENT, IO_PIECE, MAX_HEAD,
-    MAX_HEAD_ENTRIES, MAX_INDEX, MAX_INVENTORY, MAX_SMALL_FILE, SLACK,
+    MAX_HEAD_ENTRIES, MAX_HEAD_FRAMES, MAX_INDEX, MAX_INVENTORY, MAX_SMALL_FILE, SLACK,
 };
 use super::medium::Medium;
 use super::seek_table::Frame;
@@ -226,6 +227,10 @@ impl Content for Reader<'_> {
             let Header::Content { content, .. } = self.header()? else {
                 return Err(ArchiveError::structure("the head ends inside an entry", self.at));
             };
+            if self.frames.len() >= MAX_HEAD_FRAMES {
+                let what = format!("a head of more than {MAX_HEAD_FRAMES} frames");
+                return Err(ArchiveError::Limit(what));
+            }
             self.total += content;
             if self.total > MAX_HEAD {
                 return Err(ArchiveError::Limit(format!("a head of more than {MAX_HEAD} bytes")));
@@ -329,12 +334,9 @@ pub(super) fn measure_small_frame(medium: &Medium, at: u64) -> Result<(u64, u64)
     if content == 0 || content > COMPRESSED_FRAME_CONTENT {
         return Err(ArchiveError::structure(format!("a frame of {content} bytes"), at));
     }
-    let mut end = at + length;
+    let mut blocks = Blocks::new(medium, at + length);
     loop {
-        let mut block = [0; 3];
-        medium.read_exactly(&mut block, end)?;
-        let (length, last) = frame::parse_block_header(block, end)?;
-        end += frame::BLOCK_HEADER + length;
+        let (end, last) = blocks.next()?;
         if end - at > COMPRESSED_FRAME_LENGTH {
             return Err(ArchiveError::structure("a frame that does not end", at));
         }

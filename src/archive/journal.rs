@@ -10,7 +10,7 @@
 
 use super::ArchiveError;
 use super::limits::{MAX_BLOBS, MAX_CLAIM_LINE, MAX_JOURNAL, MAX_PLAN};
-use super::partial::{self, directory_of, partial_path};
+use super::partial::{self, check_own, directory_of, partial_path, refused};
 use super::volumes::volume_path;
 use crate::oci::Digest;
 use rustix::fs::OFlags;
@@ -18,7 +18,7 @@ use serde::{Deserialize, Serialize};
 use std::collections::HashMap;
 use std::fs::{File, OpenOptions};
 use std::io::{BufRead, BufReader, ErrorKind, Read as _, Seek as _, SeekFrom, Write as _};
-use std::os::unix::fs::{MetadataExt as _, OpenOptionsExt as _};
+use std::os::unix::fs::OpenOptionsExt as _;
 use std::path::{Path, PathBuf};
 use std::sync::{Mutex, PoisonError};
 
@@ -155,19 +155,6 @@ fn open(path: &Path) -> Result<Option<File>, ArchiveError> {
     Ok(Some(file))
 }
 
-/// Refuses what somebody else owns.
-fn check_own(path: &Path, file: &File) -> Result<u32, ArchiveError> {
-    let metadata = file.metadata().map_err(|e| ArchiveError::io("look at", path, e))?;
-    if metadata.uid() != rustix::process::geteuid().as_raw() {
-        return Err(refused(path, "another user's"));
-    }
-    Ok(metadata.mode())
-}
-
-fn refused(path: &Path, what: &'static str) -> ArchiveError {
-    ArchiveError::Output { path: path.display().to_string(), what }
-}
-
 type Content = (Vec<u8>, Digest, HashMap<usize, u64>);
 
 /// The plan, its digest and the claims; nothing without a whole plan. Lines that are no claims are passed over.
@@ -181,7 +168,12 @@ fn read(file: &File) -> std::io::Result<Option<Content>> {
         _ => return Ok(None),
     }
     let mut claims = HashMap::new();
-    while let Some(line) = line(&mut reader, MAX_CLAIM_LINE)? {
+    while !reader.fill_buf()?.is_empty() {
+        let Some(line) = line(&mut reader, MAX_CLAIM_LINE)? else {
+            // What a power cut left in the place of claims, such as zeros, takes later ones not with it.
+            reader.skip_until(b'\n')?;
+            continue;
+        };
         if let Ok(Claim { blob, bytes }) = serde_json::from_slice(&line)
             && blob < MAX_BLOBS
         {

@@ -40,8 +40,12 @@ pub const WRITE_BACK: u64 = 8 << 20;
 pub const MIN_VOLUME: u64 = 1 << 20;
 /// Most volumes of a bundle: names have three digits.
 pub const MAX_VOLUMES: usize = 999;
-/// Most frames of a bundle: 4 EiB in the usual frames, 8 TiB in the smallest volumes. Bounds what a hostile size costs.
-pub const MAX_FRAMES: u64 = 1 << 26;
+/// Most frames of a bundle: 256 TiB in raw ones, 8 TiB of content in compressed ones. Bounds what a hostile size costs:
+/// opening takes up to 60 bytes for each frame that is there, and a frame of one repeated byte has 94.
+pub const MAX_FRAMES: u64 = 1 << 22;
+/// Most frames of a head: one for each of its entries and for each 2 MiB. Without it the smallest ones, of a byte each,
+/// take half as much memory as the file has bytes.
+pub const MAX_HEAD_FRAMES: usize = 2048;
 /// Largest plan in a journal: the head as text, one line a blob with where it comes from.
 pub const MAX_PLAN: u64 = MAX_HEAD + (128 << 20);
 /// Longest line of a journal behind the plan: two numbers, or a digest.

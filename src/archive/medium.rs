@@ -9,7 +9,7 @@ use super::geometry::Geometry;
 use super::limits::IO_PIECE;
 use super::volumes::{self, marked_number};
 use bytes::Bytes;
-use std::fs::{File, OpenOptions};
+use std::fs::{File, Metadata, OpenOptions};
 use std::io::ErrorKind;
 use std::os::unix::fs::{FileExt as _, OpenOptionsExt as _};
 use std::path::{Path, PathBuf};
@@ -317,16 +317,26 @@ impl Medium {
     }
 }
 
-fn open(path: &Path) -> Result<Piece, ArchiveError> {
-    // A pipe is not waited for: it is refused like everything else that is not a regular file.
+/// Opens a regular file for reading. Nothing else is so much as opened: with some devices that does something already,
+/// and a courier can lay a link to one. The flag closes the gap between looking and opening: no pipe is waited for.
+///
+/// # Errors
+/// [`ArchiveError::Io`], also for everything that is not a regular file.
+pub(super) fn open_file(path: &Path) -> Result<(File, Metadata), ArchiveError> {
+    let io = |error| ArchiveError::io("open", path, error);
+    let check = |metadata: Metadata| match metadata.is_file() {
+        true => Ok(metadata),
+        false => Err(io(std::io::Error::other("it is not a regular file"))),
+    };
+    check(path.metadata().map_err(io)?)?;
     let flags = rustix::fs::OFlags::NONBLOCK.bits().cast_signed();
-    let file = OpenOptions::new().read(true).custom_flags(flags).open(path);
-    let file = file.map_err(|e| ArchiveError::io("open", path, e))?;
-    let metadata = file.metadata().map_err(|e| ArchiveError::io("read", path, e))?;
-    if !metadata.is_file() {
-        let not_a_file = std::io::Error::other("it is not a regular file");
-        return Err(ArchiveError::io("open", path, not_a_file));
-    }
+    let file = OpenOptions::new().read(true).custom_flags(flags).open(path).map_err(io)?;
+    let metadata = check(file.metadata().map_err(io)?)?;
+    Ok((file, metadata))
+}
+
+fn open(path: &Path) -> Result<Piece, ArchiveError> {
+    let (file, metadata) = open_file(path)?;
     Ok(Piece { path: path.to_owned(), content: Content::File(file), length: metadata.len() })
 }
 

@@ -5,7 +5,7 @@
 //! last three has a place that follows from sizes alone, so workers write and read it in parallel.
 //!
 //! - [`limits`]: constants, each with its reason
-//! - [`frame`]: raw frames, skippable frames, frame headers
+//! - [`frame`], `blocks`: raw frames, skippable frames, headers of frames and of the blocks in them
 //! - [`entry`]: tar headers, written and compared byte for byte
 //! - [`head`]: the head as bytes, and back
 //! - [`geometry`]: frames and volumes, addresses
@@ -26,6 +26,7 @@
 //! - `wrapping`, [`sequential`]: an archive read in order: from a pipe, compressed anew, or the tar alone
 //! - [`catalogue`]: everything in an opened archive, as a closed world
 
+mod blocks;
 mod buffers;
 pub mod catalogue;
 pub mod checksums;

@@ -4,7 +4,7 @@ use super::entry::{END, HEADER};
 use super::frame::{Header, LONGEST_HEADER, raw_frame};
 use super::geometry::{Cursor, Geometry, MARKER};
 use super::head::{self, HeadFile};
-use super::limits::{COMPRESSED_FRAME_LENGTH, IO_PIECE};
+use super::limits::{COMPRESSED_FRAME_LENGTH, IO_PIECE, MAX_VOLUMES};
 use super::medium::Medium;
 use super::places::{Places, entry_length};
 use super::seek_table::{self, FOOTER, Frame};
@@ -72,7 +72,7 @@ pub(super) fn enter_raw(
     for (before, used) in raw.full_volumes().iter().enumerate() {
         medium.enter(before + 1, *used)?;
     }
-    // Bounds what is allocated for frames by what the files can hold.
+    // What is too short is said to be, before its frames are looked for.
     let lengths = raw.clone().into_lengths();
     let shortest = lengths.iter().sum::<u64>()
         + places.compressed_frames(blobs).saturating_mul(SHORTEST_FRAME)
@@ -89,8 +89,11 @@ pub(super) fn enter_raw(
     Ok(())
 }
 
-/// The table at the end, when its footer says there is one of a possible length.
-pub(super) fn read_seek_table(medium: &Medium) -> Result<Option<Vec<Frame>>, ArchiveError> {
+/// The table at the end, when its footer says there is one of a length that the inventory's can have.
+pub(super) fn read_seek_table(
+    medium: &Medium,
+    places: &Places,
+) -> Result<Option<Vec<Frame>>, ArchiveError> {
     let mut footer = [0; FOOTER as usize];
     if medium.read_tail(&mut footer)? < footer.len() {
         return Ok(None);
@@ -98,7 +101,9 @@ pub(super) fn read_seek_table(medium: &Medium) -> Result<Option<Vec<Frame>>, Arc
     let Some(length) = seek_table::length_from_footer(&footer) else {
         return Ok(None);
     };
-    if length > medium.volume_length(medium.volumes() - 1) {
+    // The footer is the courier's: a length that no sound table has is not read into memory to find that out.
+    let possible = places.seek_table_length(1)..=places.seek_table_length(MAX_VOLUMES);
+    if !possible.contains(&length) || length > medium.volume_length(medium.volumes() - 1) {
         return Ok(None);
     }
     let mut table = vec![0; length as usize];
@@ -117,11 +122,11 @@ pub(super) fn sound_frames(
     head: &head::Extent,
     inventory: &Inventory,
     places: &Places,
-    contents: &[u32],
 ) -> Result<Option<Vec<Frame>>, ArchiveError> {
     let is_marker = |frame: &&Frame| frame.content == 0 && u64::from(frame.length) == MARKER;
     let listed: Vec<Frame> = table.iter().filter(|frame| !is_marker(frame)).copied().collect();
-    let Some(first) = listed.len().checked_sub(contents.len() + 1) else {
+    let count = places.compressed_frames(&inventory.blobs) as usize;
+    let Some(first) = listed.len().checked_sub(count + 1) else {
         return Ok(None);
     };
     let compressed = listed[first..listed.len() - 1].to_vec();
@@ -130,7 +135,7 @@ pub(super) fn sound_frames(
         return Ok(None);
     }
     let mut cursor = places.raw_end().clone();
-    for (frame, content) in compressed.iter().zip(contents) {
+    for (frame, content) in compressed.iter().zip(places.compressed_contents(&inventory.blobs)) {
         // A longer one could not be what the table says, but would be read into memory to find out.
         let too_long = u64::from(frame.length) > COMPRESSED_FRAME_LENGTH;
         let address = advance(&mut cursor, u64::from(frame.length), medium)?;
@@ -138,9 +143,9 @@ pub(super) fn sound_frames(
         let read = medium.read_up_to(&mut bytes, address)?;
         let starts_a_frame = matches!(
             frame::parse_header(&bytes[..read], address),
-            Ok(Header::Content { content: found, .. }) if found == u64::from(*content)
+            Ok(Header::Content { content: found, .. }) if found == u64::from(content)
         );
-        if frame.content != *content || too_long || !starts_a_frame {
+        if frame.content != content || too_long || !starts_a_frame {
             return Ok(None);
         }
     }
@@ -161,12 +166,12 @@ fn advance(cursor: &mut Cursor, length: u64, medium: &mut Medium) -> Result<u64,
 pub(super) fn walk(
     medium: &mut Medium,
     places: &Places,
-    contents: &[u32],
+    blobs: &[BlobEntry],
 ) -> Result<Vec<Frame>, ArchiveError> {
     let geometry = *places.geometry();
     let mut cursor = places.raw_end().clone();
-    let mut frames = Vec::with_capacity(contents.len());
-    for expected in contents {
+    let mut frames = Vec::new();
+    for expected in places.compressed_contents(blobs) {
         let mut at = cursor.end();
         if geometry.volume_size().is_some() && volume_ends(medium, &geometry, at)? {
             let used = at - geometry.start_of(cursor.volume());
@@ -175,7 +180,7 @@ pub(super) fn walk(
         }
         let (content, length) = head::measure_small_frame(medium, at)?;
         let length = length + frame::TRAILER;
-        if content != u64::from(*expected) {
+        if content != u64::from(expected) {
             return Err(ArchiveError::structure(
                 "a frame of another length than the inventory asks for",
                 at,
@@ -187,7 +192,7 @@ pub(super) fn walk(
             let what = "is truncated: more of it must come before the next volume".to_owned();
             return Err(volumes::of(medium, before, what));
         }
-        frames.push(Frame { length: length as u32, content: *expected });
+        frames.push(Frame { length: length as u32, content: expected });
     }
     Ok(frames)
 }

@@ -49,14 +49,16 @@ impl std::fmt::Debug for Output {
 const STREAM: &str = "standard output";
 
 impl Output {
-    /// Opens the partial file of every volume that the archive at `target` can have.
+    /// Opens the partial file of every volume that the archive at `target` can have, each by `open`:
+    /// [`partial::open`] or [`partial::reopen`].
     ///
     /// # Errors
-    /// As [`partial::open`] and [`volume_set::check_beside`].
+    /// As `open` and [`volume_set::check_beside`].
     pub(super) fn files(
         target: &Path,
         geometry: Geometry,
         volumes: usize,
+        open: fn(&Path) -> Result<File, ArchiveError>,
     ) -> Result<Self, ArchiveError> {
         if geometry.volume_size().is_some() {
             volume_set::check_beside(target)?;
@@ -64,9 +66,23 @@ impl Output {
         let mut files = Vec::with_capacity(volumes);
         for target in volume_targets(target, &geometry, volumes) {
             let partial = partial::partial_path(&target);
-            files.push(Volume { file: partial::open(&partial)?, partial, target });
+            files.push(Volume { file: open(&partial)?, partial, target });
         }
         Ok(Self { geometry, kind: Kind::Files(files), needed: OnceLock::new() })
+    }
+
+    /// Puts new files in the place of those that were there.
+    ///
+    /// # Errors
+    /// As [`partial::renew`].
+    pub(super) fn renew(self) -> Result<Self, ArchiveError> {
+        let Kind::Files(volumes) = self.kind else { return Ok(self) };
+        let renew = |volume: Volume| {
+            let file = partial::renew(&volume.partial, volume.file)?;
+            Ok(Volume { file, ..volume })
+        };
+        let volumes = volumes.into_iter().map(renew).collect::<Result<_, ArchiveError>>()?;
+        Ok(Self { kind: Kind::Files(volumes), ..self })
     }
 
     /// A stream, to be written strictly in order.
@@ -274,7 +290,7 @@ mod tests {
     fn a_full_medium_is_named_with_what_the_archive_needs() {
         let folder = tempfile::tempdir().expect("folder");
         let at = |name: &str| folder.path().join(name);
-        let output = Output::files(&at("a"), Geometry::WHOLE, 1).expect("opened");
+        let output = Output::files(&at("a"), Geometry::WHOLE, 1, partial::open).expect("opened");
         output.allocate(&[5_000_000]).expect("room");
         output.write_at(b"content", 0).expect("written");
         // The same with a device that is always full.

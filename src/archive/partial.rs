@@ -1,7 +1,8 @@
 //! `FILE.partial`: an archive that is not whole yet, and belongs to one writer.
 //!
 //! As root, in a directory where others may write, both names can be traps. So neither is followed when it is a
-//! symbolic link, and nothing that is not a regular file is ever opened for writing or replaced.
+//! symbolic link, and nothing that is not a regular file is ever opened for writing or replaced. A new archive is a new
+//! file: what lay under its name may have another owner, or another name as well, and would keep them.
 
 use super::ArchiveError;
 use rustix::fs::{FlockOperation, OFlags};
@@ -56,7 +57,28 @@ pub(super) fn check_kind(path: &Path, metadata: &Metadata) -> Result<(), Archive
     } else {
         "no regular file"
     };
-    Err(ArchiveError::Output { path: path.display().to_string(), what })
+    Err(refused(path, what))
+}
+
+/// Makes a new file at `path` for one writer alone. What lay there is removed, when nobody writes it.
+///
+/// # Errors
+/// As [`open`].
+pub(super) fn create(path: &Path) -> Result<File, ArchiveError> {
+    renew(path, open(path)?)
+}
+
+/// Makes a new file in the place of one that [`open`] gave.
+///
+/// # Errors
+/// As [`open`].
+pub(super) fn renew(path: &Path, held: File) -> Result<File, ArchiveError> {
+    std::fs::remove_file(path).map_err(|e| ArchiveError::io("remove", path, e))?;
+    let created = OpenOptions::new().read(true).write(true).create_new(true).open(path);
+    let file = created.map_err(|e| ArchiveError::io("create", path, e))?;
+    lock(path, &file)?;
+    drop(held);
+    Ok(file)
 }
 
 /// Opens `path` for one writer alone, with what an interrupted run left there.
@@ -65,7 +87,6 @@ pub(super) fn check_kind(path: &Path, metadata: &Metadata) -> Result<(), Archive
 /// [`ArchiveError::Output`] when another run writes it, or it is not a regular file.
 pub(super) fn open(path: &Path) -> Result<File, ArchiveError> {
     let io = |error| ArchiveError::io("create", path, error);
-    let refused = |what| Err(ArchiveError::Output { path: path.display().to_string(), what });
     match std::fs::symlink_metadata(path) {
         Ok(metadata) => check_kind(path, &metadata)?,
         Err(error) if error.kind() == ErrorKind::NotFound => {}
@@ -81,20 +102,57 @@ pub(super) fn open(path: &Path) -> Result<File, ArchiveError> {
         .custom_flags(flags.bits().cast_signed())
         .open(path)
         .map_err(io)?;
+    lock(path, &file)?;
+    Ok(file)
+}
+
+/// Opens `path` as [`open`] does, for going on with it: it is this user's, and has no other name.
+///
+/// # Errors
+/// As [`open`] and [`check_own`].
+pub(super) fn reopen(path: &Path) -> Result<File, ArchiveError> {
+    let file = open(path)?;
+    check_own(path, &file)?;
+    Ok(file)
+}
+
+/// Refuses what somebody else owns, or has under another name; gives the mode.
+///
+/// # Errors
+/// [`ArchiveError::Output`].
+pub(super) fn check_own(path: &Path, file: &File) -> Result<u32, ArchiveError> {
+    let metadata = file.metadata().map_err(|e| ArchiveError::io("look at", path, e))?;
+    if metadata.uid() != rustix::process::geteuid().as_raw() {
+        return Err(refused(path, "another user's"));
+    }
+    if metadata.nlink() > 1 {
+        return Err(refused(path, "a file with a second name"));
+    }
+    Ok(metadata.mode())
+}
+
+pub(super) fn refused(path: &Path, what: &'static str) -> ArchiveError {
+    ArchiveError::Output { path: path.display().to_string(), what }
+}
+
+/// Takes a file for one writer alone.
+fn lock(path: &Path, file: &File) -> Result<(), ArchiveError> {
+    let io = |error| ArchiveError::io("create", path, error);
+    let busy = || Err(refused(path, "being written by another run"));
     let metadata = file.metadata().map_err(io)?;
     check_kind(path, &metadata)?;
-    match rustix::fs::flock(&file, FlockOperation::NonBlockingLockExclusive) {
-        Err(rustix::io::Errno::WOULDBLOCK) => return refused("being written by another run"),
+    match rustix::fs::flock(file, FlockOperation::NonBlockingLockExclusive) {
+        Err(rustix::io::Errno::WOULDBLOCK) => return busy(),
         // Not every file system knows locks; then nothing better can be said.
         Err(rustix::io::Errno::NOTSUP | rustix::io::Errno::NOSYS) | Ok(()) => {}
         Err(error) => return Err(io(error.into())),
     }
     // The run that held the lock until now may have given this very file its final name.
     let same = |now: Metadata| (now.dev(), now.ino()) == (metadata.dev(), metadata.ino());
-    if !std::fs::symlink_metadata(path).is_ok_and(same) {
-        return refused("being written by another run");
+    match std::fs::symlink_metadata(path).is_ok_and(same) {
+        true => Ok(()),
+        false => busy(),
     }
-    Ok(file)
 }
 
 #[cfg(test)]
@@ -139,6 +197,7 @@ mod tests {
         ] {
             expect_refused(check_output(&at(name)), what);
             expect_refused(open(&at(name)), what);
+            expect_refused(create(&at(name)), what);
         }
         expect_refused(check_output(Path::new("/dev/null")), "a device");
         expect_refused(open(Path::new("/dev/null")), "a device");
@@ -161,6 +220,7 @@ mod tests {
 
         std::fs::write(&path, "at work").expect("file");
         expect_refused(open(&path), "being written by another run");
+        expect_refused(create(&path), "being written by another run");
         assert_eq!(std::fs::read(&path).expect("file"), b"at work");
 
         drop(first);

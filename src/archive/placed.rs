@@ -121,11 +121,10 @@ impl Parts {
             volumes::check_order(medium, &bundle_digest)?;
         }
         entered?;
-        let contents = places.compressed_contents(blobs)?;
         let known = medium.volumes();
-        let table = read_seek_table(medium)?;
+        let table = read_seek_table(medium, &places)?;
         let by_table = match &table {
-            Some(table) => sound_frames(medium, table, extent, &inventory, &places, &contents),
+            Some(table) => sound_frames(medium, table, extent, &inventory, &places),
             None => Ok(None),
         };
         let (sound, refused) = match by_table {
@@ -141,7 +140,7 @@ impl Parts {
             Some(ended) => ended,
             None => {
                 medium.forget_joined(known);
-                let walked = walk(medium, &places, &contents).and_then(|frames| {
+                let walked = walk(medium, &places, blobs).and_then(|frames| {
                     let end = check_end(medium, &places, &frames)?;
                     Ok((frames, end))
                 });

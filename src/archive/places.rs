@@ -179,17 +179,17 @@ impl Places {
         &self.longest_volumes
     }
 
-    /// Contents of all frames of the compressed section, in order.
-    pub(super) fn compressed_contents(
+    /// Contents of all frames of the compressed section, in order. They are not collected: an inventory can ask for far
+    /// more of them than its files hold.
+    pub(super) fn compressed_contents<'a>(
         &self,
-        blobs: &[BlobEntry],
-    ) -> Result<Vec<u32>, ArchiveError> {
-        let mut contents = Vec::new();
-        for blob in &blobs[self.raw_blobs..] {
-            let length = entry_length(blob.size)?;
-            contents.extend(self.geometry.compressed_contents(length).map(|c| c as u32));
-        }
-        Ok(contents)
+        blobs: &'a [BlobEntry],
+    ) -> impl Iterator<Item = u32> + use<'a> {
+        let geometry = self.geometry;
+        blobs[self.raw_blobs..].iter().flat_map(move |blob| {
+            let length = blob.size.next_multiple_of(entry::HEADER) + entry::HEADER;
+            geometry.compressed_contents(length).map(|content| content as u32)
+        })
     }
 
     /// Number of frames of the compressed section.

@@ -11,7 +11,8 @@ pub const FRAME_MAGIC: u32 = 0x184D_2A5E;
 const TABLE_MAGIC: [u8; 4] = 0x8F92_EAB1_u32.to_le_bytes();
 /// Number of frames, descriptor, magic.
 pub const FOOTER: u64 = 9;
-const ENTRY: u64 = 8;
+/// Two lengths.
+pub const ENTRY: u64 = 8;
 
 /// One frame: its length in the file and the length of its content (0 for skippable frames).
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]

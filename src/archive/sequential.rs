@@ -6,24 +6,24 @@
 //! Content is bounded by the inventory as soon as that is known, the head before by its own limits, so nothing that
 //! expands without end is followed. Frames are not compared with their places here: digests are what counts.
 
-use super::ArchiveError;
+use super::blocks::Blocks;
 use super::entry::{self, END, HEADER};
-use super::frame::{self, BLOCK_HEADER, MAGIC};
-use super::geometry::Geometry;
+use super::frame::{self, MAGIC};
+use super::geometry::{Geometry, MARKER};
 use super::head::{self, HeadFile};
-use super::limits::{HEAD_ALIGNMENT, IO_PIECE, MAX_HEAD};
-use super::medium::Medium;
+use super::limits::{HEAD_ALIGNMENT, IO_PIECE, MAX_HEAD, MAX_HEAD_FRAMES, MAX_VOLUMES};
+use super::medium::{Medium, open_file};
 use super::opening::read_inventory;
 use super::placed::Read as Opened;
 use super::places::Places;
 use super::read::{Archive, Form, Passing};
 use super::volume_set::{self, Found};
 use super::wrapping::{Unwrapped, begins_tar};
+use super::{ArchiveError, seek_table};
 use crate::inventory::{BlobEntry, Stored};
 use crate::oci::Digest;
 use bytes::{Bytes, BytesMut};
 use std::collections::VecDeque;
-use std::fs::File;
 use std::io::Read;
 use std::path::{Path, PathBuf};
 
@@ -43,7 +43,7 @@ pub fn open_any(paths: &[PathBuf]) -> Result<(Archive, Option<Cargo>), ArchiveEr
         return Ok((Archive::read_from(path, medium)?, None));
     }
     let length = medium.length();
-    let file = File::open(&path).map_err(|e| ArchiveError::io("open", &path, e))?;
+    let (file, _) = open_file(&path)?;
     let (archive, cargo) = open_sized(Box::new(file), path, Some(length))?;
     Ok((archive, Some(cargo)))
 }
@@ -64,12 +64,16 @@ fn open_sized(
     let content = Unwrapped::new(reader, path.clone())?;
     let mut head = Head { content, taken: Vec::new(), total: 0 };
     let (files, mtime) = head::parse(&mut head)?;
+    let content = head.content;
     let (inventory, bundle_digest) = read_inventory(&files)?;
     // Where frames lie does not matter here; what a bundle may hold at most does.
     let geometry = Geometry::recorded(inventory.volume_size)?;
-    Places::new(geometry, HEAD_ALIGNMENT, 1, &inventory.blobs, &inventory.holes)?;
+    let places = Places::new(geometry, HEAD_ALIGNMENT, 1, &inventory.blobs, &inventory.holes)?;
+    // How many frames the head has, and whether a volume begins before the table, was not noticed.
+    let unnoticed = MAX_HEAD_FRAMES as u64 * seek_table::ENTRY + MARKER;
+    let longest_table = places.seek_table_length(MAX_VOLUMES) + unnoticed;
     let blobs = inventory.blobs.iter().copied().collect();
-    let mut cargo = Cargo { content: head.content, mtime, blobs, current: None };
+    let mut cargo = Cargo { content, longest_table, mtime, blobs, current: None };
     let mut held = Vec::new();
     // Content that comes next may take long to come, so it is not asked for.
     while cargo.blobs.front().is_some_and(|blob| blob.stored == Stored::Trust)
@@ -110,19 +114,17 @@ fn is_other_form(medium: &Medium) -> Result<bool, ArchiveError> {
 
 /// Whether one frame, of any kind, reaches exactly to the end of the file. Cost: a read for each block of 128 KiB.
 fn is_one_frame(medium: &Medium, first: &[u8]) -> Result<bool, ArchiveError> {
-    let Some((mut at, has_checksum)) = frame::measure_any_header(first) else { return Ok(false) };
+    let Some((length, has_checksum)) = frame::measure_any_header(first) else { return Ok(false) };
+    let mut blocks = Blocks::new(medium, length);
     loop {
-        let mut header = [0; BLOCK_HEADER as usize];
-        if medium.read_up_to(&mut header, at)? < header.len() {
-            return Ok(false);
-        }
-        let Ok((length, is_last)) = frame::parse_block_header(header, at) else {
-            return Ok(false);
-        };
-        at += BLOCK_HEADER + length;
-        if is_last {
-            let checksum = if has_checksum { frame::CHECKSUM } else { 0 };
-            return Ok(at + checksum == medium.length());
+        match blocks.next() {
+            Ok((end, true)) => {
+                let checksum = if has_checksum { frame::CHECKSUM } else { 0 };
+                return Ok(end + checksum == medium.length());
+            }
+            Ok((_, false)) => {}
+            Err(error @ ArchiveError::Io { .. }) => return Err(error),
+            Err(_) => return Ok(false),
         }
     }
 }
@@ -175,6 +177,8 @@ fn read_onto(
 #[derive(Debug)]
 pub struct Cargo {
     content: Unwrapped,
+    /// The most that a seek table can have, in bytes.
+    longest_table: u64,
     mtime: u64,
     /// What is still to come.
     blobs: VecDeque<BlobEntry>,
@@ -250,7 +254,7 @@ impl Cargo {
         if end.iter().any(|byte| *byte != 0) {
             return Err(ArchiveError::structure("the tar does not end where it must", offset));
         }
-        self.content.expect_end()
+        self.content.expect_end(self.longest_table)
     }
 }
 

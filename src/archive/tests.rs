@@ -16,6 +16,7 @@ use futures_util::StreamExt as _;
 use proptest::prelude::*;
 use std::path::Path;
 
+mod planted;
 mod volumes;
 
 struct Blob {

@@ -7,14 +7,13 @@ use super::frame::MAGIC;
 use super::geometry::{Geometry, MARKER};
 use super::head;
 use super::limits::MAX_VOLUMES;
-use super::medium::Medium;
+use super::medium::{Medium, open_file};
 use super::partial::directory_of;
 use super::volumes::{marked_bundle, marked_number, volume_name, volume_path};
 use crate::inventory::Inventory;
 use crate::oci::Digest;
 use std::collections::BTreeMap;
 use std::ffi::{OsStr, OsString};
-use std::fs::File;
 use std::io::Read as _;
 use std::os::unix::fs::MetadataExt as _;
 use std::path::{Path, PathBuf};
@@ -301,11 +300,9 @@ fn only_base(folders: &[PathBuf]) -> Result<OsString, ArchiveError> {
 
 /// The first bytes of a file, as many as a marker has; zeros where it has fewer.
 fn beginning(path: &Path) -> Option<[u8; MARKER as usize]> {
-    if !path.metadata().ok()?.is_file() {
-        return None;
-    }
+    let (file, _) = open_file(path).ok()?;
     let mut bytes = Vec::with_capacity(MARKER as usize);
-    File::open(path).ok()?.take(MARKER).read_to_end(&mut bytes).ok()?;
+    file.take(MARKER).read_to_end(&mut bytes).ok()?;
     bytes.resize(MARKER as usize, 0);
     bytes.try_into().ok()
 }

@@ -5,7 +5,8 @@
 //! frames and bounded by [`RECOMPRESSED_WINDOW_LOG`] for others. Never more is decompressed than is asked for.
 
 use super::entry::{self, HEADER};
-use super::frame::{self, MAGIC, SKIP_HEADER, SKIP_MAGIC};
+use super::frame::{self, MAGIC, MARKER_MAGIC, SKIP_HEADER, SKIP_MAGIC, TRAILER};
+use super::geometry::MARKER;
 use super::limits::{IO_PIECE, MAX_RECORD, RECOMPRESSED_WINDOW_LOG};
 use super::read::Form;
 use super::{ArchiveError, head, volumes};
@@ -22,9 +23,21 @@ pub(super) struct Unwrapped {
     peeked: Vec<u8>,
 }
 
+/// What may stand between frames of content, as skippable frames: nobody looks at what is in them, so there is nothing to
+/// look at.
+enum Between {
+    /// What a bundle has there: slack and holes, which are zeros, trailers and markers.
+    Own,
+    /// Other tools leave nothing there.
+    Nothing,
+    /// Behind the tar: a seek table, sound or not, of so many bytes at most.
+    End(u64),
+}
+
 enum Wrapping {
     Zstd {
         context: DCtx<'static>,
+        between: Between,
         /// Inside a frame, not between two.
         is_inside: bool,
     },
@@ -49,8 +62,11 @@ impl Unwrapped {
         let first = source.at_least(6)?;
         let (is_zstd, is_ours) = (first.starts_with(&MAGIC), frame::begins_raw(first));
         let (wrapping, form) = if is_zstd {
-            let form = if is_ours { Form::Frames } else { Form::Recompressed };
-            (Wrapping::Zstd { context: source.decoder()?, is_inside: false }, form)
+            let (form, between) = match is_ours {
+                true => (Form::Frames, Between::Own),
+                false => (Form::Recompressed, Between::Nothing),
+            };
+            (Wrapping::Zstd { context: source.decoder()?, between, is_inside: false }, form)
         } else if begins_tar(source.at_least(HEADER as usize)?) {
             (Wrapping::None, Form::Tar)
         } else {
@@ -95,13 +111,14 @@ impl Unwrapped {
         Ok(())
     }
 
-    /// Nothing but what may follow the tar is left: skippable frames, zeros up to the end of a record.
+    /// Nothing but what may follow the tar is left: a seek table of at most `table` bytes, zeros up to the end of a record.
     ///
     /// # Errors
     /// [`ArchiveError::Structure`] when something is; the system's.
-    pub(super) fn expect_end(&mut self) -> Result<(), ArchiveError> {
-        if let Wrapping::None = self.wrapping {
-            return self.source.expect_zeros();
+    pub(super) fn expect_end(&mut self, table: u64) -> Result<(), ArchiveError> {
+        match &mut self.wrapping {
+            Wrapping::None => return self.source.expect_zeros(),
+            Wrapping::Zstd { between, .. } => *between = Between::End(table),
         }
         let mut more = [0];
         match self.read(&mut more)? {
@@ -119,7 +136,7 @@ impl Unwrapped {
             return Ok(count);
         }
         let source = &mut self.source;
-        let Wrapping::Zstd { context, is_inside } = &mut self.wrapping else {
+        let Wrapping::Zstd { context, between, is_inside } = &mut self.wrapping else {
             let count = source.at_least(1)?.len().min(buffer.len());
             buffer[..count].copy_from_slice(&source.buffered()[..count]);
             source.consume(count);
@@ -127,7 +144,7 @@ impl Unwrapped {
         };
         loop {
             if !*is_inside {
-                if !source.enter_frame()? {
+                if !source.enter_frame(between)? {
                     return Ok(0);
                 }
                 *is_inside = true;
@@ -231,7 +248,7 @@ impl Source {
     }
 
     /// Goes to the next frame of content, over skippable ones; false at the end.
-    fn enter_frame(&mut self) -> Result<bool, ArchiveError> {
+    fn enter_frame(&mut self, between: &mut Between) -> Result<bool, ArchiveError> {
         loop {
             let first = self.at_least(4)?;
             if first.is_empty() {
@@ -244,27 +261,47 @@ impl Source {
             if magic == Some(0) {
                 return self.expect_zeros().map(|()| false);
             }
-            if magic.is_none_or(|magic| magic & 0xFFFF_FFF0 != SKIP_MAGIC) {
+            let Some(magic) = magic.filter(|magic| magic & 0xFFFF_FFF0 == SKIP_MAGIC) else {
                 return Err(self.structure("no zstd frame"));
-            }
+            };
             let header = self.at_least(SKIP_HEADER as usize)?;
             let length = header.get(4..8).and_then(|bytes| bytes.first_chunk());
             let Some(length) = length.map(|bytes| u32::from_le_bytes(*bytes)) else {
                 return Err(self.ends_early());
             };
-            self.skip(SKIP_HEADER + u64::from(length))?;
+            self.pass_over(magic, SKIP_HEADER + u64::from(length), between)?;
         }
     }
 
-    fn skip(&mut self, mut length: u64) -> Result<(), ArchiveError> {
-        while length > 0 {
-            let there = self.at_least(1)?.len() as u64;
-            if there == 0 {
+    /// Goes over a skippable frame of `length` bytes, when one like it may stand there.
+    fn pass_over(
+        &mut self,
+        magic: u32,
+        length: u64,
+        between: &mut Between,
+    ) -> Result<(), ArchiveError> {
+        let is_zeros = match (between, magic, length) {
+            (Between::End(left), ..) if *left >= length => {
+                *left -= length;
+                false
+            }
+            (Between::Own, SKIP_MAGIC, TRAILER) | (Between::Own, MARKER_MAGIC, MARKER) => false,
+            (Between::Own, SKIP_MAGIC, _) => true,
+            _ => return Err(self.structure("a frame of what is no part of a bundle")),
+        };
+        self.consume(SKIP_HEADER as usize);
+        let mut left = length - SKIP_HEADER;
+        while left > 0 {
+            let there = self.at_least(1)?;
+            if there.is_empty() {
                 return Err(self.ends_early());
             }
-            let count = there.min(length);
-            self.consume(count as usize);
-            length -= count;
+            let count = left.min(there.len() as u64) as usize;
+            if is_zeros && there[..count].iter().any(|byte| *byte != 0) {
+                return Err(self.structure("a place that is not zeros and must be"));
+            }
+            self.consume(count);
+            left -= count as u64;
         }
         Ok(())
     }

@@ -14,13 +14,14 @@ use super::head::{self, HeadFile};
 use super::journal::{self, Interrupted, Journal};
 use super::medium::Medium;
 use super::output::Output;
-use super::partial::check_output;
+use super::partial::{self, check_output};
 use super::places::Places;
 use super::prefix::Prefix;
 use super::section::EntryWriter;
 use super::{ArchiveError, seek_table, volumes};
 use crate::inventory::{BlobEntry, Hole};
 use crate::oci::Digest;
+use std::fs::File;
 use std::io::Write;
 use std::path::Path;
 use std::sync::Arc;
@@ -69,12 +70,11 @@ impl ArchiveWriter {
     /// no room for it, or the blueprint exceeds a limit.
     pub fn create(target: &Path, blueprint: Blueprint) -> Result<Self, ArchiveError> {
         Self::new(blueprint, |places| {
-            let output = open_files(target, places)?;
+            let output = open_files(target, places, partial::open)?;
             // A journal must never lie beside an archive that is not its own, so it goes first.
-            journal::remove(target)
-                .and_then(|()| empty_files(&output))
-                .and_then(|()| output.allocate(places.longest_volumes()))
-                .inspect_err(|_| output.discard())?;
+            journal::remove(target).inspect_err(|_| output.discard())?;
+            let output = output.renew()?;
+            output.allocate(places.longest_volumes()).inspect_err(|_| output.discard())?;
             Ok((output, None))
         })
     }
@@ -90,7 +90,7 @@ impl ArchiveWriter {
         found: &Interrupted,
     ) -> Result<Self, ArchiveError> {
         let mut writer = Self::new(blueprint, |places| {
-            let output = open_files(target, places)?;
+            let output = open_files(target, places, partial::reopen)?;
             let journal = Journal::reopen(target, found)?;
             output.allocate(places.longest_volumes())?;
             Ok((output, Some(journal)))
@@ -256,21 +256,17 @@ pub(super) fn bundle_digest(files: &[HeadFile]) -> Digest {
     Digest::of(inventory.map_or(&[], |file| &file.bytes))
 }
 
-fn open_files(target: &Path, places: &Places) -> Result<Output, ArchiveError> {
+fn open_files(
+    target: &Path,
+    places: &Places,
+    open: fn(&Path) -> Result<File, ArchiveError>,
+) -> Result<Output, ArchiveError> {
     let volumes = places.longest_volumes().len();
     let geometry = *places.geometry();
     for target in super::output::volume_targets(target, &geometry, volumes) {
         check_output(&target)?;
     }
-    Output::files(target, geometry, volumes)
-}
-
-fn empty_files(output: &Output) -> Result<(), ArchiveError> {
-    for volume in output.volumes() {
-        let emptied = volume.file.set_len(0);
-        emptied.map_err(|e| ArchiveError::io("truncate", &volume.partial, e))?;
-    }
-    Ok(())
+    Output::files(target, geometry, volumes, open)
 }
 
 fn sync_files(output: &Output) -> Result<(), ArchiveError> {

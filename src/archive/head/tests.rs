@@ -67,3 +67,31 @@ fn every_flipped_byte_is_refused_or_moves_the_end() {
         assert!(read(&held(&bytes[..length])).is_err(), "{length}");
     }
 }
+
+#[test]
+fn a_head_has_no_more_frames_than_its_entries_need() {
+    let made = |frames: usize| {
+        let mut small = files();
+        small[1].bytes.truncate(4096);
+        let mut tar = Vec::new();
+        for file in &small {
+            let size = file.bytes.len() as u64;
+            tar.extend_from_slice(&entry::header(&file.name, size, 0).expect("header"));
+            tar.extend_from_slice(&file.bytes);
+            tar.resize(tar.len() + entry::padding(size) as usize, 0);
+        }
+        // The first bytes in frames of their own, all others in one.
+        let (single, rest) = tar.split_at(frames - 1);
+        let pieces = single.chunks(1).chain([rest]);
+        let mut bytes: Vec<u8> = pieces.flat_map(frame::raw_frame).collect();
+        let end = (bytes.len() as u64 + SKIP_HEADER).next_multiple_of(HEAD_ALIGNMENT);
+        bytes.extend_from_slice(&frame::skip_header(
+            (end - bytes.len() as u64 - SKIP_HEADER) as u32,
+        ));
+        bytes.resize(end as usize, 0);
+        read(&held(&bytes)).map(|head| head.extent.frames.len())
+    };
+    // With the slack, which is a frame too.
+    assert_eq!(made(MAX_HEAD_FRAMES).expect("as many as there may be"), MAX_HEAD_FRAMES + 1);
+    assert!(matches!(made(MAX_HEAD_FRAMES + 1), Err(ArchiveError::Limit(_))));
+}

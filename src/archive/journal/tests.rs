@@ -29,6 +29,14 @@ fn a_journal_reads_back_as_it_was_written() {
     journal.claim(4, 1);
     let found = find(&target).expect("found").expect("a plan");
     assert_eq!([found.claimed(3), found.claimed(4)], [20, 1]);
+
+    // Nor do zeros, which a power cut leaves where lines were not on the disk yet.
+    let bytes = std::fs::read(&path).expect("journal");
+    std::fs::write(&path, [&bytes[..], &[0; 70_000]].concat()).expect("torn");
+    let journal = Journal::reopen(&target, &found).expect("the same");
+    journal.claim(5, 2);
+    let found = find(&target).expect("found").expect("a plan");
+    assert_eq!([found.claimed(3), found.claimed(4), found.claimed(5)], [20, 1, 2]);
     journal.remove().expect("removed");
     assert!(find(&target).expect("nothing").is_none());
 }

@@ -281,3 +281,43 @@ fn other_files_are_named_for_what_they_are_not() {
     let error = read_all(Cursor::new(marker.to_vec())).expect_err("refused").to_string();
     assert!(error.contains("volume 2"), "{error}");
 }
+
+#[test]
+fn nothing_travels_unseen_in_skippable_frames() {
+    let written = written();
+    let (before, cargo) = written.bytes.split_at(written.cargo_at);
+    let (cargo, table) = cargo.split_at(written.table_at - written.cargo_at);
+    let skippable = |magic: u32, content: &[u8]| {
+        [&magic.to_le_bytes()[..], &(content.len() as u32).to_le_bytes(), content].concat()
+    };
+    let between = |frame: &[u8]| [before, frame, cargo, table].concat();
+    let zeros = skippable(frame::SKIP_MAGIC, &[0; 300_000]);
+    expect_all(&written, between(&zeros), Form::Frames);
+    expect_all(&written, between(&skippable(frame::MARKER_MAGIC, &[7; 56])), Form::Frames);
+    let mut unlike = vec![0; 300_000];
+    unlike[299_999] = 1;
+    for (magic, content) in [
+        (frame::SKIP_MAGIC, &unlike[..]),
+        (frame::MARKER_MAGIC, &[0; 57]),
+        (seek_table::FRAME_MAGIC, &table[8..]),
+        (frame::SKIP_MAGIC + 7, &[]),
+    ] {
+        let error = read_all(Cursor::new(between(&skippable(magic, content)))).expect_err("hidden");
+        assert!(matches!(error, ArchiveError::Structure { .. }), "{magic:x}: {error:?}");
+    }
+
+    // A table that is wrong is as good as none; what is longer than any table is none.
+    let behind =
+        |content: &[u8]| [before, cargo, &skippable(seek_table::FRAME_MAGIC, content)].concat();
+    expect_all(&written, behind(&vec![7; table.len() - 8]), Form::Frames);
+    assert!(read_all(Cursor::new(behind(&[7; 100_000]))).is_err());
+
+    // Other tools have no reason to hide something either.
+    let tar = tar(&written.bytes);
+    let (one, other) = tar.split_at(tar.len() / 2);
+    let compress = |content: &[u8]| zstd::encode_all(content, 3).expect("zstd");
+    let around = |frame: &[u8]| [&compress(one)[..], frame, &compress(other)].concat();
+    expect_all(&written, around(&[]), Form::Recompressed);
+    let error = read_all(Cursor::new(around(&zeros))).expect_err("hidden");
+    assert!(matches!(error, ArchiveError::Structure { .. }), "{error:?}");
+}
