@@ -65,6 +65,7 @@ fn open_sized(
     let mut head = Head { content, taken: Vec::new(), total: 0 };
     let (files, mtime) = head::parse(&mut head)?;
     let (inventory, bundle_digest) = read_inventory(&files)?;
+    head.content.expect_bundle(bundle_digest)?;
     // Where frames lie does not matter here; what a bundle may hold at most does.
     let geometry = Geometry::recorded(inventory.volume_size)?;
     Places::new(geometry, HEAD_ALIGNMENT, 1, &inventory.blobs, &inventory.holes)?;
