@@ -61,7 +61,8 @@ fn open_sized(
     path: PathBuf,
     length: Option<u64>,
 ) -> Result<(Archive, Cargo), ArchiveError> {
-    let content = Unwrapped::new(reader, path.clone())?;
+    let mut content = Unwrapped::new(reader, path.clone())?;
+    content.refuse_stranger()?;
     let mut head = Head { content, taken: Vec::new(), total: 0 };
     let (files, mtime) = head::parse(&mut head)?;
     let (inventory, bundle_digest) = read_inventory(&files)?;

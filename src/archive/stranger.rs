@@ -25,6 +25,8 @@ pub enum Stranger {
     Nothing,
     /// Compressed by another program, whose name this is.
     Compressed(&'static str),
+    /// Compressed by zstd once more than it should be.
+    Twice,
     /// A tar that is not the one of a bundle, byte for byte.
     Tar,
     /// What nobody knows.
@@ -49,6 +51,14 @@ impl Stranger {
         Some(if is_tar { Self::Tar } else { Self::Unknown })
     }
 
+    /// Looks at the first bytes of what another tool compressed by zstd. `None` for the tar of a bundle.
+    pub(super) fn inside(first: &[u8]) -> Option<Self> {
+        match begins_tar(first) {
+            true => None,
+            false => Some(Self::of(first).unwrap_or(Self::Twice)),
+        }
+    }
+
     /// Refuses a file that is no bundle.
     ///
     /// # Errors
@@ -67,6 +77,7 @@ impl fmt::Display for Stranger {
         match self {
             Self::Nothing => f.write_str("it is empty"),
             Self::Compressed(program) => write!(f, "it is compressed by {program}"),
+            Self::Twice => f.write_str("it is compressed twice"),
             Self::Tar => f.write_str("it is a tar that another tool made"),
             Self::Unknown => f.write_str(
                 "it begins neither as a zstd frame nor as a tar, or its beginning is damaged",

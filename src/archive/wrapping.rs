@@ -61,6 +61,20 @@ impl Unwrapped {
         Ok(Self { source, wrapping, form, peeked: Vec::new() })
     }
 
+    /// Says what another tool compressed that is no bundle.
+    ///
+    /// # Errors
+    /// [`ArchiveError::Stranger`]; as [`Self::read_exactly`].
+    pub(super) fn refuse_stranger(&mut self) -> Result<(), ArchiveError> {
+        let path = self.source.name();
+        if self.form == Form::Recompressed
+            && let Some(found) = Stranger::inside(self.peek_header()?)
+        {
+            return Err(ArchiveError::Stranger { path, found });
+        }
+        Ok(())
+    }
+
     pub(super) fn form(&self) -> Form {
         self.form
     }

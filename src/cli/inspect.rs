@@ -71,12 +71,16 @@ pub(super) fn damage_hint(error: &ArchiveError, path: &Path) -> Option<String> {
 /// The way from a file that is no bundle to one.
 fn stranger_hint(found: Stranger, path: &Path) -> Option<String> {
     let shown = path.display();
+    let program = match found {
+        Stranger::Compressed(program) => program,
+        _ => "zstd",
+    };
     match found {
         Stranger::Nothing => Some("did it come at all? compare its size with the sender's".into()),
-        Stranger::Compressed(program) if pipes::is_pipe(path) => {
+        Stranger::Compressed(_) | Stranger::Twice if pipes::is_pipe(path) => {
             Some(format!("take it apart on the way: … | {program} -dc | bundle unpack - …"))
         }
-        Stranger::Compressed(program) => {
+        Stranger::Compressed(_) | Stranger::Twice => {
             Some(format!("take it apart on the way: {program} -dc {shown} | bundle unpack - …"))
         }
         Stranger::Tar => Some(

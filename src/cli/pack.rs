@@ -15,7 +15,6 @@ use super::written;
 use bundle::archive::ArchiveError;
 use bundle::archive::geometry::Geometry;
 use bundle::archive::limits::LEVEL;
-use bundle::archive::partial::partial_path;
 use bundle::inventory::{AttachmentKind, Lookup};
 use bundle::oci::Platform;
 use bundle::pack::plan::Plan;
@@ -276,7 +275,7 @@ fn begun(
     {
         progress.note(&format!(
             "resuming {}: {} of {} are there",
-            partial_path(&options.output).display(),
+            options.output.display(),
             size(begun),
             size(plan.inventory.totals.bytes)
         ));

@@ -117,7 +117,12 @@ fn what_is_no_bundle_is_named_with_a_way_out_that_works() {
     let gzip = [format!("gzip -dc {shown_file} | bundle unpack - "), "| gzip -dc |".into()];
     let others = ["zstd -dc".to_owned(), "zstd -dc".into()];
     let size = ["compare its size".to_owned(), "compare its size".into()];
+    let twice = [format!("zstd -dc {shown_file} | bundle unpack - "), "| zstd -dc |".into()];
+    let archive = std::fs::read(carried.side.file()).expect("archive");
+    let remade_anew = zstd::encode_all(&remade[..], 1).expect("zstd");
     for (bytes, what, [hint, hint_for_pipes]) in [
+        (zstd::encode_all(&archive[..], 1).expect("zstd"), "compressed twice", twice),
+        (remade_anew, "a tar that another tool made", others.clone()),
         (made_by("gzip", &["-c", shown]), "compressed by gzip", gzip),
         (remade, "a tar that another tool made", others),
         (Vec::new(), "it is empty", size),
