@@ -219,7 +219,7 @@ impl Medium {
         let last = self.volume_path(self.volumes() - 1);
         match volumes::sibling(last, volume + 1).filter(|_| self.is_set) {
             Some(path) => ArchiveError::VolumeMissing { path: path.display().to_string() },
-            None => ArchiveError::Volume {
+            None => ArchiveError::Named {
                 path: last.display().to_string(),
                 what: format!("is followed by volume {}, which is missing", volume + 1),
             },

@@ -24,6 +24,7 @@
 //! - `opening`: what opening an archive compares
 //! - [`read`], `placed`, [`content`]: an archive as a source of blobs
 //! - `wrapping`, [`sequential`]: an archive read in order: from a pipe, compressed anew, or the tar alone
+//! - [`stranger`]: what a file is that is no bundle
 //! - [`catalogue`]: everything in an opened archive, as a closed world
 
 mod blocks;
@@ -52,6 +53,7 @@ pub mod room;
 pub mod section;
 pub mod seek_table;
 pub mod sequential;
+pub mod stranger;
 pub mod volume_set;
 pub mod volumes;
 mod wrapping;
@@ -69,6 +71,7 @@ use crate::inventory::InventoryError;
 use crate::oci::Digest;
 use crate::oci::source::{SourceError, Trouble};
 use room::Amount;
+use stranger::Stranger;
 
 /// Why an archive cannot be read or written.
 #[derive(Debug, thiserror::Error)]
@@ -100,6 +103,14 @@ pub enum ArchiveError {
         /// Where, in bytes from the start of the file.
         offset: u64,
     },
+    /// Something else than a bundle, by its first bytes.
+    #[error("{path} is no bundle: {found}")]
+    Stranger {
+        /// The file.
+        path: String,
+        /// What it is.
+        found: Stranger,
+    },
     /// The file ends before its content does.
     #[error("the archive is truncated: {expected} bytes expected, the file has {found}")]
     Truncated {
@@ -112,6 +123,14 @@ pub enum ArchiveError {
     #[error("volume {path} {what}")]
     Volume {
         /// The file.
+        path: String,
+        /// What is the matter with it.
+        what: String,
+    },
+    /// What was named is not the volumes of one archive.
+    #[error("{path} {what}")]
+    Named {
+        /// The file or folder.
         path: String,
         /// What is the matter with it.
         what: String,
@@ -137,7 +156,11 @@ pub enum ArchiveError {
         free: u64,
     },
     /// The file system, or a limit of this process, takes no file that long.
-    #[error("{path} can need {needed}, more than a file may have there{}", at_most(*limit))]
+    #[error(
+        "{path} can need {needed}, more than a file may have there{limit}",
+        needed = Amount(*needed),
+        limit = at_most(*limit)
+    )]
     FileTooLong {
         /// The file.
         path: String,
@@ -190,7 +213,7 @@ impl ArchiveError {
 }
 
 fn at_most(limit: Option<u64>) -> String {
-    limit.map_or_else(String::new, |limit| format!(" ({limit} bytes)"))
+    limit.map_or_else(String::new, |limit| format!(" ({})", Amount(limit)))
 }
 
 /// Text from outside, short enough for an error message.

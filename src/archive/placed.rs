@@ -100,9 +100,15 @@ struct Parts {
 impl Parts {
     fn read(medium: &mut Medium) -> Result<Self, ArchiveError> {
         if let Some(number) = medium.first_is_volume() {
-            let path = medium.volume_path(0).display().to_string();
+            let path = medium.volume_path(0);
             let what = format!("holds volume {number} where volume 1 is expected");
-            return Err(ArchiveError::Volume { path, what });
+            let is_named = volumes::volume_name(path).is_some();
+            let path = path.display().to_string();
+            // Under another name it may be where it should be; the others were not named then.
+            return Err(match is_named {
+                true => ArchiveError::Volume { path, what },
+                false => ArchiveError::Named { path, what },
+            });
         }
         let head = head::read(medium)?;
         let (inventory, bundle_digest) = read_inventory(&head.files)?;

@@ -8,6 +8,7 @@ use super::content::EntryReader;
 use super::head::HeadFile;
 use super::medium::Medium;
 use super::placed::Placed;
+use super::stranger::Stranger;
 use super::volume_set::{self, Found};
 use super::{ArchiveError, placed};
 use crate::inventory::{BlobEntry, Inventory};
@@ -113,6 +114,7 @@ impl Archive {
     /// # Errors
     /// As [`Self::open`].
     pub fn read_from(path: PathBuf, medium: Medium) -> Result<Self, ArchiveError> {
+        Stranger::refuse(&medium)?;
         let (read, placed) = Placed::open(medium)?;
         Ok(Self::new(path, read, Content::Placed(placed)))
     }

@@ -61,11 +61,13 @@ fn open_sized(
     path: PathBuf,
     length: Option<u64>,
 ) -> Result<(Archive, Cargo), ArchiveError> {
-    let content = Unwrapped::new(reader, path.clone())?;
+    let mut content = Unwrapped::new(reader, path.clone())?;
+    content.refuse_stranger()?;
     let mut head = Head { content, taken: Vec::new(), total: 0 };
     let (files, mtime) = head::parse(&mut head)?;
-    let content = head.content;
+    let mut content = head.content;
     let (inventory, bundle_digest) = read_inventory(&files)?;
+    content.expect_bundle(bundle_digest)?;
     // Where frames lie does not matter here; what a bundle may hold at most does.
     let geometry = Geometry::recorded(inventory.volume_size)?;
     let places = Places::new(geometry, HEAD_ALIGNMENT, 1, &inventory.blobs, &inventory.holes)?;

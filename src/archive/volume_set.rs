@@ -92,7 +92,7 @@ pub enum Found {
 /// checksums among them is passed over.
 ///
 /// # Errors
-/// [`ArchiveError::Volume`] when names are of different archives or one number comes twice,
+/// [`ArchiveError::Named`] when names are of different archives or one number comes twice,
 /// [`ArchiveError::VolumeMissing`] for a gap.
 pub fn find(named: &[PathBuf]) -> Result<Found, ArchiveError> {
     let named = without_checksums(named);
@@ -326,7 +326,7 @@ fn shown(name: &OsStr) -> String {
 }
 
 fn refuse(path: &Path, what: impl Into<String>) -> ArchiveError {
-    ArchiveError::Volume { path: path.display().to_string(), what: what.into() }
+    ArchiveError::Named { path: path.display().to_string(), what: what.into() }
 }
 
 #[cfg(test)]

@@ -9,7 +9,9 @@ use super::frame::{self, MAGIC, MARKER_MAGIC, SKIP_HEADER, SKIP_MAGIC, TRAILER};
 use super::geometry::MARKER;
 use super::limits::{IO_PIECE, MAX_RECORD, RECOMPRESSED_WINDOW_LOG};
 use super::read::Form;
+use super::stranger::Stranger;
 use super::{ArchiveError, head, volumes};
+use crate::oci::Digest;
 use std::io::{ErrorKind, Read};
 use std::path::PathBuf;
 use zstd::zstd_safe::{DCtx, DParameter, InBuffer, OutBuffer, ResetDirective};
@@ -54,29 +56,56 @@ impl Unwrapped {
     /// Looks at the first bytes; `path` is the name in messages.
     ///
     /// # Errors
-    /// [`ArchiveError::Structure`] when they are neither those of a zstd frame nor those of the tar;
-    /// [`ArchiveError::Volume`] when it is a later volume that comes first.
+    /// [`ArchiveError::Stranger`] when they are neither those of a zstd frame nor those of the tar.
     pub(super) fn new(reader: Box<dyn Read + Send>, path: PathBuf) -> Result<Self, ArchiveError> {
         let mut source = Source::new(reader, path);
-        // A raw frame's magic, descriptor and window.
-        let first = source.at_least(6)?;
-        let (is_zstd, is_ours) = (first.starts_with(&MAGIC), frame::begins_raw(first));
-        let (wrapping, form) = if is_zstd {
-            let (form, between) = match is_ours {
-                true => (Form::Frames, Between::Own),
-                false => (Form::Recompressed, Between::Nothing),
-            };
-            (Wrapping::Zstd { context: source.decoder()?, between, is_inside: false }, form)
-        } else if begins_tar(source.at_least(HEADER as usize)?) {
-            (Wrapping::None, Form::Tar)
-        } else {
-            return Err(source.no_bundle());
+        let first = source.at_least(HEADER as usize)?;
+        if let Some(found) = Stranger::of(first) {
+            return Err(ArchiveError::Stranger { path: source.name(), found });
+        }
+        let (wrapping, form) = match (begins_tar(first), frame::begins_raw(first)) {
+            (true, _) => (Wrapping::None, Form::Tar),
+            (false, is_ours) => {
+                let (form, between) = match is_ours {
+                    true => (Form::Frames, Between::Own),
+                    false => (Form::Recompressed, Between::Nothing),
+                };
+                (Wrapping::Zstd { context: source.decoder()?, between, is_inside: false }, form)
+            }
         };
         Ok(Self { source, wrapping, form, peeked: Vec::new() })
     }
 
+    /// Says what another tool compressed that is no bundle.
+    ///
+    /// # Errors
+    /// [`ArchiveError::Stranger`]; as [`Self::read_exactly`].
+    pub(super) fn refuse_stranger(&mut self) -> Result<(), ArchiveError> {
+        let path = self.source.name();
+        if self.form == Form::Recompressed
+            && let Some(found) = Stranger::inside(self.peek_header()?)
+        {
+            return Err(ArchiveError::Stranger { path, found });
+        }
+        Ok(())
+    }
+
     pub(super) fn form(&self) -> Form {
         self.form
+    }
+
+    /// Says which bundle it is, and so which one its volumes must belong to.
+    ///
+    /// # Errors
+    /// [`ArchiveError::Named`] when a volume that has come belongs to another one.
+    pub(super) fn expect_bundle(&mut self, bundle: Digest) -> Result<(), ArchiveError> {
+        match self.source.bundle.replace(bundle) {
+            Some(stated) if stated != bundle => {
+                let what = format!("goes on with volume {} of another bundle", self.source.volume);
+                Err(ArchiveError::Named { path: self.source.name(), what })
+            }
+            _ => Ok(()),
+        }
     }
 
     /// How much of the wrapped bytes was needed so far.
@@ -189,11 +218,32 @@ struct Source {
     to: usize,
     /// Bytes consumed since the start.
     offset: u64,
+    /// The volume that the next bytes belong to, counted from 1; 0 before the first frame of content.
+    volume: u32,
+    /// The bundle that the inventory or, before it came, a volume's marker states.
+    bundle: Option<Digest>,
 }
 
 impl Source {
     fn new(reader: Box<dyn Read + Send>, path: PathBuf) -> Self {
-        Self { reader, path, buffer: vec![0; IO_PIECE], from: 0, to: 0, offset: 0 }
+        Self {
+            reader,
+            path,
+            buffer: vec![0; IO_PIECE],
+            from: 0,
+            to: 0,
+            offset: 0,
+            volume: 0,
+            bundle: None,
+        }
+    }
+
+    /// The name in messages.
+    fn name(&self) -> String {
+        match self.path.as_os_str() == "-" {
+            true => "standard input".into(),
+            false => self.path.display().to_string(),
+        }
     }
 
     fn buffered(&self) -> &[u8] {
@@ -255,6 +305,7 @@ impl Source {
                 return Ok(false);
             }
             if first.starts_with(&MAGIC) {
+                self.volume = self.volume.max(1);
                 return Ok(true);
             }
             let magic = first.first_chunk().map(|bytes| u32::from_le_bytes(*bytes));
@@ -264,6 +315,9 @@ impl Source {
             let Some(magic) = magic.filter(|magic| magic & 0xFFFF_FFF0 == SKIP_MAGIC) else {
                 return Err(self.structure("no zstd frame"));
             };
+            if magic == MARKER_MAGIC {
+                self.enter_volume()?;
+            }
             let header = self.at_least(SKIP_HEADER as usize)?;
             let length = header.get(4..8).and_then(|bytes| bytes.first_chunk());
             let Some(length) = length.map(|bytes| u32::from_le_bytes(*bytes)) else {
@@ -271,6 +325,29 @@ impl Source {
             };
             self.pass_over(magic, SKIP_HEADER + u64::from(length), between)?;
         }
+    }
+
+    /// Compares the marker that comes with what must come.
+    fn enter_volume(&mut self) -> Result<(), ArchiveError> {
+        let Some(marker) = self.at_least(MARKER as usize)?.first_chunk().copied() else {
+            return Err(self.ends_early());
+        };
+        // Other tools may have skippable frames of this kind too.
+        let Some(number) = volumes::marked_number(&marker) else { return Ok(()) };
+        let (next, bundle) = (self.volume + 1, volumes::marked_bundle(&marker));
+        if number != next || next == 1 {
+            let what = match self.volume {
+                0 => format!("begins with volume {number}; volume 1 must come first"),
+                _ => format!("goes on with volume {number} where volume {next} must come"),
+            };
+            return Err(ArchiveError::Named { path: self.name(), what });
+        }
+        if *self.bundle.get_or_insert(bundle) != bundle {
+            let what = format!("goes on with volume {number} of another bundle");
+            return Err(ArchiveError::Named { path: self.name(), what });
+        }
+        self.volume = number;
+        Ok(())
     }
 
     /// Goes over a skippable frame of `length` bytes, when one like it may stand there.
@@ -328,24 +405,11 @@ impl Source {
     }
 
     fn ends_early(&self) -> ArchiveError {
-        self.structure("an end where more must come")
-    }
-
-    /// Says what the first bytes are instead.
-    fn no_bundle(&mut self) -> ArchiveError {
-        let first = match self.at_least(64) {
-            Ok(bytes) => bytes,
-            Err(error) => return error,
-        };
-        if first.is_empty() {
-            return ArchiveError::structure("no bytes at all", 0);
-        }
-        match first.first_chunk().and_then(volumes::marked_number) {
-            Some(number) => ArchiveError::Volume {
-                path: self.path.display().to_string(),
-                what: format!("begins with volume {number}; volume 1 must come first"),
-            },
-            None => ArchiveError::structure("neither a zstd frame nor the tar of a bundle", 0),
+        match self.volume {
+            0 | 1 => self.structure("an end where more must come"),
+            last => {
+                self.structure(format!("an end in or after volume {last}, where more must come"))
+            }
         }
     }
 }

@@ -8,6 +8,7 @@ use super::text::{count, line, size};
 use bundle::archive::ArchiveError;
 use bundle::archive::read::Archive;
 use bundle::archive::sequential::{self, Cargo};
+use bundle::archive::stranger::Stranger;
 use bundle::inventory::{AttachmentEntry, Found, ImageEntry, Lookup, Stored};
 use bundle::oci::Platform;
 use bundle::report::inspect::InspectReport;
@@ -45,6 +46,14 @@ pub(super) fn damage_hint(error: &ArchiveError, path: &Path) -> Option<String> {
         ArchiveError::VolumeMissing { .. } => {
             Some(format!("does it lie elsewhere? name its folder too: {shown} /other/folder"))
         }
+        ArchiveError::Stranger { found, .. } => stranger_hint(*found, path),
+        ArchiveError::Named { .. } if pipes::is_pipe(path) => {
+            Some("all volumes of one bundle, in order: cat FILE.001 FILE.002 … | bundle unpack -".into())
+        }
+        ArchiveError::Named { .. } => Some(
+            "name all volumes of one bundle, or the folders that they lie in under the names pack gave them"
+                .into(),
+        ),
         ArchiveError::Volume { .. } => Some(
             "the list that pack wrote beside the volumes says which copy is whole: sha256sum -c NAME.sha256"
                 .into(),
@@ -56,6 +65,29 @@ pub(super) fn damage_hint(error: &ArchiveError, path: &Path) -> Option<String> {
             "is {shown} what bundle pack wrote, or the same compressed anew? of several zstd frames: bundle unpack - < {shown}"
         )),
         _ => Some(format!("is {shown} whole? compare its size and checksum with the sender's")),
+    }
+}
+
+/// The way from a file that is no bundle to one.
+fn stranger_hint(found: Stranger, path: &Path) -> Option<String> {
+    let shown = path.display();
+    let program = match found {
+        Stranger::Compressed(program) => program,
+        _ => "zstd",
+    };
+    match found {
+        Stranger::Nothing => Some("did it come at all? compare its size with the sender's".into()),
+        Stranger::Compressed(_) | Stranger::Twice if pipes::is_pipe(path) => {
+            Some(format!("take it apart on the way: … | {program} -dc | bundle unpack - …"))
+        }
+        Stranger::Compressed(_) | Stranger::Twice => {
+            Some(format!("take it apart on the way: {program} -dc {shown} | bundle unpack - …"))
+        }
+        Stranger::Tar => Some(
+            "only what bundle pack wrote is read, or its tar byte for byte: zstd -dc NAME.tar.zst > NAME.tar"
+                .into(),
+        ),
+        Stranger::Unknown => Some(format!("is {shown} what bundle pack wrote, or a part of it?")),
     }
 }
 

@@ -15,7 +15,6 @@ use super::written;
 use bundle::archive::ArchiveError;
 use bundle::archive::geometry::Geometry;
 use bundle::archive::limits::LEVEL;
-use bundle::archive::partial::partial_path;
 use bundle::inventory::{AttachmentKind, Lookup};
 use bundle::oci::Platform;
 use bundle::pack::plan::Plan;
@@ -29,7 +28,7 @@ use bundle::registry::Client;
 use bundle::report::pack::{PackReport, PackedImage};
 use bundle::trust::Scoped;
 use clap::{Args, ValueEnum};
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::time::{SystemTime, UNIX_EPOCH};
 
@@ -161,6 +160,23 @@ impl Options {
 }
 
 impl Options {
+    /// An error with the ways out of it.
+    fn failed(&self, error: PackError) -> Failure {
+        let is_of_one_image = matches!(
+            error,
+            PackError::Registry { .. }
+                | PackError::Missing { .. }
+                | PackError::Source { .. }
+                | PackError::Blob { .. }
+        );
+        let failure = failed(error);
+        let others = self.sources.len() > 1 && !self.keep_going && !pipes::is_pipe(&self.output);
+        match is_of_one_image && others {
+            true => failure.hint("to pack the others without it: --keep-going"),
+            false => failure,
+        }
+    }
+
     async fn transfer(
         &self,
         plan: Plan,
@@ -169,7 +185,7 @@ impl Options {
     ) -> Result<Packed, Failure> {
         let (jobs, failed_images) = (request.jobs, request.failed_images);
         let packed = transfer::transfer(plan, &self.output, jobs, failed_images, progress).await;
-        packed.map_err(failed)
+        packed.map_err(|error| self.failed(error))
     }
 }
 
@@ -187,7 +203,8 @@ pub(super) async fn run(options: Options) -> Result<Status, Failure> {
     if is_pipe && !options.dry_run {
         pipes::refuse_terminal()?;
     } else if !options.dry_run {
-        written::check(&options.output, options.volume_size.is_some()).map_err(unwritable)?;
+        let checked = written::check(&options.output, options.volume_size.is_some());
+        checked.map_err(|error| unwritable(error, &options.output))?;
     }
     let client = options.connection.client()?;
     let talk = if options.quiet { Talk::Quiet } else { Talk::Progress };
@@ -198,7 +215,9 @@ pub(super) async fn run(options: Options) -> Result<Status, Failure> {
     };
     let plan = match begun {
         Some(plan) => plan,
-        None => pack::prepare(&request, &client, &progress).await.map_err(failed)?,
+        None => pack::prepare(&request, &client, &progress)
+            .await
+            .map_err(|error| options.failed(error))?,
     };
     let (verdicts, warnings) = (plan.verdicts.clone(), plan.warnings.clone());
     let report = if options.dry_run {
@@ -256,7 +275,7 @@ fn begun(
     {
         progress.note(&format!(
             "resuming {}: {} of {} are there",
-            partial_path(&options.output).display(),
+            options.output.display(),
             size(begun),
             size(plan.inventory.totals.bytes)
         ));
@@ -293,8 +312,14 @@ fn failed(error: PackError) -> Failure {
 }
 
 /// A place where no archive can be written, noticed before any work.
-fn unwritable(error: ArchiveError) -> Failure {
-    match error {
+fn unwritable(error: ArchiveError, output: &Path) -> Failure {
+    match &error {
+        // A file is no obstacle where the archive goes, only where something else does.
+        ArchiveError::Output { path, .. }
+            if Path::new(path) != output || output.is_file() && !output.is_symlink() =>
+        {
+            Failure::of(Status::Usage, &error).hint("move it away, or name another file with -o")
+        }
         ArchiveError::Output { .. } => {
             Failure::of(Status::Usage, &error).hint("name a file: -o DIR/NAME.tar.zst")
         }

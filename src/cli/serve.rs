@@ -57,6 +57,10 @@ fn unreadable(error: ArchiveContentError) -> Failure {
         ArchiveContentError::Archive { path, source } => {
             damage_hint(source, path).into_iter().fold(failure, Failure::hint)
         }
+        ArchiveContentError::InOrder { path } => failure.hint(format!(
+            "make a store of it: bundle unpack {} --to oci:DIR …; bundle serve --store DIR",
+            path.display()
+        )),
         _ => failure,
     }
 }

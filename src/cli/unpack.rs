@@ -13,6 +13,8 @@ use super::trust::Trust;
 use bundle::host::KeyName;
 use bundle::inventory::{AttachmentKind, Lookup};
 use bundle::oci::Digest;
+use bundle::oci::layout::LayoutError;
+use bundle::registry::RegistryError;
 use bundle::report::unpack::{ImageReport, KeyChange, TagChange, UnpackReport};
 use bundle::trust::ChildStatus;
 use bundle::unpack::{
@@ -20,7 +22,7 @@ use bundle::unpack::{
 };
 use clap::{Args, ValueEnum};
 use std::collections::BTreeMap;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::str::FromStr;
 
 /// Verify a bundle offline, push it to a registry, install its keys
@@ -178,10 +180,28 @@ fn failed(error: &UnpackError, options: &Options) -> Failure {
     if let UnpackError::Archive(error) = error {
         hints.extend(damage_hint(error, &options.files[0]));
     }
+    hints.extend(damaged_cargo(error, &options.files[0]));
     for hint in hints {
         failure = failure.hint(hint);
     }
     failure
+}
+
+/// The way on from a blob of the archive that is not what it must be, which shows when it is to be pushed.
+fn damaged_cargo(error: &UnpackError, path: &Path) -> Option<String> {
+    let is_cargo = matches!(
+        error,
+        UnpackError::Blob(_)
+            | UnpackError::Registry(RegistryError::Source(_))
+            | UnpackError::Layout(LayoutError::Blob(_))
+    );
+    (is_cargo && status_of(error) == Status::Medium).then(|| match pipes::is_pipe(path) {
+        true => "did all of it come, in order? compare its size and checksum with the sender's".into(),
+        false => format!(
+            "bundle verify {} names all that is damaged; with a whole copy, what has arrived is not sent again",
+            path.display()
+        ),
+    })
 }
 
 /// The report for people.

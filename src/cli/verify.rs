@@ -2,7 +2,7 @@
 
 use super::exit::Status;
 use super::failure::Failure;
-use super::inspect;
+use super::inspect::{self, damage_hint};
 use super::output::{Output, say};
 use super::progress::{Talk, progress};
 use super::refusal;
@@ -45,7 +45,10 @@ pub(super) fn run(options: &Options) -> Result<Status, Failure> {
     let depth = if options.quick { Depth::TrustSection } else { Depth::Whole };
     let integrity = match cargo {
         Some(cargo) if !options.quick => integrity::check_passing(&archive, cargo, &*progress)
-            .map_err(|error| Failure::of((&error).into(), &error))?,
+            .map_err(|error| {
+                let failure = Failure::of((&error).into(), &error);
+                damage_hint(&error, &options.files[0]).into_iter().fold(failure, Failure::hint)
+            })?,
         _ => integrity::check(&archive, depth, &*progress),
     };
     drop(progress);

@@ -2,6 +2,7 @@
 
 use bundle::archive::ArchiveError;
 use bundle::archive::geometry::Geometry;
+use bundle::archive::limits::MIN_VOLUME;
 use std::str::FromStr;
 
 /// `fat32`, `dvd`, `bd`, or a number of bytes with an optional unit.
@@ -39,6 +40,9 @@ impl FromStr for VolumeSize {
 
     fn from_str(text: &str) -> Result<Self, String> {
         let size = bytes(text).ok_or("expected fat32, dvd, bd or a size such as 4GiB")?;
+        if size < MIN_VOLUME {
+            return Err("volumes have 1MiB at least".into());
+        }
         Geometry::volumes(size).map(Self).map_err(|error| error.to_string())
     }
 }
@@ -54,12 +58,24 @@ fn bytes(text: &str) -> Option<u64> {
     number.parse::<u64>().ok()?.checked_mul(*factor)
 }
 
+/// A size that files of at most `limit` bytes can have, as it is given to this program.
+fn fitting(limit: Option<u64>) -> Option<String> {
+    let (name, fat32) = MEDIA[0];
+    match limit {
+        Some(limit) if limit < fat32 => {
+            (limit >= MIN_VOLUME).then(|| format!("{}MiB", limit >> 20))
+        }
+        _ => Some(name.into()),
+    }
+}
+
 /// The way on when a medium cannot take an archive.
 pub(super) fn hint(error: &ArchiveError) -> Option<String> {
     match error {
-        ArchiveError::FileTooLong { .. } => {
-            Some("cut the bundle into volumes that fit: --volume-size fat32".into())
-        }
+        ArchiveError::FileTooLong { limit, .. } => Some(match fitting(*limit) {
+            Some(size) => format!("cut the bundle into volumes that fit: --volume-size {size}"),
+            None => "name another folder with -o, or raise the limit of this shell: ulimit -f".into(),
+        }),
         ArchiveError::NoRoom { .. } | ArchiveError::Full { .. } => Some(
             "free space, or name another folder with -o; --volume-size cuts the bundle for several media"
                 .into(),
@@ -71,6 +87,23 @@ pub(super) fn hint(error: &ArchiveError) -> Option<String> {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn the_size_that_is_suggested_fits_and_can_be_given() {
+        for (limit, expected) in [
+            (None, Some("fat32")),
+            (Some(u64::from(u32::MAX)), Some("fat32")),
+            (Some(10_240_000), Some("9MiB")),
+            (Some(1 << 20), Some("1MiB")),
+            (Some((1 << 20) - 1), None),
+        ] {
+            let size = fitting(limit);
+            assert_eq!(size.as_deref(), expected, "{limit:?}");
+            let Some(size) = size else { continue };
+            let parsed: VolumeSize = size.parse().expect("a size that this program takes");
+            assert!(parsed.0.volume_size() <= Some(limit.unwrap_or(u64::MAX)), "{size}");
+        }
+    }
 
     #[test]
     fn media_and_sizes_are_read() {

@@ -1,12 +1,31 @@
-//! Everything that decides the bytes of an archive, as one digest: a run goes on only with what was begun for the same.
+//! Everything that decides the bytes of an archive, as digests: a run goes on only with what was begun for the same, and
+//! says what is another one. A digest of each, and no more: a journal names no host and no file.
 
 use super::{AttachmentErrors, Location, Request, SignatureRule, Source};
 use crate::oci::Digest;
+use serde::{Deserialize, Serialize};
 use serde_json::{Value, json};
+use std::collections::{BTreeMap, BTreeSet};
 
-/// The digest of a request. Jobs, output and credentials do not count, and neither does what a failed image does: none
+/// A digest of each thing that decides bytes, under the word that people know it by.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(transparent)]
+pub(super) struct Fingerprint(BTreeMap<String, Digest>);
+
+impl Fingerprint {
+    /// The words for what is not the same in both.
+    pub(super) fn differences<'a>(&'a self, other: &'a Self) -> BTreeSet<&'a str> {
+        let differing = |one: &'a Self, other: &'a Self| {
+            let parts = one.0.iter().filter(|(word, digest)| other.0.get(*word) != Some(digest));
+            parts.map(|(word, _)| word.as_str())
+        };
+        differing(self, other).chain(differing(other, self)).collect()
+    }
+}
+
+/// The fingerprint of a request. Jobs, output and credentials do not count, and neither does what a failed image does: none
 /// of them changes a byte of what is asked for.
-pub(super) fn of(request: &Request) -> Digest {
+pub(super) fn of(request: &Request) -> Fingerprint {
     let Request {
         sources,
         platforms,
@@ -34,19 +53,21 @@ pub(super) fn of(request: &Request) -> Digest {
         let scopes: Vec<String> = key.scopes.iter().map(ToString::to_string).collect();
         json!([key.key.fingerprint().to_string(), key.name, scopes])
     });
-    let document = json!({
-        "sources": sources.iter().map(source).collect::<Vec<_>>(),
-        "platforms": platforms.iter().map(ToString::to_string).collect::<Vec<_>>(),
-        "signatures": rules.collect::<Vec<_>>(),
-        "incomplete": *attachment_errors == AttachmentErrors::Warn,
-        "keys": keys.collect::<Vec<_>>(),
-        "foreign": foreign_layers,
-        "name": name,
-        "epoch": source_date_epoch,
-        "volumeSize": geometry.volume_size(),
-        "level": level,
-    });
-    Digest::of(document.to_string().as_bytes())
+    let parts = [
+        ("sources", json!(sources.iter().map(source).collect::<Vec<_>>())),
+        ("--platform", json!(platforms.iter().map(ToString::to_string).collect::<Vec<_>>())),
+        ("--signatures", json!(rules.collect::<Vec<_>>())),
+        ("--attachment-errors", json!(*attachment_errors == AttachmentErrors::Warn)),
+        ("keys", json!(keys.collect::<Vec<_>>())),
+        ("--include-foreign-layers", json!(foreign_layers)),
+        ("--name", json!(name)),
+        ("SOURCE_DATE_EPOCH", json!(source_date_epoch)),
+        ("--volume-size", json!(geometry.volume_size())),
+        ("--compress", json!(level)),
+    ];
+    let digest =
+        |(word, value): (&str, Value)| (word.to_owned(), Digest::of(value.to_string().as_bytes()));
+    Fingerprint(parts.map(digest).into())
 }
 
 fn source(source: &Source) -> Value {
@@ -102,7 +123,7 @@ mod tests {
             name: name.into(),
             scopes: vec![],
         };
-        let mut seen = vec![own];
+        let mut seen = vec![own.clone()];
         for other in [
             changed(&|r| r.sources.push("quay.io/a/c:1".parse().expect("source"))),
             changed(&|r| r.sources[0] = "quay.io/a/b:1=quay.io/a/c:1".parse().expect("source")),
@@ -119,9 +140,13 @@ mod tests {
             changed(&|r| r.geometry = Geometry::volumes(1 << 20).expect("size")),
             changed(&|r| r.level = 2),
         ] {
-            assert!(!seen.contains(&other), "{other} came before");
+            assert!(!seen.contains(&other), "{other:?} came before");
+            assert_eq!(own.differences(&other).len(), 1, "{other:?}");
             seen.push(other);
         }
+        let other = changed(&|r| (r.level, r.source_date_epoch) = (2, Some(7)));
+        let differing = own.differences(&other);
+        assert_eq!(differing.into_iter().collect::<Vec<_>>(), ["--compress", "SOURCE_DATE_EPOCH"]);
         assert_eq!(changed(&|r| r.created = 8), own);
         assert_eq!(changed(&|r| r.jobs = 8), own);
         assert_eq!(changed(&|r| r.failed_images = FailedImages::LeaveOut), own);

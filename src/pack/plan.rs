@@ -45,7 +45,7 @@ pub struct Plan {
     /// Images that are not in it, because they could not be had (`--keep-going`).
     pub left_out: Vec<LeftOut>,
     /// What was asked for, as one digest.
-    pub(super) request: Digest,
+    pub(super) request: super::fingerprint::Fingerprint,
     /// Whether what an interrupted run has written is gone on with.
     pub(super) begun: Option<Interrupted>,
 }

@@ -3,6 +3,7 @@
 //! Nothing in it names a host or a file: where blobs come from is said by the number of a source of the request, which
 //! has to be the same one. Tags are not asked again.
 
+use super::fingerprint::Fingerprint;
 use super::origin::{Layout, Origin};
 use super::plan::{Part, Plan};
 use super::{FailedImages, Location, PackError, Request, fingerprint};
@@ -24,7 +25,7 @@ use std::path::Path;
 #[serde(rename_all = "camelCase", deny_unknown_fields)]
 struct Record {
     tool: Tool,
-    request: Digest,
+    request: Fingerprint,
     mtime: u64,
     files: Vec<File>,
     /// Of each blob.
@@ -36,11 +37,10 @@ struct Record {
     left_out: Vec<LeftOut>,
 }
 
-/// What is read of any version's plan: who began it, and for what.
+/// What is read of any version's plan: who began it.
 #[derive(Deserialize)]
 struct Begun {
     tool: Tool,
-    request: Digest,
 }
 
 /// An entry of the head; all that a pack writes are text.
@@ -65,7 +65,7 @@ pub(super) fn record(plan: &Plan) -> Result<Vec<u8>, PackError> {
     };
     let record = Record {
         tool: tool(),
-        request: plan.request,
+        request: plan.request.clone(),
         mtime: plan.blueprint.mtime,
         files: plan.blueprint.files.iter().map(text).collect::<Result<_, _>>()?,
         parts: plan.parts.clone(),
@@ -97,11 +97,13 @@ pub fn find(target: &Path, request: &Request, client: &Client) -> Result<Option<
         let by = format!("by {name} {version}, and this is {} {}", own.name, own.version);
         return Err(begun(&by));
     }
-    if who.request != fingerprint::of(request) {
-        return Err(begun("with other arguments"));
-    }
     // Bounded by what a journal may have; the types take no member that is unknown or comes twice.
     let record: Record = serde_json::from_slice(&found.plan).map_err(|_| by_another())?;
+    let asked = fingerprint::of(request);
+    let differing: Vec<&str> = asked.differences(&record.request).into_iter().collect();
+    if !differing.is_empty() {
+        return Err(begun(&format!("with other arguments ({})", differing.join(", "))));
+    }
     if !record.left_out.is_empty() && request.failed_images == FailedImages::Fail {
         return Err(begun("with --keep-going, and images were left out"));
     }
@@ -121,7 +123,7 @@ pub fn find(target: &Path, request: &Request, client: &Client) -> Result<Option<
         origins,
         sources,
         left_out,
-        request: who.request,
+        request: asked,
         begun: Some(found),
     }))
 }

@@ -7,6 +7,7 @@
 use super::content::Content;
 use super::name::{Name, Target};
 use crate::archive::catalogue::ManifestRecord;
+use crate::archive::sequential;
 use crate::archive::{Archive, ArchiveError, Catalogue, CatalogueError, volume_set};
 use crate::inventory::Found;
 use crate::oci::source::{BlobSource, ByteStream, SourceError, Trouble};
@@ -46,6 +47,13 @@ pub enum ArchiveContentError {
         #[source]
         source: ArchiveError,
     },
+    /// One is not in a bundle's own frames, so that nothing in it has a place.
+    #[error("{path} cannot be served: another tool compressed or unpacked it, and it is read in order only",
+        path = path.display())]
+    InOrder {
+        /// The file.
+        path: PathBuf,
+    },
     /// What one holds does not add up.
     #[error("{path} cannot be served", path = path.display())]
     Catalogue {
@@ -78,7 +86,9 @@ impl ArchiveContent {
         for paths in volume_set::group(paths) {
             let path = &paths[0];
             let unreadable = |source| ArchiveContentError::Archive { path: path.clone(), source };
-            let archive = Archive::open_all(&paths).map_err(unreadable)?;
+            let (archive, None) = sequential::open_any(&paths).map_err(unreadable)? else {
+                return Err(ArchiveContentError::InOrder { path: path.clone() });
+            };
             let inconsistent = |error: CatalogueError| ArchiveContentError::Catalogue {
                 path: path.clone(),
                 source: error.into(),

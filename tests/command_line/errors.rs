@@ -127,7 +127,8 @@ fn an_archive_that_cannot_be_read_is_named_with_what_may_be_the_matter() {
         ("anew", &anew[..anew.len() - 1], "compressed anew?"),
         ("plain", &plain[..plain.len() / 2], "whole?"),
         ("frames", &frames[..], "bundle unpack - < "),
-        ("empty", &[][..], "what bundle pack wrote,"),
+        ("empty", &[][..], "did it come at all?"),
+        ("other", b"{}", "what bundle pack wrote,"),
     ] {
         let file = side.output(name);
         std::fs::write(&file, content).expect("file");

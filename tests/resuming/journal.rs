@@ -104,7 +104,9 @@ fn another_pack_is_not_gone_on_with() {
     let scene = interrupted();
     let left = Left::of(&scene);
     let ran = scene.program().args(&["--compress", "3"]).run().expect_code(2);
-    ran.expect_error(&["with other arguments", "hint: ", "--restart"]);
+    ran.expect_error(&["with other arguments (--compress)", "hint: ", "--restart"]);
+    let ran = scene.program().env("SOURCE_DATE_EPOCH", "1").run().expect_code(2);
+    ran.expect_error(&["with other arguments (SOURCE_DATE_EPOCH)"]);
     assert_eq!(Left::of(&scene).partial, left.partial, "nothing was touched");
     // Jobs decide no byte.
     scene.program().args(&["--jobs", "2"]).run().expect_code(0);

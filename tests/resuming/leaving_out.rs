@@ -94,7 +94,7 @@ fn an_image_that_cannot_be_resolved_is_left_out() {
         scene.proxy.heal();
         let asked = move |asked: &str| asked.contains("team/two") && asked.ends_with(path);
         scene.proxy.add(Rule::new(Method::GET, asked, fault));
-        scene.pack(&[]).expect_code(5);
+        scene.pack(&[]).expect_code(5).expect_error(&["hint: to pack the others", "--keep-going"]);
         assert_eq!(scene.side.left(), [""; 0]);
         let ran = scene.pack(&["--keep-going"]).expect_code(4);
         scene.expect_the_others(&ran);
@@ -178,6 +178,8 @@ fn without_any_image_there_is_no_archive() {
     scene.proxy.heal();
     scene.proxy.add(Rule::new(Method::GET, |path| path.contains("/blobs/"), Fault::status(404)));
     let sources = ["team/one:1"];
+    let ran = scene.side.pack(&sources, &["--signatures", "none", "--restart"]).expect_code(5);
+    assert!(!ran.stderr.contains("--keep-going"), "there are no others: {ran}");
     let ran = scene.side.pack(&sources, &["--keep-going", "--signatures", "none"]).expect_code(5);
     ran.expect_error(&["no image is left", "team/one:1"]);
     assert!(!scene.side.left().contains(&FILE.to_owned()));

@@ -161,7 +161,7 @@ fn a_killed_pack_goes_on_at_the_byte_where_it_stopped() {
     scene.kill_when(|| scene.claims(4 << 20));
     scene.heal_without_tags();
     let ran = scene.expect_completed();
-    ran.expect_error(&["resuming ", ".partial: "]);
+    ran.expect_error(&["resuming ", &format!("{FILE}: ")]);
     let asked = scene.asked_for(0);
     assert!(asked.len() == 1 && asked[0].from > 3_700_000, "{asked:?}");
     let manifests = scene.proxy.count(&Method::GET, |path| path.contains("/manifests/"));

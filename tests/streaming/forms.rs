@@ -95,3 +95,87 @@ fn damage_in_a_tar_is_refused_and_named() {
     std::fs::write(&tar, &whole).expect("tar");
     enclave.unpack(&tar, &["--key", &carried.key]).expect_code(0);
 }
+
+/// What a program of this machine makes of a file.
+fn made_by(program: &str, arguments: &[&str]) -> Vec<u8> {
+    let made = std::process::Command::new(program).args(arguments).output().expect("it is there");
+    assert!(made.status.success(), "{program}");
+    made.stdout
+}
+
+#[test]
+fn what_is_no_bundle_is_named_with_a_way_out_that_works() {
+    let carried = Carried::new();
+    let (tar, _) = forms(&carried).pop().expect("the tar");
+    let shown = tar.to_str().expect("path");
+    let folder = tempfile::tempdir().expect("folder");
+    let into = folder.path().to_str().expect("path");
+    made_by("tar", &["-C", into, "-xf", shown]);
+    let remade = made_by("tar", &["-C", into, "-cf", "-", "."]);
+    let file = carried.side.output("strange");
+    let shown_file = file.to_str().expect("path");
+    let gzip = [format!("gzip -dc {shown_file} | bundle unpack - "), "| gzip -dc |".into()];
+    let others = ["zstd -dc".to_owned(), "zstd -dc".into()];
+    let size = ["compare its size".to_owned(), "compare its size".into()];
+    let twice = [format!("zstd -dc {shown_file} | bundle unpack - "), "| zstd -dc |".into()];
+    let archive = std::fs::read(carried.side.file()).expect("archive");
+    let remade_anew = zstd::encode_all(&remade[..], 1).expect("zstd");
+    for (bytes, what, [hint, hint_for_pipes]) in [
+        (zstd::encode_all(&archive[..], 1).expect("zstd"), "compressed twice", twice),
+        (remade_anew, "a tar that another tool made", others.clone()),
+        (made_by("gzip", &["-c", shown]), "compressed by gzip", gzip),
+        (remade, "a tar that another tool made", others),
+        (Vec::new(), "it is empty", size),
+    ] {
+        std::fs::write(&file, &bytes).expect("file");
+        let enclave = Enclave::start();
+        let arguments = ["--key", &carried.key];
+        let refused = [
+            enclave.unpack(&file, &arguments),
+            Program::bundle().arg("inspect").arg(&file).run(),
+            Program::bundle().arg("verify").arg(&file).run(),
+            Program::bundle().args(&["serve", "--listen", "127.0.0.1:0"]).arg(&file).run(),
+        ];
+        for ran in refused {
+            ran.expect_code(6).expect_error(&[shown_file, "is no bundle", what, &hint]);
+        }
+        let ran = unpack(&enclave, &bytes, &arguments);
+        ran.expect_code(6).expect_error(&["is no bundle", what, &hint_for_pipes]);
+        enclave.expect_untouched();
+    }
+    std::fs::write(&file, made_by("gzip", &["-c", shown])).expect("file");
+    let enclave = Enclave::start();
+    let bytes = made_by("gzip", &["-dc", shown_file]);
+    unpack(&enclave, &bytes, &["--key", &carried.key]).expect_code(0);
+    enclave.expect_all_of(&carried.side, "team/app", "team/app");
+}
+
+#[test]
+fn other_forms_are_not_served_and_the_way_on_is_named() {
+    let carried = Carried::new();
+    for (file, _) in forms(&carried) {
+        let ran = Program::bundle().args(&["serve", "--listen", "127.0.0.1:0"]).arg(&file).run();
+        let shown = file.display().to_string();
+        let hint = format!("bundle unpack {shown} --to oci:DIR");
+        ran.expect_code(6).expect_error(&[&shown, "read in order only", &hint]);
+    }
+}
+
+#[test]
+fn frames_behind_skippable_ones_are_unpacked_from_a_pipe() {
+    let carried = Carried::new();
+    let archive = std::fs::read(carried.side.file()).expect("archive");
+    let tar = zstd::stream::decode_all(&archive[..]).expect("zstd reads it");
+    // As parallel compressors do: before each frame a skippable one that states its length.
+    let mut bytes = Vec::new();
+    for piece in tar.chunks(300_000) {
+        let frame = zstd::encode_all(piece, 3).expect("zstd");
+        bytes.extend([0x50, 0x2a, 0x4d, 0x18, 4, 0, 0, 0]);
+        bytes.extend((frame.len() as u32).to_le_bytes());
+        bytes.extend(frame);
+    }
+    let enclave = Enclave::start();
+    let report = unpack(&enclave, &bytes, &["--key", &carried.key, "--json"]).expect_code(0).json();
+    assert_eq!(report["form"], "recompressed");
+    enclave.expect_all_of(&carried.side, "team/app", "team/app");
+}

@@ -9,7 +9,7 @@ use crate::harness::scene::Enclave;
 use std::io::Write as _;
 
 /// Runs `program` with these bytes on its standard input, which is a pipe. It may go away before the end.
-fn feed(program: Program, bytes: &[u8]) -> Ran {
+pub(crate) fn feed(program: Program, bytes: &[u8]) -> Ran {
     let (reader, mut writer) = std::io::pipe().expect("pipe");
     let running = program.stdin(reader).start();
     std::thread::scope(|scope| {

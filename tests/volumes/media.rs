@@ -78,7 +78,7 @@ fn a_limit_on_the_length_of_files_is_met_by_volumes() {
     // In units of 512 bytes: 8 MiB.
     let script = r#"ulimit -f 16384; exec "$@""#;
     let ran = pack_by(script, folder.path(), &layout(&image), &[]).expect_code(6);
-    ran.expect_error(&["more than a file may have there (8388608 bytes)", "--volume-size fat32"]);
+    ran.expect_error(&["more than a file may have there (8.4 MB)", "--volume-size 8MiB"]);
     assert_eq!(names(folder.path()), [""; 0], "nothing is left");
     let side = Connected::start();
     side.unsigned("team/app");

@@ -80,7 +80,7 @@ fn joined_and_renamed_volumes_are_read_too() {
     on("verify", &[first], &["-q"]).expect_code(6).expect_error(&["volume 2, which is missing"]);
     on("verify", &renamed[..1], &["-q"])
         .expect_code(6)
-        .expect_error(&["where volume 1 is expected"]);
+        .expect_error(&["where volume 1 is expected", "hint: name all volumes"]);
 }
 
 #[test]

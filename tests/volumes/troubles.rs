@@ -60,6 +60,58 @@ fn a_volume_that_is_missing_swapped_strange_or_of_another_length_is_named() {
 }
 
 #[test]
+fn volumes_that_come_through_a_pipe_in_a_wrong_way_are_named() {
+    let (cut, other) = (Cut::new(), Cut::new());
+    let mut volumes: Vec<Vec<u8>> = cut.volumes.iter().map(|path| read(path)).collect();
+    let enclave = Enclave::start();
+    let piped = |volumes: &[Vec<u8>]| {
+        let program = enclave.unpack_pipe(enclave.address(), &["--key", &cut.key]);
+        crate::streaming::feed(program, &volumes.concat())
+    };
+    let refused = |volumes: &[Vec<u8>], what: &str, hint: &str| {
+        piped(volumes).expect_code(6).expect_error(&[what, hint]);
+        enclave.expect_untouched();
+    };
+    let without = |number: usize| [&volumes[..number], &volumes[number + 1..]].concat();
+    refused(&without(0), "begins with volume 2; volume 1 must come first", "cat FILE.001 FILE.002");
+    for number in 1..volumes.len() - 1 {
+        let what = format!("volume {} where volume {} must come", number + 2, number + 1);
+        refused(&without(number), &what, "hint: ");
+    }
+    let last = volumes.len() - 1;
+    refused(&volumes[..last], &format!("in or after volume {last}"), "did all of it come");
+    let own = std::mem::replace(&mut volumes[1], read(&other.volumes[1]));
+    refused(&volumes, "volume 2 of another bundle", "hint: ");
+    volumes[1] = own;
+    volumes.swap(1, 2);
+    refused(&volumes, "volume 3 where volume 2 must come", "in order");
+    volumes.swap(1, 2);
+    piped(&volumes).expect_code(0);
+    for name in super::REPOSITORIES {
+        enclave.expect_all_of(&cut.side, name, name);
+    }
+}
+
+#[test]
+fn damage_that_shows_in_the_push_leads_to_verify() {
+    let cut = Cut::new();
+    let path = &cut.volumes[1];
+    let whole = read(path);
+    let mut damaged = whole.clone();
+    let middle = damaged.len() / 2;
+    damaged[middle] ^= 4;
+    fs::write(path, damaged).expect("written");
+    let enclave = Enclave::start();
+    let unpack = || enclave.unpack(&cut.side.file(), &["--key", &cut.key]);
+    let hint = format!("hint: bundle verify {} ", cut.side.file().display());
+    unpack().expect_code(6).expect_error(&[&cut.name(2), &hint]);
+    enclave.expect_untouched();
+    fs::write(path, whole).expect("written");
+    let ran = unpack().expect_code(0);
+    assert!(!ran.stderr.contains("hint: "), "{ran}");
+}
+
+#[test]
 fn verify_names_the_volumes_that_a_damaged_blob_lies_in() {
     let cut = Cut::new();
     let mut bytes = read(&cut.volumes[1]);

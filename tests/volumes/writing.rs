@@ -117,7 +117,11 @@ fn what_would_be_taken_for_the_archive_or_a_volume_is_in_the_way() {
     let before = digests(&cut);
     let notes = cut.side.output(&cut.name(77));
     fs::write(&notes, "notes").expect("file");
-    packs().expect_code(2).expect_error(&[&cut.name(77), "named like a volume and is none"]);
+    packs().expect_code(2).expect_error(&[
+        &cut.name(77),
+        "named like a volume and is none",
+        "hint: move it away",
+    ]);
     fs::remove_file(&notes).expect("removed");
     fs::write(cut.side.file(), "an archive").expect("file");
     packs().expect_code(2).expect_error(&["in the place of the volumes"]);
