@@ -2,8 +2,9 @@
 
 use super::ArchiveError;
 use super::geometry::Geometry;
+use super::partial::{self, Origin};
 use super::room::{self, Room, Shortage};
-use super::{partial, volume_set};
+use super::volume_set;
 use rustix::fs::{Advice, FallocateFlags};
 use rustix::io::Errno;
 use std::fs::File;
@@ -28,6 +29,7 @@ enum Kind {
 /// One file: the archive's, or a volume's.
 pub(super) struct Volume {
     pub(super) file: File,
+    origin: Origin,
     /// Where it is written.
     pub(super) partial: PathBuf,
     /// What it is called when it is whole.
@@ -50,7 +52,7 @@ const STREAM: &str = "standard output";
 
 impl Output {
     /// Opens the partial file of every volume that the archive at `target` can have, each by `open`:
-    /// [`partial::open`] or [`partial::reopen`].
+    /// [`partial::open_or_make`] or [`partial::reopen`].
     ///
     /// # Errors
     /// As `open` and [`volume_set::check_beside`].
@@ -58,7 +60,7 @@ impl Output {
         target: &Path,
         geometry: Geometry,
         volumes: usize,
-        open: fn(&Path) -> Result<File, ArchiveError>,
+        open: fn(&Path) -> Result<(File, Origin), ArchiveError>,
     ) -> Result<Self, ArchiveError> {
         if geometry.volume_size().is_some() {
             volume_set::check_beside(target)?;
@@ -66,20 +68,24 @@ impl Output {
         let mut files = Vec::with_capacity(volumes);
         for target in volume_targets(target, &geometry, volumes) {
             let partial = partial::partial_path(&target);
-            files.push(Volume { file: open(&partial)?, partial, target });
+            let (file, origin) = open(&partial)?;
+            files.push(Volume { file, origin, partial, target });
         }
         Ok(Self { geometry, kind: Kind::Files(files), needed: OnceLock::new() })
     }
 
-    /// Puts new files in the place of those that were there.
+    /// Puts new files in the place of those that were found.
     ///
     /// # Errors
     /// As [`partial::renew`].
     pub(super) fn renew(self) -> Result<Self, ArchiveError> {
         let Kind::Files(volumes) = self.kind else { return Ok(self) };
         let renew = |volume: Volume| {
-            let file = partial::renew(&volume.partial, volume.file)?;
-            Ok(Volume { file, ..volume })
+            let file = match volume.origin {
+                Origin::Made => volume.file,
+                Origin::Found => partial::renew(&volume.partial, volume.file)?,
+            };
+            Ok(Volume { file, origin: Origin::Made, ..volume })
         };
         let volumes = volumes.into_iter().map(renew).collect::<Result<_, ArchiveError>>()?;
         Ok(Self { kind: Kind::Files(volumes), ..self })
@@ -290,12 +296,13 @@ mod tests {
     fn a_full_medium_is_named_with_what_the_archive_needs() {
         let folder = tempfile::tempdir().expect("folder");
         let at = |name: &str| folder.path().join(name);
-        let output = Output::files(&at("a"), Geometry::WHOLE, 1, partial::open).expect("opened");
+        let output =
+            Output::files(&at("a"), Geometry::WHOLE, 1, partial::open_or_make).expect("opened");
         output.allocate(&[5_000_000]).expect("room");
         output.write_at(b"content", 0).expect("written");
         // The same with a device that is always full.
         let file = std::fs::OpenOptions::new().write(true).open("/dev/full").expect("device");
-        let full = Volume { file, partial: at("a.partial"), target: at("a") };
+        let full = Volume { file, origin: Origin::Made, partial: at("a.partial"), target: at("a") };
         let kind = Kind::Files(vec![full]);
         let output = Output { geometry: Geometry::WHOLE, kind, needed: OnceLock::from(5_000_000) };
         let error = output.write_at(b"content", 0).expect_err("full");

@@ -65,7 +65,19 @@ pub(super) fn check_kind(path: &Path, metadata: &Metadata) -> Result<(), Archive
 /// # Errors
 /// As [`open`].
 pub(super) fn create(path: &Path) -> Result<File, ArchiveError> {
-    renew(path, open(path)?)
+    match open_or_make(path)? {
+        (file, Origin::Made) => Ok(file),
+        (file, Origin::Found) => renew(path, file),
+    }
+}
+
+/// Where a file that was opened comes from.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Origin {
+    /// It was made now.
+    Made,
+    /// It lay there.
+    Found,
 }
 
 /// Makes a new file in the place of one that [`open`] gave.
@@ -86,34 +98,41 @@ pub(super) fn renew(path: &Path, held: File) -> Result<File, ArchiveError> {
 /// # Errors
 /// [`ArchiveError::Output`] when another run writes it, or it is not a regular file.
 pub(super) fn open(path: &Path) -> Result<File, ArchiveError> {
+    open_or_make(path).map(|(file, _)| file)
+}
+
+/// Opens as [`open`] does, and says what was opened.
+///
+/// # Errors
+/// As [`open`].
+pub(super) fn open_or_make(path: &Path) -> Result<(File, Origin), ArchiveError> {
     let io = |error| ArchiveError::io("create", path, error);
-    match std::fs::symlink_metadata(path) {
-        Ok(metadata) => check_kind(path, &metadata)?,
-        Err(error) if error.kind() == ErrorKind::NotFound => {}
+    let origin = match std::fs::symlink_metadata(path) {
+        Ok(metadata) => check_kind(path, &metadata).map(|()| Origin::Found)?,
+        Err(error) if error.kind() == ErrorKind::NotFound => Origin::Made,
         Err(error) => return Err(io(error)),
-    }
+    };
     // The flags close the gap between looking and opening: no link is followed, and no pipe is waited for.
     let flags = OFlags::NOFOLLOW | OFlags::NONBLOCK;
     let file = OpenOptions::new()
         .read(true)
         .write(true)
-        .create(true)
-        .truncate(false)
+        .create_new(origin == Origin::Made)
         .custom_flags(flags.bits().cast_signed())
         .open(path)
         .map_err(io)?;
     lock(path, &file)?;
-    Ok(file)
+    Ok((file, origin))
 }
 
 /// Opens `path` as [`open`] does, for going on with it: it is this user's, and has no other name.
 ///
 /// # Errors
 /// As [`open`] and [`check_own`].
-pub(super) fn reopen(path: &Path) -> Result<File, ArchiveError> {
-    let file = open(path)?;
+pub(super) fn reopen(path: &Path) -> Result<(File, Origin), ArchiveError> {
+    let (file, origin) = open_or_make(path)?;
     check_own(path, &file)?;
-    Ok(file)
+    Ok((file, origin))
 }
 
 /// Refuses what somebody else owns, or has under another name; gives the mode.

@@ -14,7 +14,7 @@ use super::head::{self, HeadFile};
 use super::journal::{self, Interrupted, Journal};
 use super::medium::Medium;
 use super::output::Output;
-use super::partial::{self, check_output};
+use super::partial::{self, Origin, check_output};
 use super::places::Places;
 use super::prefix::Prefix;
 use super::section::EntryWriter;
@@ -70,7 +70,7 @@ impl ArchiveWriter {
     /// no room for it, or the blueprint exceeds a limit.
     pub fn create(target: &Path, blueprint: Blueprint) -> Result<Self, ArchiveError> {
         Self::new(blueprint, |places| {
-            let output = open_files(target, places, partial::open)?;
+            let output = open_files(target, places, partial::open_or_make)?;
             // A journal must never lie beside an archive that is not its own, so it goes first.
             journal::remove(target).inspect_err(|_| output.discard())?;
             let output = output.renew()?;
@@ -259,7 +259,7 @@ pub(super) fn bundle_digest(files: &[HeadFile]) -> Digest {
 fn open_files(
     target: &Path,
     places: &Places,
-    open: fn(&Path) -> Result<File, ArchiveError>,
+    open: fn(&Path) -> Result<(File, Origin), ArchiveError>,
 ) -> Result<Output, ArchiveError> {
     let volumes = places.longest_volumes().len();
     let geometry = *places.geometry();
