@@ -30,11 +30,14 @@ pub(super) struct Unwrapped {
 enum Between {
     /// What a bundle has there: slack and holes, which are zeros, trailers and markers.
     Own,
-    /// Other tools leave nothing there.
-    Nothing,
+    /// pzstd says the length of the next frame there, in four bytes; other tools leave nothing.
+    Lengths,
     /// Behind the tar: a seek table, sound or not, of so many bytes at most.
     End(u64),
 }
+
+/// Length of the skippable frame that pzstd puts before each of its own.
+const PZSTD_FRAME: u64 = SKIP_HEADER + 4;
 
 enum Wrapping {
     Zstd {
@@ -68,7 +71,7 @@ impl Unwrapped {
             (false, is_ours) => {
                 let (form, between) = match is_ours {
                     true => (Form::Frames, Between::Own),
-                    false => (Form::Recompressed, Between::Nothing),
+                    false => (Form::Recompressed, Between::Lengths),
                 };
                 (Wrapping::Zstd { context: source.decoder()?, between, is_inside: false }, form)
             }
@@ -362,6 +365,7 @@ impl Source {
                 *left -= length;
                 false
             }
+            (Between::Lengths, SKIP_MAGIC, PZSTD_FRAME) => false,
             (Between::Own, SKIP_MAGIC, TRAILER) | (Between::Own, MARKER_MAGIC, MARKER) => false,
             (Between::Own, SKIP_MAGIC, _) => true,
             _ => return Err(self.structure("a frame of what is no part of a bundle")),
