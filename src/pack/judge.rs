@@ -123,6 +123,7 @@ fn judge_image(image: &ResolvedImage, anchors: &Anchors, binding: NameBinding) -
         source: &image.source,
         root: image.root().descriptor(),
         attached: &attached,
+        atomic: &[],
         omitted: &omitted,
         name_bound: binding == NameBinding::Bound,
         pack_verdict_good: false,

@@ -1,10 +1,15 @@
 //! What is trusted, and for which images. Anchors come from outside the bundle; nothing in this file can be reached
 //! by what the courier could have written, but through a fingerprint that the administrator pinned.
 
+use super::candidate::{Candidate, Means};
+use super::identity::IdentityRule;
 use super::keys::{Fingerprint, PublicKey};
+use super::predicate::PredicateType;
+use super::requirement::{Forms, Requirement, Rule, SignedBy};
 use super::scope::{Pattern, Scope};
 use super::scoped::Scoped;
 use crate::oci::Reference;
+use std::num::NonZeroUsize;
 
 /// A key and the images that it may vouch for.
 #[derive(Debug, Clone)]
@@ -29,11 +34,49 @@ pub struct Anchors {
     pub allow_unsigned: Vec<Pattern>,
     /// `--accept-unbound-names`: where signatures that name no repository count although nothing binds the name.
     pub accept_unbound_names: Vec<Scope>,
+    /// `--threshold`: how many distinct signers an image needs, one where nothing is said.
+    pub thresholds: Vec<Scoped<NonZeroUsize>>,
+    /// `--require-attestation`: what images must come with.
+    pub required_attestations: Vec<Scoped<PredicateType>>,
     /// The bundle as a whole is authentic: its seal verified, or its digest is the expected one. Set by who checked.
     pub bundle_expected: bool,
 }
 
 impl Anchors {
+    /// What `source` must satisfy. Everybody who may vouch for it is an alternative to the others.
+    pub(super) fn rule_for(&self, _as_given: &Reference, source: &Reference) -> Rule<'_> {
+        let candidates = self
+            .keys_for(source)
+            .map(|anchor| Candidate { name: &anchor.name, means: Means::Key(&anchor.key) })
+            .collect();
+        let identity = &IdentityRule::MatchRepository;
+        let signed_by = SignedBy { candidates, identity, forms: Forms::All };
+        let requirements = vec![Requirement::Signed(signed_by)];
+        Rule { requirements, threshold: self.threshold_for(source) }
+    }
+
+    /// How many distinct signers `source` needs: what is said for the narrowest scope that covers it, one where
+    /// nothing is said.
+    fn threshold_for(&self, source: &Reference) -> usize {
+        let covering = self.thresholds.iter().filter(|threshold| threshold.scope.covers(source));
+        let narrowest = covering.max_by_key(|t| (t.scope.specificity(), t.value));
+        narrowest.map_or(1, |threshold| threshold.value.get())
+    }
+
+    /// Predicate types of the attestations that `source` must come with.
+    pub(super) fn required_attestations_for(
+        &self,
+        source: &Reference,
+    ) -> impl Iterator<Item = &PredicateType> {
+        let covering = self.required_attestations.iter().filter(|r| r.scope.covers(source));
+        covering.map(|required| &required.value)
+    }
+
+    /// True when a policy file decides, and nothing else.
+    pub(super) fn has_policy(&self) -> bool {
+        false
+    }
+
     /// Keys that may vouch for `source`.
     pub fn keys_for(&self, source: &Reference) -> impl Iterator<Item = &ScopedKey> {
         self.keys.iter().filter(|anchor| anchor.scope.covers(source))

@@ -1,13 +1,12 @@
 //! Cosign's simple signing, as in `.sig` manifests: one layer for each signature, the signature in an annotation
 //! (VERIFY §1). The order of the steps matters: nothing is parsed before its signature verified.
 
-use super::crypto::Hashing;
+use super::candidate::{Candidate, SimpleSignature};
 use super::identity::IdentityRule;
-use super::judgement::Judgement;
-use super::keyring::Keyring;
+use super::judgement::{self, Judgement, Voucher};
+use super::outcome::SignatureCode;
 use super::payload::Payload;
 use super::text::bounded;
-use super::verdict::SignatureCode;
 use crate::oci::{Descriptor, Digest, Reference};
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
@@ -26,15 +25,15 @@ pub(super) struct Claim<'a> {
     /// Where the image comes from.
     pub(super) source: &'a Reference,
     /// How the signed name must relate to it.
-    pub(super) rule: IdentityRule,
+    pub(super) rule: &'a IdentityRule,
 }
 
-/// Judges one layer of simple-signing type; `payload` are its bytes, size and digest checked already. Certificate and
-/// log annotations are not evidence for a key and are not looked at (VERIFY §1.12).
+/// Judges one layer of simple-signing type under every candidate in turn, until one verifies; `payload` are its bytes,
+/// size and digest checked already. A candidate that is a key looks at no certificate (VERIFY §1.12).
 pub(super) fn judge_layer(
     layer: &Descriptor,
     payload: &[u8],
-    keyring: &Keyring<'_>,
+    candidates: &[Candidate<'_>],
     claim: &Claim<'_>,
 ) -> Judgement {
     let Some(annotation) = layer.annotation(SIGNATURE_ANNOTATION) else {
@@ -43,27 +42,31 @@ pub(super) fn judge_layer(
     let Some(signature) = decode(annotation) else {
         return Judgement::refused(SignatureCode::SignatureInvalid, "the annotation is not base64");
     };
-    let key = match keyring.signer(Hashing::Sha256, payload, &signature) {
-        Ok(key) => key.fingerprint(),
-        Err(failure) => return failure.into(),
-    };
+    let signed = SimpleSignature { layer, payload, signature: &signature };
+    judgement::first_verified(candidates, |candidate| {
+        let voucher = candidate.vouch_simple(&signed)?;
+        Ok(judge_payload(payload, voucher, claim))
+    })
+}
+
+/// What a payload is worth that a trusted signer signed.
+fn judge_payload(payload: &[u8], voucher: Voucher, claim: &Claim<'_>) -> Judgement {
     let payload = match Payload::parse(payload) {
         Ok(payload) => payload,
         Err(error) => {
-            return Judgement::by(
-                key,
-                SignatureCode::PayloadMalformed,
-                Some(bounded(&error.to_string())),
-            );
+            let detail = Some(bounded(&error.to_string()));
+            return Judgement::by(voucher, SignatureCode::PayloadMalformed, detail);
         }
     };
     if payload.manifest_digest != claim.subject {
         let detail = format!("it is for {}", payload.manifest_digest);
-        return Judgement::by(key, SignatureCode::DigestMismatch, Some(detail));
+        return Judgement::by(voucher, SignatureCode::DigestMismatch, Some(detail));
     }
     match claim.rule.check(&payload.docker_reference, claim.source) {
-        Ok(()) => Judgement::by(key, SignatureCode::Verified, None),
-        Err(error) => Judgement::by(key, SignatureCode::IdentityMismatch, Some(error.to_string())),
+        Ok(()) => Judgement::by(voucher, SignatureCode::Verified, None),
+        Err(error) => {
+            Judgement::by(voucher, SignatureCode::IdentityMismatch, Some(error.to_string()))
+        }
     }
 }
 

@@ -56,6 +56,8 @@ pub enum Found {
     Tag(String),
     /// As an OCI 1.1 referrer.
     Referrer,
+    /// As a GPG signature with this name, kept outside manifests.
+    Atomic(String),
 }
 
 /// One manifest attached to another.
@@ -69,6 +71,17 @@ pub struct Attached {
     pub found: Found,
 }
 
+/// A GPG signature that is kept outside manifests (FORMATS §1.5).
+#[derive(Debug, Clone)]
+pub struct AtomicSignature {
+    /// The manifest it is for, as the finder says.
+    pub subject: Digest,
+    /// Its name, as the finder says.
+    pub name: String,
+    /// The OpenPGP message.
+    pub blob: Descriptor,
+}
+
 /// One image to judge, with everything that is said about it. All of it but `name_bound` and `pack_verdict_good` may
 /// come from the courier.
 pub struct ImageUnderTest<'a> {
@@ -78,6 +91,8 @@ pub struct ImageUnderTest<'a> {
     pub root: Descriptor,
     /// Everything found attached to it or its children.
     pub attached: &'a [Attached],
+    /// GPG signatures of it or its children.
+    pub atomic: &'a [AtomicSignature],
     /// Children that a platform filter left out of the bundle.
     pub omitted: &'a BTreeSet<Digest>,
     /// A verified seal or an expected bundle digest binds this name to this digest.

@@ -2,8 +2,9 @@
 
 use super::evidence::Evidence;
 use super::fields::{Fields, document};
+use super::outcome::RefusalCode;
 use super::tree::Tree;
-use super::verdict::{ChildStatus, ChildVerdict, Refusal, RefusalCode};
+use super::verdict::{ChildStatus, ChildVerdict, Refusal};
 use super::{signatures, text::bounded};
 use crate::oci::{Descriptor, Digest, Manifest, Meaning, Platform};
 use std::collections::BTreeSet;
@@ -17,6 +18,8 @@ const REFERENCE_DIGEST: &str = "vnd.docker.reference.digest";
 pub(super) struct Indexes<'a> {
     pub(super) tree: &'a Tree<'a>,
     pub(super) signed: &'a BTreeSet<Digest>,
+    /// Those of them that a container runtime finds signed too.
+    pub(super) enforceable: &'a BTreeSet<Digest>,
     pub(super) evidence: &'a dyn Evidence,
 }
 
@@ -105,6 +108,38 @@ impl Indexes<'_> {
         Err(mismatch(format!("listed as {}, built for {}", name(&child.platform), name(&stated))))
     }
 
+    /// True when a container runtime would find every carried manifest signed that it could choose below `root`.
+    pub(super) fn is_enforceable(&self, root: &Manifest) -> bool {
+        let choosable = self.choosable(root);
+        !choosable.is_empty() && choosable.is_subset(self.enforceable)
+    }
+
+    /// The carried images at or below `root`, from which a container runtime chooses.
+    pub(super) fn choosable(&self, root: &Manifest) -> BTreeSet<Digest> {
+        let mut choosable = BTreeSet::new();
+        self.collect_choosable(root, &mut BTreeSet::new(), &mut choosable);
+        choosable
+    }
+
+    /// `seen` keeps an index that is listed many times from being entered many times.
+    fn collect_choosable(
+        &self,
+        manifest: &Manifest,
+        seen: &mut BTreeSet<Digest>,
+        choosable: &mut BTreeSet<Digest>,
+    ) {
+        if matches!(manifest.meaning(), Meaning::Image(_)) {
+            choosable.insert(manifest.digest());
+            return;
+        }
+        for child in manifest.children().iter().filter(|child| !is_attestation(child)) {
+            let carried = !self.tree.is_omitted(&child.digest) && seen.insert(child.digest);
+            if let Some(child) = self.tree.get(&child.digest).filter(|_| carried) {
+                self.collect_choosable(child, seen, choosable);
+            }
+        }
+    }
+
     /// The status of every manifest listed below `root`, each once.
     pub(super) fn statuses(&self, root: &Manifest) -> Vec<ChildVerdict> {
         let mut children = Vec::new();
@@ -137,7 +172,8 @@ impl Indexes<'_> {
                 ChildStatus::Unsigned
             };
             let platform = child.platform.clone();
-            children.push(ChildVerdict { digest: child.digest, platform, status });
+            let enforceable = self.enforceable.contains(&child.digest);
+            children.push(ChildVerdict { digest: child.digest, platform, status, enforceable });
             if let Some(nested) = self.tree.get(&child.digest) {
                 self.list(nested, covered || signed, seen, children);
             }

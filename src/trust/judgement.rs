@@ -1,31 +1,92 @@
 //! What the check of one signature comes to, in every form.
 
+use super::candidate::Candidate;
 use super::keyring::Unverified;
 use super::keys::Fingerprint;
-use super::verdict::SignatureCode;
+use super::outcome::SignatureCode;
+use super::signer::{Proof, Signer};
 
-/// The outcome of one check: a code, the key if one verified, and what people may want to know.
+/// The outcome of one check: a code, who signed if anybody trusted did, and what people may want to know.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(super) struct Judgement {
     pub(super) code: SignatureCode,
-    pub(super) key: Option<Fingerprint>,
+    pub(super) signer: Option<Signer>,
+    pub(super) proof: Proof,
+    /// Type of the statement's predicate, where there is a statement.
+    pub(super) predicate_type: Option<String>,
+    /// Name of the anchor that it was checked under.
+    pub(super) anchor: Option<String>,
     pub(super) detail: Option<String>,
 }
 
+/// Tries every candidate until one verifies; else gives the outcome that says most.
+pub(super) fn first_verified(
+    candidates: &[Candidate<'_>],
+    judge: impl Fn(&Candidate<'_>) -> Result<Judgement, Judgement>,
+) -> Judgement {
+    let mut best = Judgement::bare(SignatureCode::NoKey);
+    for candidate in candidates {
+        let mut judgement = judge(candidate).unwrap_or_else(|judgement| judgement);
+        judgement.anchor = Some(candidate.name.to_owned());
+        best = best.or_better(judgement);
+        if matches!(best.code, SignatureCode::Verified | SignatureCode::AttestationVerified) {
+            break;
+        }
+    }
+    best
+}
+
+/// A trusted signer, and what proves it. Says nothing yet of what was signed.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(super) struct Voucher {
+    pub(super) signer: Signer,
+    pub(super) proof: Proof,
+}
+
+impl From<Signer> for Voucher {
+    fn from(signer: Signer) -> Self {
+        Self { signer, proof: Proof::default() }
+    }
+}
+
+impl From<Fingerprint> for Voucher {
+    fn from(key: Fingerprint) -> Self {
+        Signer::Key(key).into()
+    }
+}
+
 impl Judgement {
-    /// An outcome without a verifying key; `detail` must be bounded.
+    /// An outcome without a trusted signer; `detail` must be bounded.
     pub(super) fn refused(code: SignatureCode, detail: impl Into<String>) -> Self {
-        Self { code, key: None, detail: Some(detail.into()) }
+        Self { detail: Some(detail.into()), ..Self::bare(code) }
     }
 
     /// An outcome that its code alone explains.
     pub(super) fn bare(code: SignatureCode) -> Self {
-        Self { code, key: None, detail: None }
+        let (signer, predicate_type, anchor, detail) = (None, None, None, None);
+        Self { code, signer, proof: Proof::default(), predicate_type, anchor, detail }
     }
 
-    /// An outcome of content that `key` did sign.
-    pub(super) fn by(key: Fingerprint, code: SignatureCode, detail: Option<String>) -> Self {
-        Self { code, key: Some(key), detail }
+    /// An outcome of content that a trusted signer did sign.
+    pub(super) fn by(
+        voucher: impl Into<Voucher>,
+        code: SignatureCode,
+        detail: Option<String>,
+    ) -> Self {
+        let Voucher { signer, mut proof } = voucher.into();
+        let note = proof.note.take();
+        let (signer, detail) = (Some(signer), detail.or(note));
+        Self { signer, proof, detail, ..Self::bare(code) }
+    }
+
+    pub(super) fn with_predicate(mut self, predicate_type: &str) -> Self {
+        self.predicate_type = Some(super::text::bounded(predicate_type));
+        self
+    }
+
+    /// The one of two outcomes, under two anchors, that says more of the signature.
+    pub(super) fn or_better(self, other: Self) -> Self {
+        if other.code.telling() > self.code.telling() { other } else { self }
     }
 }
 

@@ -1,10 +1,9 @@
-//! The keys that may vouch for one image, tried in turn.
+//! Keys that are tried in turn.
 
-use super::anchors::ScopedKey;
 use super::crypto::Hashing;
 use super::keys::{PublicKey, SignatureError};
 
-/// Every key whose scope covers the image at hand. One of them is enough.
+/// Keys of which one is enough.
 pub(super) struct Keyring<'a>(Vec<&'a PublicKey>);
 
 /// No key of the ring verifies a signature.
@@ -19,11 +18,6 @@ pub(super) enum Unverified {
 }
 
 impl<'a> Keyring<'a> {
-    pub(super) fn new(keys: impl IntoIterator<Item = &'a ScopedKey>) -> Self {
-        Self(keys.into_iter().map(|anchor| &anchor.key).collect())
-    }
-
-    #[cfg(test)]
     pub(super) fn of(keys: &'a [PublicKey]) -> Self {
         Self(keys.iter().collect())
     }

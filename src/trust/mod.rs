@@ -7,27 +7,34 @@
 //! - [`evidence`]: what the verifier is given
 //! - [`cosign`]: simple signing; its [`payload`] and the [`identity`] in it
 //! - [`sigstore_bundle`]: Sigstore bundles; the [`dsse`] envelope and [`statement`] in them
-//! - `signatures`: a finding for each attachment, in whichever form
+//! - `candidate` and `requirement`: what an image must satisfy, seen from that image
+//! - `signatures`: a [`finding`] for each attachment, in whichever form, and the [`signer`]
 //! - [`tree`] and `index`: every manifest of an image, and what covers it
-//! - [`verdict`]: findings, statuses, admission, with stable codes
+//! - [`verdict`]: statuses and admission; [`outcome`] has the stable codes
 
 pub mod anchors;
+mod candidate;
 mod codes;
 pub mod cosign;
 pub mod crypto;
 pub mod dsse;
 pub mod evidence;
 mod fields;
+pub mod finding;
 pub mod identity;
 mod index;
 mod judgement;
 mod keyring;
 pub mod keys;
+pub mod outcome;
 pub mod payload;
 pub mod pem;
+pub mod predicate;
+mod requirement;
 pub mod scope;
 pub mod scoped;
 mod signatures;
+pub mod signer;
 pub mod sigstore_bundle;
 pub mod statement;
 mod text;
@@ -37,16 +44,17 @@ mod verifier;
 
 pub use anchors::{Anchors, ScopedKey};
 pub use crypto::{Algorithm, Hashing};
-pub use evidence::{Attached, Evidence, EvidenceError, Found, ImageUnderTest};
+pub use evidence::{AtomicSignature, Attached, Evidence, EvidenceError, Found, ImageUnderTest};
 pub use fields::ShapeError;
+pub use finding::{Form, SignatureFinding};
 pub use identity::IdentityRule;
 pub use keys::{Fingerprint, KeyError, PublicKey};
+pub use outcome::{RefusalCode, SignatureCode};
+pub use predicate::PredicateType;
 pub use scope::{Pattern, Scope, ScopeError, Specificity};
 pub use scoped::Scoped;
-pub use verdict::{
-    Admission, ChildStatus, ChildVerdict, Form, ImageVerdict, Refusal, RefusalCode, SignatureCode,
-    SignatureFinding,
-};
+pub use signer::{CertificateIdentity, LogEvidence, Signer};
+pub use verdict::{Admission, ChildStatus, ChildVerdict, ImageVerdict, Refusal};
 pub use verifier::judge;
 
 #[cfg(test)]

@@ -2,20 +2,21 @@
 
 use super::cosign::{self, Claim};
 use super::evidence::{Attached, Evidence, Found, ImageUnderTest};
-use super::identity::IdentityRule;
-use super::judgement::Judgement;
-use super::keyring::Keyring;
+use super::finding::{Form, SignatureFinding};
+use super::judgement::{self, Judgement};
+use super::outcome::SignatureCode;
+use super::requirement::{Examined, Rule, SignedBy};
 use super::sigstore_bundle::{Bundle, BundleError, MAX_BUNDLE};
 use super::text::{bounded, explain};
-use super::verdict::{Form, SignatureCode, SignatureFinding};
 use crate::oci::manifest::Image;
 use crate::oci::{Descriptor, Digest, Manifest, Meaning, media_type};
 use bytes::Bytes;
+use std::collections::BTreeSet;
 
 /// Judges the attachments of one image.
 pub(super) struct Examination<'a> {
     pub(super) image: &'a ImageUnderTest<'a>,
-    pub(super) keyring: &'a Keyring<'a>,
+    pub(super) rule: &'a Rule<'a>,
     pub(super) evidence: &'a dyn Evidence,
     /// Signatures that name no repository count for this image.
     pub(super) name_bound: bool,
@@ -23,39 +24,58 @@ pub(super) struct Examination<'a> {
 
 impl Examination<'_> {
     /// Findings in the order of the attachments and their layers.
-    pub(super) fn findings(&self) -> Vec<SignatureFinding> {
+    pub(super) fn findings(&self) -> Vec<Examined> {
         self.image.attached.iter().flat_map(|attached| self.attachment(attached)).collect()
     }
 
-    fn attachment(&self, attached: &Attached) -> Vec<SignatureFinding> {
-        let blank = SignatureFinding {
-            subject: attached.subject,
-            manifest: attached.manifest.digest,
-            layer: None,
-            form: Form::Other,
-            found: bounded_found(&attached.found),
-            key: None,
-            code: SignatureCode::NotASignature,
-            detail: None,
-        };
+    fn attachment(&self, attached: &Attached) -> Vec<Examined> {
+        let found = bounded_found(&attached.found);
+        let holder = attached.manifest.digest;
+        let blank = SignatureFinding::blank(attached.subject, holder, Form::Other, found);
         let holder = match self.manifest(attached.manifest.digest, "the attachment") {
             Ok(holder) => holder,
-            Err(judgement) => return vec![blank.set(judgement)],
+            Err(judgement) => return vec![blank.set(judgement).unmet()],
         };
         let subject = match self.manifest(attached.subject, "what it is attached to") {
             Ok(subject) => subject,
-            Err(judgement) => return vec![blank.set(judgement)],
+            Err(judgement) => return vec![blank.set(judgement).unmet()],
         };
         match holder.meaning() {
             Meaning::Index(_) if is_signature_tag(&attached.found) => {
-                vec![blank.set(Judgement::refused(
-                    SignatureCode::ManifestMalformed,
-                    "an index holds no signatures",
-                ))]
+                let detail = "an index holds no signatures";
+                let judgement = Judgement::refused(SignatureCode::ManifestMalformed, detail);
+                vec![blank.set(judgement).unmet()]
             }
-            Meaning::Index(_) => vec![blank],
+            Meaning::Index(_) => vec![blank.unmet()],
             Meaning::Image(image) => self.layers(image, &subject, &blank),
         }
+    }
+
+    /// Judges a signature by every requirement that signatures can meet. Where one is met the finding tells of that;
+    /// else it tells what comes nearest.
+    fn by_requirements(
+        &self,
+        blank: SignatureFinding,
+        judge: impl Fn(&SignedBy<'_>) -> Judgement,
+    ) -> Examined {
+        let mut best: Option<Judgement> = None;
+        let mut meets = BTreeSet::new();
+        for (number, signed_by) in self.rule.signed_by() {
+            let judgement = if signed_by.forms.include(blank.form) {
+                judge(signed_by)
+            } else {
+                Judgement::bare(SignatureCode::FormNotInPolicy)
+            };
+            if judgement.code == SignatureCode::Verified {
+                meets.insert(number);
+            }
+            best = Some(match best {
+                Some(best) => best.or_better(judgement),
+                None => judgement,
+            });
+        }
+        let best = best.unwrap_or_else(|| Judgement::bare(SignatureCode::NoKey));
+        Examined { finding: blank.set(best), meets }
     }
 
     /// A manifest whose digest is really the one asked for.
@@ -69,61 +89,65 @@ impl Examination<'_> {
     }
 
     /// One finding for each layer that holds something known; one for the whole where none does.
-    fn layers(
-        &self,
-        image: &Image,
-        subject: &Manifest,
-        blank: &SignatureFinding,
-    ) -> Vec<SignatureFinding> {
+    fn layers(&self, image: &Image, subject: &Manifest, blank: &SignatureFinding) -> Vec<Examined> {
         if image.layers.iter().all(|layer| form_of(layer) == Form::Other) {
-            return vec![blank.clone()];
+            return vec![blank.clone().unmet()];
         }
         if image.layers.len() > cosign::MAX_LAYERS {
-            return vec![blank.clone().set(Judgement::bare(SignatureCode::TooManyLayers))];
+            let judgement = Judgement::bare(SignatureCode::TooManyLayers);
+            return vec![blank.clone().set(judgement).unmet()];
         }
-        let judge = |layer: &Descriptor| {
+        let examine = |layer: &Descriptor| {
             let form = form_of(layer);
-            let judgement = match form {
-                Form::SimpleSigning => self.simple(layer, subject),
-                Form::Bundle if image.layers.len() != 1 => Judgement::refused(
-                    SignatureCode::ManifestMalformed,
-                    "a manifest with a Sigstore bundle has no other layers",
-                ),
-                Form::Bundle => self.bundle(layer, subject),
-                Form::Envelope => Judgement::bare(SignatureCode::Attestation),
-                Form::Other => Judgement::bare(SignatureCode::NotASignature),
-            };
-            SignatureFinding { layer: Some(layer.digest), form, ..blank.clone() }.set(judgement)
+            let blank = SignatureFinding { layer: Some(layer.digest), form, ..blank.clone() };
+            match form {
+                Form::SimpleSigning => self.simple(layer, subject, blank),
+                Form::Bundle if image.layers.len() != 1 => {
+                    let detail = "a manifest with a Sigstore bundle has no other layers";
+                    blank.set(Judgement::refused(SignatureCode::ManifestMalformed, detail)).unmet()
+                }
+                Form::Bundle => self.bundle(layer, subject, blank),
+                Form::Envelope => blank.set(Judgement::bare(SignatureCode::Attestation)).unmet(),
+                Form::Atomic | Form::Other => blank.unmet(),
+            }
         };
-        image.layers.iter().map(judge).collect()
+        image.layers.iter().map(examine).collect()
     }
 
-    fn simple(&self, layer: &Descriptor, subject: &Manifest) -> Judgement {
+    fn simple(&self, layer: &Descriptor, subject: &Manifest, blank: SignatureFinding) -> Examined {
         let payload = match read(self.evidence, layer, cosign::MAX_PAYLOAD) {
             Ok(payload) => payload,
-            Err(judgement) => return judgement,
+            Err(judgement) => return blank.set(judgement).unmet(),
         };
-        let claim = Claim {
-            subject: subject.digest(),
-            source: self.image.source,
-            rule: IdentityRule::MatchRepository,
-        };
-        cosign::judge_layer(layer, &payload, self.keyring, &claim)
+        self.by_requirements(blank, |signed_by| {
+            let (subject, source) = (subject.digest(), self.image.source);
+            let claim = Claim { subject, source, rule: signed_by.identity };
+            cosign::judge_layer(layer, &payload, &signed_by.candidates, &claim)
+        })
     }
 
-    fn bundle(&self, layer: &Descriptor, subject: &Manifest) -> Judgement {
+    fn bundle(&self, layer: &Descriptor, subject: &Manifest, blank: SignatureFinding) -> Examined {
         let bytes = match read(self.evidence, layer, MAX_BUNDLE) {
             Ok(bytes) => bytes,
-            Err(judgement) => return judgement,
+            Err(judgement) => return blank.set(judgement).unmet(),
         };
-        let mut judgement = match Bundle::parse(&bytes) {
-            Ok(bundle) => bundle.judge(self.keyring, subject),
-            Err(error) => return refused_bundle(&error),
+        let bundle = match Bundle::parse(&bytes) {
+            Ok(bundle) => bundle,
+            Err(error) => return blank.set(refused_bundle(&error)).unmet(),
         };
-        if judgement.code == SignatureCode::Verified && !self.name_bound {
-            judgement.code = SignatureCode::NameUnbound;
-        }
-        judgement
+        self.by_requirements(blank, |signed_by| {
+            let mut judgement = judgement::first_verified(&signed_by.candidates, |candidate| {
+                candidate.judge_bundle(&bundle, subject)
+            });
+            if judgement.code == SignatureCode::Verified && !self.name_bound {
+                judgement.code = SignatureCode::NameUnbound;
+            }
+            if judgement.code == SignatureCode::Attestation && judgement.signer.is_some() {
+                judgement.code = SignatureCode::AttestationVerified;
+                judgement.predicate_type = judgement.detail.take();
+            }
+            judgement
+        })
     }
 }
 
@@ -174,5 +198,6 @@ fn bounded_found(found: &Found) -> Found {
     match found {
         Found::Tag(tag) => Found::Tag(bounded(tag)),
         Found::Referrer => Found::Referrer,
+        Found::Atomic(name) => Found::Atomic(bounded(name)),
     }
 }

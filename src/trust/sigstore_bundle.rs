@@ -8,9 +8,9 @@ use super::dsse::{Envelope, EnvelopeError, IN_TOTO};
 use super::fields::{Fields, ShapeError, document};
 use super::judgement::Judgement;
 use super::keyring::{Keyring, Unverified};
+use super::outcome::SignatureCode;
 use super::statement::{COSIGN_SIGNATURE, Statement};
 use super::text::bounded;
-use super::verdict::SignatureCode;
 use crate::oci::{Digest, Manifest};
 use serde_json::Value;
 

@@ -1,8 +1,9 @@
 //! Every manifest that hangs on an image by hash.
 
 use super::evidence::{Evidence, ImageUnderTest};
+use super::outcome::RefusalCode;
 use super::text::explain;
-use super::verdict::{Refusal, RefusalCode};
+use super::verdict::Refusal;
 use crate::oci::{Descriptor, Digest, Manifest};
 use std::collections::{BTreeMap, BTreeSet};
 

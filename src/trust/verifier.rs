@@ -2,26 +2,28 @@
 
 use super::anchors::Anchors;
 use super::evidence::{Evidence, ImageUnderTest};
+use super::finding::SignatureFinding;
 use super::index::Indexes;
-use super::keyring::Keyring;
+use super::outcome::{RefusalCode, SignatureCode};
+use super::requirement::{Examined, Requirement, Rule, Standing};
 use super::signatures::Examination;
 use super::tree::Tree;
-use super::verdict::{
-    Admission, ChildVerdict, ImageVerdict, Refusal, RefusalCode, SignatureCode, SignatureFinding,
-};
-use crate::oci::{Digest, Meaning, Reference};
-use std::collections::BTreeSet;
+use super::verdict::{Admission, ChildVerdict, ImageVerdict, Parts, Refusal};
+use crate::oci::{Meaning, Reference};
 
 /// Judges an image: every attachment is looked at, every manifest below the root is accounted for, and the image is
 /// admitted on one of these grounds, tried in this order, or refused:
 ///
-/// 1. a trusted key whose scope covers the source signed the root (and so, by hash, all below it);
-/// 2. the root is an unsigned index, and everything that it lists is carried, signed and of the stated platform;
-/// 3. the bundle as a whole is authentic and says that the image was verified at pack;
-/// 4. the image may come unsigned (`Anchors::allow_unsigned`, with the precedence told there).
+/// 1. the root meets every requirement (and so, by hash, does all below it);
+/// 2. the root is an unsigned index, and everything that it lists is carried, meets every requirement and is of the
+///    stated platform;
+/// 3. under a policy: it accepts anything in this place;
+/// 4. without a policy: the bundle as a whole is authentic and says that the image was verified at pack;
+/// 5. without a policy: the image may come unsigned (`Anchors::allow_unsigned`, with the precedence told there).
 ///
-/// Whatever the ground, the source's own digest must be the root's, and every manifest that an index lists must be
-/// there with the listed digest, size and type, unless it was left out on purpose.
+/// Whatever the ground, the source's own digest must be the root's, every manifest that an index lists must be
+/// there with the listed digest, size and type, unless it was left out on purpose, and the attestations that are
+/// demanded must be there.
 pub fn judge(
     image: &ImageUnderTest<'_>,
     anchors: &Anchors,
@@ -29,24 +31,26 @@ pub fn judge(
 ) -> ImageVerdict {
     // Scopes may name a digest; the one that counts is what the image has, not what a reference says.
     let source = image.source.with_digest(image.root.digest);
-    let keyring = Keyring::new(anchors.keys_for(&source));
+    let rule = anchors.rule_for(image.source, &source);
     let examination = Examination {
         image,
-        keyring: &keyring,
+        rule: &rule,
         evidence,
         name_bound: image.name_bound || anchors.accepts_unbound_name(&source),
     };
-    let findings = examination.findings();
-    let signed = findings
-        .iter()
-        .filter(|finding| finding.code == SignatureCode::Verified)
-        .map(|finding| finding.subject)
-        .collect();
-    let court = Court { image, anchors, evidence, source, findings: &findings, signed };
-    let (admission, children) = court.decide();
-    let tag_unbound = !image.name_bound && image.source.tag().is_some();
-    let subject = (image.source.clone(), image.root.digest);
-    ImageVerdict::new(subject, admission, tag_unbound, children, findings)
+    let examined = examination.findings();
+    let standing = rule.standing(&examined);
+    let court = Court { image, anchors, evidence, source, rule, examined: &examined, standing };
+    let decision = court.decide();
+    ImageVerdict::new(Parts {
+        source: image.source.clone(),
+        digest: image.root.digest,
+        admission: decision.admission,
+        tag_unbound: !image.name_bound && image.source.tag().is_some(),
+        enforceable: decision.enforceable,
+        children: decision.children,
+        signatures: examined.into_iter().map(|examined| examined.finding).collect(),
+    })
 }
 
 /// Everything that the decision about one image rests on.
@@ -55,29 +59,49 @@ struct Court<'a> {
     anchors: &'a Anchors,
     evidence: &'a dyn Evidence,
     source: Reference,
-    findings: &'a [SignatureFinding],
-    signed: BTreeSet<Digest>,
+    rule: Rule<'a>,
+    examined: &'a [Examined],
+    standing: Standing,
+}
+
+struct Decision {
+    admission: Admission,
+    enforceable: bool,
+    children: Vec<ChildVerdict>,
 }
 
 impl Court<'_> {
-    fn decide(&self) -> (Admission, Vec<ChildVerdict>) {
+    fn decide(&self) -> Decision {
         let tree = match Tree::walk(self.image, self.evidence) {
             Ok(tree) => tree,
-            Err(refusal) => return (Admission::Refused(refusal), Vec::new()),
+            Err(refusal) => {
+                let (admission, children) = (Admission::Refused(refusal), Vec::new());
+                return Decision { admission, enforceable: false, children };
+            }
         };
-        let indexes = Indexes { tree: &tree, signed: &self.signed, evidence: self.evidence };
+        let indexes = Indexes {
+            tree: &tree,
+            signed: &self.standing.signed,
+            enforceable: &self.standing.enforceable,
+            evidence: self.evidence,
+        };
         let children = tree.root().map(|root| indexes.statuses(root)).unwrap_or_default();
-        let admission = self.admit(&tree, &indexes).unwrap_or_else(Admission::Refused);
-        (admission, children)
+        let enforceable = tree.root().is_some_and(|root| indexes.is_enforceable(root));
+        let admission = self
+            .admit(&tree, &indexes)
+            .and_then(|admission| self.check_attestations(&tree, &indexes).map(|()| admission))
+            .unwrap_or_else(Admission::Refused);
+        Decision { admission, enforceable, children }
     }
 
     fn admit(&self, tree: &Tree<'_>, indexes: &Indexes<'_>) -> Result<Admission, Refusal> {
-        let pinned = self.image.source.digest();
-        if pinned.is_some_and(|pinned| pinned != self.image.root.digest) {
-            let detail = format!("the image is {}", self.image.root.digest);
+        let root = self.image.root.digest;
+        if self.image.source.digest().is_some_and(|pinned| pinned != root) {
+            let detail = format!("the image is {root}");
             return Err(Refusal::new(RefusalCode::PinnedDigestMismatch, detail));
         }
-        if self.signed.contains(&self.image.root.digest) {
+        self.check_policy()?;
+        if self.standing.signed.contains(&root) {
             return Ok(Admission::Signed);
         }
         let unsigned_index = tree
@@ -87,29 +111,84 @@ impl Court<'_> {
         if unsigned_index == Some(Ok(())) {
             return Ok(Admission::IndexUnsigned);
         }
-        if self.anchors.bundle_expected && self.image.pack_verdict_good {
+        if self.anchors.has_policy() {
+            if self.rule.accepts_anything() {
+                return Ok(Admission::PolicyAcceptsAnything);
+            }
+        } else if self.anchors.bundle_expected && self.image.pack_verdict_good {
             return Ok(Admission::PackVerdict);
-        }
-        if self.anchors.allows_unsigned(&self.source) {
+        } else if self.anchors.allows_unsigned(&self.source) {
             return Ok(Admission::UnsignedAllowed { sealed: self.anchors.bundle_expected });
         }
         Err(match unsigned_index {
             // Some of it is signed: what is wrong with the rest is what people want to know.
-            Some(Err(refusal)) if self.signed.iter().any(|digest| tree.get(digest).is_some()) => {
-                refusal
-            }
-            _ => self.refusal(),
+            Some(Err(refusal)) if self.signs_any_of(tree) => refusal,
+            _ => self.refusal(tree),
         })
     }
 
+    fn signs_any_of(&self, tree: &Tree<'_>) -> bool {
+        self.standing.signed.iter().any(|digest| tree.get(digest).is_some())
+    }
+
+    /// What no signature can mend.
+    fn check_policy(&self) -> Result<(), Refusal> {
+        for requirement in &self.rule.requirements {
+            match requirement {
+                Requirement::Reject => return Err(Refusal::bare(RefusalCode::PolicyRejects)),
+                Requirement::Unusable(why) => {
+                    return Err(Refusal::new(RefusalCode::PolicyUnusable, *why));
+                }
+                Requirement::AcceptAnything | Requirement::Signed(_) => {}
+            }
+        }
+        Ok(())
+    }
+
+    /// Every attestation that is demanded must have been verified for the root, or for each image that an index lists.
+    fn check_attestations(&self, tree: &Tree<'_>, indexes: &Indexes<'_>) -> Result<(), Refusal> {
+        for demanded in self.anchors.required_attestations_for(&self.source) {
+            let attested = |subject| {
+                self.examined.iter().map(|examined| &examined.finding).any(|finding| {
+                    finding.subject == subject
+                        && finding.code == SignatureCode::AttestationVerified
+                        && finding.predicate_type.as_deref() == Some(demanded.as_str())
+                })
+            };
+            if attested(self.image.root.digest) {
+                continue;
+            }
+            let images = tree.root().map(|root| indexes.choosable(root)).unwrap_or_default();
+            match images.iter().find(|digest| !attested(**digest)) {
+                None if !images.is_empty() => {}
+                Some(lacking) if images.len() > 1 => {
+                    let detail = format!("{demanded} for {lacking}");
+                    return Err(Refusal::new(RefusalCode::AttestationMissing, detail));
+                }
+                _ => {
+                    let detail = demanded.to_string();
+                    return Err(Refusal::new(RefusalCode::AttestationMissing, detail));
+                }
+            }
+        }
+        Ok(())
+    }
+
     /// Why an image without any counting signature is refused.
-    fn refusal(&self) -> Refusal {
-        let any = |code| self.findings.iter().any(|finding| finding.code == code);
-        Refusal::bare(if self.anchors.keys_for(&self.source).next().is_none() {
+    fn refusal(&self, tree: &Tree<'_>) -> Refusal {
+        let findings = || self.examined.iter().map(|examined| &examined.finding);
+        let any = |code| findings().any(|finding| finding.code == code);
+        let short = self.standing.short.iter().find(|(digest, _)| tree.get(digest).is_some());
+        if let Some((_, signers)) = short {
+            let detail = format!("{signers} of {}", self.rule.threshold);
+            return Refusal::new(RefusalCode::ThresholdNotMet, detail);
+        }
+        let nobody = self.rule.signed_by().all(|(_, signed_by)| signed_by.candidates.is_empty());
+        Refusal::bare(if nobody {
             RefusalCode::NoAnchor
         } else if any(SignatureCode::NameUnbound) {
             RefusalCode::NameUnbound
-        } else if self.findings.iter().any(SignatureFinding::claims_to_sign) {
+        } else if findings().any(SignatureFinding::claims_to_sign) {
             RefusalCode::NoTrustedSignature
         } else {
             RefusalCode::NoSignature

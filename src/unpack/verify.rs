@@ -216,6 +216,7 @@ fn judge_image(
         source: &entry.source,
         root: Descriptor::new(&entry.media_type, entry.digest, entry.size),
         attached: &attached,
+        atomic: &[],
         omitted: &omitted,
         name_bound: names_bound,
         pack_verdict_good: GOOD_AT_PACK.contains(&entry.verdict.code.as_str()),

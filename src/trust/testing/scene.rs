@@ -4,8 +4,8 @@ use super::{Signer, Store};
 use crate::oci::{Descriptor, Digest, Reference, media_type};
 use crate::trust::dsse::Envelope;
 use crate::trust::{
-    Admission, Anchors, Attached, Found, ImageUnderTest, ImageVerdict, RefusalCode, ScopedKey,
-    SignatureCode, cosign, judge,
+    Admission, Anchors, AtomicSignature, Attached, Found, ImageUnderTest, ImageVerdict,
+    RefusalCode, ScopedKey, SignatureCode, cosign, judge,
 };
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
@@ -20,6 +20,7 @@ pub(crate) struct Scene {
     pub(crate) source: Reference,
     pub(crate) root: Descriptor,
     pub(crate) attached: Vec<Attached>,
+    pub(crate) atomic: Vec<AtomicSignature>,
     pub(crate) omitted: BTreeSet<Digest>,
     pub(crate) name_bound: bool,
     pub(crate) pack_verdict_good: bool,
@@ -45,6 +46,7 @@ impl Scene {
             source: "quay.io/org/repo:1".parse().expect("a reference"),
             root,
             attached: Vec::new(),
+            atomic: Vec::new(),
             omitted: BTreeSet::new(),
             name_bound: false,
             pack_verdict_good: false,
@@ -141,6 +143,7 @@ impl Scene {
             source: &self.source,
             root: self.root.clone(),
             attached: &self.attached,
+            atomic: &self.atomic,
             omitted: &self.omitted,
             name_bound: self.name_bound,
             pack_verdict_good: self.pack_verdict_good,

@@ -30,7 +30,7 @@ fn a_signed_statement_that_says_something_else_is_refused_by_its_own_code() {
                 .insert(0, json!({"digest": {"sha512": "00"}}));
         }),
         ("unknown key", Code::Verified, |s| s["extra"] = 1.into()),
-        ("SLSA provenance", Code::Attestation, |s| {
+        ("SLSA provenance", Code::AttestationVerified, |s| {
             s["predicateType"] = "https://slsa.dev/provenance/v1".into()
         }),
         ("other subject", Code::DigestMismatch, |s| {

@@ -1,8 +1,8 @@
 //! Third-party vectors, which are not part of this repository: `$BUNDLE_VECTORS`, else `../shared/vectors`.
 
 use crate::oci::{Descriptor, Digest, Manifest, Reference, media_type};
+use crate::trust::candidate::{Candidate, Means};
 use crate::trust::cosign::{Claim, judge_layer};
-use crate::trust::keyring::Keyring;
 use crate::trust::pem::PemError;
 use crate::trust::sigstore_bundle::{Bundle, Content};
 use crate::trust::{Hashing, IdentityRule, KeyError, PublicKey, SignatureCode as Code};
@@ -50,8 +50,9 @@ fn judge_file(file: &Path, key: &PublicKey, subject: Digest, source: &Reference)
     for (name, value) in wire["annotations"].as_object().expect("annotations") {
         layer.annotations.insert(name.clone(), text(value));
     }
-    let claim = Claim { subject, source, rule: IdentityRule::MatchRepository };
-    judge_layer(&layer, &payload, &Keyring::of(std::slice::from_ref(key)), &claim).code
+    let claim = Claim { subject, source, rule: &IdentityRule::MatchRepository };
+    let candidate = Candidate { name: "key.pub", means: Means::Key(key) };
+    judge_layer(&layer, &payload, &[candidate], &claim).code
 }
 
 /// The digest of the manifest beside the signatures, as long as there is a manifest that this product carries.

@@ -1,0 +1,129 @@
+//! What one image must satisfy: every requirement, each by a signature of its own or of the others.
+
+use super::candidate::Candidate;
+use super::finding::{Form, SignatureFinding};
+use super::identity::IdentityRule;
+use super::outcome::SignatureCode;
+use super::signer::Signer;
+use crate::oci::Digest;
+use std::collections::{BTreeMap, BTreeSet};
+
+/// The requirements for one image; all of them must be met.
+pub(super) struct Rule<'a> {
+    pub(super) requirements: Vec<Requirement<'a>>,
+    /// How many distinct signers each manifest needs.
+    pub(super) threshold: usize,
+}
+
+/// One of them.
+pub(super) enum Requirement<'a> {
+    /// Met by whatever comes.
+    AcceptAnything,
+    /// Never met.
+    Reject,
+    /// Cannot be evaluated, so it is not met.
+    Unusable(&'a str),
+    /// Met by one signature of one candidate.
+    Signed(SignedBy<'a>),
+}
+
+/// Whose signatures meet a requirement.
+pub(super) struct SignedBy<'a> {
+    pub(super) candidates: Vec<Candidate<'a>>,
+    pub(super) identity: &'a IdentityRule,
+    pub(super) forms: Forms,
+}
+
+/// Which forms of signature count.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Forms {
+    /// All that are known.
+    All,
+    /// Those that container runtimes check (VERIFY §4.7).
+    RuntimeOnly,
+}
+
+impl Forms {
+    pub(super) fn include(self, form: Form) -> bool {
+        match self {
+            Self::All => true,
+            Self::RuntimeOnly => matches!(form, Form::SimpleSigning | Form::Atomic),
+        }
+    }
+}
+
+/// A finding, and which requirements its signature meets.
+pub(super) struct Examined {
+    pub(super) finding: SignatureFinding,
+    pub(super) meets: BTreeSet<usize>,
+}
+
+impl SignatureFinding {
+    /// What meets no requirement.
+    pub(super) fn unmet(self) -> Examined {
+        Examined { finding: self, meets: BTreeSet::new() }
+    }
+}
+
+/// How the manifests of one image stand against a rule.
+#[derive(Default)]
+pub(super) struct Standing {
+    /// Manifests that meet every requirement, with as many signers as are demanded.
+    pub(super) signed: BTreeSet<Digest>,
+    /// Manifests that would, were fewer signers demanded; with the number that they have.
+    pub(super) short: BTreeMap<Digest, usize>,
+    /// Signed manifests that a container runtime finds signed too.
+    pub(super) enforceable: BTreeSet<Digest>,
+}
+
+impl<'a> Rule<'a> {
+    /// The requirements that signatures can meet, with their numbers.
+    pub(super) fn signed_by(&self) -> impl Iterator<Item = (usize, &SignedBy<'a>)> {
+        self.requirements.iter().enumerate().filter_map(|(number, requirement)| match requirement {
+            Requirement::Signed(signed) => Some((number, signed)),
+            _ => None,
+        })
+    }
+
+    /// True where anything is accepted and nothing demanded. An empty rule accepts nothing.
+    pub(super) fn accepts_anything(&self) -> bool {
+        let anything = |requirement: &_| matches!(requirement, Requirement::AcceptAnything);
+        !self.requirements.is_empty() && self.requirements.iter().all(anything)
+    }
+
+    /// Which manifests count as signed.
+    pub(super) fn standing(&self, examined: &[Examined]) -> Standing {
+        let demanded: BTreeSet<usize> = self.signed_by().map(|(number, _)| number).collect();
+        let mut standing = Standing::default();
+        if demanded.is_empty() {
+            return standing;
+        }
+        let mut counting: BTreeMap<Digest, Vec<&Examined>> = BTreeMap::new();
+        for one in examined.iter().filter(|e| e.finding.code == SignatureCode::Verified) {
+            counting.entry(one.finding.subject).or_default().push(one);
+        }
+        for (subject, counting) in counting {
+            if !meet(counting.iter().copied(), &demanded) {
+                continue;
+            }
+            let signers: BTreeSet<Signer> =
+                counting.iter().filter_map(|e| e.finding.signer()).collect();
+            if signers.len() < self.threshold {
+                standing.short.insert(subject, signers.len());
+                continue;
+            }
+            standing.signed.insert(subject);
+            let runtime = counting.into_iter().filter(|e| e.finding.is_runtime_form());
+            if meet(runtime, &demanded) {
+                standing.enforceable.insert(subject);
+            }
+        }
+        standing
+    }
+}
+
+/// True when together they meet all that is demanded.
+fn meet<'e>(counting: impl Iterator<Item = &'e Examined>, demanded: &BTreeSet<usize>) -> bool {
+    let met: BTreeSet<usize> = counting.flat_map(|e| e.meets.iter().copied()).collect();
+    met.is_superset(demanded)
+}
