@@ -7,7 +7,7 @@ mod check;
 
 pub use check::{Bounds, check};
 
-use serde::de::{DeserializeSeed, Deserializer, MapAccess, SeqAccess, Visitor};
+use serde::de::{DeserializeSeed, Deserializer, IgnoredAny, MapAccess, SeqAccess, Visitor};
 use serde_json::{Map, Number, Value};
 use std::fmt;
 
@@ -23,6 +23,41 @@ pub fn parse(bytes: &[u8]) -> Result<Value, serde_json::Error> {
     let value = Strict(MAX_DEPTH).deserialize(&mut deserializer)?;
     deserializer.end()?;
     Ok(value)
+}
+
+/// Reads one JSON document strictly, but keeps `null` for the top-level member `skipped` and looks no closer at it than
+/// its syntax: for what decides nothing and may be large.
+///
+/// # Errors
+/// As [`parse`]; duplicate keys inside the skipped member are none.
+pub fn parse_skipping(bytes: &[u8], skipped: &str) -> Result<Value, serde_json::Error> {
+    let mut deserializer = serde_json::Deserializer::from_slice(bytes);
+    let value = Skipping(skipped).deserialize(&mut deserializer)?;
+    deserializer.end()?;
+    Ok(value)
+}
+
+/// Reads the top level of a document, without the member of this name.
+struct Skipping<'a>(&'a str);
+
+impl<'de> DeserializeSeed<'de> for Skipping<'_> {
+    type Value = Value;
+
+    fn deserialize<D: Deserializer<'de>>(self, deserializer: D) -> Result<Value, D::Error> {
+        deserializer.deserialize_map(self)
+    }
+}
+
+impl<'de> Visitor<'de> for Skipping<'_> {
+    type Value = Value;
+
+    fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("a JSON object")
+    }
+
+    fn visit_map<A: MapAccess<'de>>(self, map: A) -> Result<Value, A::Error> {
+        Strict(MAX_DEPTH).object(map, Some(self.0))
+    }
 }
 
 fn duplicate<E: serde::de::Error>(key: &str) -> E {
@@ -41,6 +76,28 @@ struct Strict(u8);
 impl Strict {
     fn deeper<E: serde::de::Error>(self) -> Result<Self, E> {
         self.0.checked_sub(1).map(Self).ok_or_else(too_deep)
+    }
+
+    fn object<'de, A: MapAccess<'de>>(
+        self,
+        mut map: A,
+        skipped: Option<&str>,
+    ) -> Result<Value, A::Error> {
+        let inner = self.deeper()?;
+        let mut object = Map::new();
+        while let Some(key) = map.next_key::<String>()? {
+            if object.contains_key(&key) {
+                return Err(duplicate(&key));
+            }
+            let value = if skipped == Some(key.as_str()) {
+                map.next_value::<IgnoredAny>()?;
+                Value::Null
+            } else {
+                map.next_value_seed(inner)?
+            };
+            object.insert(key, value);
+        }
+        Ok(Value::Object(object))
     }
 }
 
@@ -92,17 +149,8 @@ impl<'de> Visitor<'de> for Strict {
         Ok(Value::Array(items))
     }
 
-    fn visit_map<A: MapAccess<'de>>(self, mut map: A) -> Result<Value, A::Error> {
-        let inner = self.deeper()?;
-        let mut object = Map::new();
-        while let Some(key) = map.next_key::<String>()? {
-            if object.contains_key(&key) {
-                return Err(duplicate(&key));
-            }
-            let value = map.next_value_seed(inner)?;
-            object.insert(key, value);
-        }
-        Ok(Value::Object(object))
+    fn visit_map<A: MapAccess<'de>>(self, map: A) -> Result<Value, A::Error> {
+        self.object(map, None)
     }
 }
 
@@ -156,6 +204,22 @@ mod tests {
                 "{:?}",
                 String::from_utf8_lossy(&text[..text.len().min(40)])
             );
+        }
+    }
+
+    #[test]
+    fn a_skipped_member_is_read_over_and_all_else_as_strictly_as_ever() {
+        let value = parse_skipping(br#"{"a":{"b":1},"big":{"x":1,"x":[2]}}"#, "big");
+        assert_eq!(value.expect("an object"), serde_json::json!({"a": {"b": 1}, "big": null}));
+        for text in [
+            &br#"{"big":1,"big":2}"#[..],
+            br#"{"a":{"b":1,"b":2},"big":1}"#,
+            br#"{"big":}"#,
+            br#"{"big":1}x"#,
+            br#"["big"]"#,
+            b"",
+        ] {
+            assert!(parse_skipping(text, "big").is_err(), "{:?}", String::from_utf8_lossy(text));
         }
     }
 

@@ -1,6 +1,7 @@
 //! Who may have signed one image, each with what is demanded of the proof.
 
 use super::crypto::Hashing;
+use super::dsse::Envelope;
 use super::judgement::{Judgement, Voucher};
 use super::keyring::Keyring;
 use super::keys::PublicKey;
@@ -34,6 +35,20 @@ impl Candidate<'_> {
         match self.means {
             Means::Key(key) => Keyring::of(std::slice::from_ref(key))
                 .signer(Hashing::Sha256, signed.payload, signed.signature)
+                .map(|key| Signer::Key(key.fingerprint()).into())
+                .map_err(Judgement::from),
+        }
+    }
+
+    /// Vouches for a bare envelope in `layer`, or says why not. Nothing in its payload is looked at.
+    pub(super) fn vouch_envelope(
+        &self,
+        _layer: &Descriptor,
+        envelope: &Envelope,
+    ) -> Result<Voucher, Judgement> {
+        match self.means {
+            Means::Key(key) => Keyring::of(std::slice::from_ref(key))
+                .signer(Hashing::Sha256OrMatched, &envelope.signed_bytes(), &envelope.signature)
                 .map(|key| Signer::Key(key.fingerprint()).into())
                 .map_err(Judgement::from),
         }

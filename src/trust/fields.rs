@@ -30,9 +30,20 @@ pub(super) struct Fields<'a> {
 
 /// Reads a strict JSON document.
 pub(super) fn document(name: &str, bytes: &[u8]) -> Result<Value, ShapeError> {
-    json::parse(bytes).map_err(|error| {
-        ShapeError(format!("{name} is not strict JSON: {}", bounded(&error.to_string())))
-    })
+    json::parse(bytes).map_err(|error| not_strict(name, &error))
+}
+
+/// Reads a strict JSON object but for the member `skipped`, of which only the syntax is looked at.
+pub(super) fn document_without(
+    name: &str,
+    bytes: &[u8],
+    skipped: &str,
+) -> Result<Value, ShapeError> {
+    json::parse_skipping(bytes, skipped).map_err(|error| not_strict(name, &error))
+}
+
+fn not_strict(name: &str, error: &serde_json::Error) -> ShapeError {
+    ShapeError(format!("{name} is not strict JSON: {}", bounded(&error.to_string())))
 }
 
 impl<'a> Fields<'a> {

@@ -112,11 +112,12 @@ impl SignatureFinding {
 
     /// True for what claims to sign the image, verified or not.
     pub fn claims_to_sign(&self) -> bool {
-        !matches!(
-            self.code,
-            SignatureCode::AttestationVerified
-                | SignatureCode::Attestation
-                | SignatureCode::NotASignature
-        )
+        self.form != Form::Envelope
+            && !matches!(
+                self.code,
+                SignatureCode::AttestationVerified
+                    | SignatureCode::Attestation
+                    | SignatureCode::NotASignature
+            )
     }
 }

@@ -13,6 +13,7 @@
 //! - [`verdict`]: statuses and admission; [`outcome`] has the stable codes
 
 pub mod anchors;
+mod attestation;
 mod candidate;
 mod codes;
 pub mod cosign;

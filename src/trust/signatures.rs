@@ -1,5 +1,6 @@
 //! Looks at everything attached to an image and makes a finding of each.
 
+use super::attestation::{self, Wrapping, judge_statement};
 use super::cosign::{self, Claim};
 use super::evidence::{Attached, Evidence, Found, ImageUnderTest};
 use super::finding::{Form, SignatureFinding};
@@ -61,13 +62,13 @@ impl Examination<'_> {
         let mut best: Option<Judgement> = None;
         let mut meets = BTreeSet::new();
         for (number, signed_by) in self.rule.signed_by() {
-            let judgement = if signed_by.forms.include(blank.form) {
-                judge(signed_by)
-            } else {
-                Judgement::bare(SignatureCode::FormNotInPolicy)
-            };
+            let mut judgement = judge(signed_by);
             if judgement.code == SignatureCode::Verified {
-                meets.insert(number);
+                if signed_by.forms.include(blank.form) {
+                    meets.insert(number);
+                } else {
+                    judgement.code = SignatureCode::FormNotInPolicy;
+                }
             }
             best = Some(match best {
                 Some(best) => best.or_better(judgement),
@@ -107,7 +108,7 @@ impl Examination<'_> {
                     blank.set(Judgement::refused(SignatureCode::ManifestMalformed, detail)).unmet()
                 }
                 Form::Bundle => self.bundle(layer, subject, blank),
-                Form::Envelope => blank.set(Judgement::bare(SignatureCode::Attestation)).unmet(),
+                Form::Envelope => self.envelope(layer, subject, blank),
                 Form::Atomic | Form::Other => blank.unmet(),
             }
         };
@@ -142,11 +143,34 @@ impl Examination<'_> {
             if judgement.code == SignatureCode::Verified && !self.name_bound {
                 judgement.code = SignatureCode::NameUnbound;
             }
-            if judgement.code == SignatureCode::Attestation && judgement.signer.is_some() {
-                judgement.code = SignatureCode::AttestationVerified;
-                judgement.predicate_type = judgement.detail.take();
-            }
             judgement
+        })
+    }
+
+    fn envelope(
+        &self,
+        layer: &Descriptor,
+        subject: &Manifest,
+        blank: SignatureFinding,
+    ) -> Examined {
+        let bytes = match read(self.evidence, layer, attestation::MAX_ENVELOPE) {
+            Ok(bytes) => bytes,
+            Err(judgement) => return blank.set(judgement).unmet(),
+        };
+        let envelope = match attestation::read_envelope(&bytes) {
+            Ok(envelope) => envelope,
+            Err(judgement) => return blank.set(judgement).unmet(),
+        };
+        self.by_requirements(blank, |signed_by| {
+            let judgement = judgement::first_verified(&signed_by.candidates, |candidate| {
+                let voucher = candidate.vouch_envelope(layer, &envelope)?;
+                let digest = subject.digest();
+                Ok(judge_statement(&envelope.payload, voucher, Wrapping::Bare, &digest))
+            });
+            match judgement.signer {
+                Some(_) => judgement,
+                None => attestation::unverified(&envelope.payload, Wrapping::Bare, judgement),
+            }
         })
     }
 }

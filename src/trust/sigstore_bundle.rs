@@ -3,13 +3,13 @@
 //! A bundle names content by digest only, never a repository: whether it counts for an image is decided by who knows
 //! how the name is bound.
 
+use super::attestation::{self, Wrapping, judge_statement};
 use super::crypto::Hashing;
-use super::dsse::{Envelope, EnvelopeError, IN_TOTO};
+use super::dsse::{Envelope, EnvelopeError};
 use super::fields::{Fields, ShapeError, document};
 use super::judgement::Judgement;
-use super::keyring::{Keyring, Unverified};
+use super::keyring::Keyring;
 use super::outcome::SignatureCode;
-use super::statement::{COSIGN_SIGNATURE, Statement};
 use super::text::bounded;
 use crate::oci::{Digest, Manifest};
 use serde_json::Value;
@@ -172,49 +172,18 @@ fn read_material(value: &Value) -> Result<usize, BundleError> {
 }
 
 fn judge_envelope(envelope: &Envelope, keyring: &Keyring<'_>, subject: Digest) -> Judgement {
-    if envelope.payload_type != IN_TOTO {
-        let detail = bounded(&envelope.payload_type);
-        return Judgement::refused(SignatureCode::PayloadTypeUnsupported, detail);
+    if let Err(judgement) = attestation::check_type(envelope) {
+        return judgement;
     }
-    let key = match keyring.signer(
-        Hashing::Sha256OrMatched,
-        &envelope.signed_bytes(),
-        &envelope.signature,
-    ) {
-        Ok(key) => key.fingerprint(),
-        Err(failure) => return unverified(envelope, failure),
-    };
-    let statement = match Statement::parse(&envelope.payload) {
-        Ok(statement) => statement,
-        Err(error) => {
-            return Judgement::by(
-                key,
-                SignatureCode::PayloadMalformed,
-                Some(bounded(&error.to_string())),
-            );
+    let message = envelope.signed_bytes();
+    match keyring.signer(Hashing::Sha256OrMatched, &message, &envelope.signature) {
+        Ok(key) => {
+            let voucher = key.fingerprint().into();
+            judge_statement(&envelope.payload, voucher, Wrapping::Bundle, &subject)
         }
-    };
-    if !statement.names(&subject) {
-        return Judgement::by(key, SignatureCode::DigestMismatch, None);
-    }
-    if statement.predicate_type != COSIGN_SIGNATURE {
-        return Judgement::by(
-            key,
-            SignatureCode::Attestation,
-            Some(bounded(&statement.predicate_type)),
-        );
-    }
-    Judgement::by(key, SignatureCode::Verified, None)
-}
-
-/// Names what could not be verified: the unverified predicate type serves the report, and can only make less of it.
-fn unverified(envelope: &Envelope, failure: Unverified) -> Judgement {
-    match Statement::parse(&envelope.payload) {
-        Ok(statement) if statement.predicate_type != COSIGN_SIGNATURE => Judgement::refused(
-            SignatureCode::Attestation,
-            format!("{}, not verified by any trusted key", bounded(&statement.predicate_type)),
-        ),
-        _ => failure.into(),
+        Err(failure) => {
+            attestation::unverified(&envelope.payload, Wrapping::Bundle, failure.into())
+        }
     }
 }
 

@@ -1,6 +1,6 @@
 //! in-toto statements (in-toto/attestation, spec/v1/statement.md, and v0.1 before it).
 
-use super::fields::{Fields, ShapeError, document};
+use super::fields::{Fields, ShapeError, document_without};
 use crate::oci::Digest;
 
 /// The predicate type by which cosign 3 marks a statement as an image signature. All others are attestations.
@@ -25,7 +25,7 @@ impl Statement {
     /// # Errors
     /// Anything but an object of the prescribed types, no subject, more than [`MAX_SUBJECTS`].
     pub fn parse(bytes: &[u8]) -> Result<Self, ShapeError> {
-        let value = document("the statement", bytes)?;
+        let value = document_without("the statement", bytes, "predicate")?;
         let statement = Fields::open("the statement", &value, &KEYS)?;
         if !TYPES.contains(&statement.text("_type")?) {
             return Err(statement.not("_type", "a supported version of in-toto statements"));
