@@ -201,6 +201,16 @@ pub struct PackVerdict {
     /// Fingerprints of the keys that verified, sorted.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub keys: Vec<String>,
+    /// Whom the certificates named that verified, as `SUBJECT (ISSUER)`, sorted.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub identities: Vec<String>,
+}
+
+impl PackVerdict {
+    /// Nothing was verified.
+    pub fn unverified() -> Self {
+        Self { code: "unverified".into(), keys: Vec::new(), identities: Vec::new() }
+    }
 }
 
 /// A public key in the head.

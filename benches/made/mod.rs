@@ -93,7 +93,11 @@ fn image(number: usize, root: &BlobEntry) -> ImageEntry {
         attachment_lookup: Lookup::Complete,
         attachments: Vec::new(),
         atomic_signatures: Vec::new(),
-        verdict: PackVerdict { code: "signed".into(), keys: vec![root.digest.to_string()] },
+        verdict: PackVerdict {
+            code: "signed".into(),
+            keys: vec![root.digest.to_string()],
+            identities: vec![],
+        },
     }
 }
 

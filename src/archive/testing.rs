@@ -178,7 +178,7 @@ impl Builder {
             attachment_lookup: Lookup::Complete,
             attachments: Vec::new(),
             atomic_signatures: Vec::new(),
-            verdict: PackVerdict { code: "unverified".into(), keys: Vec::new() },
+            verdict: PackVerdict::unverified(),
         });
         self.images.last_mut().expect("just pushed")
     }

@@ -24,6 +24,7 @@ mod progress;
 mod refusal;
 mod serve;
 mod signals;
+mod signers;
 mod text;
 mod trust;
 mod unpack;

@@ -6,12 +6,13 @@ use self::summary::summary;
 use super::connection::{self, Connection};
 use super::exit::Status;
 use super::failure::Failure;
-use super::keys;
+use super::keys::{self, KeyFile};
 use super::output::{Output, tell};
 use super::pipes;
 use super::progress::{Talk, progress};
 use super::refusal;
 use super::signals::stopped;
+use super::signers::Signers;
 use super::text::{safe, size};
 use super::volume_size::{self, VolumeSize};
 use super::written;
@@ -46,9 +47,6 @@ pub(super) struct Options {
     /// Keep only these platforms of indexes, such as linux/amd64 (repeatable; default: all)
     #[arg(long, value_name = "OS/ARCH[/VARIANT]")]
     platform: Vec<Platform>,
-    /// Verify images of SCOPE (default: all) with this public key, and carry it (repeatable)
-    #[arg(long, value_name = "[SCOPE=]FILE")]
-    key: Vec<Scoped<PathBuf>>,
     /// Carry this public key without verifying with it (repeatable)
     #[arg(long, value_name = "FILE")]
     carry_key: Vec<PathBuf>,
@@ -94,6 +92,8 @@ pub(super) struct Options {
     #[arg(short, long)]
     quiet: bool,
     #[command(flatten)]
+    signers: Signers,
+    #[command(flatten)]
     connection: Connection,
 }
 
@@ -119,11 +119,10 @@ fn series_name(text: &str) -> Result<String, String> {
 
 impl Options {
     fn request(&self) -> Result<Request, Failure> {
-        let mut carried: Vec<CarriedKey> = Vec::new();
-        for option in &self.key {
-            let file = keys::read_scoped(option)?;
-            carried.push(CarriedKey { key: file.key, name: file.name, scopes: vec![file.scope] });
-        }
+        let given = self.signers.read()?;
+        let carried =
+            |file: KeyFile| CarriedKey { key: file.key, name: file.name, scopes: vec![file.scope] };
+        let mut carried: Vec<CarriedKey> = given.keys.into_iter().map(carried).collect();
         for path in &self.carry_key {
             let (key, name) = keys::read(path)?;
             carried.push(CarriedKey { key, name, scopes: vec![] });
@@ -150,6 +149,8 @@ impl Options {
                 false => FailedImages::Fail,
             },
             keys: carried,
+            anchors: given.anchors,
+            anchors_digest: given.digest,
             foreign_layers: self.include_foreign_layers,
             name: self.name.clone(),
             created: source_date_epoch.unwrap_or(now),

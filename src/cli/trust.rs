@@ -2,12 +2,12 @@
 
 use super::exit::Status;
 use super::failure::Failure;
-use super::keys::{self, KeyFile};
 use super::output::tell;
+use super::signers::Signers;
 use super::text::safe;
 use bundle::host::{HostRoot, installed_keys};
 use bundle::oci::Digest;
-use bundle::trust::{Anchors, Fingerprint, Pattern, Scope, Scoped, ScopedKey};
+use bundle::trust::{Fingerprint, Pattern, Scope, Scoped};
 use bundle::unpack::TrustInputs;
 use clap::Args;
 use std::path::PathBuf;
@@ -16,9 +16,8 @@ use std::path::PathBuf;
 #[derive(Args)]
 #[command(next_help_heading = "Trust")]
 pub(super) struct Trust {
-    /// Images of SCOPE (default: all) may be signed by this public key (repeatable)
-    #[arg(long, value_name = "[SCOPE=]FILE")]
-    key: Vec<Scoped<PathBuf>>,
+    #[command(flatten)]
+    signers: Signers,
     /// Trust the carried key that has this fingerprint, for SCOPE (repeatable)
     #[arg(long, value_name = "[SCOPE=]sha256:…")]
     trust_fingerprint: Vec<Scoped<Fingerprint>>,
@@ -48,15 +47,9 @@ impl Trust {
 
     /// Reads keys, given and installed.
     pub(super) fn inputs(&self) -> Result<TrustInputs, Failure> {
-        let mut anchors = Anchors {
-            allow_unsigned: self.allow_unsigned.clone(),
-            accept_unbound_names: self.accept_unbound_names.clone(),
-            ..Anchors::default()
-        };
-        for option in &self.key {
-            let KeyFile { key, name, scope } = keys::read_scoped(option)?;
-            anchors.keys.push(ScopedKey { scope, key, name });
-        }
+        let mut anchors = self.signers.read()?.anchors;
+        anchors.allow_unsigned = self.allow_unsigned.clone();
+        anchors.accept_unbound_names = self.accept_unbound_names.clone();
         let installed = installed_keys(&self.host_root()?).map_err(|error| {
             Failure::of(Status::Refused, &error).hint("the store of installed keys cannot be trusted as it is: mend it, or name another with --root")
         })?;

@@ -33,6 +33,8 @@ pub(super) fn of(request: &Request) -> Fingerprint {
         attachment_errors,
         failed_images: _,
         keys,
+        anchors: _,
+        anchors_digest,
         foreign_layers,
         name,
         created: _,
@@ -59,6 +61,7 @@ pub(super) fn of(request: &Request) -> Fingerprint {
         ("--signatures", json!(rules.collect::<Vec<_>>())),
         ("--attachment-errors", json!(*attachment_errors == AttachmentErrors::Warn)),
         ("keys", json!(keys.collect::<Vec<_>>())),
+        ("what is trusted", json!(anchors_digest)),
         ("--include-foreign-layers", json!(foreign_layers)),
         ("--name", json!(name)),
         ("SOURCE_DATE_EPOCH", json!(source_date_epoch)),
@@ -87,7 +90,7 @@ mod tests {
     use super::*;
     use crate::archive::geometry::Geometry;
     use crate::pack::{CarriedKey, FailedImages};
-    use crate::trust::PublicKey;
+    use crate::trust::{Anchors, PublicKey};
 
     fn request() -> Request {
         Request {
@@ -97,6 +100,8 @@ mod tests {
             attachment_errors: AttachmentErrors::Fail,
             failed_images: FailedImages::Fail,
             keys: vec![],
+            anchors: Anchors::default(),
+            anchors_digest: Digest::of(b""),
             foreign_layers: false,
             name: None,
             created: 7,
@@ -134,6 +139,7 @@ mod tests {
             changed(&|r| r.attachment_errors = AttachmentErrors::Warn),
             changed(&|r| r.keys.push(key("a"))),
             changed(&|r| r.keys.push(key("b"))),
+            changed(&|r| r.anchors_digest = Digest::of(b"other")),
             changed(&|r| r.foreign_layers = true),
             changed(&|r| r.name = Some("series".into())),
             changed(&|r| r.source_date_epoch = Some(7)),

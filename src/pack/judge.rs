@@ -8,8 +8,7 @@ use crate::oci::source::read_blob;
 use crate::oci::{Descriptor, Digest, Manifest, media_type};
 use crate::report::pack::LeftOut;
 use crate::trust::{
-    self, Anchors, Attached, Evidence, EvidenceError, Found, ImageUnderTest, ImageVerdict,
-    ScopedKey,
+    self, Anchors, Attached, Evidence, EvidenceError, Found, ImageUnderTest, ImageVerdict, Signer,
 };
 use bytes::Bytes;
 use std::collections::{BTreeSet, HashMap};
@@ -31,7 +30,7 @@ pub struct Judged {
 /// # Errors
 /// [`PackError::Refused`] with every image that is not admitted, [`PackError::Unsigned`].
 pub fn judge(request: &Request, resolved: Resolved) -> Result<Judged, PackError> {
-    let anchors = anchors(request);
+    let anchors = &request.anchors;
     let mut images = Vec::with_capacity(resolved.images.len());
     let (mut verdicts, mut refused, mut warnings) = (Vec::new(), Vec::new(), Vec::new());
     for image in resolved.images {
@@ -44,14 +43,13 @@ pub fn judge(request: &Request, resolved: Resolved) -> Result<Judged, PackError>
             ));
         }
         let signed = image.attachments.found.iter().any(|a| a.kind == AttachmentKind::Signature);
-        let mut found = PackVerdict { code: "unverified".into(), keys: vec![] };
+        let mut found = PackVerdict::unverified();
         if request.is_covered(&image.source) && rule != SignatureRule::None {
             // What this run resolved is what it vouches for: the name is bound by whoever runs it.
-            let verdict = judge_image(&image, &anchors, NameBinding::Bound);
+            let verdict = judge_image(&image, anchors, NameBinding::Bound);
             if verdict.is_admitted() {
-                found.code = verdict.admission().as_str().into();
-                found.keys = verdict.verifying_keys().iter().map(ToString::to_string).collect();
-                if !judge_image(&image, &anchors, NameBinding::Unbound).is_admitted() {
+                found = recorded(&verdict);
+                if !judge_image(&image, anchors, NameBinding::Unbound).is_admitted() {
                     warnings.push(format!(
                         "{}: its signatures name no repository; unpack needs --expect-bundle, or \
                          --accept-unbound-names for it",
@@ -74,6 +72,18 @@ pub fn judge(request: &Request, resolved: Resolved) -> Result<Judged, PackError>
     }
 }
 
+/// A verdict as the inventory keeps it.
+fn recorded(verdict: &ImageVerdict) -> PackVerdict {
+    let (mut keys, mut identities) = (Vec::new(), Vec::new());
+    for signer in verdict.signers() {
+        match signer {
+            Signer::Certificate(_) => identities.push(signer.to_string()),
+            Signer::Key(_) => keys.push(signer.to_string()),
+        }
+    }
+    PackVerdict { code: verdict.admission().as_str().into(), keys, identities }
+}
+
 /// True when the container runtimes of today find nothing that they could check: no simple-signing layer anywhere, but
 /// Sigstore bundles that are signatures.
 fn is_signed_in_bundle_form_only(image: &ResolvedImage) -> bool {
@@ -85,17 +95,6 @@ fn is_signed_in_bundle_form_only(image: &ResolvedImage) -> bool {
         simple |= layer == media_type::SIMPLE_SIGNING;
     }
     bundle && !simple
-}
-
-fn anchors(request: &Request) -> Anchors {
-    let mut anchors = Anchors::default();
-    for carried in &request.keys {
-        for scope in &carried.scopes {
-            let (scope, key, name) = (scope.clone(), carried.key.clone(), carried.name.clone());
-            anchors.keys.push(ScopedKey { scope, key, name });
-        }
-    }
-    anchors
 }
 
 #[derive(Clone, Copy, PartialEq, Eq)]

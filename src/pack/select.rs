@@ -1,8 +1,8 @@
 //! What to pack: sources, rules and keys as they were asked for.
 
 use crate::archive::geometry::Geometry;
-use crate::oci::{Platform, Reference, reference::ReferenceError};
-use crate::trust::{PublicKey, Scope, Scoped};
+use crate::oci::{Digest, Platform, Reference, reference::ReferenceError};
+use crate::trust::{Anchors, PublicKey, Scope, Scoped};
 use std::fmt;
 use std::path::PathBuf;
 use std::str::FromStr;
@@ -160,7 +160,7 @@ pub struct CarriedKey {
     pub key: PublicKey,
     /// File name, without folders.
     pub name: String,
-    /// Scopes it verifies at pack; empty when it is only carried.
+    /// Scopes that it is given for; empty when it is only carried.
     pub scopes: Vec<Scope>,
 }
 
@@ -177,8 +177,12 @@ pub struct Request {
     pub attachment_errors: AttachmentErrors,
     /// What an image that cannot be resolved, looked up or fetched does. One that verification refuses always fails.
     pub failed_images: FailedImages,
-    /// Keys to verify with and to carry.
+    /// Keys to carry.
     pub keys: Vec<CarriedKey>,
+    /// What images are verified with: what would be refused in the enclave is then known before the trip.
+    pub anchors: Anchors,
+    /// SHA-256 of everything that the anchors were made of: other anchors may come to another verdict.
+    pub anchors_digest: Digest,
     /// Whether non-distributable layers are fetched from the registry too.
     pub foreign_layers: bool,
     /// Name of the series of bundles.
@@ -211,9 +215,9 @@ impl Request {
         }
     }
 
-    /// True when a key verifies this image at pack.
+    /// True when this image is verified at pack.
     pub fn is_covered(&self, source: &Reference) -> bool {
-        self.keys.iter().any(|key| key.scopes.iter().any(|scope| scope.covers(source)))
+        self.anchors.covers(source)
     }
 }
 
@@ -272,6 +276,8 @@ mod tests {
             attachment_errors: AttachmentErrors::Fail,
             failed_images: FailedImages::Fail,
             keys: vec![],
+            anchors: Anchors::default(),
+            anchors_digest: Digest::of(b""),
             foreign_layers: false,
             name: None,
             created: 0,

@@ -82,6 +82,13 @@ impl Anchors {
         self.keys.iter().filter(|anchor| anchor.scope.covers(source))
     }
 
+    /// True when something is demanded of `source`: somebody is trusted to vouch for it, or it must be attested.
+    pub fn covers(&self, source: &Reference) -> bool {
+        self.has_policy()
+            || self.keys_for(source).next().is_some()
+            || self.required_attestations_for(source).next().is_some()
+    }
+
     /// True when nothing at all could admit any image.
     pub fn is_empty(&self) -> bool {
         self.keys.is_empty() && self.allow_unsigned.is_empty() && !self.bundle_expected

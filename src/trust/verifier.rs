@@ -120,11 +120,26 @@ impl Court<'_> {
         } else if self.anchors.allows_unsigned(&self.source) {
             return Ok(Admission::UnsignedAllowed { sealed: self.anchors.bundle_expected });
         }
+        if let Some(refusal) = self.shortfall(tree) {
+            return Err(refusal);
+        }
         Err(match unsigned_index {
             // Some of it is signed: what is wrong with the rest is what people want to know.
             Some(Err(refusal)) if self.signs_any_of(tree) => refusal,
-            _ => self.refusal(tree),
+            _ => self.refusal(),
         })
+    }
+
+    /// Some manifest is signed, but by too few.
+    fn shortfall(&self, tree: &Tree<'_>) -> Option<Refusal> {
+        let mut short = self.standing.short.iter();
+        let (digest, signers) = short.find(|(digest, _)| tree.get(digest).is_some())?;
+        let threshold = self.rule.threshold;
+        let detail = match *digest == self.image.root.digest {
+            true => format!("{signers} of {threshold}"),
+            false => format!("{signers} of {threshold} for {digest}"),
+        };
+        Some(Refusal::new(RefusalCode::ThresholdNotMet, detail))
     }
 
     fn signs_any_of(&self, tree: &Tree<'_>) -> bool {
@@ -175,14 +190,9 @@ impl Court<'_> {
     }
 
     /// Why an image without any counting signature is refused.
-    fn refusal(&self, tree: &Tree<'_>) -> Refusal {
+    fn refusal(&self) -> Refusal {
         let findings = || self.examined.iter().map(|examined| &examined.finding);
         let any = |code| findings().any(|finding| finding.code == code);
-        let short = self.standing.short.iter().find(|(digest, _)| tree.get(digest).is_some());
-        if let Some((_, signers)) = short {
-            let detail = format!("{signers} of {}", self.rule.threshold);
-            return Refusal::new(RefusalCode::ThresholdNotMet, detail);
-        }
         let nobody = self.rule.signed_by().all(|(_, signed_by)| signed_by.candidates.is_empty());
         Refusal::bare(if nobody {
             RefusalCode::NoAnchor

@@ -201,21 +201,26 @@ pub(crate) fn statement(digest: Digest) -> Value {
     })
 }
 
-/// A bundle with `statement` in an envelope that `signer` signed, as cosign 3 makes it.
-pub(crate) fn bundle(statement: &[u8], payload_type: &str, signer: &Signer) -> Value {
+/// An envelope with `statement` that `signer` signed.
+pub(crate) fn envelope(statement: &[u8], payload_type: &str, signer: &Signer) -> Value {
     let envelope = Envelope {
         payload_type: payload_type.into(),
         payload: statement.to_vec(),
         signature: Vec::new(),
     };
     json!({
+        "payload": STANDARD.encode(statement),
+        "payloadType": payload_type,
+        "signatures": [{"sig": signer.sign_base64(&envelope.signed_bytes())}],
+    })
+}
+
+/// A bundle with `statement` in an envelope that `signer` signed, as cosign 3 makes it.
+pub(crate) fn bundle(statement: &[u8], payload_type: &str, signer: &Signer) -> Value {
+    json!({
         "mediaType": BUNDLE,
         "verificationMaterial": {"publicKey": {"hint": "a hint"}},
-        "dsseEnvelope": {
-            "payload": STANDARD.encode(statement),
-            "payloadType": payload_type,
-            "signatures": [{"sig": signer.sign_base64(&envelope.signed_bytes())}],
-        },
+        "dsseEnvelope": envelope(statement, payload_type, signer),
     })
 }
 

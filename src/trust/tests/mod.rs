@@ -1,9 +1,11 @@
 //! The verifier as a whole: one-field breaks, each with the valid object beside it (VERIFY §7).
 
 mod admission;
+mod attestation;
 mod bundle;
 mod index;
 mod keys;
 mod payload;
 mod peers;
+mod threshold;
 mod vectors;
