@@ -89,3 +89,33 @@ fn a_damaged_manifest_or_signature_is_found_by_a_quick_look_too() {
         assert!(ran.stdout.contains(&format!("damaged: {digest}")), "{ran}");
     }
 }
+
+/// Without any network but the loopback of an empty namespace, which is down: whatever asked for one would fail.
+#[test]
+fn verification_needs_no_network() {
+    let carried = Carried::new();
+    let file = carried.side.file().display().to_string();
+    let unshare = |program: &str, arguments: &[&str]| {
+        let mut command = std::process::Command::new("unshare");
+        let command = command.args(["--map-root-user", "--net", program]).args(arguments);
+        command.env("no_proxy", "").env("HTTPS_PROXY", "http://192.0.2.1:9").output()
+    };
+    match unshare("true", &[]) {
+        Ok(output) if output.status.success() => {}
+        _ => return println!("left out: this machine gives no network namespace"),
+    }
+    let root = tempfile::tempdir().expect("root");
+    let root = root.path().display().to_string();
+    let program = env!("CARGO_BIN_EXE_bundle");
+    let with = |key: &str| {
+        let arguments = ["verify", "-q", &file, "--root", &root, "--key", key];
+        let output = unshare(program, &arguments).expect("bundle runs");
+        (output.status.code(), String::from_utf8_lossy(&output.stdout).into_owned())
+    };
+    let (code, stdout) = with(&carried.key);
+    assert_eq!(code, Some(0), "{stdout}");
+    assert!(stdout.contains("verified: "), "{stdout}");
+    let other = carried.side.key("other.pub", &Signer::generate());
+    let (code, stdout) = with(&other);
+    assert_eq!(code, Some(3), "{stdout}");
+}
