@@ -85,7 +85,7 @@ impl World {
                 "optional": null,
             });
             let payload = Bytes::from(payload.to_string());
-            let mut layer = world.blob(media_type::SIMPLE_SIGNING, payload.clone());
+            let mut layer = world.add_blob(media_type::SIMPLE_SIGNING, payload.clone());
             let signature = STANDARD.encode(sign(&payload));
             layer.annotations.insert("dev.cosignproject.cosign/signature".into(), signature);
             let manifest = world.image(json!({}), vec![layer]);
@@ -98,7 +98,7 @@ impl World {
         world
     }
 
-    fn blob(&mut self, media_type: &str, content: Bytes) -> Descriptor {
+    fn add_blob(&mut self, media_type: &str, content: Bytes) -> Descriptor {
         let descriptor = Descriptor::of(media_type, &content);
         self.blobs.insert(descriptor.digest, content);
         descriptor
@@ -106,7 +106,7 @@ impl World {
 
     fn image(&mut self, config: serde_json::Value, layers: Vec<Descriptor>) -> Descriptor {
         const CONFIG: &str = "application/vnd.oci.image.config.v1+json";
-        let config = self.blob(CONFIG, config.to_string().into());
+        let config = self.add_blob(CONFIG, config.to_string().into());
         let wire = |d: &Descriptor| json!({"mediaType": d.media_type, "digest": d.digest, "size": d.size, "annotations": d.annotations});
         let layers: Vec<_> = layers.iter().map(wire).collect();
         let document = json!({"schemaVersion": 2, "config": wire(&config), "layers": layers});

@@ -28,6 +28,7 @@ mod signers;
 mod text;
 mod trust;
 mod unpack;
+mod verdict;
 mod verify;
 mod volume_size;
 mod written;

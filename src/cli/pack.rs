@@ -10,10 +10,10 @@ use super::keys::{self, KeyFile};
 use super::output::{Output, tell};
 use super::pipes;
 use super::progress::{Talk, progress};
-use super::refusal;
 use super::signals::stopped;
 use super::signers::Signers;
 use super::text::{safe, size};
+use super::verdict;
 use super::volume_size::{self, VolumeSize};
 use super::written;
 use bundle::archive::ArchiveError;
@@ -296,8 +296,8 @@ fn failed(error: PackError) -> Failure {
     }
     match &error {
         PackError::Refused(verdicts) => {
-            for verdict in verdicts {
-                tell!("refused: {}", safe(&refusal::describe(verdict)));
+            for image in verdicts {
+                tell!("refused: {}", safe(&verdict::describe(image)));
             }
             failure.hint("give the key that signed them, or --signatures SCOPE=if-present to carry them as they are")
         }

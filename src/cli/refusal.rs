@@ -1,6 +1,6 @@
 //! Refused images: why, and how to go on.
 
-use bundle::trust::{Admission, ImageVerdict, RefusalCode, SignatureCode};
+use bundle::trust::{Admission, ImageVerdict, RefusalCode};
 use bundle::unpack::Refused;
 
 /// What to do about refused images: which keys are carried, what to compare them with, which commands go on.
@@ -38,10 +38,12 @@ pub(super) fn ways_on(refused: &Refused, file: &str) -> Vec<String> {
         ));
     }
     if refused.carried.is_empty() {
-        hints.push(
-            "the bundle carries no key: give the publisher's public key with --key SCOPE=FILE"
-                .into(),
-        );
+        if !refused.any_anchor {
+            hints.push(
+                "the bundle carries no key: give the publisher's public key with --key SCOPE=FILE"
+                    .into(),
+            );
+        }
     } else {
         hints.push(
             "a carried key proves nothing by itself: compare its fingerprint with what the publisher of the images \
@@ -64,25 +66,4 @@ pub(super) fn ways_on(refused: &Refused, file: &str) -> Vec<String> {
         ));
     }
     hints
-}
-
-/// One line about a verdict.
-pub(super) fn describe(verdict: &ImageVerdict) -> String {
-    let Admission::Refused(refusal) = verdict.admission() else {
-        return format!("{}: {}", verdict.source(), verdict.admission().as_str());
-    };
-    let detail = refusal.detail.as_ref().map(|d| format!("; {d}")).unwrap_or_default();
-    let mut line =
-        format!("{}: {}: {}{detail}", verdict.source(), refusal.code, refusal.code.meaning());
-    // Why each signature does not count, each reason once.
-    let mut reasons: Vec<&str> = Vec::new();
-    for finding in verdict.signatures().iter().filter(|finding| finding.claims_to_sign()) {
-        if finding.code != SignatureCode::Verified && !reasons.contains(&finding.code.as_str()) {
-            reasons.push(finding.code.as_str());
-        }
-    }
-    if !reasons.is_empty() {
-        line.push_str(&format!(" (signatures: {})", reasons.join(", ")));
-    }
-    line
 }

@@ -10,6 +10,7 @@ use super::progress::{Talk, progress};
 use super::refusal;
 use super::text::{count, line, safe, size};
 use super::trust::Trust;
+use super::verdict::{self, signed_by};
 use bundle::host::KeyName;
 use bundle::inventory::{AttachmentKind, Lookup};
 use bundle::oci::Digest;
@@ -167,8 +168,8 @@ pub(super) fn status_of(error: &UnpackError) -> Status {
 fn failed(error: &UnpackError, options: &Options) -> Failure {
     let mut failure = Failure::of(status_of(error), error);
     if let UnpackError::Refused(refused) = error {
-        for verdict in refused.refusals() {
-            tell!("refused: {}", line(&refusal::describe(verdict)));
+        for image in refused.refusals() {
+            tell!("refused: {}", line(&verdict::describe(image)));
         }
         for hint in refusal::ways_on(refused, &options.shown()) {
             failure = failure.hint(hint);
@@ -219,12 +220,14 @@ fn summary(report: &UnpackReport) -> Output {
             TagChange::Unchanged => say!(out, "  tag: unchanged"),
             TagChange::ByDigest => say!(out, "  by digest, no tag"),
         }
-        let keys: Vec<String> =
-            image.verdict.verifying_keys().iter().map(ToString::to_string).collect();
-        let by = if keys.is_empty() { String::new() } else { format!(" by {}", keys.join(", ")) };
-        say!(out, "  verified: {}{by}", image.verdict.admission().as_str());
-        if image.verdict.tag_unbound() {
-            say!(out, "  tag-unbound: nothing authentic says that this tag means this digest");
+        say!(
+            out,
+            "  verified: {}{}",
+            image.verdict.admission().as_str(),
+            signed_by(&image.verdict)
+        );
+        for remark in verdict::remarks(&image.verdict) {
+            say!(out, "  {}", line(&remark));
         }
         let statuses = image.verdict.children().iter().map(|child| child.status);
         let left_out = statuses.filter(|status| *status == ChildStatus::Omitted).count();

@@ -5,10 +5,10 @@ use super::failure::Failure;
 use super::inspect::{self, damage_hint};
 use super::output::{Output, say};
 use super::progress::{Talk, progress};
-use super::refusal;
 use super::text::{count, line, safe, size};
 use super::trust::Trust;
 use super::unpack::status_of;
+use super::verdict;
 use bundle::archive::Archive;
 use bundle::archive::integrity::{self, Damage, Depth};
 use bundle::report::verify::VerifyReport;
@@ -102,9 +102,14 @@ fn summary(report: &VerifyReport) -> Output {
             say!(out, "  needed by {}", safe(image));
         }
     }
-    for verdict in &report.verdicts {
-        let word = if verdict.is_admitted() { "verified" } else { "refused" };
-        say!(out, "{word}: {}", line(&refusal::describe(verdict)));
+    for image in &report.verdicts {
+        let word = if image.is_admitted() { "verified" } else { "refused" };
+        say!(out, "{word}: {}", line(&verdict::describe(image)));
+        if image.is_admitted() {
+            for remark in verdict::remarks(image) {
+                say!(out, "  {}", line(&remark));
+            }
+        }
     }
     if !report.any_anchor {
         say!(

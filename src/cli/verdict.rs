@@ -1,0 +1,68 @@
+//! Verdicts in lines for people.
+
+use super::text::safe;
+use bundle::trust::{Admission, ChildStatus, ImageVerdict, SignatureCode, SignatureFinding};
+
+/// One line about a verdict.
+pub(super) fn describe(verdict: &ImageVerdict) -> String {
+    let Admission::Refused(refusal) = verdict.admission() else {
+        let admission = verdict.admission().as_str();
+        return format!("{}: {admission}{}", verdict.source(), signed_by(verdict));
+    };
+    let detail = refusal.detail.as_ref().map(|d| format!("; {d}")).unwrap_or_default();
+    let mut line =
+        format!("{}: {}: {}{detail}", verdict.source(), refusal.code, refusal.code.meaning());
+    // Why each signature does not count, each reason once.
+    let mut reasons: Vec<&str> = Vec::new();
+    for finding in verdict.signatures().iter().filter(|finding| finding.claims_to_sign()) {
+        if finding.code != SignatureCode::Verified && !reasons.contains(&finding.code.as_str()) {
+            reasons.push(finding.code.as_str());
+        }
+    }
+    if !reasons.is_empty() {
+        line.push_str(&format!(" (signatures: {})", reasons.join(", ")));
+    }
+    line
+}
+
+/// ` by KEY, …`: whoever made a signature that counts.
+pub(super) fn signed_by(verdict: &ImageVerdict) -> String {
+    let signers: Vec<String> = verdict.signers().iter().map(ToString::to_string).collect();
+    if signers.is_empty() { String::new() } else { format!(" by {}", signers.join(", ")) }
+}
+
+/// What people should know about an image that is admitted.
+pub(super) fn remarks(verdict: &ImageVerdict) -> Vec<String> {
+    let mut remarks = Vec::new();
+    if verdict.tag_unbound() {
+        remarks.push("tag-unbound: nothing authentic says that this tag means this digest".into());
+    }
+    let children = verdict.children();
+    let covered = children.iter().filter(|c| c.status == ChildStatus::CoveredByIndex).count();
+    if covered > 0 {
+        remarks.push(format!(
+            "covered-by-index: {covered} of {} manifests have no signature of their own; podman, CRI-O and skopeo do not \
+             accept them under a policy",
+            children.len()
+        ));
+    }
+    if verdict.is_beyond_runtimes() {
+        remarks.push(
+            "signed in bundle form only, which podman, CRI-O and skopeo cannot check under a policy"
+                .into(),
+        );
+    }
+    remarks.extend(attestations(verdict));
+    remarks
+}
+
+/// The verified attestations by type, each type once.
+fn attestations(verdict: &ImageVerdict) -> Option<String> {
+    let verified = |finding: &&SignatureFinding| finding.code == SignatureCode::AttestationVerified;
+    let findings = verdict.signatures().iter().filter(verified);
+    let mut types: Vec<String> =
+        findings.filter_map(|f| f.predicate_type.as_deref().map(safe)).collect();
+    types.sort();
+    types.dedup();
+    (!types.is_empty()).then(|| format!("attested: {}", types.join(", ")))
+}
