@@ -4,6 +4,7 @@
 //!
 //! - [`anchors`]: which keys are trusted for which images; [`scope`] and [`scoped`] are how that is written
 //! - [`keys`]: public keys and fingerprints; [`pem`] reads them, [`crypto`] is the one door to the crypto library
+//! - [`rekor`]: entries of a log, proven by a signed entry timestamp
 //! - [`evidence`]: what the verifier is given
 //! - [`cosign`]: simple signing; its [`payload`] and the [`identity`] in it
 //! - [`sigstore_bundle`]: Sigstore bundles; the [`dsse`] envelope and [`statement`] in them
@@ -12,6 +13,7 @@
 //! - [`verdict`]: findings, statuses, admission, with stable codes
 
 pub mod anchors;
+mod blocks;
 mod codes;
 pub mod cosign;
 pub mod crypto;
@@ -25,6 +27,7 @@ mod keyring;
 pub mod keys;
 pub mod payload;
 pub mod pem;
+pub mod rekor;
 pub mod scope;
 pub mod scoped;
 mod signatures;
@@ -36,11 +39,12 @@ pub mod verdict;
 mod verifier;
 
 pub use anchors::{Anchors, ScopedKey};
+pub use blocks::BlocksError;
 pub use crypto::{Algorithm, Hashing};
 pub use evidence::{Attached, Evidence, EvidenceError, Found, ImageUnderTest};
 pub use fields::ShapeError;
 pub use identity::IdentityRule;
-pub use keys::{Fingerprint, KeyError, PublicKey};
+pub use keys::{Fingerprint, KeyError, PublicKey, SignatureError};
 pub use scope::{Pattern, Scope, ScopeError, Specificity};
 pub use scoped::Scoped;
 pub use verdict::{
