@@ -4,6 +4,7 @@
 //!
 //! - [`anchors`]: which keys are trusted for which images; [`scope`] and [`scoped`] are how that is written
 //! - [`keys`]: public keys and fingerprints; [`pem`] reads them, [`crypto`] is the one door to the crypto library
+//! - [`certificate`]: signing certificates under a policy `fulcio` or `pki`
 //! - [`rekor`]: entries of a log, proven by a signed entry timestamp
 //! - [`evidence`]: what the verifier is given
 //! - [`cosign`]: simple signing; its [`payload`] and the [`identity`] in it
@@ -14,6 +15,7 @@
 
 pub mod anchors;
 mod blocks;
+pub mod certificate;
 mod codes;
 pub mod cosign;
 pub mod crypto;

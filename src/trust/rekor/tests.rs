@@ -137,7 +137,7 @@ fn an_annotation_of_another_shape_is_malformed() {
         ("body is not base64", r#""body":""#, r#""body":"*"#, "base64"),
         ("body of no length of base64", r#""body":""#, r#""body":"A"#, "base64"),
         ("timestamp is not base64", r#"Timestamp":""#, r#"Timestamp":"*"#, "base64"),
-        ("second document", "}}", "}} {}", "strict JSON"),
+        ("second document", "\"}", "\"} {}", "strict JSON"),
         ("byte order mark", r#"{"Payload""#, "\u{feff}{\"Payload\"", "strict JSON"),
     ];
     for (name, from, to, why) in cases {
