@@ -6,6 +6,7 @@
 //! - [`keys`]: public keys and fingerprints; [`pem`] reads them, [`crypto`] is the one door to the crypto library
 //! - [`certificate`]: signing certificates under a policy `fulcio` or `pki`
 //! - [`rekor`]: entries of a log, proven by a signed entry timestamp
+//! - [`vouched`]: what stands beside a simple signature, and whether it vouches for its key
 //! - [`evidence`]: what the verifier is given
 //! - [`cosign`]: simple signing; its [`payload`] and the [`identity`] in it
 //! - [`sigstore_bundle`]: Sigstore bundles; the [`dsse`] envelope and [`statement`] in them
@@ -39,6 +40,7 @@ mod text;
 pub mod tree;
 pub mod verdict;
 mod verifier;
+pub mod vouched;
 
 pub use anchors::{Anchors, ScopedKey};
 pub use blocks::BlocksError;
