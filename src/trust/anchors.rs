@@ -1,10 +1,12 @@
 //! What is trusted, and for which images. Anchors come from outside the bundle; nothing in this file can be reached
 //! by what the courier could have written, but through a fingerprint that the administrator pinned.
 
-use super::candidate::{Candidate, Means};
+use super::candidate::{Candidate, Logs, Means};
+use super::certificate::{Fulcio, Pki};
 use super::identity::IdentityRule;
 use super::keys::{Fingerprint, PublicKey};
 use super::predicate::PredicateType;
+use super::rekor::LogKey;
 use super::requirement::{Forms, Requirement, Rule, SignedBy};
 use super::scope::{Pattern, Scope};
 use super::scoped::Scoped;
@@ -22,6 +24,37 @@ pub struct ScopedKey {
     pub name: String,
 }
 
+/// Somebody other than the holder of a bare key, and the images that he may vouch for.
+#[derive(Debug, Clone)]
+pub struct ScopedAuthority {
+    /// Which source references; all of these must cover.
+    pub scopes: Vec<Scope>,
+    /// By what he proves that he signed.
+    pub authority: Authority,
+    /// Where it came from, for people: an option's file.
+    pub name: String,
+}
+
+/// By what somebody proves that he signed, other than a bare key.
+#[derive(Debug, Clone)]
+pub enum Authority {
+    /// A certificate of a private Fulcio, with an entry of a trusted log.
+    Fulcio(Fulcio),
+    /// A certificate of an organisation, valid now.
+    Pki(Pki),
+}
+
+/// A log whose entries are demanded of the signatures in its scope.
+#[derive(Debug, Clone)]
+pub struct LogAuthority {
+    /// Which source references need an entry.
+    pub scope: Scope,
+    /// Keys of the log.
+    pub keys: Vec<LogKey>,
+    /// Where it came from, for people: a file name.
+    pub name: String,
+}
+
 /// Everything that is trusted in one run.
 ///
 /// Anchors are alternatives: where several scopes cover an image, every key of theirs may verify it. A narrow scope
@@ -30,6 +63,12 @@ pub struct ScopedKey {
 pub struct Anchors {
     /// Keys with their scopes.
     pub keys: Vec<ScopedKey>,
+    /// Others who may vouch for images.
+    pub authorities: Vec<ScopedAuthority>,
+    /// Logs. Where one covers an image, keys and Fulcio certificates count only with an entry of such a log.
+    pub logs: Vec<LogAuthority>,
+    /// When the run began, in seconds since 1970: what certificates of organisations are checked at.
+    pub now: u64,
     /// `--allow-unsigned`: images that may come without a signature.
     pub allow_unsigned: Vec<Pattern>,
     /// `--accept-unbound-names`: where signatures that name no repository count although nothing binds the name.
@@ -45,14 +84,43 @@ pub struct Anchors {
 impl Anchors {
     /// What `source` must satisfy. Everybody who may vouch for it is an alternative to the others.
     pub(super) fn rule_for(&self, _as_given: &Reference, source: &Reference) -> Rule<'_> {
-        let candidates = self
-            .keys_for(source)
-            .map(|anchor| Candidate { name: &anchor.name, means: Means::Key(&anchor.key) })
-            .collect();
+        let logs = self.logs_for(source);
+        let keys = self.keys_for(source).map(|anchor| {
+            let (name, key) = (anchor.name.as_str(), &anchor.key);
+            let means = match &logs {
+                None => Means::Key(key),
+                Some(logs) => Means::LoggedKey { key, logs: logs.clone() },
+            };
+            Candidate { name, means }
+        });
+        let others = self.authorities_for(source).map(|anchor| {
+            let means = match &anchor.authority {
+                Authority::Fulcio(fulcio) => {
+                    let logs = logs.clone().unwrap_or_default();
+                    Means::Fulcio { fulcio, logs }
+                }
+                Authority::Pki(pki) => Means::Pki { pki, now: self.now },
+            };
+            Candidate { name: &anchor.name, means }
+        });
+        let candidates = keys.chain(others).collect();
         let identity = &IdentityRule::MatchRepository;
         let signed_by = SignedBy { candidates, identity, forms: Forms::All };
         let requirements = vec![Requirement::Signed(signed_by)];
         Rule { requirements, threshold: self.threshold_for(source) }
+    }
+
+    fn authorities_for(&self, source: &Reference) -> impl Iterator<Item = &ScopedAuthority> {
+        let covers = |anchor: &&ScopedAuthority| anchor.scopes.iter().all(|s| s.covers(source));
+        self.authorities.iter().filter(covers)
+    }
+
+    /// The logs of which one must have an entry; `None` where none is demanded.
+    fn logs_for(&self, source: &Reference) -> Option<Logs<'_>> {
+        let mut covering = self.logs.iter().filter(|log| log.scope.covers(source)).peekable();
+        covering.peek()?;
+        let keys = covering.flat_map(|log| log.keys.iter().cloned()).collect::<Vec<_>>();
+        Some(Logs { keys: keys.into() })
     }
 
     /// How many distinct signers `source` needs: what is said for the narrowest scope that covers it, one where
@@ -86,12 +154,17 @@ impl Anchors {
     pub fn covers(&self, source: &Reference) -> bool {
         self.has_policy()
             || self.keys_for(source).next().is_some()
+            || self.authorities_for(source).next().is_some()
             || self.required_attestations_for(source).next().is_some()
     }
 
     /// True when nothing at all could admit any image.
     pub fn is_empty(&self) -> bool {
-        self.keys.is_empty() && self.allow_unsigned.is_empty() && !self.bundle_expected
+        self.keys.is_empty()
+            && self.authorities.is_empty()
+            && self.allow_unsigned.is_empty()
+            && !self.bundle_expected
+            && !self.has_policy()
     }
 
     /// Admits carried keys by pinned fingerprints (`--trust-fingerprint`), each only within the scope of its pin. Gives
@@ -134,7 +207,8 @@ impl Anchors {
         let Some(pattern) = patterns.map(Pattern::specificity).max() else {
             return false;
         };
-        let scopes = self.keys.iter().map(|anchor| &anchor.scope);
+        let of_others = self.authorities.iter().flat_map(|anchor| &anchor.scopes);
+        let scopes = self.keys.iter().map(|anchor| &anchor.scope).chain(of_others);
         let covering = scopes.filter(|scope| scope.covers_on_any_host(source));
         let key = covering.map(Scope::specificity).max();
         key.is_none_or(|key| pattern >= key)

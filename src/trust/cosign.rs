@@ -1,12 +1,13 @@
 //! Cosign's simple signing, as in `.sig` manifests: one layer for each signature, the signature in an annotation
 //! (VERIFY §1). The order of the steps matters: nothing is parsed before its signature verified.
 
-use super::candidate::{Candidate, SimpleSignature};
+use super::candidate::Candidate;
 use super::identity::IdentityRule;
 use super::judgement::{self, Judgement, Voucher};
 use super::outcome::SignatureCode;
 use super::payload::Payload;
 use super::text::bounded;
+use super::vouched::Signed;
 use crate::oci::{Descriptor, Digest, Reference};
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
@@ -42,7 +43,7 @@ pub(super) fn judge_layer(
     let Some(signature) = decode(annotation) else {
         return Judgement::refused(SignatureCode::SignatureInvalid, "the annotation is not base64");
     };
-    let signed = SimpleSignature { layer, payload, signature: &signature };
+    let signed = Signed { annotations: &layer.annotations, payload, signature: &signature };
     judgement::first_verified(candidates, |candidate| {
         let voucher = candidate.vouch_simple(&signed)?;
         Ok(judge_payload(payload, voucher, claim))

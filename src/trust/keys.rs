@@ -125,6 +125,11 @@ impl PublicKey {
         self.verifying.algorithm()
     }
 
+    /// The SubjectPublicKeyInfo in DER.
+    pub fn spki(&self) -> &[u8] {
+        &self.spki
+    }
+
     /// The key as one PEM block without prose, one newline at the end: the form that is carried and installed.
     pub fn to_pem(&self) -> String {
         pem::encode_public_key(&self.spki)

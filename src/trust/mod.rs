@@ -4,6 +4,9 @@
 //!
 //! - [`anchors`]: which keys are trusted for which images; [`scope`] and [`scoped`] are how that is written
 //! - [`keys`]: public keys and fingerprints; [`pem`] reads them, [`crypto`] is the one door to the crypto library
+//! - [`certificate`]: signing certificates under a policy `fulcio` or `pki`
+//! - [`rekor`]: entries of a log, proven by a signed entry timestamp
+//! - [`vouched`]: what stands beside a simple signature, and whether it vouches for its key
 //! - [`evidence`]: what the verifier is given
 //! - [`cosign`]: simple signing; its [`payload`] and the [`identity`] in it
 //! - [`sigstore_bundle`]: Sigstore bundles; the [`dsse`] envelope and [`statement`] in them
@@ -14,12 +17,15 @@
 
 pub mod anchors;
 mod attestation;
+mod blocks;
 mod candidate;
+pub mod certificate;
 mod codes;
 pub mod cosign;
 pub mod crypto;
 pub mod dsse;
 pub mod evidence;
+mod failure;
 mod fields;
 pub mod finding;
 pub mod identity;
@@ -31,6 +37,7 @@ pub mod outcome;
 pub mod payload;
 pub mod pem;
 pub mod predicate;
+pub mod rekor;
 mod requirement;
 pub mod scope;
 pub mod scoped;
@@ -42,14 +49,16 @@ mod text;
 pub mod tree;
 pub mod verdict;
 mod verifier;
+pub mod vouched;
 
-pub use anchors::{Anchors, ScopedKey};
+pub use anchors::{Anchors, Authority, LogAuthority, ScopedAuthority, ScopedKey};
+pub use blocks::BlocksError;
 pub use crypto::{Algorithm, Hashing};
 pub use evidence::{AtomicSignature, Attached, Evidence, EvidenceError, Found, ImageUnderTest};
 pub use fields::ShapeError;
 pub use finding::{Form, SignatureFinding};
 pub use identity::IdentityRule;
-pub use keys::{Fingerprint, KeyError, PublicKey};
+pub use keys::{Fingerprint, KeyError, PublicKey, SignatureError};
 pub use outcome::{RefusalCode, SignatureCode};
 pub use predicate::PredicateType;
 pub use scope::{Pattern, Scope, ScopeError, Specificity};

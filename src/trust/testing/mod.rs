@@ -1,5 +1,6 @@
 //! A small world for the verifier's tests: signers, evidence in memory, and a scene with one image in it.
 
+pub(super) mod certificates;
 pub(super) mod scene;
 mod signer;
 mod store;
