@@ -4,6 +4,7 @@
 //!
 //! - [`anchors`]: which keys are trusted for which images; [`scope`] and [`scoped`] are how that is written
 //! - [`keys`]: public keys and fingerprints; [`pem`] reads them, [`crypto`] is the one door to the crypto library
+//! - [`policy`]: containers-policy.json(5), what it demands of an image and by which keys
 //! - [`evidence`]: what the verifier is given
 //! - [`cosign`]: simple signing; its [`payload`] and the [`identity`] in it
 //! - [`sigstore_bundle`]: Sigstore bundles; the [`dsse`] envelope and [`statement`] in them
@@ -25,6 +26,7 @@ mod keyring;
 pub mod keys;
 pub mod payload;
 pub mod pem;
+pub mod policy;
 pub mod scope;
 pub mod scoped;
 mod signatures;
@@ -41,6 +43,7 @@ pub use evidence::{Attached, Evidence, EvidenceError, Found, ImageUnderTest};
 pub use fields::ShapeError;
 pub use identity::IdentityRule;
 pub use keys::{Fingerprint, KeyError, PublicKey};
+pub use policy::{Policy, PolicyError};
 pub use scope::{Pattern, Scope, ScopeError, Specificity};
 pub use scoped::Scoped;
 pub use verdict::{
