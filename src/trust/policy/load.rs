@@ -181,9 +181,6 @@ impl SignedBy {
             let why = "of all values of keyType only GPGKeys is implemented";
             return Ok(LoadedRequirement::Unsatisfiable(why));
         }
-        if self.keys.is_empty() {
-            return Ok(LoadedRequirement::Unsatisfiable("its list of keys is empty"));
-        }
         let keyrings = self.keys.load(read, Ok)?;
         Ok(LoadedRequirement::SignedBy { keyrings, identity: self.identity.clone() })
     }
@@ -191,13 +188,7 @@ impl SignedBy {
 
 impl SigstoreSigned {
     fn load(&self, read: &mut Reader<'_>) -> Result<LoadedRequirement, LoadError> {
-        if self.rekor_keys.as_ref().is_some_and(Sources::is_empty) {
-            return Ok(LoadedRequirement::Unsatisfiable("its list of Rekor keys is empty"));
-        }
         let signers = match &self.signers {
-            SignerSources::Keys(keys) if keys.is_empty() => {
-                return Ok(LoadedRequirement::Unsatisfiable("its list of keys is empty"));
-            }
             SignerSources::Keys(keys) => Signers::Keys(keys.load(read, public_key)?),
             SignerSources::Fulcio(fulcio) => Signers::Fulcio(fulcio.load(read)?),
             SignerSources::Pki(pki) => Signers::Pki(pki.load(read)?),

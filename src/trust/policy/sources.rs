@@ -50,7 +50,11 @@ impl Sources {
 
     fn read(node: &Node<'_>, holds: Holds) -> Result<Self, PolicyError> {
         let all = |read: fn(&Node<'_>) -> Result<KeySource, PolicyError>| {
-            node.items()?.iter().map(read).collect::<Result<Vec<_>, _>>()
+            let items = node.items()?;
+            if items.is_empty() {
+                return Err(node.not("a list of at least one"));
+            }
+            items.iter().map(read).collect::<Result<Vec<_>, _>>()
         };
         let (list, sources) = match holds {
             Holds::Path => (false, vec![path(node)?]),
@@ -66,18 +70,12 @@ impl Sources {
         &self.place
     }
 
-    /// Every source with its own place, `…keyPath` or `…keyPaths[1]`. A list may be empty, and then nothing satisfies
-    /// the requirement.
+    /// Every source with its own place, `…keyPath` or `…keyPaths[1]`; at least one.
     pub fn iter(&self) -> impl Iterator<Item = (String, &KeySource)> {
         self.sources.iter().enumerate().map(|(index, source)| {
             let place = if self.list { item(&self.place, index) } else { self.place.clone() };
             (place, source)
         })
-    }
-
-    /// True when it is a list of nothing.
-    pub fn is_empty(&self) -> bool {
-        self.sources.is_empty()
     }
 }
 

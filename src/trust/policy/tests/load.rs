@@ -154,11 +154,6 @@ fn what_the_stack_evaluates_for_no_image_satisfies_none() {
         r#"{"type":"signedBy","keyType":"signedByGPGKeys","keyPath":"/ring"}"#,
         r#"{"type":"signedBy","keyType":"X509Certificates","keyPath":"/ring"}"#,
         r#"{"type":"signedBy","keyType":"signedByX509CAs","keyPath":"/ring"}"#,
-        r#"{"type":"signedBy","keyType":"GPGKeys","keyPaths":[]}"#,
-        r#"{"type":"sigstoreSigned","keyPaths":[]}"#,
-        r#"{"type":"sigstoreSigned","keyDatas":[]}"#,
-        r#"{"type":"sigstoreSigned","keyPath":"/p256","rekorPublicKeyPaths":[]}"#,
-        r#"{"type":"sigstoreSigned","keyPath":"/p256","rekorPublicKeyDatas":[]}"#,
     ] {
         let loaded = load(requirement).expect("loads");
         assert!(matches!(loaded, LoadedRequirement::Unsatisfiable(_)), "{requirement}");

@@ -154,12 +154,8 @@ fn keys() -> Vec<Row> {
         read(sigstore(r#""keyData":"QUJD""#)),
         read(sigstore(r#""keyData":"QU\r\nJD\n""#)),
         read(sigstore(r#""keyDatas":["QUJD","QQ=="]"#)),
-        // Read by the stack as well; no image ever satisfies them.
-        read(sigstore(r#""keyPaths":[]"#)),
-        read(sigstore(r#""keyDatas":[]"#)),
         read(gpg(r#""keyType":"GPGKeys","keyPath":"/k""#)),
         read(gpg(r#""keyType":"GPGKeys","keyPaths":["/a"]"#)),
-        read(gpg(r#""keyType":"GPGKeys","keyPaths":[]"#)),
         read(gpg(r#""keyType":"GPGKeys","keyData":"QUJD""#)),
         read(gpg(r#""keyType":"signedByGPGKeys","keyPath":"/k""#)),
         read(gpg(r#""keyType":"X509Certificates","keyPath":"/k""#)),
@@ -182,6 +178,8 @@ fn keys() -> Vec<Row> {
         refused(sigstore(r#""keyPath":["/k"]"#), "default[0].keyPath", "a text"),
         refused(sigstore(r#""keyPath":"""#), "default[0].keyPath", "empty"),
         refused(sigstore(r#""keyPath":null"#), "default[0].keyPath", "a text"),
+        refused(sigstore(r#""keyPaths":[]"#), "default[0].keyPaths", "at least one"),
+        refused(sigstore(r#""keyDatas":[]"#), "default[0].keyDatas", "at least one"),
         refused(sigstore(r#""keyPaths":null"#), "default[0].keyPaths", "a list"),
         refused(sigstore(r#""keyPaths":"/k""#), "default[0].keyPaths", "a list"),
         refused(sigstore(r#""keyPaths":["/a",1]"#), "default[0].keyPaths[1]", "a text"),
@@ -204,6 +202,12 @@ fn keys() -> Vec<Row> {
             sigstore(r#""keyData":"QUJD","keyDatas":["QUJD"]"#),
             "default[0]",
             "keyData, keyDatas at once",
+        ),
+        stricter(
+            gpg(r#""keyType":"GPGKeys","keyPaths":[]"#),
+            "default[0].keyPaths",
+            "at least one",
+            "no image ever satisfies it, which can only be a mistake",
         ),
         stricter(sigstore(r#""keyPaths":["/a",""]"#), "default[0].keyPaths[1]", "empty", EMPTY),
         stricter(sigstore(r#""keyPaths":["/a",null]"#), "default[0].keyPaths[1]", "a text", NULL),
@@ -236,7 +240,6 @@ fn rekor() -> Vec<Row> {
     vec![
         read(with(r#""rekorPublicKeyPath":"/r""#)),
         read(with(r#""rekorPublicKeyPaths":["/r","/s"]"#)),
-        read(with(r#""rekorPublicKeyPaths":[]"#)),
         read(with(r#""rekorPublicKeyData":"QUJD""#)),
         read(with(r#""rekorPublicKeyDatas":["QUJD"]"#)),
         refused(with(r#""rekorPublicKeypath":"/r""#), "default[0]", "rekorPublicKeypath"),
@@ -250,6 +253,12 @@ fn rekor() -> Vec<Row> {
             "default[0]",
             "at once",
         ),
+        refused(
+            with(r#""rekorPublicKeyPaths":[]"#),
+            "default[0].rekorPublicKeyPaths",
+            "at least one",
+        ),
+        refused(with(r#""rekorPublicKeyDatas":null"#), "default[0].rekorPublicKeyDatas", "a list"),
         refused(with(r#""rekorPublicKeyPaths":"/r""#), "default[0].rekorPublicKeyPaths", "a list"),
         refused(with(r#""rekorPublicKeyData":"!""#), "default[0].rekorPublicKeyData", "base64"),
         stricter(
@@ -262,12 +271,6 @@ fn rekor() -> Vec<Row> {
             with(r#""rekorPublicKeyPath":null"#),
             "default[0].rekorPublicKeyPath",
             "a text",
-            OPEN,
-        ),
-        stricter(
-            with(r#""rekorPublicKeyDatas":null"#),
-            "default[0].rekorPublicKeyDatas",
-            "a list",
             OPEN,
         ),
     ]
