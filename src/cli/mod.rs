@@ -12,6 +12,7 @@
 //! - [`volume_size`], [`written`]: sizes of volumes as people give them; what pack leaves
 //! - [`pack`], [`unpack`], [`inspect`], [`verify`], [`serve`]: the commands
 
+mod certificates;
 mod connection;
 mod exit;
 mod failure;

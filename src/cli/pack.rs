@@ -119,7 +119,7 @@ fn series_name(text: &str) -> Result<String, String> {
 
 impl Options {
     fn request(&self) -> Result<Request, Failure> {
-        let given = self.signers.read()?;
+        let given = self.signers.read(Path::new("/"))?;
         let carried =
             |file: KeyFile| CarriedKey { key: file.key, name: file.name, scopes: vec![file.scope] };
         let mut carried: Vec<CarriedKey> = given.keys.into_iter().map(carried).collect();
@@ -150,6 +150,7 @@ impl Options {
             },
             keys: carried,
             anchors: given.anchors,
+            policy: given.policy,
             anchors_digest: given.digest,
             foreign_layers: self.include_foreign_layers,
             name: self.name.clone(),

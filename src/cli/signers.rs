@@ -1,12 +1,18 @@
 //! Options that say whose signatures count, the same for pack, verify and unpack.
 
+use super::certificates::{self, ScopedText};
+use super::exit::Status;
 use super::failure::Failure;
 use super::keys::{self, KeyFile};
+use bundle::host::PolicyFile;
+use bundle::host::policy_file::HOST_POLICY;
 use bundle::oci::Digest;
-use bundle::trust::{Anchors, PredicateType, Scoped, ScopedKey};
+use bundle::trust::rekor::LogKey;
+use bundle::trust::{Anchors, LogAuthority, PredicateType, Scope, Scoped, ScopedKey};
 use clap::Args;
 use std::num::NonZeroUsize;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
+use std::time::{SystemTime, UNIX_EPOCH};
 
 /// Whose signatures count. SCOPE is HOST, HOST/NAMESPACE, HOST/REPOSITORY[:TAG], *.DOMAIN; without it, all images.
 #[derive(Args)]
@@ -15,6 +21,26 @@ pub(super) struct Signers {
     /// Images of SCOPE may be signed by this public key (repeatable; pack carries it too)
     #[arg(long, value_name = "[SCOPE=]FILE")]
     key: Vec<Scoped<PathBuf>>,
+    /// Signatures by keys and Fulcio certificates over images of SCOPE must be in the Rekor log with this public key
+    /// (repeatable)
+    #[arg(long, value_name = "[SCOPE=]FILE")]
+    rekor_key: Vec<Scoped<PathBuf>>,
+    /// Images of SCOPE may be signed with a certificate of these authorities (PEM): of a Fulcio, with
+    /// --certificate-identity, --certificate-oidc-issuer and --rekor-key; or of an organisation, without an issuer
+    #[arg(long, value_name = "[SCOPE=]FILE")]
+    ca: Vec<Scoped<PathBuf>>,
+    /// Whom certificates for SCOPE must name: an e-mail address, a URI or a host name, to the letter
+    #[arg(long, value_name = "[SCOPE=]IDENTITY")]
+    certificate_identity: Vec<ScopedText>,
+    /// Who must have authenticated the holders of certificates for SCOPE: the issuer's URL, to the letter
+    #[arg(long, value_name = "[SCOPE=]URL")]
+    certificate_oidc_issuer: Vec<ScopedText>,
+    /// This containers-policy.json(5) alone decides, as container runtimes read it
+    #[arg(long, value_name = "FILE", conflicts_with_all = ["host_policy", "key", "rekor_key", "ca", "certificate_identity", "certificate_oidc_issuer"])]
+    policy: Option<PathBuf>,
+    /// /etc/containers/policy.json alone decides, as container runtimes read it
+    #[arg(long, conflicts_with_all = ["key", "rekor_key", "ca", "certificate_identity", "certificate_oidc_issuer"])]
+    host_policy: bool,
     /// Images of SCOPE need valid signatures by N distinct signers; the narrowest scope counts (repeatable)
     #[arg(long, value_name = "[SCOPE=]N")]
     threshold: Vec<Scoped<NonZeroUsize>>,
@@ -27,6 +53,7 @@ pub(super) struct Signers {
 /// The anchors of a run, and what they were made of.
 pub(super) struct Given {
     pub(super) anchors: Anchors,
+    pub(super) policy: Option<PolicyFile>,
     /// The files of `--key`.
     pub(super) keys: Vec<KeyFile>,
     /// SHA-256 over every option and file.
@@ -34,8 +61,8 @@ pub(super) struct Given {
 }
 
 impl Signers {
-    /// Reads every file that is named.
-    pub(super) fn read(&self) -> Result<Given, Failure> {
+    /// Reads every file that is named; the policy of the host below `root`.
+    pub(super) fn read(&self, root: &Path) -> Result<Given, Failure> {
         let mut made_of = Vec::new();
         let mut note = |option: &str, scope: &dyn ToString, value: &dyn ToString| {
             made_of.push(serde_json::json!([option, scope.to_string(), value.to_string()]));
@@ -49,6 +76,48 @@ impl Signers {
             anchors.keys.push(ScopedKey { scope, key, name });
             keys.push(file);
         }
+        for option in &self.rekor_key {
+            let KeyFile { key, name, scope } = keys::read_scoped(option)?;
+            note("rekor-key", &scope, &key.fingerprint());
+            let key = LogKey::new(key).map_err(|error| {
+                Failure::usage(format!(
+                    "--rekor-key {} cannot be used: {error}",
+                    option.value.display()
+                ))
+            })?;
+            anchors.logs.push(LogAuthority { scope, keys: vec![key], name });
+        }
+        for option in &self.ca {
+            note("ca", &option.scope, &Digest::of(&keys::read_file(&option.value)?.0));
+        }
+        for option in &self.certificate_identity {
+            note("certificate-identity", &option.scope, &option.text);
+        }
+        for option in &self.certificate_oidc_issuer {
+            note("certificate-oidc-issuer", &option.scope, &option.text);
+        }
+        let holders =
+            certificates::holders(&self.certificate_identity, &self.certificate_oidc_issuer)?;
+        let has_log = !anchors.logs.is_empty();
+        anchors.authorities = certificates::authorities(&self.ca, &holders, has_log)?;
+        if self.ca.is_empty() && !holders.is_empty() {
+            return Err(Failure::usage(
+                "--certificate-identity needs the authority: --trusted-root or --ca",
+            ));
+        }
+        let policy_file = match (&self.policy, self.host_policy) {
+            (Some(file), _) => Some((file.clone(), PolicyFile::open(file))),
+            (None, true) => Some((root.join(HOST_POLICY), PolicyFile::of_host(root))),
+            (None, false) => None,
+        };
+        let policy = match policy_file {
+            Some((file, policy)) => {
+                let policy = policy.map_err(|error| Failure::of(Status::Usage, &error))?;
+                note("policy", &Scope::Everything, &Digest::of(&keys::read_file(&file)?.0));
+                Some(policy)
+            }
+            None => None,
+        };
         for option in &self.threshold {
             note("threshold", &option.scope, &option.value);
         }
@@ -58,6 +127,8 @@ impl Signers {
         anchors.thresholds = self.threshold.clone();
         anchors.required_attestations = self.require_attestation.clone();
         let digest = Digest::of(serde_json::Value::from(made_of).to_string().as_bytes());
-        Ok(Given { anchors, keys, digest })
+        anchors.now =
+            SystemTime::now().duration_since(UNIX_EPOCH).map_or(0, |since| since.as_secs());
+        Ok(Given { anchors, policy, keys, digest })
     }
 }

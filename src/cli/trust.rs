@@ -19,16 +19,16 @@ pub(super) struct Trust {
     #[command(flatten)]
     signers: Signers,
     /// Trust the carried key that has this fingerprint, for SCOPE (repeatable)
-    #[arg(long, value_name = "[SCOPE=]sha256:…")]
+    #[arg(long, value_name = "[SCOPE=]sha256:…", conflicts_with_all = ["policy", "host_policy"])]
     trust_fingerprint: Vec<Scoped<Fingerprint>>,
     /// The bundle digest that pack printed, received another way: names and verdicts in this bundle are then authentic
     #[arg(long, value_name = "sha256:…")]
     expect_bundle: Option<Digest>,
     /// Images that may come without a verified signature (repeatable)
-    #[arg(long, value_name = "PATTERN")]
+    #[arg(long, value_name = "PATTERN", conflicts_with_all = ["policy", "host_policy"])]
     allow_unsigned: Vec<Pattern>,
     /// Where signatures count that name no repository, although nothing binds the name (repeatable)
-    #[arg(long, value_name = "SCOPE")]
+    #[arg(long, value_name = "SCOPE", conflicts_with_all = ["policy", "host_policy"])]
     accept_unbound_names: Vec<Scope>,
     /// Use this directory in place of / for installed keys
     #[arg(long, value_name = "DIR")]
@@ -47,7 +47,8 @@ impl Trust {
 
     /// Reads keys, given and installed.
     pub(super) fn inputs(&self) -> Result<TrustInputs, Failure> {
-        let mut anchors = self.signers.read()?.anchors;
+        let given = self.signers.read(self.host_root()?.path())?;
+        let mut anchors = given.anchors;
         anchors.allow_unsigned = self.allow_unsigned.clone();
         anchors.accept_unbound_names = self.accept_unbound_names.clone();
         let installed = installed_keys(&self.host_root()?).map_err(|error| {
@@ -59,6 +60,7 @@ impl Trust {
         }
         Ok(TrustInputs {
             anchors,
+            policy: given.policy,
             installed: installed.keys,
             pins: self.trust_fingerprint.clone(),
             expect_bundle: self.expect_bundle,

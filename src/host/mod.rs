@@ -13,6 +13,7 @@
 //! - `directory`: one directory below it, and the files in it
 //! - `staged`: a file that is whole before it has its name
 //! - [`key_name`], [`public_key`], [`record`]: names, key files and records, parsed
+//! - [`policy_file`]: a policy, and where its keys are read from
 //! - [`install`](mod@install) and `install_error`, [`installed`]: the two directions
 
 mod directory;
@@ -21,6 +22,7 @@ pub mod install;
 mod install_error;
 pub mod installed;
 pub mod key_name;
+pub mod policy_file;
 pub mod public_key;
 pub mod record;
 pub mod root;
@@ -35,6 +37,7 @@ pub use install::{
 pub use install_error::InstallError;
 pub use installed::{InstalledKey, InstalledKeys, SkipReason, Skipped, installed_keys};
 pub use key_name::KeyName;
+pub use policy_file::{PolicyFile, PolicyFileError};
 pub use record::{KeyOrigin, KeyRecord, KeyUse};
 pub use root::HostRoot;
 

@@ -30,7 +30,9 @@ pub struct Judged {
 /// # Errors
 /// [`PackError::Refused`] with every image that is not admitted, [`PackError::Unsigned`].
 pub fn judge(request: &Request, resolved: Resolved) -> Result<Judged, PackError> {
-    let anchors = &request.anchors;
+    let sources = resolved.images.iter().map(|image| &image.source);
+    let policy = request.policy.as_ref().map(|policy| policy.prepare(sources));
+    let anchors = &Anchors { policy, ..request.anchors.clone() };
     let mut images = Vec::with_capacity(resolved.images.len());
     let (mut verdicts, mut refused, mut warnings) = (Vec::new(), Vec::new(), Vec::new());
     for image in resolved.images {

@@ -1,6 +1,7 @@
 //! What to pack: sources, rules and keys as they were asked for.
 
 use crate::archive::geometry::Geometry;
+use crate::host::PolicyFile;
 use crate::oci::{Digest, Platform, Reference, reference::ReferenceError};
 use crate::trust::{Anchors, PublicKey, Scope, Scoped};
 use std::fmt;
@@ -181,6 +182,8 @@ pub struct Request {
     pub keys: Vec<CarriedKey>,
     /// What images are verified with: what would be refused in the enclave is then known before the trip.
     pub anchors: Anchors,
+    /// A policy to verify them by, which then decides alone.
+    pub policy: Option<PolicyFile>,
     /// SHA-256 of everything that the anchors were made of: other anchors may come to another verdict.
     pub anchors_digest: Digest,
     /// Whether non-distributable layers are fetched from the registry too.
@@ -217,7 +220,7 @@ impl Request {
 
     /// True when this image is verified at pack.
     pub fn is_covered(&self, source: &Reference) -> bool {
-        self.anchors.covers(source)
+        self.policy.is_some() || self.anchors.covers(source)
     }
 }
 
@@ -277,6 +280,7 @@ mod tests {
             failed_images: FailedImages::Fail,
             keys: vec![],
             anchors: Anchors::default(),
+            policy: None,
             anchors_digest: Digest::of(b""),
             foreign_layers: false,
             name: None,

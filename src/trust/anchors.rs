@@ -5,6 +5,7 @@ use super::candidate::{Candidate, Logs, Means};
 use super::certificate::{Fulcio, Pki};
 use super::identity::IdentityRule;
 use super::keys::{Fingerprint, PublicKey};
+use super::policy::{Demand, DemandKind, DemandedSigners, PreparedPolicy};
 use super::predicate::PredicateType;
 use super::rekor::LogKey;
 use super::requirement::{Forms, Requirement, Rule, SignedBy};
@@ -67,6 +68,8 @@ pub struct Anchors {
     pub authorities: Vec<ScopedAuthority>,
     /// Logs. Where one covers an image, keys and Fulcio certificates count only with an entry of such a log.
     pub logs: Vec<LogAuthority>,
+    /// A policy. It decides alone: beside it no key, certificate or permission counts.
+    pub policy: Option<PreparedPolicy>,
     /// When the run began, in seconds since 1970: what certificates of organisations are checked at.
     pub now: u64,
     /// `--allow-unsigned`: images that may come without a signature.
@@ -82,8 +85,18 @@ pub struct Anchors {
 }
 
 impl Anchors {
-    /// What `source` must satisfy. Everybody who may vouch for it is an alternative to the others.
-    pub(super) fn rule_for(&self, _as_given: &Reference, source: &Reference) -> Rule<'_> {
+    /// What an image must satisfy: `as_given` is its source as the user wrote it, `source` the same with its digest.
+    pub(super) fn rule_for(&self, as_given: &Reference, source: &Reference) -> Rule<'_> {
+        let threshold = self.threshold_for(source);
+        let requirements = match &self.policy {
+            Some(policy) => by_policy(policy.demands(as_given), self.now),
+            None => vec![Requirement::Signed(self.alternatives_for(source))],
+        };
+        Rule { requirements, threshold }
+    }
+
+    /// Everybody who may vouch for `source` is an alternative to the others.
+    fn alternatives_for(&self, source: &Reference) -> SignedBy<'_> {
         let logs = self.logs_for(source);
         let keys = self.keys_for(source).map(|anchor| {
             let (name, key) = (anchor.name.as_str(), &anchor.key);
@@ -105,9 +118,7 @@ impl Anchors {
         });
         let candidates = keys.chain(others).collect();
         let identity = &IdentityRule::MatchRepository;
-        let signed_by = SignedBy { candidates, identity, forms: Forms::All };
-        let requirements = vec![Requirement::Signed(signed_by)];
-        Rule { requirements, threshold: self.threshold_for(source) }
+        SignedBy { candidates, identity, source: None, forms: Forms::All }
     }
 
     fn authorities_for(&self, source: &Reference) -> impl Iterator<Item = &ScopedAuthority> {
@@ -142,7 +153,7 @@ impl Anchors {
 
     /// True when a policy file decides, and nothing else.
     pub(super) fn has_policy(&self) -> bool {
-        false
+        self.policy.is_some()
     }
 
     /// Keys that may vouch for `source`.
@@ -212,5 +223,46 @@ impl Anchors {
         let covering = scopes.filter(|scope| scope.covers_on_any_host(source));
         let key = covering.map(Scope::specificity).max();
         key.is_none_or(|key| pattern >= key)
+    }
+}
+
+/// The requirements of a policy, read as container runtimes read it.
+fn by_policy(demands: &[Demand], now: u64) -> Vec<Requirement<'_>> {
+    if demands.is_empty() {
+        return vec![Requirement::Unusable("the policy was not looked up for this image")];
+    }
+    demands.iter().map(|demand| requirement(demand, now)).collect()
+}
+
+fn requirement(demand: &Demand, now: u64) -> Requirement<'_> {
+    let Demand { place, source, kind } = demand;
+    match kind {
+        DemandKind::AcceptAnything => Requirement::AcceptAnything,
+        DemandKind::Reject => Requirement::Reject,
+        DemandKind::Unusable(why) => Requirement::Unusable(why),
+        DemandKind::Signed { signers, identity } => Requirement::Signed(SignedBy {
+            candidates: candidates(place, signers, now),
+            identity,
+            source: Some(source),
+            forms: Forms::RuntimeOnly,
+        }),
+    }
+}
+
+fn candidates<'a>(name: &'a str, signers: &'a DemandedSigners, now: u64) -> Vec<Candidate<'a>> {
+    let candidate = |means| Candidate { name, means };
+    let logs = |keys: &'a [LogKey]| Logs { keys: keys.into() };
+    match signers {
+        DemandedSigners::Keys { keys, logs: None } => {
+            keys.iter().map(|key| candidate(Means::Key(key))).collect()
+        }
+        DemandedSigners::Keys { keys, logs: Some(of) } => {
+            let logged = |key| candidate(Means::LoggedKey { key, logs: logs(of) });
+            keys.iter().map(logged).collect()
+        }
+        DemandedSigners::Fulcio { fulcio, logs: of } => {
+            vec![candidate(Means::Fulcio { fulcio, logs: logs(of) })]
+        }
+        DemandedSigners::Pki(pki) => vec![candidate(Means::Pki { pki, now })],
     }
 }

@@ -7,6 +7,7 @@
 //! - [`certificate`]: signing certificates under a policy `fulcio` or `pki`
 //! - [`rekor`]: entries of a log, proven by a signed entry timestamp
 //! - [`vouched`]: what stands beside a simple signature, and whether it vouches for its key
+//! - [`policy`]: containers-policy.json(5), what it demands of an image and by which keys
 //! - [`evidence`]: what the verifier is given
 //! - [`cosign`]: simple signing; its [`payload`] and the [`identity`] in it
 //! - [`sigstore_bundle`]: Sigstore bundles; the [`dsse`] envelope and [`statement`] in them
@@ -36,6 +37,7 @@ pub mod keys;
 pub mod outcome;
 pub mod payload;
 pub mod pem;
+pub mod policy;
 pub mod predicate;
 pub mod rekor;
 mod requirement;
@@ -60,6 +62,7 @@ pub use finding::{Form, SignatureFinding};
 pub use identity::IdentityRule;
 pub use keys::{Fingerprint, KeyError, PublicKey, SignatureError};
 pub use outcome::{RefusalCode, SignatureCode};
+pub use policy::{Policy, PolicyError, PreparedPolicy};
 pub use predicate::PredicateType;
 pub use scope::{Pattern, Scope, ScopeError, Specificity};
 pub use scoped::Scoped;

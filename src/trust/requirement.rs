@@ -5,7 +5,7 @@ use super::finding::{Form, SignatureFinding};
 use super::identity::IdentityRule;
 use super::outcome::SignatureCode;
 use super::signer::Signer;
-use crate::oci::Digest;
+use crate::oci::{Digest, Reference};
 use std::collections::{BTreeMap, BTreeSet};
 
 /// The requirements for one image; all of them must be met.
@@ -31,6 +31,8 @@ pub(super) enum Requirement<'a> {
 pub(super) struct SignedBy<'a> {
     pub(super) candidates: Vec<Candidate<'a>>,
     pub(super) identity: &'a IdentityRule,
+    /// What the identity is compared with, where that is not the image's source as it stands.
+    pub(super) source: Option<&'a Reference>,
     pub(super) forms: Forms,
 }
 

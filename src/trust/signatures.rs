@@ -121,7 +121,8 @@ impl Examination<'_> {
             Err(judgement) => return blank.set(judgement).unmet(),
         };
         self.by_requirements(blank, |signed_by| {
-            let (subject, source) = (subject.digest(), self.image.source);
+            let source = signed_by.source.unwrap_or(self.image.source);
+            let subject = subject.digest();
             let claim = Claim { subject, source, rule: signed_by.identity };
             cosign::judge_layer(layer, &payload, &signed_by.candidates, &claim)
         })

@@ -6,7 +6,7 @@ use super::evidence::{ArchiveEvidence, found};
 use super::refused::{CarriedKey, Refused};
 use crate::archive::catalogue::CatalogueImage;
 use crate::archive::{Archive, ArchiveError, Catalogue};
-use crate::host::InstalledKey;
+use crate::host::{InstalledKey, PolicyFile};
 use crate::inventory::ImageEntry;
 use crate::oci::{Descriptor, Digest};
 use crate::trust::{
@@ -25,6 +25,8 @@ const GOOD_AT_PACK: [&str; 2] = ["signed", "index-unsigned"];
 pub struct TrustInputs {
     /// Keys and permissions from the command line and the configuration.
     pub anchors: Anchors,
+    /// A policy, which then decides alone.
+    pub policy: Option<PolicyFile>,
     /// Keys that were installed earlier; each counts within its recorded scopes.
     pub installed: Vec<InstalledKey>,
     /// Fingerprints that admit carried keys.
@@ -63,7 +65,11 @@ impl Checked {
         for key in &mut carried {
             key.pinned = trust.pins.iter().any(|pin| pin.value == key.fingerprint);
         }
-        let anchors = anchors(trust, &carried, names_bound)?;
+        let policy = trust.policy.as_ref().map(|policy| {
+            policy.prepare(archive.inventory().images.iter().map(|image| &image.source))
+        });
+        let mut anchors = anchors(trust, &carried, names_bound)?;
+        anchors.policy = policy;
         let verdicts = judge_all(&archive, &catalogue, &anchors, names_bound)?;
         if !verdicts.iter().all(ImageVerdict::is_admitted) {
             let any_anchor = !anchors.is_empty();

@@ -1,0 +1,126 @@
+//! Which list of a policy applies to an image, in the container stack's order (containers/image,
+//! `docker/policyconfiguration/naming.go`): the image itself, its repository, each namespace above, the host with its
+//! port, `*.domain` from narrow to wide, the transport's empty scope, `default`. The first that exists applies alone.
+
+use super::{Policy, RequirementList};
+use crate::oci::Reference;
+
+/// The transport of registries, the only one that images are carried from.
+const TRANSPORT: &str = "docker";
+
+/// What a policy demands of one image. Every part has to be satisfied; nearly always there is one.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Applicable<'p> {
+    pub(super) parts: Vec<Part<'p>>,
+}
+
+/// One list that applies, and the name by which it does.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Part<'p> {
+    pub(super) list: &'p RequirementList,
+    pub(super) source: Reference,
+}
+
+impl<'p> Part<'p> {
+    /// The list; [`RequirementList::place`] is the scope that matched, `default` or `transports.docker["quay.io"]`.
+    pub fn list(&self) -> &'p RequirementList {
+        self.list
+    }
+
+    /// What signed identities are compared with: the source with a tag or a digest, never both.
+    pub fn source(&self) -> &Reference {
+        &self.source
+    }
+}
+
+impl<'p> Applicable<'p> {
+    /// Every list that applies; at least one.
+    pub fn parts(&self) -> &[Part<'p>] {
+        &self.parts
+    }
+
+    /// The places of the lists, for reports: `default`, or `transports.docker["quay.io"]`. Bounded.
+    pub fn places(&self) -> String {
+        let mut places: Vec<&str> = self.parts.iter().map(|part| part.list.place()).collect();
+        places.dedup();
+        places.join(" and ")
+    }
+}
+
+impl Policy {
+    /// What this policy demands of an image that comes from `source`, which is what the user asked for and not what
+    /// it was resolved to.
+    ///
+    /// The stack evaluates references with a tag or a digest, and completes those that have neither with `latest`. One
+    /// with both it refuses, or drops the tag from (podman). Neither will do here, where an image is tagged in the end:
+    /// it is looked up by either, and both answers have to be satisfied. And because a host written in another case
+    /// reaches the same registry, such a reference must satisfy the scopes of the lower-case one as well.
+    pub fn requirements_for(&self, source: &Reference) -> Applicable<'_> {
+        let mut parts: Vec<Part<'_>> = Vec::new();
+        for source in names_of(source) {
+            let part = Part { list: self.list_for(&source), source };
+            let same = |known: &Part<'_>| {
+                known.list == part.list && is_same_but_for_case(&known.source, &part.source)
+            };
+            if !parts.iter().any(same) {
+                parts.push(part);
+            }
+        }
+        Applicable { parts }
+    }
+
+    fn list_for(&self, source: &Reference) -> &RequirementList {
+        let scoped = self
+            .transports
+            .get(TRANSPORT)
+            .and_then(|scopes| scopes_of(source).iter().find_map(|scope| scopes.get(scope)));
+        scoped.unwrap_or(&self.default)
+    }
+}
+
+/// The references under which `source` is looked up, each with a tag or a digest.
+fn names_of(source: &Reference) -> Vec<Reference> {
+    let repository = source.repository();
+    let tagged = source.tag().and_then(|tag| repository.tagged(tag).ok());
+    let pinned = source.digest().map(|digest| repository.pinned(digest));
+    let mut names: Vec<Reference> = tagged.into_iter().chain(pinned).collect();
+    if names.is_empty() {
+        names.extend(repository.tagged("latest"));
+    }
+    if repository.host().bytes().any(|byte| byte.is_ascii_uppercase()) {
+        let lowered: Vec<Reference> = names.iter().filter_map(in_lower_case).collect();
+        names.extend(lowered);
+    }
+    names
+}
+
+/// The reference with its host in lower case, normalised again: `INDEX.docker.io` is docker.io. `None` when the result
+/// would be longer than a name can be, and thus name nothing.
+fn in_lower_case(source: &Reference) -> Option<Reference> {
+    let text = source.to_string();
+    let (host, rest) = text.split_once('/')?;
+    format!("{}/{rest}", host.to_ascii_lowercase()).parse().ok()
+}
+
+fn is_same_but_for_case(a: &Reference, b: &Reference) -> bool {
+    a.to_string().eq_ignore_ascii_case(&b.to_string()) && a.tag() == b.tag()
+}
+
+/// The scopes that cover `source`, narrowest first.
+fn scopes_of(source: &Reference) -> Vec<String> {
+    let repository = source.repository().to_string();
+    let mut scopes = vec![source.to_string()];
+    let mut name = repository.as_str();
+    scopes.push(name.to_owned());
+    while let Some((above, _)) = name.rsplit_once('/') {
+        name = above;
+        scopes.push(name.to_owned());
+    }
+    let mut domain = name.split(':').next().unwrap_or_default();
+    while let Some((_, above)) = domain.split_once('.') {
+        domain = above;
+        scopes.push(format!("*.{domain}"));
+    }
+    scopes.push(String::new());
+    scopes
+}

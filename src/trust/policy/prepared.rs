@@ -1,0 +1,140 @@
+//! What a policy demands of the images of one run, every key and certificate of it loaded.
+
+use super::load::{Loaded, LoadedRequirement, RawFulcio, RawPki, Reader, Signers};
+use super::{LoadError, Policy};
+use crate::oci::Reference;
+use crate::trust::certificate::{Authorities, AuthorityError, Fulcio, Pki, Subject};
+use crate::trust::identity::IdentityRule;
+use crate::trust::keys::PublicKey;
+use crate::trust::rekor::{LogKey, LogKeyError};
+use crate::trust::text::explain;
+use std::collections::BTreeMap;
+
+/// A policy and what it demands of some images. Of any other image it demands what cannot be met.
+#[derive(Debug, Clone)]
+pub struct PreparedPolicy {
+    demands: BTreeMap<String, Vec<Demand>>,
+}
+
+/// One requirement for one image.
+#[derive(Debug, Clone)]
+pub(in crate::trust) struct Demand {
+    /// Where it stands in the policy.
+    pub(in crate::trust) place: String,
+    /// What identities are compared with.
+    pub(in crate::trust) source: Reference,
+    pub(in crate::trust) kind: DemandKind,
+}
+
+/// What a requirement demands.
+#[derive(Debug, Clone)]
+pub(in crate::trust) enum DemandKind {
+    AcceptAnything,
+    Reject,
+    /// What cannot be met, and why.
+    Unusable(String),
+    /// One signature by one of these.
+    Signed {
+        signers: DemandedSigners,
+        identity: IdentityRule,
+    },
+}
+
+/// Whose signature.
+#[derive(Debug, Clone)]
+pub(in crate::trust) enum DemandedSigners {
+    Keys { keys: Vec<PublicKey>, logs: Option<Vec<LogKey>> },
+    Fulcio { fulcio: Fulcio, logs: Vec<LogKey> },
+    Pki(Pki),
+}
+
+/// Why a requirement cannot be evaluated, beyond what keeps a source from being loaded.
+#[derive(Debug, thiserror::Error)]
+enum Unusable {
+    #[error("the certificates of the authority cannot be used")]
+    Authority(#[from] AuthorityError),
+    #[error("the key of the log cannot be used")]
+    Log(#[from] LogKeyError),
+    #[error("it expects nothing of a certificate")]
+    ExpectsNothing,
+}
+
+impl PreparedPolicy {
+    /// Loads what `policy` names for each of `sources`, as the user wrote them. What cannot be loaded refuses the images
+    /// that need it, and no other, as in the container stack.
+    pub fn new<'r>(
+        policy: &Policy,
+        sources: impl IntoIterator<Item = &'r Reference>,
+        read: &mut Reader<'_>,
+    ) -> Self {
+        let mut demands = BTreeMap::new();
+        for source in sources {
+            demands
+                .entry(source.to_string())
+                .or_insert_with(|| of_image(policy, source, &mut *read));
+        }
+        Self { demands }
+    }
+
+    /// What `source` must satisfy, all of it; nothing for an image that was not asked for at the beginning.
+    pub(in crate::trust) fn demands(&self, source: &Reference) -> &[Demand] {
+        self.demands.get(&source.to_string()).map_or(&[], Vec::as_slice)
+    }
+}
+
+fn of_image(policy: &Policy, source: &Reference, read: &mut Reader<'_>) -> Vec<Demand> {
+    let applicable = policy.requirements_for(source);
+    match applicable.load(read) {
+        Ok(loaded) => loaded.into_iter().map(Demand::from).collect(),
+        Err(error) => {
+            let LoadError { place, .. } = &error;
+            let kind = DemandKind::Unusable(explain(&error));
+            vec![Demand { place: place.clone(), source: source.clone(), kind }]
+        }
+    }
+}
+
+impl From<Loaded> for Demand {
+    fn from(Loaded { place, source, requirement }: Loaded) -> Self {
+        let kind = match requirement {
+            LoadedRequirement::AcceptAnything => DemandKind::AcceptAnything,
+            LoadedRequirement::Reject => DemandKind::Reject,
+            LoadedRequirement::Unsatisfiable(why) => DemandKind::Unusable(why.to_owned()),
+            LoadedRequirement::SigstoreSigned { signers, rekor_keys, identity } => {
+                match demanded(signers, rekor_keys) {
+                    Ok(signers) => DemandKind::Signed { signers, identity },
+                    Err(error) => DemandKind::Unusable(format!("{place}: {}", explain(&error))),
+                }
+            }
+            LoadedRequirement::SignedBy { .. } => {
+                DemandKind::Unusable(format!("{place}: signedBy is not supported"))
+            }
+        };
+        Self { place, source, kind }
+    }
+}
+
+fn demanded(
+    signers: Signers,
+    rekor_keys: Option<Vec<PublicKey>>,
+) -> Result<DemandedSigners, Unusable> {
+    let logs = rekor_keys
+        .map(|keys| keys.into_iter().map(LogKey::new).collect::<Result<Vec<_>, _>>())
+        .transpose()?;
+    Ok(match signers {
+        Signers::Keys(keys) => DemandedSigners::Keys { keys, logs },
+        Signers::Fulcio(RawFulcio { ca_pem, oidc_issuer, subject_email }) => {
+            let roots = Authorities::from_pem(&ca_pem)?;
+            let fulcio = Fulcio::new(roots, oidc_issuer, Subject::Email(subject_email));
+            let fulcio = fulcio.ok_or(Unusable::ExpectsNothing)?;
+            DemandedSigners::Fulcio { fulcio, logs: logs.unwrap_or_default() }
+        }
+        Signers::Pki(RawPki { roots_pem, intermediates_pem, subject_email, subject_hostname }) => {
+            let roots = Authorities::from_pem(&roots_pem)?;
+            let intermediates =
+                intermediates_pem.map(|pem| Authorities::from_pem(&pem)).transpose()?;
+            let pki = Pki::new(roots, intermediates, subject_email, subject_hostname);
+            DemandedSigners::Pki(pki.ok_or(Unusable::ExpectsNothing)?)
+        }
+    })
+}
