@@ -96,7 +96,7 @@ impl Anchors {
     }
 
     /// Everybody who may vouch for `source` is an alternative to the others.
-    fn alternatives_for(&self, source: &Reference) -> SignedBy<'_> {
+    pub(super) fn alternatives_for(&self, source: &Reference) -> SignedBy<'_> {
         let logs = self.logs_for(source);
         let keys = self.keys_for(source).map(|anchor| {
             let (name, key) = (anchor.name.as_str(), &anchor.key);

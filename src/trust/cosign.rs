@@ -1,16 +1,19 @@
 //! Cosign's simple signing, as in `.sig` manifests: one layer for each signature, the signature in an annotation
 //! (VERIFY §1). The order of the steps matters: nothing is parsed before its signature verified.
 
+use super::anchors::Anchors;
 use super::candidate::Candidate;
 use super::identity::IdentityRule;
 use super::judgement::{self, Judgement, Voucher};
 use super::outcome::SignatureCode;
 use super::payload::Payload;
+use super::signer::Signer;
 use super::text::bounded;
 use super::vouched::Signed;
-use crate::oci::{Descriptor, Digest, Reference};
+use crate::oci::{Descriptor, Digest, Reference, media_type};
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
+use std::collections::BTreeMap;
 
 /// Annotation that holds the base64 of the signature over the layer's bytes.
 pub const SIGNATURE_ANNOTATION: &str = "dev.cosignproject.cosign/signature";
@@ -48,6 +51,57 @@ pub(super) fn judge_layer(
         let voucher = candidate.vouch_simple(&signed)?;
         Ok(judge_payload(payload, voucher, claim))
     })
+}
+
+/// A simple signature that stands alone, without the manifest that would hold it.
+#[derive(Debug, Clone, Copy)]
+pub struct Detached<'a> {
+    /// What was signed.
+    pub payload: &'a [u8],
+    /// The annotations that its layer would have: the signature, a log entry, a certificate.
+    pub annotations: &'a BTreeMap<String, String>,
+}
+
+/// A signature that does not count.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+pub struct DetachedError {
+    /// The stable code.
+    pub code: SignatureCode,
+    /// More for people; bounded, but not escaped for a terminal.
+    pub detail: Option<String>,
+}
+
+impl std::fmt::Display for DetachedError {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        write!(f, "{}: {}", self.code, self.code.meaning())?;
+        self.detail.as_ref().map_or(Ok(()), |detail| write!(f, "; {detail}"))
+    }
+}
+
+/// Judges one signature as the whole verifier would: it must be by somebody whom `anchors` trust for `source`, over the
+/// manifest with the digest `subject`, under a name that `identity` accepts for `source`.
+///
+/// # Errors
+/// [`DetachedError`] with the code that a finding would have.
+pub fn judge_detached(
+    signature: Detached<'_>,
+    anchors: &Anchors,
+    (subject, source, identity): (Digest, &Reference, &IdentityRule),
+) -> Result<Signer, DetachedError> {
+    let Detached { payload, annotations } = signature;
+    if payload.len() as u64 > MAX_PAYLOAD {
+        let detail = Some(format!("{} bytes, {MAX_PAYLOAD} are read", payload.len()));
+        return Err(DetachedError { code: SignatureCode::TooLarge, detail });
+    }
+    let mut layer = Descriptor::of(media_type::SIMPLE_SIGNING, payload);
+    layer.annotations.clone_from(annotations);
+    let trusted = anchors.alternatives_for(&source.with_digest(subject));
+    let claim = Claim { subject, source, rule: identity };
+    let judgement = judge_layer(&layer, payload, &trusted.candidates, &claim);
+    match judgement {
+        Judgement { code: SignatureCode::Verified, signer: Some(signer), .. } => Ok(signer),
+        Judgement { code, detail, .. } => Err(DetachedError { code, detail }),
+    }
 }
 
 /// What a payload is worth that a trusted signer signed.
