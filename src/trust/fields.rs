@@ -113,10 +113,31 @@ impl<'a> Fields<'a> {
 
     /// A non-empty text in padded standard base64, decoded.
     pub(super) fn bytes(&self, key: &str) -> Result<Vec<u8>, ShapeError> {
-        match STANDARD.decode(self.text(key)?) {
+        self.decoded(key, self.need(key)?)
+    }
+
+    /// The same, of `value`, which is `key` or an item of it.
+    pub(super) fn decoded(&self, key: &str, value: &Value) -> Result<Vec<u8>, ShapeError> {
+        let text = value.as_str().ok_or_else(|| self.not(key, "a string"))?;
+        match STANDARD.decode(text) {
             Ok(bytes) if !bytes.is_empty() => Ok(bytes),
             _ => Err(self.not(key, "base64 of anything")),
         }
+    }
+
+    /// A number as protobuf's JSON mapping writes 64-bit integers: in decimal, as text or as a number. Absent means 0.
+    /// Negative ones and those beyond `i64` are refused.
+    pub(super) fn number(&self, key: &str) -> Result<u64, ShapeError> {
+        let number = match self.present(key) {
+            None => Some(0),
+            Some(Value::String(text)) if text.bytes().all(|digit| digit.is_ascii_digit()) => {
+                text.parse().ok()
+            }
+            Some(value) => value.as_u64(),
+        };
+        number
+            .filter(|number| i64::try_from(*number).is_ok())
+            .ok_or_else(|| self.not(key, "a number from 0 to 2^63-1"))
     }
 
     /// The error that `key` is not what it must be.

@@ -6,7 +6,8 @@
 //! - [`keys`]: public keys and fingerprints; [`pem`] reads them, [`crypto`] is the one door to the crypto library
 //! - [`evidence`]: what the verifier is given
 //! - [`cosign`]: simple signing; its [`payload`] and the [`identity`] in it
-//! - [`sigstore_bundle`]: Sigstore bundles; the [`dsse`] envelope and [`statement`] in them
+//! - [`sigstore_bundle`]: Sigstore bundles; the [`dsse`] envelope and [`statement`] in them; with certificates and logs
+//!   under a [`trusted_root`]
 //! - `signatures`: a finding for each attachment, in whichever form
 //! - [`tree`] and `index`: every manifest of an image, and what covers it
 //! - [`verdict`]: findings, statuses, admission, with stable codes
@@ -32,6 +33,7 @@ pub mod sigstore_bundle;
 pub mod statement;
 mod text;
 pub mod tree;
+pub mod trusted_root;
 pub mod verdict;
 mod verifier;
 

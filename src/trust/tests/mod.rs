@@ -6,4 +6,5 @@ mod index;
 mod keys;
 mod payload;
 mod peers;
+mod sigstore;
 mod vectors;
