@@ -4,6 +4,7 @@ mod admission;
 mod bundle;
 mod index;
 mod keys;
+mod logged;
 mod payload;
 mod peers;
 mod sigstore;
