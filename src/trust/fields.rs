@@ -145,3 +145,23 @@ impl<'a> Fields<'a> {
         ShapeError(format!("{:?} of {} is not {wanted}", bounded(key), self.name))
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use serde_json::json;
+
+    #[test]
+    fn numbers_are_decimal_and_fit_64_bits_with_sign() {
+        let number = |value: Value| {
+            let value = json!({"n": value});
+            Fields::open("it", &value, &["n"]).and_then(|fields| fields.number("n")).ok()
+        };
+        assert_eq!(number(json!("9223372036854775807")), Some(i64::MAX as u64));
+        assert_eq!((number(json!(7)), number(Value::Null)), (Some(7), Some(0)));
+        for wrong in [json!("-1"), json!(-1), json!("+1"), json!(""), json!(1.5), json!(" 1")] {
+            assert_eq!(number(wrong.clone()), None, "{wrong}");
+        }
+        assert_eq!(number(json!("9223372036854775808")), None);
+    }
+}

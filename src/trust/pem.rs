@@ -142,3 +142,31 @@ fn label(after_begin: &str) -> &str {
     let line = after_begin.lines().next().unwrap_or_default();
     line.split("-----").next().unwrap_or_default().trim()
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn certificate_blocks_are_read_in_order_and_nothing_beside_them() {
+        let block = |body: &str| {
+            format!("-----BEGIN CERTIFICATE-----\n{body}\n-----END CERTIFICATE-----\n")
+        };
+        let read = |text: &str| certificate_blocks(text.as_bytes());
+        let two = format!("\n{}\r\n{}", block("AA=="), block("AQ=="));
+        assert_eq!(read(&two), Ok(vec![vec![0], vec![1]]));
+        assert_eq!(read(" \n"), Err(PemError::NoBlock));
+        let key = block("AA==").replace("CERTIFICATE", "PUBLIC KEY");
+        assert_eq!(read(&key), Err(PemError::OtherBlock("PUBLIC KEY".into())));
+        let large = " ".repeat(MAX_PEM + 1);
+        assert_eq!(read(&large), Err(PemError::TooLarge(MAX_PEM + 1)));
+        for damaged in [
+            format!("prose\n{}", block("AA==")),
+            format!("{}prose", block("AA==")),
+            block("A"),
+            block("AA==").replace("-----END", "-----"),
+        ] {
+            assert!(matches!(read(&damaged), Err(PemError::Damaged(_))), "{damaged}");
+        }
+    }
+}

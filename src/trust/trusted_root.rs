@@ -13,6 +13,7 @@ use serde_json::{Value, json};
 use sigstore_types::TimeRange;
 use sigstore_verify::Verifier;
 use sigstore_verify::crypto::VerificationKey;
+use std::collections::BTreeSet;
 use std::fmt;
 use x509_cert::Certificate;
 use x509_cert::der::Decode as _;
@@ -96,7 +97,9 @@ impl TrustedRoot {
     /// # Errors
     /// Keys that are not ECDSA on P-256 or P-384: the identifier of other logs does not follow from their key.
     pub fn of_log_keys(keys: &[PublicKey]) -> Result<Self, TrustedRootError> {
-        let logs = keys.iter().map(|key| {
+        let mut seen = BTreeSet::new();
+        let distinct = keys.iter().filter(|key| seen.insert(key.fingerprint()));
+        let logs = distinct.map(|key| {
             let details = match key.algorithm() {
                 Algorithm::EcdsaP256 => "PKIX_ECDSA_P256_SHA_256",
                 Algorithm::EcdsaP384 => "PKIX_ECDSA_P384_SHA_384",

@@ -112,3 +112,76 @@ fn identity(name: &GeneralName) -> Option<String> {
         _ => None,
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use base64::Engine as _;
+    use base64::engine::general_purpose::STANDARD;
+
+    /// Names `builder@example.com`, `https://ci.example/job`, `ci.example` and the user `user!example.com`, all by
+    /// `https://oidc.example` in both extensions; issued by itself.
+    const CERTIFICATE: &str = concat!(
+        "MIIB+DCCAZ2gAwIBAgIUZYVCt29juMj0kRzcUPw3CiCsh8owCgYIKoZIzj0EAwIwETEPMA0GA1UEAwwGaXNz",
+        "dWVyMB4XDTI2MTEyMjIyNTUzM1oXDTM2MTExOTIyNTUzM1owETEPMA0GA1UEAwwGaXNzdWVyMFkwEwYHKoZI",
+        "zj0CAQYIKoZIzj0DAQcDQgAE1fW+BhawZs2S5doHRyimIy7VhDicRJlCit46SJyhCbKmkE+WObrbv8ii4Nvi",
+        "s700TlFlzkHO+Oemcwz4x+CBMqOB0jCBzzBkBgNVHREEXTBbgRNidWlsZGVyQGV4YW1wbGUuY29thhZodHRw",
+        "czovL2NpLmV4YW1wbGUvam9iggpjaS5leGFtcGxloCAGCisGAQQBg78wAQegEgwQdXNlciFleGFtcGxlLmNv",
+        "bTAiBgorBgEEAYO/MAEBBBRodHRwczovL29pZGMuZXhhbXBsZTAkBgorBgEEAYO/MAEIBBYMFGh0dHBzOi8v",
+        "b2lkYy5leGFtcGxlMB0GA1UdDgQWBBQK4u+FKXWPiHQoTPGIcTgKzlDDMzAKBggqhkjOPQQDAgNJADBGAiEA",
+        "1SPGWZOluEuEDNte00H+TEhiW+E6kQUJrqEj5hzFF/gCIQD0i9FrgYB4E5598Va1yeHqtjWnQmuABgDYjQip",
+        "BzznwQ==",
+    );
+
+    fn certificate() -> Vec<u8> {
+        STANDARD.decode(CERTIFICATE).expect("base64")
+    }
+
+    /// The certificate with the last place where `from` is in it replaced. Its signature is not looked at here.
+    fn changed(from: &[u8], to: &[u8]) -> Vec<u8> {
+        let mut der = certificate();
+        let at = der.windows(from.len()).rposition(|bytes| bytes == from).expect("in it");
+        der[at..at + from.len()].copy_from_slice(to);
+        der
+    }
+
+    #[test]
+    fn every_kind_of_name_is_read_and_compared_exactly() {
+        let leaf = Leaf::read(&certificate()).expect("readable");
+        let issuer = "https://oidc.example";
+        let names =
+            ["builder@example.com", "https://ci.example/job", "ci.example", "user!example.com"];
+        assert_eq!(leaf.identities, names);
+        for name in names {
+            assert_eq!(leaf.check(name, issuer), Ok(()), "{name}");
+            let other = leaf.check(name, "https://oidc.example/").expect_err(name);
+            assert_eq!(other.cause, Cause::IssuerMismatch, "{name}");
+        }
+        for name in ["", "example.com", "BUILDER@example.com", "builder@example.com\0"] {
+            let other = leaf.check(name, issuer).expect_err(name);
+            assert_eq!(other.cause, Cause::IdentityMismatch, "{name:?}");
+        }
+    }
+
+    #[test]
+    fn the_two_issuers_must_agree_and_each_be_there_once() {
+        let disagreeing = changed(b"https://oidc.example", b"https://evil.example");
+        assert_eq!(Leaf::read(&disagreeing).expect_err("two").cause, Cause::IssuerMismatch);
+        // 1.3.6.1.4.1.57264.1.8 becomes a second 1.3.6.1.4.1.57264.1.1.
+        let doubled = changed(b"\x83\xbf\x30\x01\x08", b"\x83\xbf\x30\x01\x01");
+        assert_eq!(Leaf::read(&doubled).expect_err("doubled").cause, Cause::Malformed);
+        // Without the new one the old one counts.
+        let old_only = changed(b"\x83\xbf\x30\x01\x08", b"\x83\xbf\x30\x01\x7f");
+        let leaf = Leaf::read(&old_only).expect("readable");
+        assert_eq!(leaf.issuer.as_deref(), Some("https://oidc.example"));
+        assert_eq!(Leaf::read(b"x").expect_err("no certificate").cause, Cause::Malformed);
+    }
+
+    #[test]
+    fn a_root_is_recognised_wherever_it_is_in_a_chain_but_at_its_start() {
+        let root = certificate();
+        assert_eq!(first_root(std::slice::from_ref(&root)), Ok(None));
+        assert_eq!(first_root(&[root.clone(), root.clone()]), Ok(Some(1)));
+        assert!(first_root(&[root, b"x".to_vec()]).is_err());
+    }
+}

@@ -128,3 +128,39 @@ fn check_intoto(body: &Value, certificate: &[u8]) -> Result<(), BundleFailure> {
         )),
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use base64::Engine as _;
+    use base64::engine::general_purpose::STANDARD;
+    use serde_json::json;
+
+    fn body(signatures: &[&str]) -> Value {
+        let signatures: Vec<Value> =
+            signatures.iter().map(|pem| json!({"publicKey": STANDARD.encode(pem)})).collect();
+        json!({"spec": {"content": {"envelope": {"signatures": signatures}}}})
+    }
+
+    #[test]
+    fn an_intoto_entry_is_bound_to_the_whole_certificate() {
+        let pem = |der: &[u8]| {
+            let body = STANDARD.encode(der);
+            format!("-----BEGIN CERTIFICATE-----\n{body}\n-----END CERTIFICATE-----\n")
+        };
+        let (own, other) = (pem(b"own"), pem(b"other"));
+        assert_eq!(check_intoto(&body(&[&own]), b"own"), Ok(()));
+        let key = own.replace("CERTIFICATE", "PUBLIC KEY");
+        let both = format!("{own}{other}");
+        for (name, signatures) in [
+            ("another certificate", vec![&other[..]]),
+            ("a bare key", vec![&key]),
+            ("two certificates", vec![&both]),
+            ("two signatures", vec![&own, &own]),
+            ("no signature", vec![]),
+        ] {
+            let failure = check_intoto(&body(&signatures), b"own").expect_err(name);
+            assert_eq!(failure.cause, Cause::LogEntryNotBound, "{name}");
+        }
+    }
+}

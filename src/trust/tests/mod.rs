@@ -3,9 +3,11 @@
 mod admission;
 mod bundle;
 mod index;
+mod keyless;
 mod keys;
 mod logged;
 mod payload;
 mod peers;
 mod sigstore;
+mod trusted_root;
 mod vectors;

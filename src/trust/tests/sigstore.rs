@@ -14,11 +14,11 @@ use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
 /// What the conformance suite's harness passes where a case does not say otherwise.
-const IDENTITY: &str = "https://github.com/sigstore-conformance/extremely-dangerous-public-oidc-beacon/.github/workflows/extremely-dangerous-oidc-beacon.yml@refs/heads/main";
-const ISSUER: &str = "https://token.actions.githubusercontent.com";
-const PUBLIC_ROOT: &str = "sigstore-root-signing/targets/trusted_root.json";
+pub(super) const IDENTITY: &str = "https://github.com/sigstore-conformance/extremely-dangerous-public-oidc-beacon/.github/workflows/extremely-dangerous-oidc-beacon.yml@refs/heads/main";
+pub(super) const ISSUER: &str = "https://token.actions.githubusercontent.com";
+pub(super) const PUBLIC_ROOT: &str = "sigstore-root-signing/targets/trusted_root.json";
 
-fn folder() -> Option<PathBuf> {
+pub(super) fn folder() -> Option<PathBuf> {
     let given = std::env::var_os("BUNDLE_VECTORS").map(PathBuf::from);
     let beside = Path::new(env!("CARGO_MANIFEST_DIR")).join("../shared/vectors");
     let folder = given.unwrap_or(beside);
@@ -55,7 +55,7 @@ fn shape_refused(error: &BundleError) -> Refused {
     })
 }
 
-fn read(file: &Path) -> Vec<u8> {
+pub(super) fn read(file: &Path) -> Vec<u8> {
     fs::read(file).unwrap_or_else(|error| panic!("{}: {error}", file.display()))
 }
 
@@ -175,7 +175,7 @@ fn every_case_of_the_conformance_suite_is_judged_as_expected_and_for_the_stated_
     assert_eq!((accepted, refused), (21, 49));
 }
 
-fn policy(root: &Path, identity: &str, issuer: &str) -> KeylessPolicy {
+pub(super) fn policy(root: &Path, identity: &str, issuer: &str) -> KeylessPolicy {
     KeylessPolicy {
         root: Arc::new(TrustedRoot::parse(&read(root)).expect("a usable root")),
         identity: identity.into(),
