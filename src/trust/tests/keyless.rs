@@ -14,6 +14,9 @@ use std::collections::BTreeMap;
 use std::path::Path;
 use std::sync::Arc;
 
+/// A change of something valid.
+type Change<T> = fn(&mut T);
+
 const CASES: &str = "sigstore-conformance/test/assets/bundle-verify";
 
 fn document(file: &Path) -> Value {
@@ -50,7 +53,7 @@ fn one_wrong_field_of_a_bundle_is_enough_to_refuse() {
     let valid = document(&vectors.join(CASES).join("happy-path-v0.3/bundle.sigstore.json"));
     let artifact = read(&vectors.join(CASES).join("a.txt"));
     let policy = policy(&vectors.join(PUBLIC_ROOT), IDENTITY, ISSUER);
-    let cases: &[(&str, Option<Cause>, fn(&mut Value))] = &[
+    let cases: &[(&str, Option<Cause>, Change<Value>)] = &[
         ("untouched", None, |_| {}),
         ("the same entry twice", None, |b| {
             let entry = b["verificationMaterial"]["tlogEntries"][0].clone();
@@ -97,12 +100,12 @@ fn the_root_decides_what_is_mandatory() {
     let case = vectors.join(CASES).join("rekor2-happy-path");
     let valid = document(&case.join("bundle.sigstore.json"));
     let artifact = read(&vectors.join(CASES).join("a.txt"));
-    let unlogged: fn(&mut Value) = |b| b["verificationMaterial"]["tlogEntries"] = json!([]);
-    let untimed: fn(&mut Value) = |b| {
+    let unlogged: Change<Value> = |b| b["verificationMaterial"]["tlogEntries"] = json!([]);
+    let untimed: Change<Value> = |b| {
         b["verificationMaterial"]["tlogEntries"] = json!([]);
         b["verificationMaterial"]["timestampVerificationData"] = Value::Null;
     };
-    let same: fn(&mut Value) = |_| {};
+    let same: Change<Value> = |_| {};
     for (name, left_out, change, expected) in [
         ("all", &[][..], same, Ok((true, 1))),
         ("no log entry", &[], unlogged, Err(Cause::LogEntryMissing)),
@@ -209,7 +212,7 @@ fn simple(vectors: &Path) -> (BTreeMap<String, String>, Vec<u8>, Vec<u8>) {
 }
 
 /// Changes the log annotation's JSON.
-fn in_log(annotations: &mut BTreeMap<String, String>, change: fn(&mut Value)) {
+fn in_log(annotations: &mut BTreeMap<String, String>, change: Change<Value>) {
     let text = annotations.get_mut(simple_signing::LOG_ANNOTATION).expect("a log annotation");
     let mut value = serde_json::from_str(text).expect("JSON");
     change(&mut value);
@@ -226,7 +229,7 @@ fn one_wrong_annotation_of_a_simple_signature_is_enough_to_refuse() {
     let (valid, payload, signature) = simple(&vectors);
     let policy =
         policy(&vectors.join(PUBLIC_ROOT), "mitr@redhat.com", "https://github.com/login/oauth");
-    let cases: &[(&str, Option<Cause>, fn(&mut Annotations))] = &[
+    let cases: &[(&str, Option<Cause>, Change<Annotations>)] = &[
         ("untouched", None, |_| {}),
         ("no chain", None, |a| drop(a.remove(CHAIN_ANNOTATION))),
         ("certificate under its old name", None, |a| {

@@ -5,6 +5,9 @@ use crate::trust::testing::scene::base64;
 use crate::trust::trusted_root::{MAX_TRUSTED_ROOT, TrustedRoot, TrustedRootError};
 use serde_json::{Value, json};
 
+/// A change of something valid.
+type Change = fn(&mut Value);
+
 fn log(signer: &Signer) -> Value {
     json!({
         "baseUrl": "https://log.example",
@@ -28,7 +31,7 @@ fn authority() -> Value {
 
 #[test]
 fn one_unusable_thing_makes_the_root_unusable_and_is_named() {
-    let cases: &[(&str, &str, fn(&mut Value))] = &[
+    let cases: &[(&str, &str, Change)] = &[
         ("untouched", "", |_| {}),
         ("newer spelling of its type", "", |r| {
             r["mediaType"] = "application/vnd.dev.sigstore.trustedroot.v0.1+json".into()
