@@ -1,9 +1,10 @@
 //! Why a bundle does not verify, by stable causes.
 
 use crate::trust::codes::codes;
+use crate::trust::fields::ShapeError;
 use crate::trust::text::bounded;
 use sigstore_verify::bundle::Error as StructureError;
-use sigstore_verify::{CertificateError, Error, TransparencyLogError};
+use sigstore_verify::{CertificateError, Error, TimestampError, TransparencyLogError};
 
 codes! {
     /// Why a bundle, or a signature with a certificate, does not verify.
@@ -44,8 +45,8 @@ impl BundleFailure {
     }
 }
 
-impl From<crate::trust::fields::ShapeError> for BundleFailure {
-    fn from(error: crate::trust::fields::ShapeError) -> Self {
+impl From<ShapeError> for BundleFailure {
+    fn from(error: ShapeError) -> Self {
         Self::new(Cause::Malformed, error.to_string())
     }
 }
@@ -69,9 +70,7 @@ fn cause_of(error: &Error) -> Cause {
         Error::ArtifactMismatch(detail) => mismatch(detail),
         Error::Certificate(certificate) => of_certificate(certificate),
         Error::TransparencyLog(log) => of_log(log),
-        Error::Timestamp(sigstore_verify::TimestampError::NoVerifiedTimestamp(_)) => {
-            Cause::TimestampMissing
-        }
+        Error::Timestamp(TimestampError::NoVerifiedTimestamp(_)) => Cause::TimestampMissing,
         Error::Timestamp(_) => Cause::TimestampInvalid,
         Error::InvalidBundle(_) | Error::Types(_) => Cause::Malformed,
         Error::Bundle(structure) => of_structure(structure),
