@@ -18,7 +18,7 @@ use bundle::oci::{Digest, Reference};
 use bundle::trust::cosign::{Detached, MAX_PAYLOAD, SIGNATURE_ANNOTATION, judge_detached};
 use bundle::trust::rekor::LogKey;
 use bundle::trust::vouched::LOG_ANNOTATION;
-use bundle::trust::{Anchors, IdentityRule, LogAuthority, PublicKey, Scope, ScopedKey};
+use bundle::trust::{Anchors, IdentityRule, Log, LogAuthority, PublicKey, Scope, ScopedKey};
 use clap::Parser;
 use std::collections::BTreeMap;
 use std::fs::File;
@@ -67,8 +67,9 @@ fn verify(options: &Options) -> Result<String, String> {
     anchors.keys.push(ScopedKey { scope: Scope::Everything, key, name: "key".into() });
     if let Some(file) = &options.rekor_key {
         let key = LogKey::from_pem(&read(file)?).map_err(|error| named(file, &error))?;
-        let (scope, keys, name) = (Scope::Everything, vec![key], "rekor key".into());
-        anchors.logs.push(LogAuthority { scope, keys, name });
+        let log = Log::of_key(key).map_err(|error| named(file, &error))?;
+        let (scope, name) = (Scope::Everything, "rekor key".into());
+        anchors.logs.push(LogAuthority { scope, log, name });
     }
     let mut annotations = BTreeMap::new();
     annotations.insert(SIGNATURE_ANNOTATION.to_owned(), text(&options.signature)?);

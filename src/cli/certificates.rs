@@ -5,9 +5,12 @@
 use super::failure::Failure;
 use super::keys;
 use bundle::trust::certificate::{Authorities, Fulcio, Pki, Subject};
+use bundle::trust::sigstore_bundle::KeylessPolicy;
+use bundle::trust::trusted_root::TrustedRoot;
 use bundle::trust::{Authority, Scope, ScopeError, Scoped, ScopedAuthority};
 use std::path::PathBuf;
 use std::str::FromStr;
+use std::sync::Arc;
 
 /// `[SCOPE=]TEXT`, where a URL may have equals signs.
 #[derive(Debug, Clone)]
@@ -96,6 +99,37 @@ pub(super) fn authorities(
                 let scopes = vec![file.scope.clone(), of.scope.clone()];
                 authorities.push(ScopedAuthority { scopes, authority, name: name.clone() });
             }
+        }
+    }
+    Ok(authorities)
+}
+
+/// The authority of `--trusted-root`, for everybody whom certificates may name.
+pub(super) fn keyless(
+    root: &Arc<TrustedRoot>,
+    (scope, name): (&Scope, &str),
+    holders: &[Holders<'_>],
+) -> Result<Vec<ScopedAuthority>, Failure> {
+    let mut authorities = Vec::new();
+    for of in holders {
+        if of.issuers.is_empty() {
+            return Err(Failure::usage(format!(
+                "--certificate-identity for {} has no --certificate-oidc-issuer for the same scope",
+                of.scope
+            ))
+            .hint("an identity is nobody's without the issuer that authenticated him"));
+        }
+        for (identity, issuer) in
+            of.identities.iter().flat_map(|id| of.issuers.iter().map(move |issuer| (*id, *issuer)))
+        {
+            let policy = KeylessPolicy {
+                root: Arc::clone(root),
+                identity: identity.to_owned(),
+                issuer: issuer.to_owned(),
+            };
+            let scopes = vec![scope.clone(), of.scope.clone()];
+            let (authority, name) = (Authority::Keyless(policy), name.to_owned());
+            authorities.push(ScopedAuthority { scopes, authority, name });
         }
     }
     Ok(authorities)

@@ -8,10 +8,12 @@ use bundle::host::PolicyFile;
 use bundle::host::policy_file::HOST_POLICY;
 use bundle::oci::Digest;
 use bundle::trust::rekor::LogKey;
-use bundle::trust::{Anchors, LogAuthority, PredicateType, Scope, Scoped, ScopedKey};
+use bundle::trust::trusted_root::TrustedRoot;
+use bundle::trust::{Anchors, Log, LogAuthority, PredicateType, Scope, Scoped, ScopedKey};
 use clap::Args;
 use std::num::NonZeroUsize;
 use std::path::{Path, PathBuf};
+use std::sync::Arc;
 use std::time::{SystemTime, UNIX_EPOCH};
 
 /// Whose signatures count. SCOPE is HOST, HOST/NAMESPACE, HOST/REPOSITORY[:TAG], *.DOMAIN; without it, all images.
@@ -29,6 +31,10 @@ pub(super) struct Signers {
     /// --certificate-identity, --certificate-oidc-issuer and --rekor-key; or of an organisation, without an issuer
     #[arg(long, value_name = "[SCOPE=]FILE")]
     ca: Vec<Scoped<PathBuf>>,
+    /// Images of SCOPE may be signed with a certificate under this pinned trusted_root.json, by
+    /// --certificate-identity and --certificate-oidc-issuer; without those, keys need an entry of its logs (repeatable)
+    #[arg(long, value_name = "[SCOPE=]FILE")]
+    trusted_root: Vec<Scoped<PathBuf>>,
     /// Whom certificates for SCOPE must name: an e-mail address, a URI or a host name, to the letter
     #[arg(long, value_name = "[SCOPE=]IDENTITY")]
     certificate_identity: Vec<ScopedText>,
@@ -36,10 +42,10 @@ pub(super) struct Signers {
     #[arg(long, value_name = "[SCOPE=]URL")]
     certificate_oidc_issuer: Vec<ScopedText>,
     /// This containers-policy.json(5) alone decides, as container runtimes read it
-    #[arg(long, value_name = "FILE", conflicts_with_all = ["host_policy", "key", "rekor_key", "ca", "certificate_identity", "certificate_oidc_issuer"])]
+    #[arg(long, value_name = "FILE", conflicts_with_all = ["host_policy", "key", "rekor_key", "ca", "trusted_root", "certificate_identity", "certificate_oidc_issuer"])]
     policy: Option<PathBuf>,
     /// /etc/containers/policy.json alone decides, as container runtimes read it
-    #[arg(long, conflicts_with_all = ["key", "rekor_key", "ca", "certificate_identity", "certificate_oidc_issuer"])]
+    #[arg(long, conflicts_with_all = ["key", "rekor_key", "ca", "trusted_root", "certificate_identity", "certificate_oidc_issuer"])]
     host_policy: bool,
     /// Images of SCOPE need valid signatures by N distinct signers; the narrowest scope counts (repeatable)
     #[arg(long, value_name = "[SCOPE=]N")]
@@ -85,7 +91,13 @@ impl Signers {
                     option.value.display()
                 ))
             })?;
-            anchors.logs.push(LogAuthority { scope, keys: vec![key], name });
+            let log = Log::of_key(key).map_err(|error| {
+                Failure::usage(format!(
+                    "--rekor-key {} cannot be used: {error}",
+                    option.value.display()
+                ))
+            })?;
+            anchors.logs.push(LogAuthority { scope, log, name });
         }
         for option in &self.ca {
             note("ca", &option.scope, &Digest::of(&keys::read_file(&option.value)?.0));
@@ -100,10 +112,26 @@ impl Signers {
             certificates::holders(&self.certificate_identity, &self.certificate_oidc_issuer)?;
         let has_log = !anchors.logs.is_empty();
         anchors.authorities = certificates::authorities(&self.ca, &holders, has_log)?;
-        if self.ca.is_empty() && !holders.is_empty() {
+        if self.ca.is_empty() && self.trusted_root.is_empty() && !holders.is_empty() {
             return Err(Failure::usage(
                 "--certificate-identity needs the authority: --trusted-root or --ca",
             ));
+        }
+        for option in &self.trusted_root {
+            let (bytes, name) = keys::read_file(&option.value)?;
+            note("trusted-root", &option.scope, &Digest::of(&bytes));
+            let root = TrustedRoot::parse(&bytes).map_err(|error| {
+                let file = option.value.display();
+                Failure::usage(format!("--trusted-root {file} cannot be used: {error}"))
+            })?;
+            let root = Arc::new(root);
+            if holders.is_empty() {
+                let (scope, log) = (option.scope.clone(), Log::Root(root));
+                anchors.logs.push(LogAuthority { scope, log, name });
+            } else {
+                let keyless = certificates::keyless(&root, (&option.scope, &name), &holders)?;
+                anchors.authorities.extend(keyless);
+            }
         }
         let policy_file = match (&self.policy, self.host_policy) {
             (Some(file), _) => Some((file.clone(), PolicyFile::open(file))),

@@ -5,14 +5,17 @@ use super::candidate::{Candidate, Logs, Means};
 use super::certificate::{Fulcio, Pki};
 use super::identity::IdentityRule;
 use super::keys::{Fingerprint, PublicKey};
-use super::policy::{Demand, DemandKind, DemandedSigners, PreparedPolicy};
+use super::policy::{Demand, DemandKind, DemandedLogs, DemandedSigners, PreparedPolicy};
 use super::predicate::PredicateType;
 use super::rekor::LogKey;
 use super::requirement::{Forms, Requirement, Rule, SignedBy};
 use super::scope::{Pattern, Scope};
 use super::scoped::Scoped;
+use super::sigstore_bundle::KeylessPolicy;
+use super::trusted_root::{TrustedRoot, TrustedRootError};
 use crate::oci::Reference;
 use std::num::NonZeroUsize;
+use std::sync::Arc;
 
 /// A key and the images that it may vouch for.
 #[derive(Debug, Clone)]
@@ -39,6 +42,8 @@ pub struct ScopedAuthority {
 /// By what somebody proves that he signed, other than a bare key.
 #[derive(Debug, Clone)]
 pub enum Authority {
+    /// A certificate under a pinned root, with the log entries and times that the root demands.
+    Keyless(KeylessPolicy),
     /// A certificate of a private Fulcio, with an entry of a trusted log.
     Fulcio(Fulcio),
     /// A certificate of an organisation, valid now.
@@ -50,10 +55,30 @@ pub enum Authority {
 pub struct LogAuthority {
     /// Which source references need an entry.
     pub scope: Scope,
-    /// Keys of the log.
-    pub keys: Vec<LogKey>,
+    /// The log, or several.
+    pub log: Log,
     /// Where it came from, for people: a file name.
     pub name: String,
+}
+
+/// Logs that are trusted.
+#[derive(Debug, Clone)]
+pub enum Log {
+    /// By a key, which is trusted whatever the time.
+    Key(LogKey, Arc<TrustedRoot>),
+    /// All logs of a pinned root, each at the time that it is valid for.
+    Root(Arc<TrustedRoot>),
+}
+
+impl Log {
+    /// The log with this key.
+    ///
+    /// # Errors
+    /// A key that logs do not have.
+    pub fn of_key(key: LogKey) -> Result<Self, TrustedRootError> {
+        let root = TrustedRoot::of_log_keys(&[key.key().clone()])?;
+        Ok(Self::Key(key, Arc::new(root)))
+    }
 }
 
 /// Everything that is trusted in one run.
@@ -113,6 +138,7 @@ impl Anchors {
                     Means::Fulcio { fulcio, logs }
                 }
                 Authority::Pki(pki) => Means::Pki { pki, now: self.now },
+                Authority::Keyless(policy) => Means::Keyless(policy),
             };
             Candidate { name: &anchor.name, means }
         });
@@ -130,8 +156,17 @@ impl Anchors {
     fn logs_for(&self, source: &Reference) -> Option<Logs<'_>> {
         let mut covering = self.logs.iter().filter(|log| log.scope.covers(source)).peekable();
         covering.peek()?;
-        let keys = covering.flat_map(|log| log.keys.iter().cloned()).collect::<Vec<_>>();
-        Some(Logs { keys: keys.into() })
+        let mut logs = Logs::default();
+        for covering in covering {
+            match &covering.log {
+                Log::Key(key, root) => {
+                    logs.keys.to_mut().push(key.clone());
+                    logs.of_keys.push(root);
+                }
+                Log::Root(root) => logs.roots.push(root),
+            }
+        }
+        Some(logs)
     }
 
     /// How many distinct signers `source` needs: what is said for the narrowest scope that covers it, one where
@@ -251,7 +286,11 @@ fn requirement(demand: &Demand, now: u64) -> Requirement<'_> {
 
 fn candidates<'a>(name: &'a str, signers: &'a DemandedSigners, now: u64) -> Vec<Candidate<'a>> {
     let candidate = |means| Candidate { name, means };
-    let logs = |keys: &'a [LogKey]| Logs { keys: keys.into() };
+    let logs = |logs: &'a DemandedLogs| Logs {
+        keys: logs.keys.as_slice().into(),
+        roots: Vec::new(),
+        of_keys: logs.root.as_deref().into_iter().collect(),
+    };
     match signers {
         DemandedSigners::Keys { keys, logs: None } => {
             keys.iter().map(|key| candidate(Means::Key(key))).collect()

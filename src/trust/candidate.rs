@@ -1,5 +1,6 @@
 //! Who may have signed one image, each with what is demanded of the proof.
 
+use super::attestation::{self, Wrapping, judge_statement};
 use super::certificate::{Fulcio, Pki};
 use super::crypto::Hashing;
 use super::dsse::Envelope;
@@ -9,9 +10,12 @@ use super::keys::PublicKey;
 use super::outcome::SignatureCode;
 use super::rekor::LogKey;
 use super::signer::{Proof, Signer};
-use super::sigstore_bundle::Bundle;
+use super::sigstore_bundle::simple_signing::{Accompanied, Accompanying};
+use super::sigstore_bundle::{Bundle, Claim, Content, Evidence, KeylessPolicy, Material, Subject};
+use super::trusted_root::TrustedRoot;
 use super::vouched::Signed;
 use crate::oci::{Descriptor, Manifest};
+use std::borrow::Cow;
 
 /// One anchor, seen from one image.
 pub(super) struct Candidate<'a> {
@@ -26,67 +30,92 @@ pub(super) enum Means<'a> {
     Key(&'a PublicKey),
     /// By this key, with an entry of one of these logs.
     LoggedKey { key: &'a PublicKey, logs: Logs<'a> },
+    /// By a certificate under a pinned root, with all that the root demands.
+    Keyless(&'a KeylessPolicy),
     /// By a certificate of Fulcio, with an entry of one of these logs.
     Fulcio { fulcio: &'a Fulcio, logs: Logs<'a> },
     /// By a certificate of an organisation, valid at this time (seconds since 1970).
     Pki { pki: &'a Pki, now: u64 },
 }
 
-/// The logs whose entries count for one image.
+/// The logs of which one must have an entry.
 #[derive(Clone, Default)]
 pub(super) struct Logs<'a> {
-    /// Keys of logs that sign the time of an entry.
-    pub(super) keys: std::borrow::Cow<'a, [LogKey]>,
+    /// Keys of logs, for entries beside simple signatures.
+    pub(super) keys: Cow<'a, [LogKey]>,
+    /// Roots that name logs, for the same.
+    pub(super) roots: Vec<&'a TrustedRoot>,
+    /// The logs of `keys` as roots, for entries in bundles and beside envelopes.
+    pub(super) of_keys: Vec<&'a TrustedRoot>,
+}
+
+impl Logs<'_> {
+    /// Everything as roots.
+    fn all(&self) -> impl Iterator<Item = &TrustedRoot> {
+        self.of_keys.iter().chain(&self.roots).copied()
+    }
 }
 
 impl Candidate<'_> {
     /// Vouches for the raw payload of a simple signature, or says why not. Nothing in the payload is looked at.
     pub(super) fn vouch_simple(&self, signed: &Signed<'_>) -> Result<Voucher, Judgement> {
+        let Signed { annotations, payload, signature } = *signed;
+        let content = Accompanying::Simple { payload, signature };
+        let accompanied = Accompanied { annotations, content };
         match &self.means {
             Means::Key(key) => {
-                key.verify(Hashing::Sha256, signed.payload, signed.signature)?;
+                key.verify(Hashing::Sha256, payload, signature)?;
                 Ok(Signer::Key(key.fingerprint()).into())
             }
             Means::LoggedKey { key, logs } => {
-                let (key, logged) = signed.by_logged_key([*key], &logs.keys)?;
-                let proof = Proof { logs: vec![(&logged).into()], ..Proof::default() };
-                Ok(Voucher { signer: Signer::Key(key.fingerprint()), proof })
+                let by_keys = || -> Result<Voucher, Judgement> {
+                    let (key, logged) = signed.by_logged_key([*key], &logs.keys)?;
+                    let proof = Proof { logs: vec![(&logged).into()], ..Proof::default() };
+                    Ok(Voucher { signer: Signer::Key(key.fingerprint()), proof })
+                };
+                let by_root = |root: &TrustedRoot| Ok(accompanied.verify_logged(key, root)?.into());
+                let none = logs.keys.is_empty() && !logs.roots.is_empty();
+                let first = (!none).then(by_keys);
+                first_vouched(first, logs.roots.iter().map(|root| by_root(root)))
             }
+            Means::Keyless(policy) => Ok(accompanied.verify_keyless(policy)?.into()),
             Means::Fulcio { fulcio, logs } => {
                 let found = signed.by_fulcio(fulcio, &logs.keys)?;
-                let note = Some("as the policy says, the proof that the certificate was logged (SCT) was not checked".into());
-                let proof = Proof { logs: vec![(&found.logged).into()], note, ..Proof::default() };
+                let note = "as this rule has it, no proof was demanded that the certificate was logged (SCT)";
+                let (logs, note) = (vec![(&found.logged).into()], Some(note.to_owned()));
+                let proof = Proof { logs, note, ..Proof::default() };
                 Ok(Voucher { signer: Signer::Certificate(fulcio.holder()), proof })
             }
             Means::Pki { pki, now } => {
                 signed.by_pki(pki, *now)?;
-                let note =
-                    Some("the certificate is valid now; nothing proves when it signed".into());
-                let proof = Proof { note, ..Proof::default() };
+                let note = "the certificate is valid now; nothing proves when it signed";
+                let proof = Proof { note: Some(note.to_owned()), ..Proof::default() };
                 Ok(Voucher { signer: Signer::Certificate(pki.holder()), proof })
             }
         }
     }
 
-    /// Vouches for a bare envelope in `layer`, or says why not. Nothing in its payload is looked at.
+    /// Vouches for a bare envelope in `layer`, or says why not. Its statement has to be judged all the same.
     pub(super) fn vouch_envelope(
         &self,
-        _layer: &Descriptor,
+        layer: &Descriptor,
         envelope: &Envelope,
+        subject: &Manifest,
     ) -> Result<Voucher, Judgement> {
-        match self.means {
+        let content = Accompanying::Envelope { envelope, subject };
+        let accompanied = Accompanied { annotations: &layer.annotations, content };
+        match &self.means {
             Means::Key(key) => {
-                key.verify(
-                    Hashing::Sha256OrMatched,
-                    &envelope.signed_bytes(),
-                    &envelope.signature,
-                )?;
+                let message = envelope.signed_bytes();
+                key.verify(Hashing::Sha256OrMatched, &message, &envelope.signature)?;
                 Ok(Signer::Key(key.fingerprint()).into())
             }
-            Means::LoggedKey { .. } => Err(Judgement::bare(SignatureCode::LogEntryMissing)),
-            Means::Fulcio { .. } | Means::Pki { .. } => {
-                Err(Judgement::bare(SignatureCode::CertificateUnsupported))
-            }
+            Means::LoggedKey { key, logs } => first_vouched(
+                None,
+                logs.all().map(|root| Ok(accompanied.verify_logged(key, root)?.into())),
+            ),
+            Means::Keyless(policy) => Ok(accompanied.verify_keyless(policy)?.into()),
+            Means::Fulcio { .. } | Means::Pki { .. } => Err(beyond_this_authority()),
         }
     }
 
@@ -97,12 +126,71 @@ impl Candidate<'_> {
         bundle: &Bundle,
         subject: &Manifest,
     ) -> Result<Judgement, Judgement> {
-        Ok(match self.means {
-            Means::Key(key) => bundle.judge(&Keyring::of(std::slice::from_ref(key)), subject),
-            Means::LoggedKey { .. } => Judgement::bare(SignatureCode::LogEntryMissing),
-            Means::Fulcio { .. } | Means::Pki { .. } => {
-                Judgement::bare(SignatureCode::CertificateUnsupported)
+        let proven = match &self.means {
+            Means::Key(key) => {
+                return Ok(bundle.judge(&Keyring::of(std::slice::from_ref(key)), subject));
             }
-        })
+            _ if bundle.material() == Material::Key
+                && !matches!(self.means, Means::LoggedKey { .. }) =>
+            {
+                Err(Judgement::bare(SignatureCode::CertificateMissing))
+            }
+            Means::LoggedKey { .. } if bundle.material() == Material::Certificate => {
+                Err(Judgement::bare(SignatureCode::CertificateUnsupported))
+            }
+            Means::LoggedKey { key, logs } => {
+                let logged =
+                    |root| Ok(bundle.verify_logged(key, root, Subject::Manifest(subject))?);
+                first_vouched(None, logs.all().map(logged))
+            }
+            Means::Keyless(policy) => {
+                bundle.verify_keyless(policy, Subject::Manifest(subject)).map_err(Judgement::from)
+            }
+            Means::Fulcio { .. } | Means::Pki { .. } => Err(beyond_this_authority()),
+        };
+        match (proven, &bundle.content) {
+            (Ok(evidence), content) => Ok(judge_evidence(evidence, content, subject)),
+            (Err(failure), Content::Envelope(envelope)) => {
+                Err(attestation::unverified(&envelope.payload, Wrapping::Bundle, failure))
+            }
+            (Err(failure), Content::Message { .. }) => Err(failure),
+        }
     }
+}
+
+/// What a verified bundle is worth.
+fn judge_evidence(evidence: Evidence, content: &Content, subject: &Manifest) -> Judgement {
+    match (&evidence.claim, content) {
+        (Claim::Signature, Content::Message { .. }) => {
+            Judgement::by(evidence, SignatureCode::Verified, None)
+        }
+        (_, Content::Envelope(Envelope { payload, .. })) => {
+            judge_statement(payload, evidence.into(), Wrapping::Bundle, &subject.digest())
+        }
+        (Claim::Attestation(predicate_type), Content::Message { .. }) => {
+            Judgement::by(evidence.clone(), SignatureCode::AttestationVerified, None)
+                .with_predicate(predicate_type)
+        }
+    }
+}
+
+/// The first that vouches; else why the first of them does not.
+fn first_vouched<T>(
+    first: Option<Result<T, Judgement>>,
+    others: impl Iterator<Item = Result<T, Judgement>>,
+) -> Result<T, Judgement> {
+    let mut failure = None;
+    for outcome in first.into_iter().chain(others) {
+        match outcome {
+            Ok(vouched) => return Ok(vouched),
+            Err(judgement) => failure = failure.or(Some(judgement)),
+        }
+    }
+    Err(failure.unwrap_or_else(|| Judgement::bare(SignatureCode::LogEntryUntrusted)))
+}
+
+/// Such certificates count in simple signatures only, as in container runtimes.
+fn beyond_this_authority() -> Judgement {
+    let detail = "certificates under --ca and policies count in simple signatures only; --trusted-root takes others";
+    Judgement::refused(SignatureCode::CertificateUnsupported, detail)
 }

@@ -1,11 +1,12 @@
 //! Why a candidate does not vouch for a signature, as the stable codes of reports.
 
 use super::certificate::CertificateError;
-use super::judgement::Judgement;
+use super::judgement::{Judgement, Voucher};
 use super::keys::SignatureError;
 use super::outcome::SignatureCode as Code;
 use super::rekor::{Logged, SetError};
-use super::signer::LogEvidence;
+use super::signer::{CertificateIdentity, LogEvidence, Proof, Signer};
+use super::sigstore_bundle::{self, BundleFailure, Cause, Evidence, LogRecord};
 use super::text::{bounded, explain};
 use super::vouched::{CERTIFICATE_ANNOTATION, LOG_ANNOTATION, VouchError};
 use time::OffsetDateTime;
@@ -74,6 +75,65 @@ impl From<CertificateError> for Judgement {
             | CertificateError::OtherSubject(_) => Code::CertificateMismatch,
         };
         Self::refused(code, explain(&error))
+    }
+}
+
+impl From<BundleFailure> for Judgement {
+    fn from(failure: BundleFailure) -> Self {
+        let code = match failure.cause {
+            Cause::Malformed => Code::BundleMalformed,
+            Cause::Unsupported => Code::BundleUnsupported,
+            Cause::OtherMaterial => Code::CertificateMissing,
+            Cause::PayloadType => Code::PayloadTypeUnsupported,
+            Cause::WrongSignature => Code::SignatureWrongKey,
+            Cause::SubjectMismatch => Code::DigestMismatch,
+            Cause::UntrustedCertificate => Code::CertificateUntrusted,
+            Cause::CertificateExpired => Code::CertificateExpired,
+            Cause::SctInvalid => Code::CertificateUnlogged,
+            Cause::IdentityMismatch | Cause::IssuerMismatch => Code::CertificateMismatch,
+            Cause::LogEntryMissing => Code::LogEntryMissing,
+            Cause::LogEntryInvalid => Code::LogEntryUntrusted,
+            Cause::LogEntryNotBound => Code::LogEntryUnbound,
+            Cause::TimestampMissing => Code::TimeMissing,
+            Cause::TimestampInvalid => Code::TimestampInvalid,
+        };
+        Self::refused(code, failure.detail)
+    }
+}
+
+impl From<Evidence> for Voucher {
+    fn from(evidence: Evidence) -> Self {
+        let (signer, note) = match evidence.signer {
+            sigstore_bundle::Signer::Key(fingerprint) => {
+                let unchecked = evidence.unchecked_timestamps;
+                let note = (unchecked > 0).then(|| format!("{unchecked} timestamps not checked"));
+                (Signer::Key(fingerprint), note)
+            }
+            sigstore_bundle::Signer::Certificate { identity, issuer, sct_verified } => {
+                let (subject, issuer) = (bounded(&identity), Some(bounded(&issuer)));
+                let note = (!sct_verified).then(|| {
+                    "the trusted root has no key for proofs that a certificate was logged (SCT)"
+                        .into()
+                });
+                (Signer::Certificate(CertificateIdentity { subject, issuer }), note)
+            }
+        };
+        let logs = evidence.log.iter().map(LogEvidence::from).collect();
+        let times = evidence.timestamps.into_iter();
+        let timestamps =
+            times.filter_map(|seconds| rfc3339(u64::try_from(seconds).ok()?)).collect();
+        Self { signer, proof: Proof { logs, timestamps, note } }
+    }
+}
+
+impl From<&LogRecord> for LogEvidence {
+    fn from(record: &LogRecord) -> Self {
+        let time = record.integrated_time.and_then(|seconds| u64::try_from(seconds).ok());
+        Self {
+            log: bounded(&record.log_id),
+            index: i64::try_from(record.index).unwrap_or(i64::MAX),
+            integrated: time.and_then(rfc3339),
+        }
     }
 }
 

@@ -124,14 +124,55 @@ impl<'a> Fields<'a> {
 
     /// A non-empty text in padded standard base64, decoded.
     pub(super) fn bytes(&self, key: &str) -> Result<Vec<u8>, ShapeError> {
-        match STANDARD.decode(self.text(key)?) {
+        self.decoded(key, self.need(key)?)
+    }
+
+    /// The same, of `value`, which is `key` or an item of it.
+    pub(super) fn decoded(&self, key: &str, value: &Value) -> Result<Vec<u8>, ShapeError> {
+        let text = value.as_str().ok_or_else(|| self.not(key, "a string"))?;
+        match STANDARD.decode(text) {
             Ok(bytes) if !bytes.is_empty() => Ok(bytes),
             _ => Err(self.not(key, "base64 of anything")),
         }
     }
 
+    /// A number as protobuf's JSON mapping writes 64-bit integers: in decimal, as text or as a number. Absent means 0.
+    /// Negative ones and those beyond `i64` are refused.
+    pub(super) fn number(&self, key: &str) -> Result<u64, ShapeError> {
+        let number = match self.present(key) {
+            None => Some(0),
+            Some(Value::String(text)) if text.bytes().all(|digit| digit.is_ascii_digit()) => {
+                text.parse().ok()
+            }
+            Some(value) => value.as_u64(),
+        };
+        number
+            .filter(|number| i64::try_from(*number).is_ok())
+            .ok_or_else(|| self.not(key, "a number from 0 to 2^63-1"))
+    }
+
     /// The error that `key` is not what it must be.
     pub(super) fn not(&self, key: &str, wanted: &str) -> ShapeError {
         ShapeError(format!("{:?} of {} is not {wanted}", bounded(key), self.name))
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use serde_json::json;
+
+    #[test]
+    fn numbers_are_decimal_and_fit_64_bits_with_sign() {
+        let number = |value: Value| {
+            let value = json!({"n": value});
+            Fields::open("it", &value, &["n"]).and_then(|fields| fields.number("n")).ok()
+        };
+        assert_eq!(number(json!("9223372036854775807")), Some(i64::MAX as u64));
+        assert_eq!((number(json!(7)), number(Value::Null)), (Some(7), Some(0)));
+        for wrong in [json!("-1"), json!(-1), json!("+1"), json!(""), json!(1.5), json!(" 1")] {
+            assert_eq!(number(wrong.clone()), None, "{wrong}");
+        }
+        assert_eq!(number(json!("9223372036854775808")), None);
     }
 }

@@ -35,6 +35,11 @@ impl Fingerprint {
     pub fn hex(&self) -> String {
         self.0.hex()
     }
+
+    /// The 32 bytes. They are also how ECDSA keys of transparency logs are named.
+    pub fn as_bytes(&self) -> &[u8; 32] {
+        self.0.as_bytes()
+    }
 }
 
 impl fmt::Display for Fingerprint {

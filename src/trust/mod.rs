@@ -10,7 +10,8 @@
 //! - [`policy`]: containers-policy.json(5), what it demands of an image and by which keys
 //! - [`evidence`]: what the verifier is given
 //! - [`cosign`]: simple signing; its [`payload`] and the [`identity`] in it
-//! - [`sigstore_bundle`]: Sigstore bundles; the [`dsse`] envelope and [`statement`] in them
+//! - [`sigstore_bundle`]: Sigstore bundles; the [`dsse`] envelope and [`statement`] in them; with certificates and logs
+//!   under a [`trusted_root`]
 //! - `candidate` and `requirement`: what an image must satisfy, seen from that image
 //! - `signatures`: a [`finding`] for each attachment, in whichever form, and the [`signer`]
 //! - [`tree`] and `index`: every manifest of an image, and what covers it
@@ -49,11 +50,12 @@ pub mod sigstore_bundle;
 pub mod statement;
 mod text;
 pub mod tree;
+pub mod trusted_root;
 pub mod verdict;
 mod verifier;
 pub mod vouched;
 
-pub use anchors::{Anchors, Authority, LogAuthority, ScopedAuthority, ScopedKey};
+pub use anchors::{Anchors, Authority, Log, LogAuthority, ScopedAuthority, ScopedKey};
 pub use blocks::BlocksError;
 pub use crypto::{Algorithm, Hashing};
 pub use evidence::{AtomicSignature, Attached, Evidence, EvidenceError, Found, ImageUnderTest};

@@ -18,8 +18,8 @@ codes! {
         PayloadTypeUnsupported = "payload-type-unsupported": "the envelope holds something that is not an in-toto statement",
         DigestMismatch = "digest-mismatch": "a trusted key signed this, but for other content",
         IdentityMismatch = "identity-mismatch": "a trusted key signed this content under another name",
-        BundleMalformed = "bundle-malformed": "the Sigstore bundle is not of the prescribed form",
-        BundleUnsupported = "bundle-unsupported": "the version of the Sigstore bundle is not supported",
+        BundleMalformed = "bundle-malformed": "the Sigstore bundle, or what stands beside the signature in its place, is not of the prescribed form",
+        BundleUnsupported = "bundle-unsupported": "the version of the Sigstore bundle, or something in it, is not supported",
         SignatureCount = "signature-count": "the envelope does not have exactly one signature",
         CertificateUnsupported = "certificate-unsupported": "signed with a certificate, and no identity is trusted for this image",
         CertificateMissing = "certificate-missing": "only holders of certificates are trusted for this image, and there is none",
@@ -51,6 +51,11 @@ codes! {
 }
 
 impl SignatureCode {
+    /// True for what a trusted signer made of just this content.
+    pub(super) const fn is_verified(self) -> bool {
+        matches!(self, Self::Verified | Self::AttestationVerified)
+    }
+
     /// How much a code says of a signature: where several anchors are tried, the outcome that says most is reported. A
     /// signature by a trusted signer over something else says more than one by nobody who is known.
     pub(super) const fn telling(self) -> u8 {

@@ -11,6 +11,7 @@ use base64::engine::general_purpose::STANDARD;
 pub const MAX_PEM: usize = 64 << 10;
 
 const PUBLIC_KEY: &str = "PUBLIC KEY";
+const CERTIFICATE: &str = "CERTIFICATE";
 const BEGIN: &str = "-----BEGIN";
 /// Characters of a line of base64 (RFC 7468 §2).
 const LINE: usize = 64;
@@ -89,6 +90,37 @@ pub(super) fn public_key_block(file: &[u8]) -> Result<Vec<u8>, PemError> {
     STANDARD.decode(joined).map_err(|_| PemError::Damaged("its content is not base64"))
 }
 
+/// The DER inside every block of `file`, which must be `CERTIFICATE` blocks and nothing else but white space.
+///
+/// # Errors
+/// [`PemError`]: no block, another block, text beside them.
+pub(super) fn certificate_blocks(file: &[u8]) -> Result<Vec<Vec<u8>>, PemError> {
+    if file.len() > MAX_PEM {
+        return Err(PemError::TooLarge(file.len()));
+    }
+    let damaged = PemError::Damaged("it is not a sequence of certificate blocks");
+    let mut rest = std::str::from_utf8(file).map_err(|_| damaged.clone())?.trim();
+    let mut blocks = Vec::new();
+    while !rest.is_empty() {
+        if !rest.starts_with(BEGIN) {
+            return Err(damaged);
+        }
+        if label(&rest[BEGIN.len()..]) != CERTIFICATE {
+            return Err(PemError::OtherBlock(bounded(label(&rest[BEGIN.len()..]))));
+        }
+        let block = rest
+            .strip_prefix(&format!("{BEGIN} {CERTIFICATE}-----"))
+            .and_then(|inner| inner.split_once(&format!("-----END {CERTIFICATE}-----")));
+        let Some((body, after)) = block else {
+            return Err(damaged);
+        };
+        let joined: String = body.chars().filter(|c| !c.is_ascii_whitespace()).collect();
+        blocks.push(STANDARD.decode(joined).map_err(|_| damaged.clone())?);
+        rest = after.trim_start();
+    }
+    if blocks.is_empty() { Err(PemError::NoBlock) } else { Ok(blocks) }
+}
+
 fn at_line_start(before: &str) -> bool {
     before.is_empty() || before.ends_with(['\r', '\n'])
 }
@@ -109,4 +141,32 @@ pub(super) fn encode_public_key(der: &[u8]) -> String {
 fn label(after_begin: &str) -> &str {
     let line = after_begin.lines().next().unwrap_or_default();
     line.split("-----").next().unwrap_or_default().trim()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn certificate_blocks_are_read_in_order_and_nothing_beside_them() {
+        let block = |body: &str| {
+            format!("-----BEGIN CERTIFICATE-----\n{body}\n-----END CERTIFICATE-----\n")
+        };
+        let read = |text: &str| certificate_blocks(text.as_bytes());
+        let two = format!("\n{}\r\n{}", block("AA=="), block("AQ=="));
+        assert_eq!(read(&two), Ok(vec![vec![0], vec![1]]));
+        assert_eq!(read(" \n"), Err(PemError::NoBlock));
+        let key = block("AA==").replace("CERTIFICATE", "PUBLIC KEY");
+        assert_eq!(read(&key), Err(PemError::OtherBlock("PUBLIC KEY".into())));
+        let large = " ".repeat(MAX_PEM + 1);
+        assert_eq!(read(&large), Err(PemError::TooLarge(MAX_PEM + 1)));
+        for damaged in [
+            format!("prose\n{}", block("AA==")),
+            format!("{}prose", block("AA==")),
+            block("A"),
+            block("AA==").replace("-----END", "-----"),
+        ] {
+            assert!(matches!(read(&damaged), Err(PemError::Damaged(_))), "{damaged}");
+        }
+    }
 }

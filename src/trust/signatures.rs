@@ -164,7 +164,7 @@ impl Examination<'_> {
         };
         self.by_requirements(blank, |signed_by| {
             let judgement = judgement::first_verified(&signed_by.candidates, |candidate| {
-                let voucher = candidate.vouch_envelope(layer, &envelope)?;
+                let voucher = candidate.vouch_envelope(layer, &envelope, subject)?;
                 let digest = subject.digest();
                 Ok(judge_statement(&envelope.payload, voucher, Wrapping::Bare, &digest))
             });

@@ -29,7 +29,7 @@ pub use lookup::Applicable;
 use node::Node;
 pub use node::PolicyError;
 pub use prepared::PreparedPolicy;
-pub(super) use prepared::{Demand, DemandKind, DemandedSigners};
+pub(super) use prepared::{Demand, DemandKind, DemandedLogs, DemandedSigners};
 pub use requirement::{KeyType, PolicyRequirement, SignedBy};
 pub use sigstore::{FulcioSources, PkiSources, SignerSources, SigstoreSigned};
 pub use sources::{KeySource, Sources};

@@ -8,7 +8,9 @@ use crate::trust::identity::IdentityRule;
 use crate::trust::keys::PublicKey;
 use crate::trust::rekor::{LogKey, LogKeyError};
 use crate::trust::text::explain;
+use crate::trust::trusted_root::TrustedRoot;
 use std::collections::BTreeMap;
+use std::sync::Arc;
 
 /// A policy and what it demands of some images. Of any other image it demands what cannot be met.
 #[derive(Debug, Clone)]
@@ -43,9 +45,24 @@ pub(in crate::trust) enum DemandKind {
 /// Whose signature.
 #[derive(Debug, Clone)]
 pub(in crate::trust) enum DemandedSigners {
-    Keys { keys: Vec<PublicKey>, logs: Option<Vec<LogKey>> },
-    Fulcio { fulcio: Fulcio, logs: Vec<LogKey> },
+    Keys { keys: Vec<PublicKey>, logs: Option<DemandedLogs> },
+    Fulcio { fulcio: Fulcio, logs: DemandedLogs },
     Pki(Pki),
+}
+
+/// Logs of which one must have an entry.
+#[derive(Debug, Clone)]
+pub(in crate::trust) struct DemandedLogs {
+    pub(in crate::trust) keys: Vec<LogKey>,
+    /// The same, for attestations; none where their keys are of a kind that those logs do not have.
+    pub(in crate::trust) root: Option<Arc<TrustedRoot>>,
+}
+
+impl DemandedLogs {
+    fn new(keys: Vec<PublicKey>) -> Result<Self, LogKeyError> {
+        let root = TrustedRoot::of_log_keys(&keys).ok().map(Arc::new);
+        Ok(Self { keys: keys.into_iter().map(LogKey::new).collect::<Result<_, _>>()?, root })
+    }
 }
 
 /// Why a requirement cannot be evaluated, beyond what keeps a source from being loaded.
@@ -118,16 +135,14 @@ fn demanded(
     signers: Signers,
     rekor_keys: Option<Vec<PublicKey>>,
 ) -> Result<DemandedSigners, Unusable> {
-    let logs = rekor_keys
-        .map(|keys| keys.into_iter().map(LogKey::new).collect::<Result<Vec<_>, _>>())
-        .transpose()?;
+    let logs = rekor_keys.map(DemandedLogs::new).transpose()?;
     Ok(match signers {
         Signers::Keys(keys) => DemandedSigners::Keys { keys, logs },
         Signers::Fulcio(RawFulcio { ca_pem, oidc_issuer, subject_email }) => {
             let roots = Authorities::from_pem(&ca_pem)?;
             let fulcio = Fulcio::new(roots, oidc_issuer, Subject::Email(subject_email));
             let fulcio = fulcio.ok_or(Unusable::ExpectsNothing)?;
-            DemandedSigners::Fulcio { fulcio, logs: logs.unwrap_or_default() }
+            DemandedSigners::Fulcio { fulcio, logs: logs.ok_or(Unusable::ExpectsNothing)? }
         }
         Signers::Pki(RawPki { roots_pem, intermediates_pem, subject_email, subject_hostname }) => {
             let roots = Authorities::from_pem(&roots_pem)?;

@@ -45,6 +45,10 @@ fn a_signed_statement_that_says_something_else_is_refused_by_its_own_code() {
             s["subject"][0]["digest"] = json!({"sha512": hex});
         }),
         ("digest is a list", Code::PayloadMalformed, |s| s["subject"][0]["digest"] = json!([])),
+        ("1024 subjects", Code::Verified, |s| {
+            let subject = s["subject"][0].clone();
+            s["subject"] = vec![subject; 1024].into();
+        }),
         ("no subject", Code::PayloadMalformed, |s| s["subject"] = json!([])),
         ("1025 subjects", Code::PayloadMalformed, |s| {
             let subject = s["subject"][0].clone();
@@ -76,6 +80,18 @@ fn a_signed_statement_that_says_something_else_is_refused_by_its_own_code() {
     }
 }
 
+/// An entry of the right shape; of which log, nobody asks.
+fn log_entry() -> Value {
+    json!({
+        "logIndex": "1",
+        "logId": {"keyId": "AA=="},
+        "kindVersion": {"kind": "dsse", "version": "0.0.1"},
+        "integratedTime": "1700000000",
+        "inclusionPromise": {"signedEntryTimestamp": "AA=="},
+        "canonicalizedBody": "e30=",
+    })
+}
+
 #[test]
 fn a_bundle_that_was_changed_is_refused_by_its_own_code() {
     let changes: &[(&str, Code, Change)] = &[
@@ -95,7 +111,7 @@ fn a_bundle_that_was_changed_is_refused_by_its_own_code() {
         }),
         ("key id", Code::Verified, |b| b["dsseEnvelope"]["signatures"][0]["keyid"] = "x".into()),
         ("log entries", Code::Verified, |b| {
-            b["verificationMaterial"]["tlogEntries"] = json!([{}, {}])
+            b["verificationMaterial"]["tlogEntries"] = json!([log_entry(), log_entry()])
         }),
         ("null for absent", Code::Verified, |b| b["messageSignature"] = Value::Null),
         ("version 0.4", Code::BundleUnsupported, |b| {
@@ -105,11 +121,11 @@ fn a_bundle_that_was_changed_is_refused_by_its_own_code() {
             b.as_object_mut().expect("object").remove("mediaType");
         }),
         ("33 log entries", Code::BundleMalformed, |b| {
-            b["verificationMaterial"]["tlogEntries"] = vec![json!({}); 33].into()
+            b["verificationMaterial"]["tlogEntries"] = vec![log_entry(); 33].into()
         }),
         ("33 timestamps", Code::BundleMalformed, |b| {
             b["verificationMaterial"]["timestampVerificationData"] =
-                json!({"rfc3161Timestamps": vec![json!({}); 33]});
+                json!({"rfc3161Timestamps": vec![json!({"signedTimestamp": "AA=="}); 33]});
         }),
         ("two signatures", Code::SignatureCount, |b| {
             let one = b["dsseEnvelope"]["signatures"][0].clone();
@@ -119,8 +135,27 @@ fn a_bundle_that_was_changed_is_refused_by_its_own_code() {
         ("certificate", Code::CertificateUnsupported, |b| {
             b["verificationMaterial"] = json!({"certificate": {"rawBytes": "AA=="}})
         }),
-        ("certificate beside the key", Code::CertificateUnsupported, |b| {
-            b["verificationMaterial"]["x509CertificateChain"] = json!({"certificates": []});
+        ("certificate beside the key", Code::BundleMalformed, |b| {
+            b["verificationMaterial"]["certificate"] = json!({"rawBytes": "AA=="})
+        }),
+        ("empty chain", Code::BundleMalformed, |b| {
+            b["mediaType"] = "application/vnd.dev.sigstore.bundle+json;version=0.1".into();
+            b["verificationMaterial"] = json!({"x509CertificateChain": {"certificates": []}});
+        }),
+        ("log entry with an unknown key", Code::BundleMalformed, |b| {
+            b["verificationMaterial"]["tlogEntries"] = json!([log_entry()]);
+            b["verificationMaterial"]["tlogEntries"][0]["extra"] = 1.into();
+        }),
+        ("negative log index", Code::BundleMalformed, |b| {
+            b["verificationMaterial"]["tlogEntries"] = json!([log_entry()]);
+            b["verificationMaterial"]["tlogEntries"][0]["logIndex"] = "-1".into();
+        }),
+        ("32 log entries", Code::Verified, |b| {
+            b["verificationMaterial"]["tlogEntries"] = vec![log_entry(); 32].into()
+        }),
+        ("32 timestamps", Code::Verified, |b| {
+            b["verificationMaterial"]["timestampVerificationData"] =
+                json!({"rfc3161Timestamps": vec![json!({"signedTimestamp": "AA=="}); 32]});
         }),
         ("no material", Code::BundleMalformed, |b| b["verificationMaterial"] = json!({})),
         ("unknown key", Code::BundleMalformed, |b| b["extra"] = 1.into()),
