@@ -6,6 +6,7 @@
 //! - [`keys`]: public keys and fingerprints; [`pem`] reads them, [`crypto`] is the one door to the crypto library
 //! - [`evidence`]: what the verifier is given
 //! - [`cosign`]: simple signing; its [`payload`] and the [`identity`] in it
+//! - [`openpgp`]: GPG atomic signatures, and the keyrings that verify them
 //! - [`sigstore_bundle`]: Sigstore bundles; the [`dsse`] envelope and [`statement`] in them
 //! - `signatures`: a finding for each attachment, in whichever form
 //! - [`tree`] and `index`: every manifest of an image, and what covers it
@@ -23,6 +24,7 @@ mod index;
 mod judgement;
 mod keyring;
 pub mod keys;
+pub mod openpgp;
 pub mod payload;
 pub mod pem;
 pub mod scope;
