@@ -60,7 +60,7 @@ impl Keyring {
     /// # Errors
     /// [`OpenPgpError`]. What is wrong with a key is only said where that key did make the signature.
     pub fn verify(&self, message: &[u8], now: i64) -> Result<SignedMessage, OpenPgpError> {
-        let Inline { payload, signature } = open(message)?;
+        let Inline { payload, signature, left_over } = open(message)?;
         let stated = acceptable(&signature)?;
         let signer = self.signer(&payload, &signature, &stated, now)?;
         if stated.created > now {
@@ -68,6 +68,7 @@ impl Keyring {
         }
         match stated.expires {
             Some(at) if at <= now => Err(OpenPgpError::SignatureExpired { at }),
+            _ if left_over => Err(FormFault::Trailing.into()),
             _ => Ok(SignedMessage { payload, signer }),
         }
     }

@@ -15,6 +15,9 @@ const MAX_PACKETS: usize = 64;
 pub(super) struct Inline {
     pub(super) payload: Vec<u8>,
     pub(super) signature: Signature,
+    /// Bytes are left over after the compressed ones. Refused as everything else that is not the one form, but after
+    /// the signature was looked at: of a damaged message that says more.
+    pub(super) left_over: bool,
 }
 
 /// Takes a message apart.
@@ -29,7 +32,8 @@ pub(super) fn open(message: &[u8]) -> Result<Inline, FormFault> {
     let packets = framed(message)?;
     match &packets[..] {
         [compressed] if compressed.tag() == Tag::CompressedData => {
-            signed(&framed(&decompress(&compressed.body)?)?)
+            let (content, left_over) = decompress(&compressed.body)?;
+            signed(&framed(&content)?).map(|inline| Inline { left_over, ..inline })
         }
         [compressed, _, ..] if compressed.tag() == Tag::CompressedData => Err(FormFault::Trailing),
         _ => signed(&packets),
@@ -43,8 +47,8 @@ fn framed(bytes: &[u8]) -> Result<Vec<RawPacket>, FormFault> {
     })
 }
 
-/// The content of a compressed packet, of which nothing may be left over.
-fn decompress(body: &[u8]) -> Result<Vec<u8>, FormFault> {
+/// The content of a compressed packet, and whether anything is left over after it.
+fn decompress(body: &[u8]) -> Result<(Vec<u8>, bool), FormFault> {
     let (algorithm, compressed) =
         body.split_first().ok_or_else(|| malformed("its compressed packet is empty"))?;
     let kind = CompressionAlgorithm::from(*algorithm);
@@ -58,7 +62,7 @@ fn decompress(body: &[u8]) -> Result<Vec<u8>, FormFault> {
     if content.len() > MAX_MESSAGE {
         return Err(FormFault::TooLarge);
     }
-    if reader.into_inner().is_empty() { Ok(content) } else { Err(FormFault::Trailing) }
+    Ok((content, !reader.into_inner().is_empty()))
 }
 
 fn signed(packets: &[RawPacket]) -> Result<Inline, FormFault> {
@@ -107,7 +111,12 @@ fn inline(
         .read(|header, body| Signature::try_from_reader(header, body))
         .map_err(|why| malformed(&why))?;
     // Of several signatures in a row the last is marked so; and each is announced as what it is.
-    if announced.is_nested() || (signature.config().is_some() && !announced.matches(&signature)) {
+    let as_announced = signature.config().is_none_or(|config| {
+        config.typ() == announced.typ()
+            && config.hash_alg == announced.hash_algorithm()
+            && config.pub_alg == announced.public_key_algorithm()
+    });
+    if announced.is_nested() || !as_announced {
         return Err(malformed("the signature is not the one that was announced"));
     }
     let literal = content
@@ -116,7 +125,7 @@ fn inline(
     if !literal.is_binary() {
         return Err(malformed("its content is not binary"));
     }
-    Ok(Inline { payload: literal.data().to_vec(), signature })
+    Ok(Inline { payload: literal.data().to_vec(), signature, left_over: false })
 }
 
 fn malformed(why: &str) -> FormFault {

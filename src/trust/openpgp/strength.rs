@@ -14,8 +14,9 @@ pub(super) fn name(key: &impl KeyDetails) -> String {
         PublicParams::Elgamal(_) => "ElGamal".to_owned(),
         PublicParams::ECDSA(params) => format!("ECDSA {}", params.curve()),
         PublicParams::ECDH(params) => format!("ECDH {}", params.curve()),
-        PublicParams::EdDSALegacy(params) => params.curve().to_string(),
-        PublicParams::Ed25519(_) => "Ed25519".to_owned(),
+        PublicParams::EdDSALegacy(EddsaLegacyPublicParams::Ed25519 { .. })
+        | PublicParams::Ed25519(_) => "Ed25519".to_owned(),
+        PublicParams::EdDSALegacy(params) => format!("EdDSA {}", params.curve()),
         PublicParams::Ed448(_) => "Ed448".to_owned(),
         PublicParams::X25519(_) => "X25519".to_owned(),
         PublicParams::X448(_) => "X448".to_owned(),
