@@ -114,30 +114,43 @@ impl Certificate {
                 _ => {}
             }
         }
-        let users = users.into_iter().map(|(id, signatures)| user(&key, &id, &signatures));
-        let users = users.collect();
-        let subkeys = subkeys.into_iter().map(|subkey| prove_subkey(&key, subkey)).collect();
-        Self { key, fingerprint, direct, users, subkeys, revocations }
+        let mut certificate =
+            Self { key, fingerprint, direct, users: Vec::new(), subkeys: Vec::new(), revocations };
+        for (id, signatures) in users {
+            let user = prove_user(&certificate.key, &id, &signatures);
+            certificate.add_user(user);
+        }
+        for subkey in subkeys {
+            let subkey = prove_subkey(&certificate.key, subkey);
+            certificate.add_subkey(subkey);
+        }
+        certificate
     }
 
     /// Adds what another copy of the same key says.
-    pub(super) fn absorb(&mut self, other: Self) {
+    fn absorb(&mut self, other: Self) {
         self.direct.absorb(other.direct);
         self.revocations.absorb(other.revocations);
-        for user in other.users {
-            match self.users.iter_mut().find(|known| known.id == user.id) {
-                Some(known) => known.claims.absorb(user.claims),
-                None => self.users.push(user),
-            }
+        other.users.into_iter().for_each(|user| self.add_user(user));
+        other.subkeys.into_iter().for_each(|subkey| self.add_subkey(subkey));
+    }
+
+    /// Adds a name, to the same name where there is one: what is withdrawn in one place is not left standing in another.
+    fn add_user(&mut self, user: User) {
+        match self.users.iter_mut().find(|known| known.id == user.id) {
+            Some(known) => known.claims.absorb(user.claims),
+            None => self.users.push(user),
         }
-        for subkey in other.subkeys {
-            match self.subkeys.iter_mut().find(|known| known.fingerprint == subkey.fingerprint) {
-                Some(known) => {
-                    known.bindings.extend(subkey.bindings);
-                    known.revocations.absorb(subkey.revocations);
-                }
-                None => self.subkeys.push(subkey),
+    }
+
+    /// Adds a subkey, to the same subkey where there is one, for the same reason.
+    fn add_subkey(&mut self, subkey: Subkey) {
+        match self.subkeys.iter_mut().find(|known| known.fingerprint == subkey.fingerprint) {
+            Some(known) => {
+                known.bindings.extend(subkey.bindings);
+                known.revocations.absorb(subkey.revocations);
             }
+            None => self.subkeys.push(subkey),
         }
     }
 
@@ -183,7 +196,7 @@ pub(super) fn join(
     Ok(joined)
 }
 
-fn user(key: &PublicKey, id: &UserId, signatures: &[Signature]) -> User {
+fn prove_user(key: &PublicKey, id: &UserId, signatures: &[Signature]) -> User {
     let mut claims = Claims::default();
     for signature in signatures.iter().filter(|signature| names(signature, key)) {
         match signature.typ() {

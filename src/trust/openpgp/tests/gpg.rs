@@ -79,9 +79,9 @@ impl Gpg {
         self.fingerprints(user).remove(0)
     }
 
-    /// Adds a subkey; its fingerprint.
-    pub(super) fn subkey(&self, at: i64, primary: &str, usage: &str, expiry: &str) -> String {
-        self.run(at, &["--quick-add-key", primary, "ed25519", usage, expiry], b"");
+    /// Adds a signing subkey; its fingerprint.
+    pub(super) fn subkey(&self, primary: &str, algorithm: &str, expiry: &str) -> String {
+        self.run(MADE, &["--quick-add-key", primary, algorithm, "sign", expiry], b"");
         self.fingerprints(primary).pop().expect("a subkey")
     }
 
