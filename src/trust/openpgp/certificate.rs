@@ -106,10 +106,8 @@ impl Certificate {
                 Some(SignatureType::CertRevocation) if names(signature, &key) => {
                     direct.withdraw(signature);
                 }
-                Some(SignatureType::Key) if speaks_for_itself(signature, &key) => {
-                    if signature.verify_key(&key).is_ok() {
-                        direct.made.extend(statement(signature, &key));
-                    }
+                Some(SignatureType::Key) if certifies_itself(signature, &key) => {
+                    direct.made.extend(statement(signature, &key));
                 }
                 _ => {}
             }
@@ -206,10 +204,8 @@ fn prove_user(key: &PublicKey, id: &UserId, signatures: &[Signature]) -> User {
                 | SignatureType::CertPersona
                 | SignatureType::CertCasual
                 | SignatureType::CertPositive,
-            ) if speaks_for_itself(signature, key) => {
-                if signature.verify_certification(key, Tag::UserId, id).is_ok() {
-                    claims.made.extend(statement(signature, key));
-                }
+            ) if names_itself(signature, key, id) => {
+                claims.made.extend(statement(signature, key));
             }
             _ => {}
         }
@@ -251,7 +247,16 @@ fn signed_back(binding: &Signature, primary: &PublicKey, key: &PublicSubkey) -> 
     })
 }
 
-fn speaks_for_itself(signature: &Signature, key: &PublicKey) -> bool {
+fn certifies_itself(signature: &Signature, key: &PublicKey) -> bool {
+    may_certify_itself(signature, key) && signature.verify_key(key).is_ok()
+}
+
+fn names_itself(signature: &Signature, key: &PublicKey, id: &UserId) -> bool {
+    may_certify_itself(signature, key)
+        && signature.verify_certification(key, Tag::UserId, id).is_ok()
+}
+
+fn may_certify_itself(signature: &Signature, key: &PublicKey) -> bool {
     names(signature, key) && signature.hash_alg().is_some_and(strength::suffices_for_itself)
 }
 

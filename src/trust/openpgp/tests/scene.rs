@@ -1,15 +1,48 @@
 //! Keys out of real gpg, and messages made with them packet by packet.
 
-use super::gpg::SIGNED;
+use super::gpg::{Gpg, SIGNED};
+use crate::trust::openpgp::{KeyFault, Keyring, OpenPgpError};
 use pgp::composed::{Deserializable as _, SignedSecretKey};
 use pgp::crypto::hash::HashAlgorithm;
 use pgp::packet::{
-    LiteralData, OnePassSignature, PacketTrait, PublicKey, PublicSubkey, SecretKey, SecretSubkey,
-    Signature, SignatureConfig, SignatureType, Subpacket, SubpacketData, UserId,
+    KeyFlags, LiteralData, OnePassSignature, PacketTrait, PublicKey, PublicSubkey, SecretKey,
+    SecretSubkey, Signature, SignatureConfig, SignatureType, Subpacket, SubpacketData, UserId,
 };
 use pgp::types::{PacketHeaderVersion, Password, SigningKey, Tag, Timestamp};
 
 pub(super) const PAYLOAD: &[u8] = b"what was signed";
+
+/// Secret keys of two people, each with a signing subkey.
+pub(super) fn keys(test: &str) -> Option<[SignedSecretKey; 2]> {
+    let gpg = Gpg::find(test)?;
+    Some(["owner@example", "attacker@example"].map(|name| {
+        let key = gpg.key(name, "rsa2048", "sign,cert", "never");
+        gpg.subkey(&key, "rsa2048", "never");
+        secret_key(&gpg.secret(&key))
+    }))
+}
+
+pub(super) fn flags(sign: bool) -> SubpacketData {
+    let mut flags = KeyFlags::default();
+    flags.set_sign(sign);
+    flags.set_authentication(!sign);
+    SubpacketData::KeyFlags(flags)
+}
+
+pub(super) fn verify(keyring: &[u8], message: &[u8], now: i64) -> Result<(), OpenPgpError> {
+    Keyring::read(keyring).expect("a keyring").verify(message, now).map(drop)
+}
+
+pub(super) fn fault(keyring: &[u8], message: &[u8], now: i64) -> KeyFault {
+    match verify(keyring, message, now) {
+        Err(OpenPgpError::Key { fault, .. }) => fault,
+        other => panic!("{other:?}"),
+    }
+}
+
+pub(super) fn push(data: SubpacketData) -> impl FnOnce(&mut SignatureConfig) {
+    |config| config.hashed_subpackets.push(plain(data))
+}
 
 /// A packet with its header.
 pub(super) fn bytes(packet: &impl PacketTrait) -> Vec<u8> {
