@@ -17,6 +17,16 @@ pub const INDEX: &str = r#"{"schemaVersion":2,"mediaType":"application/vnd.oci.i
 /// An artifact with a subject.
 pub const ARTIFACT: &str = r#"{"schemaVersion":2,"mediaType":"application/vnd.oci.image.manifest.v1+json","artifactType":"application/x-test","config":{"mediaType":"application/vnd.oci.empty.v1+json","digest":"sha256:44136fa355b3678a1146ad16f7e8649e94fb4fc21fe77e8310c060f61caaff8a","size":2},"layers":[],"subject":{"mediaType":"application/vnd.oci.image.manifest.v1+json","digest":"sha256:44136fa355b3678a1146ad16f7e8649e94fb4fc21fe77e8310c060f61caaff8a","size":2}}"#;
 
+/// An OpenPGP key with a signing subkey.
+pub const OPENPGP_KEY: &[u8] = include_bytes!("../../testdata/trust/openpgp/key.gpg");
+/// What that key signed, as it is and compressed.
+pub const OPENPGP_MESSAGES: [&[u8]; 2] = [
+    include_bytes!("../../testdata/trust/openpgp/open.gpg"),
+    include_bytes!("../../testdata/trust/openpgp/zip.gpg"),
+];
+/// The only thing that it ever signed.
+pub const OPENPGP_PAYLOAD: &[u8] = b"payload";
+
 /// Contents of a small archive, in its order.
 pub fn contents() -> Vec<(Stored, Vec<u8>)> {
     let text = |seed: u32, length: u32| (0..length).map(|n| (n / 97 * seed) as u8).collect();

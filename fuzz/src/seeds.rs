@@ -1,7 +1,9 @@
 //! Writes the seed corpus of every target below the folder that is named.
 
 use bundle::archive::geometry::Geometry;
-use bundle_fuzz::{ARTIFACT, INDEX, MANIFEST, archive, contents, inventory};
+use bundle_fuzz::{
+    ARTIFACT, INDEX, MANIFEST, OPENPGP_KEY, OPENPGP_MESSAGES, archive, contents, inventory,
+};
 use std::path::Path;
 
 fn main() {
@@ -30,6 +32,10 @@ fn main() {
     }
     for (name, document) in [("manifest", MANIFEST), ("index", INDEX), ("artifact", ARTIFACT)] {
         put("manifest", name, document.as_bytes());
+    }
+    put("openpgp_keyring", "key", OPENPGP_KEY);
+    for (name, message) in ["open", "zip"].into_iter().zip(OPENPGP_MESSAGES) {
+        put("openpgp_message", name, message);
     }
 }
 

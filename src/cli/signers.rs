@@ -7,9 +7,12 @@ use super::keys::{self, KeyFile};
 use bundle::host::PolicyFile;
 use bundle::host::policy_file::HOST_POLICY;
 use bundle::oci::Digest;
+use bundle::trust::openpgp::Keyring;
 use bundle::trust::rekor::LogKey;
 use bundle::trust::trusted_root::TrustedRoot;
-use bundle::trust::{Anchors, Log, LogAuthority, PredicateType, Scope, Scoped, ScopedKey};
+use bundle::trust::{
+    Anchors, Authority, Log, LogAuthority, PredicateType, Scope, Scoped, ScopedAuthority, ScopedKey,
+};
 use clap::Args;
 use std::num::NonZeroUsize;
 use std::path::{Path, PathBuf};
@@ -27,6 +30,9 @@ pub(super) struct Signers {
     /// (repeatable)
     #[arg(long, value_name = "[SCOPE=]FILE")]
     rekor_key: Vec<Scoped<PathBuf>>,
+    /// Images of SCOPE may have GPG signatures by the public keys in this file, as gpg --export writes them (repeatable)
+    #[arg(long, value_name = "[SCOPE=]FILE")]
+    gpg_key: Vec<Scoped<PathBuf>>,
     /// Images of SCOPE may be signed with a certificate of these authorities (PEM): of a Fulcio, with
     /// --certificate-identity, --certificate-oidc-issuer and --rekor-key; or of an organisation, without an issuer
     #[arg(long, value_name = "[SCOPE=]FILE")]
@@ -42,10 +48,10 @@ pub(super) struct Signers {
     #[arg(long, value_name = "[SCOPE=]URL")]
     certificate_oidc_issuer: Vec<ScopedText>,
     /// This containers-policy.json(5) alone decides, as container runtimes read it
-    #[arg(long, value_name = "FILE", conflicts_with_all = ["host_policy", "key", "rekor_key", "ca", "trusted_root", "certificate_identity", "certificate_oidc_issuer"])]
+    #[arg(long, value_name = "FILE", conflicts_with_all = ["host_policy", "key", "rekor_key", "gpg_key", "ca", "trusted_root", "certificate_identity", "certificate_oidc_issuer"])]
     policy: Option<PathBuf>,
     /// /etc/containers/policy.json alone decides, as container runtimes read it
-    #[arg(long, conflicts_with_all = ["key", "rekor_key", "ca", "trusted_root", "certificate_identity", "certificate_oidc_issuer"])]
+    #[arg(long, conflicts_with_all = ["key", "rekor_key", "gpg_key", "ca", "trusted_root", "certificate_identity", "certificate_oidc_issuer"])]
     host_policy: bool,
     /// Images of SCOPE need valid signatures by N distinct signers; the narrowest scope counts (repeatable)
     #[arg(long, value_name = "[SCOPE=]N")]
@@ -133,6 +139,7 @@ impl Signers {
                 anchors.authorities.extend(keyless);
             }
         }
+        anchors.authorities.extend(self.gpg_keys(&mut note)?);
         let policy_file = match (&self.policy, self.host_policy) {
             (Some(file), _) => Some((file.clone(), PolicyFile::open(file))),
             (None, true) => Some((root.join(HOST_POLICY), PolicyFile::of_host(root))),
@@ -158,5 +165,32 @@ impl Signers {
         anchors.now =
             SystemTime::now().duration_since(UNIX_EPOCH).map_or(0, |since| since.as_secs());
         Ok(Given { anchors, policy, keys, digest })
+    }
+
+    /// GPG keys; all of them together must make sense, because a revocation in one file counts for the others.
+    fn gpg_keys(
+        &self,
+        note: &mut dyn FnMut(&str, &dyn ToString, &dyn ToString),
+    ) -> Result<Vec<ScopedAuthority>, Failure> {
+        let mut authorities = Vec::new();
+        let mut keyrings = Vec::new();
+        for option in &self.gpg_key {
+            let (bytes, name) = keys::read_file(&option.value)?;
+            note("gpg-key", &option.scope, &Digest::of(&bytes));
+            let keyring = Keyring::read(&bytes).map_err(|error| {
+                let file = option.value.display();
+                Failure::usage(format!("--gpg-key {file} cannot be used: {error}"))
+            })?;
+            keyrings.push(keyring.clone());
+            let (scopes, authority) =
+                (vec![option.scope.clone()], Authority::OpenPgp(Arc::new(keyring)));
+            authorities.push(ScopedAuthority { scopes, authority, name });
+        }
+        if keyrings.len() > 1 {
+            Keyring::merged(keyrings).map_err(|error| {
+                Failure::usage(format!("the files of --gpg-key cannot be used together: {error}"))
+            })?;
+        }
+        Ok(authorities)
     }
 }

@@ -80,7 +80,7 @@ fn recorded(verdict: &ImageVerdict) -> PackVerdict {
     for signer in verdict.signers() {
         match signer {
             Signer::Certificate(_) => identities.push(signer.to_string()),
-            Signer::Key(_) => keys.push(signer.to_string()),
+            Signer::Key(_) | Signer::OpenPgp(_) => keys.push(signer.to_string()),
         }
     }
     PackVerdict { code: verdict.admission().as_str().into(), keys, identities }

@@ -5,6 +5,7 @@ use super::candidate::{Candidate, Logs, Means};
 use super::certificate::{Fulcio, Pki};
 use super::identity::IdentityRule;
 use super::keys::{Fingerprint, PublicKey};
+use super::openpgp::Keyring;
 use super::policy::{Demand, DemandKind, DemandedLogs, DemandedSigners, PreparedPolicy};
 use super::predicate::PredicateType;
 use super::rekor::LogKey;
@@ -48,6 +49,8 @@ pub enum Authority {
     Fulcio(Fulcio),
     /// A certificate of an organisation, valid now.
     Pki(Pki),
+    /// GPG keys, good now.
+    OpenPgp(Arc<Keyring>),
 }
 
 /// A log whose entries are demanded of the signatures in its scope.
@@ -131,8 +134,9 @@ impl Anchors {
             };
             Candidate { name, means }
         });
-        let others = self.authorities_for(source).map(|anchor| {
+        let others = self.authorities_for(source).filter_map(|anchor| {
             let means = match &anchor.authority {
+                Authority::OpenPgp(_) => return None,
                 Authority::Fulcio(fulcio) => {
                     let logs = logs.clone().unwrap_or_default();
                     Means::Fulcio { fulcio, logs }
@@ -140,11 +144,30 @@ impl Anchors {
                 Authority::Pki(pki) => Means::Pki { pki, now: self.now },
                 Authority::Keyless(policy) => Means::Keyless(policy),
             };
-            Candidate { name: &anchor.name, means }
+            Some(Candidate { name: &anchor.name, means })
         });
-        let candidates = keys.chain(others).collect();
+        let candidates = keys.chain(others).chain(self.gpg_for(source)).collect();
         let identity = &IdentityRule::MatchRepository;
         SignedBy { candidates, identity, source: None, forms: Forms::All }
+    }
+
+    /// All GPG keys together: a revocation in one copy of a key counts for every other.
+    fn gpg_for(&self, source: &Reference) -> Option<Candidate<'_>> {
+        let mut keyrings = self.authorities_for(source).filter_map(|anchor| {
+            let Authority::OpenPgp(keyring) = &anchor.authority else { return None };
+            Some((anchor.name.as_str(), keyring))
+        });
+        let (name, first) = keyrings.next()?;
+        let others: Vec<_> = keyrings.map(|(_, keyring)| keyring.as_ref().clone()).collect();
+        let keyring = match others.is_empty() {
+            true => Arc::clone(first),
+            // What cannot be brought together vouches for nothing.
+            false => {
+                let all = std::iter::once(first.as_ref().clone()).chain(others);
+                Arc::new(Keyring::merged(all).ok()?)
+            }
+        };
+        Some(Candidate { name, means: Means::OpenPgp { keyring, now: self.now } })
     }
 
     fn authorities_for(&self, source: &Reference) -> impl Iterator<Item = &ScopedAuthority> {
@@ -303,5 +326,8 @@ fn candidates<'a>(name: &'a str, signers: &'a DemandedSigners, now: u64) -> Vec<
             vec![candidate(Means::Fulcio { fulcio, logs: logs(of) })]
         }
         DemandedSigners::Pki(pki) => vec![candidate(Means::Pki { pki, now })],
+        DemandedSigners::OpenPgp(keyring) => {
+            vec![candidate(Means::OpenPgp { keyring: Arc::clone(keyring), now })]
+        }
     }
 }

@@ -5,8 +5,9 @@ use super::certificate::{Fulcio, Pki};
 use super::crypto::Hashing;
 use super::dsse::Envelope;
 use super::judgement::{Judgement, Voucher};
-use super::keyring::Keyring;
+use super::keyring::Keyring as Keys;
 use super::keys::PublicKey;
+use super::openpgp::{AtomicClaim, Keyring, judge_atomic};
 use super::outcome::SignatureCode;
 use super::rekor::LogKey;
 use super::signer::{Proof, Signer};
@@ -16,6 +17,7 @@ use super::trusted_root::TrustedRoot;
 use super::vouched::Signed;
 use crate::oci::{Descriptor, Manifest};
 use std::borrow::Cow;
+use std::sync::Arc;
 
 /// One anchor, seen from one image.
 pub(super) struct Candidate<'a> {
@@ -36,6 +38,8 @@ pub(super) enum Means<'a> {
     Fulcio { fulcio: &'a Fulcio, logs: Logs<'a> },
     /// By a certificate of an organisation, valid at this time (seconds since 1970).
     Pki { pki: &'a Pki, now: u64 },
+    /// By a GPG key that is good at this time (seconds since 1970).
+    OpenPgp { keyring: Arc<Keyring>, now: u64 },
 }
 
 /// The logs of which one must have an entry.
@@ -92,7 +96,21 @@ impl Candidate<'_> {
                 let proof = Proof { note: Some(note.to_owned()), ..Proof::default() };
                 Ok(Voucher { signer: Signer::Certificate(pki.holder()), proof })
             }
+            Means::OpenPgp { .. } => Err(Judgement::bare(SignatureCode::NoKey)),
         }
+    }
+
+    /// Judges a GPG signature. Nobody but the holder of a GPG key makes those.
+    pub(super) fn judge_atomic(
+        &self,
+        message: &[u8],
+        claim: &AtomicClaim<'_>,
+    ) -> Result<Judgement, Judgement> {
+        let Means::OpenPgp { keyring, now } = &self.means else {
+            return Err(Judgement::bare(SignatureCode::NoKey));
+        };
+        let now = i64::try_from(*now).unwrap_or(i64::MAX);
+        Ok(judge_atomic(message, keyring, claim, now).into())
     }
 
     /// Vouches for a bare envelope in `layer`, or says why not. Its statement has to be judged all the same.
@@ -116,6 +134,7 @@ impl Candidate<'_> {
             ),
             Means::Keyless(policy) => Ok(accompanied.verify_keyless(policy)?.into()),
             Means::Fulcio { .. } | Means::Pki { .. } => Err(beyond_this_authority()),
+            Means::OpenPgp { .. } => Err(Judgement::bare(SignatureCode::NoKey)),
         }
     }
 
@@ -128,8 +147,9 @@ impl Candidate<'_> {
     ) -> Result<Judgement, Judgement> {
         let proven = match &self.means {
             Means::Key(key) => {
-                return Ok(bundle.judge(&Keyring::of(std::slice::from_ref(key)), subject));
+                return Ok(bundle.judge(&Keys::of(std::slice::from_ref(key)), subject));
             }
+            Means::OpenPgp { .. } => Err(Judgement::bare(SignatureCode::NoKey)),
             _ if bundle.material() == Material::Key
                 && !matches!(self.means, Means::LoggedKey { .. }) =>
             {

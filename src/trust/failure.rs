@@ -3,6 +3,7 @@
 use super::certificate::CertificateError;
 use super::judgement::{Judgement, Voucher};
 use super::keys::SignatureError;
+use super::openpgp::{AtomicError, AtomicFinding, KeyFault, OpenPgpError};
 use super::outcome::SignatureCode as Code;
 use super::rekor::{Logged, SetError};
 use super::signer::{CertificateIdentity, LogEvidence, Proof, Signer};
@@ -123,6 +124,43 @@ impl From<Evidence> for Voucher {
         let timestamps =
             times.filter_map(|seconds| rfc3339(u64::try_from(seconds).ok()?)).collect();
         Self { signer, proof: Proof { logs, timestamps, note } }
+    }
+}
+
+impl From<AtomicFinding> for Judgement {
+    fn from(AtomicFinding { signer, result }: AtomicFinding) -> Self {
+        let judgement = match result {
+            Ok(()) => Self::bare(Code::Verified),
+            Err(error) => Self::refused(atomic_code(&error), explain(&error)),
+        };
+        Self { signer: signer.map(|signer| Signer::OpenPgp(signer.primary)), ..judgement }
+    }
+}
+
+fn atomic_code(error: &AtomicError) -> Code {
+    let error = match error {
+        AtomicError::Signature(error) => error,
+        AtomicError::Payload(_) => return Code::PayloadMalformed,
+        AtomicError::OtherManifest(_) => return Code::DigestMismatch,
+        AtomicError::Identity(_) => return Code::IdentityMismatch,
+    };
+    match error {
+        OpenPgpError::Form(_)
+        | OpenPgpError::SignatureVersion(_)
+        | OpenPgpError::SignatureType(_)
+        | OpenPgpError::CriticalSubpacket(_) => Code::OpenPgpMalformed,
+        OpenPgpError::WeakHash(_) => Code::OpenPgpWeak,
+        OpenPgpError::UnknownKey { .. } => Code::SignatureWrongKey,
+        OpenPgpError::BadSignature { .. } => Code::SignatureInvalid,
+        OpenPgpError::SignatureExpired { .. }
+        | OpenPgpError::SignatureInFuture { .. }
+        | OpenPgpError::SignatureBeforeKey { .. } => Code::SignatureExpired,
+        OpenPgpError::Key { fault, .. } => match fault {
+            KeyFault::Weak(_) => Code::OpenPgpWeak,
+            KeyFault::Expired { .. } => Code::KeyExpired,
+            KeyFault::Revoked => Code::KeyRevoked,
+            _ => Code::KeyUnusable,
+        },
     }
 }
 

@@ -3,6 +3,7 @@
 use super::evidence::Found;
 use super::judgement::Judgement;
 use super::keys::Fingerprint;
+use super::openpgp::OpenPgpFingerprint;
 use super::outcome::SignatureCode;
 use super::signer::{CertificateIdentity, LogEvidence, Signer};
 use crate::oci::Digest;
@@ -30,7 +31,7 @@ pub enum Form {
 pub struct SignatureFinding {
     /// The manifest it is attached to.
     pub subject: Digest,
-    /// The manifest that holds it.
+    /// The manifest that holds it; of a GPG signature, its own blob.
     pub manifest: Digest,
     /// The layer, where it is one layer's finding.
     #[serde(skip_serializing_if = "Option::is_none")]
@@ -45,6 +46,9 @@ pub struct SignatureFinding {
     /// Whom its trusted certificate names. Present also where something else is wrong with it.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub identity: Option<CertificateIdentity>,
+    /// The trusted OpenPGP key that made it, by its primary key. Present also where something else is wrong with it.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub openpgp: Option<OpenPgpFingerprint>,
     /// The anchor that it was checked under: the option or the place in the policy that matched.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub anchor: Option<String>,
@@ -70,6 +74,7 @@ impl SignatureFinding {
         match judgement.signer {
             Some(Signer::Key(fingerprint)) => self.key = Some(fingerprint),
             Some(Signer::Certificate(identity)) => self.identity = Some(identity),
+            Some(Signer::OpenPgp(fingerprint)) => self.openpgp = Some(fingerprint),
             None => {}
         }
         self.logs = judgement.proof.logs;
@@ -90,6 +95,7 @@ impl SignatureFinding {
             found,
             key: None,
             identity: None,
+            openpgp: None,
             anchor: None,
             logs: Vec::new(),
             timestamps: Vec::new(),
@@ -102,7 +108,8 @@ impl SignatureFinding {
     /// Who made it, if anybody trusted did.
     pub fn signer(&self) -> Option<Signer> {
         let certificate = || self.identity.clone().map(Signer::Certificate);
-        self.key.map(Signer::Key).or_else(certificate)
+        let openpgp = || self.openpgp.map(Signer::OpenPgp);
+        self.key.map(Signer::Key).or_else(certificate).or_else(openpgp)
     }
 
     /// True for forms that container runtimes check under a policy (FORMATS §1.2).

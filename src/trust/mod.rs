@@ -10,6 +10,7 @@
 //! - [`policy`]: containers-policy.json(5), what it demands of an image and by which keys
 //! - [`evidence`]: what the verifier is given
 //! - [`cosign`]: simple signing; its [`payload`] and the [`identity`] in it
+//! - [`openpgp`]: GPG atomic signatures, and the keyrings that verify them
 //! - [`sigstore_bundle`]: Sigstore bundles; the [`dsse`] envelope and [`statement`] in them; with certificates and logs
 //!   under a [`trusted_root`]
 //! - `candidate` and `requirement`: what an image must satisfy, seen from that image
@@ -35,6 +36,7 @@ mod index;
 mod judgement;
 mod keyring;
 pub mod keys;
+pub mod openpgp;
 pub mod outcome;
 pub mod payload;
 pub mod pem;

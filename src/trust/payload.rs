@@ -4,8 +4,24 @@ use super::fields::{Fields, ShapeError, document};
 use crate::oci::Digest;
 use serde_json::Value;
 
-/// `critical.type` of cosign's signatures. GPG signatures have another one and are another form.
-const COSIGN_TYPE: &str = "cosign container image signature";
+/// Whose payload it is. The two differ in their type, and in what `optional` may be.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum PayloadForm {
+    /// Cosign's. It writes `null` for an empty `optional`.
+    Cosign,
+    /// That of GPG signatures, whose `optional` is an object, as in the container stack's own reader.
+    Atomic,
+}
+
+impl PayloadForm {
+    /// `critical.type`, which keeps a signature of one form from being taken for one of the other.
+    const fn type_text(self) -> &'static str {
+        match self {
+            Self::Cosign => "cosign container image signature",
+            Self::Atomic => "atomic container signature",
+        }
+    }
+}
 
 /// What a simple-signing payload states.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -21,17 +37,25 @@ pub struct Payload {
 }
 
 impl Payload {
+    /// Decodes a payload of cosign's whose signature has been verified.
+    ///
+    /// # Errors
+    /// As [`Self::parse_as`].
+    pub fn parse(bytes: &[u8]) -> Result<Self, ShapeError> {
+        Self::parse_as(PayloadForm::Cosign, bytes)
+    }
+
     /// Decodes a payload whose signature has been verified.
     ///
     /// # Errors
     /// Anything but an object of exactly the prescribed keys and types at every level; only `optional` may hold more.
-    pub fn parse(bytes: &[u8]) -> Result<Self, ShapeError> {
+    pub fn parse_as(form: PayloadForm, bytes: &[u8]) -> Result<Self, ShapeError> {
         let value = document("the payload", bytes)?;
         let payload = Fields::exactly("the payload", &value, &["critical", "optional"])?;
         let critical =
             Fields::exactly("critical", payload.need("critical")?, &["type", "image", "identity"])?;
-        if critical.text("type")? != COSIGN_TYPE {
-            return Err(critical.not("type", "that of a cosign signature"));
+        if critical.text("type")? != form.type_text() {
+            return Err(critical.not("type", &format!("{:?}", form.type_text())));
         }
         let image = Fields::exactly(
             "critical.image",
@@ -44,7 +68,7 @@ impl Payload {
             &["docker-reference"],
         )?;
         let digest = image.text("docker-manifest-digest")?;
-        let (creator, timestamp) = optional(payload.need("optional")?)?;
+        let (creator, timestamp) = optional(form, payload.need("optional")?)?;
         Ok(Self {
             manifest_digest: digest
                 .parse()
@@ -56,8 +80,8 @@ impl Payload {
     }
 }
 
-fn optional(value: &Value) -> Result<(Option<String>, Option<i64>), ShapeError> {
-    if value.is_null() {
+fn optional(form: PayloadForm, value: &Value) -> Result<(Option<String>, Option<i64>), ShapeError> {
+    if form == PayloadForm::Cosign && value.is_null() {
         return Ok((None, None));
     }
     let fields = Fields::open("optional", value, &["creator", "timestamp"])?;

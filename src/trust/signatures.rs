@@ -2,9 +2,10 @@
 
 use super::attestation::{self, Wrapping, judge_statement};
 use super::cosign::{self, Claim};
-use super::evidence::{Attached, Evidence, Found, ImageUnderTest};
+use super::evidence::{AtomicSignature, Attached, Evidence, Found, ImageUnderTest};
 use super::finding::{Form, SignatureFinding};
 use super::judgement::{self, Judgement};
+use super::openpgp::{AtomicClaim, MAX_MESSAGE};
 use super::outcome::SignatureCode;
 use super::requirement::{Examined, Rule, SignedBy};
 use super::sigstore_bundle::{Bundle, BundleError, MAX_BUNDLE};
@@ -26,7 +27,29 @@ pub(super) struct Examination<'a> {
 impl Examination<'_> {
     /// Findings in the order of the attachments and their layers.
     pub(super) fn findings(&self) -> Vec<Examined> {
-        self.image.attached.iter().flat_map(|attached| self.attachment(attached)).collect()
+        let attached = self.image.attached.iter().flat_map(|attached| self.attachment(attached));
+        attached.chain(self.image.atomic.iter().map(|signature| self.atomic(signature))).collect()
+    }
+
+    /// A GPG signature that is kept outside manifests.
+    fn atomic(&self, signature: &AtomicSignature) -> Examined {
+        let AtomicSignature { subject, name, blob } = signature;
+        let found = Found::Atomic(bounded(name));
+        let blank = SignatureFinding::blank(*subject, blob.digest, Form::Atomic, found);
+        if let Err(judgement) = self.manifest(*subject, "what it signs") {
+            return blank.set(judgement).unmet();
+        }
+        let message = match read(self.evidence, blob, MAX_MESSAGE as u64) {
+            Ok(message) => message,
+            Err(judgement) => return blank.set(judgement).unmet(),
+        };
+        self.by_requirements(blank, |signed_by| {
+            let source = signed_by.source.unwrap_or(self.image.source);
+            let claim = AtomicClaim { subject: *subject, source, rule: signed_by.identity };
+            judgement::first_verified(&signed_by.candidates, |candidate| {
+                candidate.judge_atomic(&message, &claim)
+            })
+        })
     }
 
     fn attachment(&self, attached: &Attached) -> Vec<Examined> {

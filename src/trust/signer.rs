@@ -1,6 +1,7 @@
 //! Who made a signature, and what proves when and where it was made.
 
 use super::keys::Fingerprint;
+use super::openpgp::OpenPgpFingerprint;
 use serde::Serialize;
 
 /// Whoever made a signature that verified. Two signatures of one signer count once.
@@ -10,6 +11,8 @@ pub enum Signer {
     Key(Fingerprint),
     /// Whoever a certificate names.
     Certificate(CertificateIdentity),
+    /// The holder of an OpenPGP key, by its primary key.
+    OpenPgp(OpenPgpFingerprint),
 }
 
 /// What a certificate says of its holder, as far as a policy compared it.
@@ -51,7 +54,7 @@ impl Signer {
     pub fn key(&self) -> Option<Fingerprint> {
         match self {
             Self::Key(fingerprint) => Some(*fingerprint),
-            Self::Certificate(_) => None,
+            Self::Certificate(_) | Self::OpenPgp(_) => None,
         }
     }
 }
@@ -60,6 +63,7 @@ impl std::fmt::Display for Signer {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
         match self {
             Self::Key(fingerprint) => fingerprint.fmt(f),
+            Self::OpenPgp(fingerprint) => fingerprint.fmt(f),
             Self::Certificate(CertificateIdentity { subject, issuer: Some(issuer) }) => {
                 write!(f, "{subject} ({issuer})")
             }

@@ -6,6 +6,7 @@ use crate::oci::Reference;
 use crate::trust::certificate::{Authorities, AuthorityError, Fulcio, Pki, Subject};
 use crate::trust::identity::IdentityRule;
 use crate::trust::keys::PublicKey;
+use crate::trust::openpgp::{Keyring, KeyringError};
 use crate::trust::rekor::{LogKey, LogKeyError};
 use crate::trust::text::explain;
 use crate::trust::trusted_root::TrustedRoot;
@@ -48,6 +49,7 @@ pub(in crate::trust) enum DemandedSigners {
     Keys { keys: Vec<PublicKey>, logs: Option<DemandedLogs> },
     Fulcio { fulcio: Fulcio, logs: DemandedLogs },
     Pki(Pki),
+    OpenPgp(Arc<Keyring>),
 }
 
 /// Logs of which one must have an entry.
@@ -123,12 +125,22 @@ impl From<Loaded> for Demand {
                     Err(error) => DemandKind::Unusable(format!("{place}: {}", explain(&error))),
                 }
             }
-            LoadedRequirement::SignedBy { .. } => {
-                DemandKind::Unusable(format!("{place}: signedBy is not supported"))
-            }
+            LoadedRequirement::SignedBy { keyrings, identity } => match merged(&keyrings) {
+                Ok(keyring) => {
+                    let signers = DemandedSigners::OpenPgp(Arc::new(keyring));
+                    DemandKind::Signed { signers, identity }
+                }
+                Err(error) => DemandKind::Unusable(format!("{place}: {}", explain(&error))),
+            },
         };
         Self { place, source, kind }
     }
+}
+
+/// All keyrings as one: a revocation in one copy of a key counts for every other.
+fn merged(keyrings: &[Vec<u8>]) -> Result<Keyring, KeyringError> {
+    let keyrings = keyrings.iter().map(|bytes| Keyring::read(bytes));
+    Keyring::merged(keyrings.collect::<Result<Vec<_>, _>>()?)
 }
 
 fn demanded(
