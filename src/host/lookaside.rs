@@ -19,12 +19,12 @@ pub struct LookasideDirectory {
 }
 
 /// What became of a signature.
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum LookasideChange {
     /// It is a new file.
-    Written(PathBuf),
+    Written,
     /// A file has the same content.
-    AlreadyThere(PathBuf),
+    AlreadyThere,
 }
 
 /// Why a signature has no file.
@@ -81,24 +81,23 @@ impl LookasideDirectory {
             Some(_) => Some(self.root.create(&components)?),
             None => self.root.existing(&components)?,
         };
-        let path = |name: &str| self.root.path_of(&components, name);
         for number in 1..MAX_SIGNATURES {
             let name = format!("signature-{number}");
             let there = directory.as_ref().map(|d| d.read(&name, MAX_SIGNATURE)).transpose()?;
             match there.flatten() {
                 Some(there) if there == content => {
-                    return Ok(LookasideChange::AlreadyThere(path(&name)));
+                    return Ok(LookasideChange::AlreadyThere);
                 }
                 Some(_) => {}
                 None => {
                     if let (Some(directory), Some(_)) = (&directory, &self.lock) {
                         write(directory, &name, content)?;
                     }
-                    return Ok(LookasideChange::Written(path(&name)));
+                    return Ok(LookasideChange::Written);
                 }
             }
         }
-        Err(LookasideError::Full { path: path("") })
+        Err(LookasideError::Full { path: self.root.path_of(&components, "") })
     }
 }
 
@@ -131,11 +130,11 @@ mod tests {
         let lookaside = open(root.path());
         let add = |content: &[u8]| lookaside.add(&repository(), &subject, content).expect("added");
         let (second, third) = (folder.join("signature-2"), folder.join("signature-3"));
-        assert_eq!(add(b"one"), LookasideChange::Written(second.clone()));
-        assert_eq!(add(b"two"), LookasideChange::Written(third.clone()));
-        assert_eq!(add(b"one"), LookasideChange::AlreadyThere(second.clone()));
+        assert_eq!(add(b"one"), LookasideChange::Written);
+        assert_eq!(add(b"two"), LookasideChange::Written);
+        assert_eq!(add(b"one"), LookasideChange::AlreadyThere);
         let first = folder.join("signature-1");
-        assert_eq!(add(b"somebody's"), LookasideChange::AlreadyThere(first.clone()));
+        assert_eq!(add(b"somebody's"), LookasideChange::AlreadyThere);
         for (path, content) in [(&first, "somebody's"), (&second, "one"), (&third, "two")] {
             assert_eq!(fs::read_to_string(path).expect("a file"), content);
         }
@@ -158,7 +157,7 @@ mod tests {
         assert_eq!(fs::read_dir(root.path()).expect("a directory").count(), 0);
         assert_eq!(open(root.path()).add(&repository(), &subject, b"one").expect("added"), told);
         let told = look.add(&repository(), &subject, b"one").expect("told");
-        assert!(matches!(told, LookasideChange::AlreadyThere(_)), "{told:?}");
+        assert!(matches!(told, LookasideChange::AlreadyThere), "{told:?}");
     }
 
     #[test]
@@ -197,8 +196,8 @@ mod tests {
         // containers/image fails at the 128th.
         let error = add(b"one too many").expect_err("full");
         assert!(matches!(error, LookasideError::Full { .. }), "{error:?}");
-        assert!(matches!(add(b"7"), Ok(LookasideChange::AlreadyThere(_))));
+        assert!(matches!(add(b"7"), Ok(LookasideChange::AlreadyThere)));
         fs::remove_file(folder.join(format!("signature-{}", MAX_SIGNATURES - 1))).expect("removed");
-        assert!(matches!(add(b"the last"), Ok(LookasideChange::Written(_))));
+        assert!(matches!(add(b"the last"), Ok(LookasideChange::Written)));
     }
 }

@@ -122,6 +122,7 @@ impl Scene {
             trust,
             install: None,
             on_existing_attachment: OnExistingAttachment::default(),
+            lookaside: None,
             jobs: DEFAULT_JOBS,
             dry_run: false,
         }
