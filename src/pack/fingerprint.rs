@@ -54,16 +54,18 @@ pub(super) fn of(request: &Request) -> Fingerprint {
         let scopes: Vec<String> = key.scopes.iter().map(ToString::to_string).collect();
         json!([key.key.fingerprint().to_string(), key.name, scopes])
     });
-    let lookasides = sources.iter().map(|source| match &source.location {
+    let lookasides = sources.iter().filter_map(|source| match &source.location {
         Location::Registry(reference) => lookasides.lookaside(reference),
         Location::Layout { .. } => None,
     });
+    // Each once, so that one more source of the same place changes the sources alone.
+    let lookasides: BTreeSet<&str> = lookasides.collect();
     let parts = [
         ("sources", json!(sources.iter().map(source).collect::<Vec<_>>())),
         ("--platform", json!(platforms.iter().map(ToString::to_string).collect::<Vec<_>>())),
         ("--signatures", json!(rules.collect::<Vec<_>>())),
         ("--attachment-errors", json!(*attachment_errors == AttachmentErrors::Warn)),
-        ("--registries-d", json!(lookasides.collect::<Vec<_>>())),
+        ("--registries-d", json!(lookasides)),
         ("keys", json!(keys.collect::<Vec<_>>())),
         ("--include-foreign-layers", json!(foreign_layers)),
         ("--name", json!(name)),

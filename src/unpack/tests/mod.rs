@@ -4,6 +4,7 @@ mod anchors;
 mod attachments;
 mod courier;
 mod registries;
+mod signatures;
 mod targets;
 mod way;
 
