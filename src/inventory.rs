@@ -8,6 +8,7 @@ mod reading;
 
 pub use reading::{InventoryError, MAX_BLOBS, MAX_FEATURES, MAX_FILES, MAX_IMAGES};
 
+use crate::oci::atomic::AtomicName;
 use crate::oci::{Digest, Platform, Reference};
 use reading::at_most;
 use serde::{Deserialize, Serialize};
@@ -106,7 +107,7 @@ pub struct ImageEntry {
     /// Everything attached to the root, to its children, and to attachments.
     #[serde(default)]
     pub attachments: Vec<AttachmentEntry>,
-    /// GPG signatures kept outside manifests (reserved: 1.0 writes none).
+    /// GPG signatures of the root and of its children, which registries keep outside manifests.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub atomic_signatures: Vec<AtomicSignature>,
     /// What verification at pack found.
@@ -182,15 +183,39 @@ pub enum Found {
     Referrer,
 }
 
-/// A GPG signature as a blob (reserved for a later minor version).
+/// A GPG signature: a blob of the trust section with an OpenPGP message, at most
+/// [`MAX_SIGNATURE`](crate::oci::atomic::MAX_SIGNATURE) bytes.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct AtomicSignature {
-    /// `sha256:<digest>@<32 hex>`.
-    pub name: String,
+    /// `sha256:<digest of the subject>@<32 hex>`.
+    pub name: AtomicName,
     /// The blob.
     pub digest: Digest,
-    /// The manifest it signs.
+    /// The manifest it signs: the image's root, or one of its children.
     pub subject: Digest,
+    /// Where it was found; nothing when whoever wrote the inventory did not say.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub found: Option<AtomicFound>,
+}
+
+/// Where a GPG signature was found. For people; it decides nothing.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum AtomicFound {
+    /// On a lookaside server, or in a lookaside directory.
+    Lookaside,
+    /// In the registry itself, by its signature extension.
+    Extension,
+}
+
+impl AtomicFound {
+    /// The word used in text and JSON.
+    pub const fn as_str(self) -> &'static str {
+        match self {
+            Self::Lookaside => "lookaside",
+            Self::Extension => "extension",
+        }
+    }
 }
 
 /// What was verified at pack. Worth nothing unless the bundle digest is vouched for from outside.

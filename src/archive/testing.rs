@@ -6,9 +6,10 @@ use super::limits::LEVEL;
 use super::read::Archive;
 use super::write::{ArchiveWriter, Blueprint};
 use crate::inventory::{
-    AttachmentEntry, AttachmentKind, BlobEntry, FORMAT, FORMAT_VERSION, FileEntry, Found,
-    ImageEntry, Inventory, KeyEntry, Lookup, PackVerdict, Stored, Tool, Totals,
+    AtomicSignature, AttachmentEntry, AttachmentKind, BlobEntry, FORMAT, FORMAT_VERSION, FileEntry,
+    Found, ImageEntry, Inventory, KeyEntry, Lookup, PackVerdict, Stored, Tool, Totals,
 };
+use crate::oci::atomic::AtomicName;
 use crate::oci::layout::REF_NAME;
 use crate::oci::{Descriptor, Digest, Platform, Reference, media_type};
 use aws_lc_rs::encoding::AsDer as _;
@@ -232,6 +233,18 @@ impl Builder {
         let source = self.images[number].source.clone();
         let manifest = self.signature(&source, subject, signer);
         self.attach(number, subject.digest, &manifest, tag_of(&subject.digest, "sig"));
+    }
+
+    /// Lists a GPG signature of image `number`.
+    pub(crate) fn gpg(&mut self, number: usize, subject: Digest, content: &[u8]) -> Descriptor {
+        let blob = self.store(Stored::Trust, "application/octet-stream", content.into());
+        self.images[number].atomic_signatures.push(AtomicSignature {
+            name: AtomicName::of(subject, content),
+            digest: blob.digest,
+            subject,
+            found: None,
+        });
+        blob
     }
 
     /// An artifact that names `subject`.

@@ -203,13 +203,20 @@ fn add_image(out: &mut Output, image: &ImageEntry) {
     };
     say!(out, "  at pack: {}{}", line(&image.verdict.code), line(&keys));
     match image.attachment_lookup {
-        Lookup::Complete if image.attachments.is_empty() => say!(out, "  attachments: none"),
+        Lookup::Complete if image.attachments.is_empty() && image.atomic_signatures.is_empty() => {
+            say!(out, "  attachments: none")
+        }
         Lookup::Complete => say!(out, "  attachments:"),
         Lookup::Incomplete => say!(out, "  attachments: incomplete, some may be missing"),
         Lookup::Skipped => say!(out, "  attachments: not looked up"),
     }
     for attachment in &image.attachments {
         say!(out, "    {}", describe(attachment));
+    }
+    for signature in &image.atomic_signatures {
+        let (own, subject) = (signature.digest.short(), signature.subject.short());
+        let found = signature.found.map_or("", |found| found.as_str());
+        say!(out, "    signature {own} of {subject}, atomic (GPG) {found}");
     }
 }
 

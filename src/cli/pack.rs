@@ -19,12 +19,13 @@ use super::written;
 use bundle::archive::ArchiveError;
 use bundle::archive::geometry::Geometry;
 use bundle::archive::limits::LEVEL;
+use bundle::host::RegistriesD;
 use bundle::oci::Platform;
 use bundle::pack::plan::Plan;
 use bundle::pack::transfer::Packed;
 use bundle::pack::{
-    self, AttachmentErrors, CarriedKey, FailedImages, PackError, Request, SignatureRule, Source,
-    resume, stream, transfer,
+    self, AttachmentErrors, CarriedKey, FailedImages, Location, PackError, Request, SignatureRule,
+    Source, resume, stream, transfer,
 };
 use bundle::progress::Progress;
 use bundle::registry::Client;
@@ -56,6 +57,9 @@ pub(super) struct Options {
     /// What a failed lookup of attachments does: fail the image, or carry it marked incomplete (exit status 4)
     #[arg(long, value_enum, default_value = "fail")]
     attachment_errors: OnAttachmentError,
+    /// Where GPG signatures lie, as in containers-registries.d(5) [default: as podman and skopeo have it]
+    #[arg(long, value_name = "DIR")]
+    registries_d: Option<PathBuf>,
     /// Fetch non-distributable layers from the registry too
     #[arg(long)]
     include_foreign_layers: bool,
@@ -144,6 +148,7 @@ impl Options {
                 OnAttachmentError::Fail => AttachmentErrors::Fail,
                 OnAttachmentError::Warn => AttachmentErrors::Warn,
             },
+            lookasides: self.lookasides()?,
             failed_images: match self.keep_going {
                 true => FailedImages::LeaveOut,
                 false => FailedImages::Fail,
@@ -164,6 +169,23 @@ impl Options {
 }
 
 impl Options {
+    /// Where signatures lie beside registries; nowhere for layout directories.
+    fn lookasides(&self) -> Result<RegistriesD, Failure> {
+        if !self.sources.iter().any(|s| matches!(s.location, Location::Registry(_))) {
+            return Ok(RegistriesD::default());
+        }
+        let home = std::env::home_dir();
+        let read = match &self.registries_d {
+            Some(directory) => RegistriesD::read(directory)
+                .map(|configured| configured.with_built_in(home.as_deref())),
+            None => RegistriesD::of_user(home.as_deref()),
+        };
+        read.map_err(|error| {
+            Failure::of(Status::Usage, &error)
+                .hint("mend it, or name another directory: --registries-d DIR")
+        })
+    }
+
     /// An error with the ways out of it.
     fn failed(&self, error: PackError) -> Failure {
         let is_of_one_image = matches!(
@@ -309,7 +331,8 @@ fn failed(error: PackError) -> Failure {
             "where signatures are optional: --signatures {}=if-present",
             image.repository()
         )),
-        PackError::Registry { what, .. } if what.starts_with("cannot tell what is attached") => failure
+        PackError::Registry { what, .. } | PackError::Source { what, .. }
+            if what.starts_with("cannot tell what is attached") => failure
             .hint("--attachment-errors=warn carries the image marked incomplete; --signatures none looks nothing up"),
         _ => failure,
     }

@@ -16,7 +16,9 @@ use bundle::inventory::{AttachmentKind, Lookup};
 use bundle::oci::Digest;
 use bundle::oci::layout::LayoutError;
 use bundle::registry::RegistryError;
-use bundle::report::unpack::{ImageReport, KeyChange, TagChange, UnpackReport};
+use bundle::report::unpack::{
+    ImageReport, KeyChange, LookasideOutcome, SignatureOutcome, TagChange, UnpackReport,
+};
 use bundle::trust::ChildStatus;
 use bundle::unpack::{
     self, Class, Input, InstallOptions, OnExistingAttachment, Target, UnpackError, UnpackOptions,
@@ -41,6 +43,9 @@ pub(super) struct Options {
     /// Name of an installed key's file (repeatable; default: bundle- and 16 digits of its fingerprint)
     #[arg(long, value_name = "FINGERPRINT=NAME", requires = "install_keys")]
     install_keys_as: Vec<NamedKey>,
+    /// Write GPG signatures into this directory too, for a web server that podman and skopeo ask (registries.d lookaside)
+    #[arg(long, value_name = "DIR")]
+    lookaside: Option<PathBuf>,
     /// What to do where the target has another .sig, .att or .sbom for the same image
     #[arg(long, value_enum, default_value = "keep")]
     on_existing_attachment: ExistingAttachment,
@@ -102,6 +107,7 @@ pub(super) async fn run(options: Options) -> Result<Status, Failure> {
             ExistingAttachment::Keep => OnExistingAttachment::KeepOrRefuse,
             ExistingAttachment::Replace => OnExistingAttachment::Replace,
         },
+        lookaside: options.lookaside.clone(),
         jobs: options.jobs.into(),
         dry_run: options.dry_run,
     };
@@ -291,5 +297,19 @@ fn add_attachments(out: &mut Output, image: &ImageReport) {
         Lookup::Complete => say!(out, "  attachments: {}", kinds.join(", ")),
         Lookup::Incomplete => say!(out, "  attachments: incomplete ({} carried)", kinds.join(", ")),
         Lookup::Skipped => say!(out, "  attachments: not looked up at pack"),
+    }
+    let signatures = &image.atomic_signatures;
+    let published =
+        signatures.iter().filter(|s| s.outcome != SignatureOutcome::NotPublished).count();
+    let beside = signatures
+        .iter()
+        .filter(|s| s.lookaside.is_some_and(|outcome| outcome != LookasideOutcome::NoMessage));
+    if !signatures.is_empty() {
+        say!(
+            out,
+            "  {}: {published} in the registry, {} in the lookaside directory",
+            count(signatures.len() as u64, "GPG signature"),
+            beside.count()
+        );
     }
 }

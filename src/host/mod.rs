@@ -1,4 +1,4 @@
-//! What is changed on the enclave's host: the key store, and nothing else so far.
+//! The host's files: what is read of its configuration, and what is changed in the enclave.
 //!
 //! A key that verified something becomes two files (FORMATS §3, DESIGN §4 "Installing"):
 //!
@@ -9,11 +9,15 @@
 //! [`installed_keys`] reads back what a later run may trust. Everything goes through [`HostRoot`], which never follows
 //! a symbolic link and never writes where somebody else could change what was written.
 //!
+//! Signatures of images have a directory of their own, [`LookasideDirectory`], which a web server hands out.
+//! [`RegistriesD`] says where the container stack looks for such signatures.
+//!
 //! - [`root`]: `/` or the directory given in its place
 //! - `directory`: one directory below it, and the files in it
 //! - `staged`: a file that is whole before it has its name
 //! - [`key_name`], [`public_key`], [`record`]: names, key files and records, parsed
 //! - [`policy_file`]: a policy, and where its keys are read from
+//! - [`lookaside`], [`registries_d`]: signatures beside registries, written and looked for
 //! - [`install`](mod@install) and `install_error`, [`installed`]: the two directions
 
 mod directory;
@@ -22,9 +26,11 @@ pub mod install;
 mod install_error;
 pub mod installed;
 pub mod key_name;
+pub mod lookaside;
 pub mod policy_file;
 pub mod public_key;
 pub mod record;
+pub mod registries_d;
 pub mod root;
 mod staged;
 #[cfg(test)]
@@ -37,8 +43,10 @@ pub use install::{
 pub use install_error::InstallError;
 pub use installed::{InstalledKey, InstalledKeys, SkipReason, Skipped, installed_keys};
 pub use key_name::KeyName;
+pub use lookaside::{LookasideAccess, LookasideChange, LookasideDirectory, LookasideError};
 pub use policy_file::{PolicyFile, PolicyFileError};
 pub use record::{KeyOrigin, KeyRecord, KeyUse};
+pub use registries_d::{RegistriesD, RegistriesDError};
 pub use root::HostRoot;
 
 /// Where key files live, below the root.

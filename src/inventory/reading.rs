@@ -3,12 +3,15 @@
 //! It is read before anything in the bundle is trusted. Memory: no more than three times the length that the longest
 //! may have, whatever is in it; the document itself not counted.
 
-use super::{FORMAT, FORMAT_VERSION, Inventory, Stored, Totals, UNDERSTOOD};
+use super::{
+    AtomicSignature, FORMAT, FORMAT_VERSION, ImageEntry, Inventory, Stored, Totals, UNDERSTOOD,
+};
+use crate::oci::atomic::MAX_SIGNATURES;
 use crate::oci::digest::DigestError;
 use crate::oci::json::{self, Bounds};
 use serde::Deserialize;
 use serde::de::{Deserializer, Error as _, SeqAccess, Visitor};
-use std::collections::HashSet;
+use std::collections::{HashMap, HashSet};
 use std::fmt;
 use std::marker::PhantomData;
 
@@ -136,9 +139,30 @@ impl Inventory {
             if !sources.insert(&image.source) {
                 return contradiction(format!("image {} is listed twice", image.source));
             }
+            check_signatures(image).or_else(contradiction)?;
         }
         Ok(())
     }
+}
+
+/// GPG signatures of an image: named once each, after what they sign, and no more than anybody reads.
+fn check_signatures(image: &ImageEntry) -> Result<(), String> {
+    let (mut names, mut counts) = (HashSet::new(), HashMap::new());
+    for signature in &image.atomic_signatures {
+        let AtomicSignature { name, subject, .. } = signature;
+        if name.subject() != *subject {
+            return Err(format!("signature {name} is listed for {subject}"));
+        }
+        if !names.insert(name) {
+            return Err(format!("signature {name} is listed twice"));
+        }
+        let count = counts.entry(subject).or_insert(0);
+        *count += 1;
+        if *count > MAX_SIGNATURES {
+            return Err(format!("{subject} has more than {MAX_SIGNATURES} GPG signatures"));
+        }
+    }
+    Ok(())
 }
 
 /// A list that is refused while it is read when it has more than `MOST` elements.

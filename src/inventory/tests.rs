@@ -100,3 +100,41 @@ fn what_is_quoted_from_an_inventory_is_short_and_the_place_is_told() {
     assert!(long.starts_with("unknown variant `eee") && long.len() < 400, "{long}");
     assert!(long.contains("… at line 1 column "), "{long}");
 }
+
+#[test]
+fn gpg_signatures_are_named_after_what_they_sign_and_once_each() {
+    let (subject, other) = (Digest::of(b"manifest"), Digest::of(b"another"));
+    let listed = |name: String, of: Digest| json!({"name": name, "digest": other, "subject": of});
+    let name = |number: usize| format!("{subject}@{number:032x}");
+    let with = |signatures: Vec<Value>| {
+        let mut value = minimal();
+        value["images"] = json!([{
+            "source": "quay.io/org/app:1", "fetchedFrom": "quay.io/org/app:1",
+            "mediaType": "application/vnd.oci.image.manifest.v1+json", "digest": subject, "size": 2,
+            "platforms": [], "attachmentLookup": "complete", "attachments": [],
+            "atomicSignatures": signatures, "verdict": {"code": "unverified"},
+        }]);
+        value["totals"]["images"] = json!(1);
+        read(&value)
+    };
+    let good = with((0..128).map(|n| listed(name(n), subject)).collect()).expect("read");
+    // Whoever wrote it before places were told is read as well.
+    assert_eq!(good.images[0].atomic_signatures[0].found, None);
+    assert_eq!(good.images[0].atomic_signatures.len(), 128);
+    for wrong in [
+        vec![listed(name(1), other)],
+        vec![listed(name(1), subject), listed(name(1), subject)],
+        (0..129).map(|n| listed(name(n), subject)).collect(),
+    ] {
+        let refused = with(wrong).expect_err("refused");
+        assert!(matches!(refused, InventoryError::Contradiction(_)), "{refused:?}");
+    }
+    for wrong in ["", "../../x", &subject.to_string(), &name(1).to_uppercase()] {
+        let refused = with(vec![listed(wrong.to_owned(), subject)]).expect_err("refused");
+        assert!(matches!(refused, InventoryError::Json(_)), "{refused:?}");
+    }
+    let mut placed = listed(name(1), subject);
+    placed["found"] = json!("extension");
+    let placed = with(vec![placed]).expect("read");
+    assert_eq!(placed.images[0].atomic_signatures[0].found, Some(AtomicFound::Extension));
+}

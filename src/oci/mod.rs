@@ -8,8 +8,10 @@
 //! - [`json`]: JSON without duplicate keys, for everything that came from outside
 //! - [`manifest`]: an image manifest or an index, original bytes beside their meaning
 //! - [`source`]: where blobs come from: the one door to bytes, bounded and hashed
+//! - [`atomic`]: names and limits of GPG signatures, which lie beside manifests
 //! - [`layout`]: an OCI image layout directory, as a source and as a target
 
+pub mod atomic;
 pub mod descriptor;
 pub mod digest;
 pub mod json;

@@ -1,6 +1,10 @@
 //! Everything that is attached to an image: cosign's tags and OCI 1.1 referrers, at the root, at every child, and at
-//! attachments themselves. A lookup that fails is an error, never "none".
+//! attachments themselves; and GPG signatures, which lie beside manifests ([`atomic`]). A lookup that fails is an error,
+//! never "none".
 
+pub mod atomic;
+
+use self::atomic::FoundSignature;
 use super::origin::{Origin, OriginError};
 use super::{AttachmentErrors, PackError, SignatureRule};
 use crate::inventory::{AttachmentKind, Found, Lookup};
@@ -23,10 +27,20 @@ const KEPT_LAYER: u64 = 256 << 10;
 pub struct Attachments {
     /// Subjects before what is attached to them.
     pub found: Vec<Attachment>,
+    /// GPG signatures, in the order of their subjects.
+    pub signatures: Vec<FoundSignature>,
     /// How the search ended.
     pub lookup: Lookup,
     /// Why the search is incomplete: each lookup that failed and was let pass.
     pub failures: Vec<PackError>,
+}
+
+impl Attachments {
+    /// True when there is a signature, of whatever kind and by whomever.
+    pub fn has_signature(&self) -> bool {
+        let attached = self.found.iter().any(|a| a.kind == AttachmentKind::Signature);
+        attached || !self.signatures.is_empty()
+    }
 }
 
 /// One attachment.
@@ -103,7 +117,8 @@ impl Search<'_> {
         errors: AttachmentErrors,
     ) -> Result<Attachments, PackError> {
         let (lookup, failures) = (Lookup::Complete, Vec::new());
-        let mut attachments = Attachments { found: Vec::new(), lookup, failures };
+        let mut attachments =
+            Attachments { found: Vec::new(), signatures: Vec::new(), lookup, failures };
         if rule == SignatureRule::None {
             attachments.lookup = Lookup::Skipped;
             return Ok(attachments);

@@ -31,6 +31,7 @@ pub(super) fn of(request: &Request) -> Fingerprint {
         platforms,
         signatures,
         attachment_errors,
+        lookasides,
         failed_images: _,
         keys,
         anchors: _,
@@ -56,11 +57,18 @@ pub(super) fn of(request: &Request) -> Fingerprint {
         let scopes: Vec<String> = key.scopes.iter().map(ToString::to_string).collect();
         json!([key.key.fingerprint().to_string(), key.name, scopes])
     });
+    let lookasides = sources.iter().filter_map(|source| match &source.location {
+        Location::Registry(reference) => lookasides.lookaside(reference),
+        Location::Layout { .. } => None,
+    });
+    // Each once, so that one more source of the same place changes the sources alone.
+    let lookasides: BTreeSet<&str> = lookasides.collect();
     let parts = [
         ("sources", json!(sources.iter().map(source).collect::<Vec<_>>())),
         ("--platform", json!(platforms.iter().map(ToString::to_string).collect::<Vec<_>>())),
         ("--signatures", json!(rules.collect::<Vec<_>>())),
         ("--attachment-errors", json!(*attachment_errors == AttachmentErrors::Warn)),
+        ("--registries-d", json!(lookasides)),
         ("keys", json!(keys.collect::<Vec<_>>())),
         ("what is trusted", json!(anchors_digest)),
         ("--include-foreign-layers", json!(foreign_layers)),
@@ -90,6 +98,7 @@ fn source(source: &Source) -> Value {
 mod tests {
     use super::*;
     use crate::archive::geometry::Geometry;
+    use crate::host::RegistriesD;
     use crate::pack::{CarriedKey, FailedImages};
     use crate::trust::{Anchors, PublicKey};
 
@@ -99,6 +108,7 @@ mod tests {
             platforms: vec![],
             signatures: vec![],
             attachment_errors: AttachmentErrors::Fail,
+            lookasides: RegistriesD::default(),
             failed_images: FailedImages::Fail,
             keys: vec![],
             anchors: Anchors::default(),
@@ -139,6 +149,7 @@ mod tests {
             changed(&|r| r.signatures.push("none".parse().expect("rule"))),
             changed(&|r| r.signatures.push("quay.io=none".parse().expect("rule"))),
             changed(&|r| r.attachment_errors = AttachmentErrors::Warn),
+            changed(&|r| r.lookasides = RegistriesD::default().with_built_in(Some("/h".as_ref()))),
             changed(&|r| r.keys.push(key("a"))),
             changed(&|r| r.keys.push(key("b"))),
             changed(&|r| r.anchors_digest = Digest::of(b"other")),

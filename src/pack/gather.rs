@@ -2,6 +2,7 @@
 
 use super::PackError;
 use super::discover::Attachment;
+use super::discover::atomic::FoundSignature;
 use super::origin::Origin;
 use super::resolve::ResolvedImage;
 use crate::archive::limits::{MAX_TRUST_BLOB, RAW_BELOW};
@@ -132,6 +133,11 @@ pub(super) fn gather_image(
             gather_attached(gathered, &image.origin, attachment, manifest)?;
         }
     }
+    for signature in &image.attachments.signatures {
+        let blob = signature.blob();
+        let content = || Supply::Held(signature.content.clone());
+        gathered.add(blob.digest, blob.size, &blob.media_type, Stored::Trust, content)?;
+    }
     let root = image.root();
     Ok(ImageEntry {
         source: image.source.clone(),
@@ -144,7 +150,7 @@ pub(super) fn gather_image(
         foreign,
         attachment_lookup: image.attachments.lookup,
         attachments: image.attachments.found.iter().map(attachment_entry).collect(),
-        atomic_signatures: vec![],
+        atomic_signatures: image.attachments.signatures.iter().map(FoundSignature::entry).collect(),
         verdict: verdict.clone(),
     })
 }

@@ -8,7 +8,8 @@ use crate::oci::source::read_blob;
 use crate::oci::{Descriptor, Digest, Manifest, media_type};
 use crate::report::pack::LeftOut;
 use crate::trust::{
-    self, Anchors, Attached, Evidence, EvidenceError, Found, ImageUnderTest, ImageVerdict, Signer,
+    self, Anchors, AtomicSignature, Attached, Evidence, EvidenceError, Found, ImageUnderTest,
+    ImageVerdict, Signer,
 };
 use bytes::Bytes;
 use std::collections::{BTreeSet, HashMap};
@@ -44,7 +45,9 @@ pub fn judge(request: &Request, resolved: Resolved) -> Result<Judged, PackError>
                 image.source
             ));
         }
-        let signed = image.attachments.found.iter().any(|a| a.kind == AttachmentKind::Signature);
+        let attached = &image.attachments;
+        let signed = attached.found.iter().any(|a| a.kind == AttachmentKind::Signature)
+            || !attached.signatures.is_empty();
         let mut found = PackVerdict::unverified();
         if request.is_covered(&image.source) && rule != SignatureRule::None {
             // What this run resolved is what it vouches for: the name is bound by whoever runs it.
@@ -96,7 +99,7 @@ fn is_signed_in_bundle_form_only(image: &ResolvedImage) -> bool {
         bundle |= layer.starts_with(media_type::SIGSTORE_BUNDLE_PREFIX);
         simple |= layer == media_type::SIMPLE_SIGNING;
     }
-    bundle && !simple
+    bundle && !simple && image.attachments.signatures.is_empty()
 }
 
 #[derive(Clone, Copy, PartialEq, Eq)]
@@ -119,12 +122,20 @@ fn judge_image(image: &ResolvedImage, anchors: &Anchors, binding: NameBinding) -
             },
         })
         .collect();
+    let signatures = image.attachments.signatures.iter();
+    let atomic: Vec<AtomicSignature> = signatures
+        .map(|signature| AtomicSignature {
+            subject: signature.subject(),
+            name: signature.name.to_string(),
+            blob: signature.blob(),
+        })
+        .collect();
     let omitted: BTreeSet<Digest> = image.omitted.iter().copied().collect();
     let under_test = ImageUnderTest {
         source: &image.source,
         root: image.root().descriptor(),
         attached: &attached,
-        atomic: &[],
+        atomic: &atomic,
         omitted: &omitted,
         name_bound: binding == NameBinding::Bound,
         pack_verdict_good: false,
@@ -144,10 +155,14 @@ impl<'a> Fetched<'a> {
         let attached = image.attachments.found.iter();
         let manifests = image.manifests.iter().chain(attached.clone().flat_map(|a| &a.manifests));
         let layers = attached.flat_map(|a| &a.layers);
+        let signatures = image.attachments.signatures.iter();
         Self {
             image,
             manifests: manifests.map(|m| (m.digest(), m)).collect(),
-            layers: layers.map(|(digest, content)| (*digest, content)).collect(),
+            layers: layers
+                .map(|(digest, content)| (*digest, content))
+                .chain(signatures.map(|one| (one.blob().digest, &one.content)))
+                .collect(),
         }
     }
 }

@@ -1,5 +1,6 @@
 //! Tags become digests, once; indexes become their manifests; attachments are found. All images at the same time.
 
+use super::discover::atomic::SignatureSearch;
 use super::discover::{self, Attachments};
 use super::error::with_causes;
 use super::origin::{Layout, Origin, REF_NAME};
@@ -153,6 +154,7 @@ async fn resolve_one(
     layouts: &Layouts,
     progress: &Arc<dyn Progress>,
 ) -> Result<ResolvedImage, PackError> {
+    let location = &source.location;
     let Found { source, fetched_from, origin, root, layout_name } =
         find(source, client, layouts).await?;
     if source.tag().is_some_and(is_attachment_tag) {
@@ -175,7 +177,13 @@ async fn resolve_one(
     let subjects: Vec<Digest> = manifests.iter().rev().map(Manifest::digest).collect();
     let search =
         discover::Search { image: &source, origin: &origin, layout_name: layout_name.as_deref() };
-    let attachments = search.all(&subjects, rule, request.attachment_errors).await?;
+    let errors = request.attachment_errors;
+    let mut attachments = search.all(&subjects, rule, errors).await?;
+    if let (Location::Registry(fetched), Origin::Registry(repository)) = (location, &origin) {
+        let lookasides = &request.lookasides;
+        let search = SignatureSearch::new(&source, fetched, repository, lookasides, client)?;
+        search.add_to(&mut attachments, &subjects, rule, errors).await?;
+    }
     if attachments.lookup == Lookup::Incomplete {
         progress.note(&format!("{source}: attachments: incomplete, a lookup failed"));
     }

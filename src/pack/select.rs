@@ -1,7 +1,7 @@
 //! What to pack: sources, rules and keys as they were asked for.
 
 use crate::archive::geometry::Geometry;
-use crate::host::PolicyFile;
+use crate::host::{PolicyFile, RegistriesD};
 use crate::oci::{Digest, Platform, Reference, reference::ReferenceError};
 use crate::trust::{Anchors, PublicKey, Scope, Scoped};
 use std::fmt;
@@ -176,6 +176,8 @@ pub struct Request {
     pub signatures: Vec<Scoped<SignatureRule>>,
     /// What a failed lookup does.
     pub attachment_errors: AttachmentErrors,
+    /// Where GPG signatures lie beside registries.
+    pub lookasides: RegistriesD,
     /// What an image that cannot be resolved, looked up or fetched does. One that verification refuses always fails.
     pub failed_images: FailedImages,
     /// Keys to carry.
@@ -277,6 +279,7 @@ mod tests {
             platforms: vec![],
             signatures: vec![rule("none"), rule("quay.io/a=required"), rule("quay.io=if-present")],
             attachment_errors: AttachmentErrors::Fail,
+            lookasides: RegistriesD::default(),
             failed_images: FailedImages::Fail,
             keys: vec![],
             anchors: Anchors::default(),

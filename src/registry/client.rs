@@ -2,8 +2,10 @@
 
 use super::auth::{CredentialStore, Scope};
 use super::host::Host;
+use super::lookaside::Lookaside;
 use super::reach::Tls;
 use super::transport::Transports;
+use super::words::bounded;
 use super::{Patience, RegistryError};
 use crate::oci::Repository;
 use reqwest::Url;
@@ -110,7 +112,36 @@ impl Client {
             push: Scope::push(name),
         }))
     }
+
+    /// Where a web server has the signatures of a repository, below `base`: an `http` or `https` URL without user and
+    /// password. It is reached as the repository's registry is, with the same CAs. Nothing is contacted yet.
+    ///
+    /// # Errors
+    /// When `base` is no such URL.
+    pub fn lookaside(
+        &self,
+        repository: &Repository,
+        base: &str,
+    ) -> Result<Lookaside, LookasideUrlError> {
+        // What stands before an @ may be a password.
+        let shown = base.rsplit('@').next().unwrap_or_default();
+        let refuse = || LookasideUrlError(bounded(shown, 300));
+        let base = Url::parse(base).map_err(|_| refuse())?;
+        let is_plain = base.username().is_empty() && base.password().is_none();
+        if !matches!(base.scheme(), "http" | "https") || !is_plain {
+            return Err(refuse());
+        }
+        let Shared { tls, patience, transports, .. } = &*self.0;
+        Ok(Lookaside::new(base, repository, *tls, patience.clone(), Arc::clone(transports)))
+    }
 }
+
+/// The text is not where a lookaside server can be.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+#[error(
+    "{0:?} is not the URL of a lookaside: expected http, https or file, without user and password"
+)]
+pub struct LookasideUrlError(String);
 
 impl RemoteRepository {
     /// Host and path, as in references.

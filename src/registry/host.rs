@@ -1,12 +1,14 @@
 //! One registry: where it is reached, with which scheme, and where its answers may lead.
 
 use super::auth::{Challenge, CredentialStore, Grants};
+use super::extension::SUPPORTS_SIGNATURES;
 use super::reach::{self, Tls, is_loopback, same_origin};
 use super::transport::Transports;
 use super::{Asked, Patience, RegistryError, Said, retry};
 use crate::oci::Digest;
 use reqwest::{Client, Method, Request, Response, Url};
 use std::collections::HashMap;
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex, OnceLock};
 use std::time::Duration;
 use tokio::sync::OnceCell;
@@ -19,6 +21,8 @@ pub(super) struct Host {
     transports: Arc<Transports>,
     credentials: Arc<CredentialStore>,
     base: OnceCell<Url>,
+    /// What the last answer to a ping said about the signature extension.
+    keeps_signatures: AtomicBool,
     /// The client for `base`: nearly every request goes there.
     own: OnceLock<Client>,
     grants: Grants,
@@ -43,6 +47,7 @@ impl Host {
             transports,
             credentials,
             base: OnceCell::new(),
+            keeps_signatures: AtomicBool::new(false),
             own: OnceLock::new(),
             grants: Grants::default(),
             referrer_locks: Mutex::default(),
@@ -81,6 +86,12 @@ impl Host {
                 self.patience.retry(self.patience.first_contact, || self.first_contact())
             })
             .await
+    }
+
+    /// Whether the registry announced the signature extension when it was first contacted.
+    pub(super) async fn keeps_signatures(&self) -> Result<bool, RegistryError> {
+        self.base().await?;
+        Ok(self.keeps_signatures.load(Ordering::Relaxed))
     }
 
     /// HTTPS first, and plain HTTP only where certificates are not verified. On loopback it is the other way round:
@@ -128,6 +139,8 @@ impl Host {
             let wait = retry::retry_after(response.headers(), time::OffsetDateTime::now_utc());
             return Err(RegistryError::of_status(asked, status, Said::default(), wait));
         }
+        let announced = response.headers().get(SUPPORTS_SIGNATURES);
+        self.keeps_signatures.store(announced.is_some_and(|value| value == "1"), Ordering::Relaxed);
         self.grants.challenged(Challenge::of(response.headers()));
         Ok(())
     }

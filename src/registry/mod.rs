@@ -5,6 +5,8 @@
 //! manifest    manifests and tags: get, resolve, push, list
 //! download    blobs out: a stream that resumes by itself
 //! upload      blobs in: one request with a known length, held back until the digest is right
+//! extension   GPG signatures that the registry keeps itself
+//! lookaside   GPG signatures on a web server beside it
 //! referrer    what is attached to a digest: the API, its pages, the fallback tag
 //! ------------------------------------------------------------------------------------------
 //! body        the body of an upload
@@ -25,8 +27,10 @@ mod client;
 mod download;
 mod error;
 mod exchange;
+pub mod extension;
 mod host;
 mod link;
+mod lookaside;
 mod manifest;
 mod reach;
 mod referrer;
@@ -38,8 +42,10 @@ mod words;
 #[cfg(test)]
 mod tests;
 
-pub use client::{Client, ClientOptions, RemoteRepository};
+pub use client::{Client, ClientOptions, LookasideUrlError, RemoteRepository};
 pub use error::RegistryError;
+pub use extension::{ExtensionSignature, SignaturePushed};
+pub use lookaside::Lookaside;
 pub use manifest::ManifestPushed;
 pub use referrer::{Referrers, ReferrersFrom, fallback_tag};
 pub use retry::Patience;

@@ -1,6 +1,8 @@
 //! What `pack` did (schema: `schemas/pack-report.schema.json`).
 
-use crate::inventory::{AttachmentKind, Inventory, KeyEntry, Lookup, PackVerdict, Totals};
+use crate::inventory::{
+    AttachmentKind, ImageEntry, Inventory, KeyEntry, Lookup, PackVerdict, Totals,
+};
 use crate::oci::{Digest, Platform, Reference};
 use crate::trust::ImageVerdict;
 use serde::{Deserialize, Serialize};
@@ -34,7 +36,7 @@ pub struct PackReport {
     pub keys: Vec<KeyEntry>,
     /// Sums.
     pub totals: Totals,
-    /// Attachments of all images by kind.
+    /// Attachments and GPG signatures of all images by kind.
     pub attachments: BTreeMap<AttachmentKind, u64>,
     /// Verdicts of the images that a key covers.
     pub verdicts: Vec<RecordedVerdict>,
@@ -99,7 +101,7 @@ pub struct PackedImage {
     pub digest: Digest,
     /// Platforms carried.
     pub platforms: Vec<Platform>,
-    /// Attachments by kind.
+    /// Attachments and GPG signatures by kind.
     pub attachments: BTreeMap<AttachmentKind, u64>,
     /// How the search for them ended.
     pub attachment_lookup: Lookup,
@@ -126,14 +128,13 @@ impl PackReport {
                 fetched_from: image.fetched_from.clone(),
                 digest: image.digest,
                 platforms: image.platforms.clone(),
-                attachments: count(image.attachments.iter().map(|a| a.kind)),
+                attachments: count(kinds(image)),
                 attachment_lookup: image.attachment_lookup,
                 foreign: image.foreign.clone(),
                 verdict: image.verdict.clone(),
             })
             .collect();
-        let attachments =
-            count(inventory.images.iter().flat_map(|i| &i.attachments).map(|a| a.kind));
+        let attachments = count(inventory.images.iter().flat_map(kinds));
         Self {
             report_version: "1.0",
             file: None,
@@ -156,6 +157,12 @@ impl PackReport {
         !self.left_out.is_empty()
             || self.images.iter().any(|image| image.attachment_lookup == Lookup::Incomplete)
     }
+}
+
+/// The kind of everything that belongs to an image, GPG signatures included.
+fn kinds(image: &ImageEntry) -> impl Iterator<Item = AttachmentKind> {
+    let gpg = image.atomic_signatures.iter().map(|_| AttachmentKind::Signature);
+    image.attachments.iter().map(|a| a.kind).chain(gpg)
 }
 
 fn count(kinds: impl Iterator<Item = AttachmentKind>) -> BTreeMap<AttachmentKind, u64> {

@@ -1,6 +1,7 @@
 //! What `unpack` did.
 
 use crate::inventory::{AttachmentKind, Found, Lookup};
+use crate::oci::atomic::AtomicName;
 use crate::oci::{Digest, Platform, Reference};
 use crate::trust::ImageVerdict;
 use serde::Serialize;
@@ -58,6 +59,50 @@ pub struct ImageReport {
     pub attachment_lookup: Lookup,
     /// Everything attached to it.
     pub attachments: Vec<AttachmentReport>,
+    /// GPG signatures of its manifests.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    pub atomic_signatures: Vec<SignatureReport>,
+}
+
+/// One GPG signature.
+#[derive(Debug, Clone, Serialize)]
+#[serde(rename_all = "camelCase")]
+pub struct SignatureReport {
+    /// Its name in the signature extension.
+    pub name: AtomicName,
+    /// The manifest that it signs.
+    pub subject: Digest,
+    /// The blob with the OpenPGP message.
+    pub digest: Digest,
+    /// What became of it at the target.
+    pub outcome: SignatureOutcome,
+    /// What became of it in the directory of `--lookaside`, when one was named.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub lookaside: Option<LookasideOutcome>,
+}
+
+/// What became of a GPG signature at the target.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum SignatureOutcome {
+    /// The registry has it now, by its signature extension.
+    Published,
+    /// The registry had it.
+    AlreadyThere,
+    /// The target has no place for it, or not the manifest that it signs.
+    NotPublished,
+}
+
+/// What became of a GPG signature in a lookaside directory.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum LookasideOutcome {
+    /// It is a new file.
+    Written,
+    /// A file had the same content.
+    AlreadyThere,
+    /// It is no OpenPGP message: container tools would take the whole lookaside for broken.
+    NoMessage,
 }
 
 /// What became of a tag.

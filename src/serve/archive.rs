@@ -6,10 +6,11 @@
 
 use super::content::Content;
 use super::name::{Name, Target};
-use crate::archive::catalogue::ManifestRecord;
+use crate::archive::catalogue::{CatalogueSignature, ManifestRecord};
 use crate::archive::sequential;
 use crate::archive::{Archive, ArchiveError, Catalogue, CatalogueError, volume_set};
 use crate::inventory::Found;
+use crate::oci::atomic::AtomicName;
 use crate::oci::source::{BlobSource, ByteStream, SourceError, Trouble};
 use crate::oci::{Descriptor, Digest, Repository};
 use futures_util::future::BoxFuture;
@@ -33,6 +34,7 @@ struct Held {
     tags: BTreeMap<String, Digest>,
     manifests: BTreeMap<Digest, Descriptor>,
     referrers: BTreeMap<Digest, BTreeSet<Digest>>,
+    signatures: BTreeMap<Digest, BTreeMap<AtomicName, Descriptor>>,
 }
 
 /// Why archives cannot be served.
@@ -120,6 +122,10 @@ impl ArchiveContent {
                     held.tags.insert(tag.clone(), own.digest);
                 }
             }
+            for CatalogueSignature { name, subject, blob } in image.signatures() {
+                let of_subject = held.signatures.entry(*subject).or_default();
+                of_subject.insert(name.clone(), blob.clone());
+            }
             if let Some(tag) = entry.source.tag() {
                 held.tags.insert(tag.to_owned(), entry.digest);
             }
@@ -140,6 +146,7 @@ impl ArchiveContent {
             tags: BTreeMap::new(),
             manifests: BTreeMap::new(),
             referrers: BTreeMap::new(),
+            signatures: BTreeMap::new(),
         });
         match held.source == *source {
             true => Ok(held),
@@ -205,6 +212,21 @@ impl Content for ArchiveContent {
         let Some(held) = self.repositories.get(repository) else { return Vec::new() };
         let digests = held.referrers.get(subject).into_iter().flatten();
         digests.filter_map(|digest| held.manifests.get(digest).cloned()).collect()
+    }
+
+    fn keeps_signatures(&self) -> bool {
+        true
+    }
+
+    fn signatures(
+        &self,
+        repository: &Name,
+        subject: &Digest,
+    ) -> Option<Vec<(AtomicName, Descriptor)>> {
+        let held = self.repositories.get(repository)?;
+        held.manifests.get(subject)?;
+        let signatures = held.signatures.get(subject).into_iter().flatten();
+        Some(signatures.map(|(name, blob)| (name.clone(), blob.clone())).collect())
     }
 }
 

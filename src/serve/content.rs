@@ -1,6 +1,7 @@
 //! What a registry serves, seen from the endpoints that only read.
 
 use super::name::{Name, Target};
+use crate::oci::atomic::AtomicName;
 use crate::oci::source::{BlobSource, SourceError};
 use crate::oci::{Descriptor, Digest};
 
@@ -29,4 +30,18 @@ pub trait Content: BlobSource {
     /// Manifests of a repository that have `subject` as their subject, sorted by digest, each with its artifact type
     /// and all annotations (distribution-spec §listing referrers).
     fn referrers(&self, repository: &Name, subject: &Digest) -> Vec<Descriptor>;
+
+    /// Whether GPG signatures are kept here, so that clients ask for them.
+    fn keeps_signatures(&self) -> bool {
+        false
+    }
+
+    /// GPG signatures of a manifest, each with its name; nothing when the repository has no such manifest.
+    fn signatures(
+        &self,
+        _repository: &Name,
+        _subject: &Digest,
+    ) -> Option<Vec<(AtomicName, Descriptor)>> {
+        None
+    }
 }

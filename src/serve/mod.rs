@@ -7,6 +7,7 @@
 //! - [`name`]: repository names, tags and digests of requests
 //! - [`route`]: path → endpoint
 //! - [`manifests`], [`blobs`], [`uploads`], [`listings`]: the endpoints
+//! - [`signatures`]: GPG signatures, by the signature extension
 //! - [`range`]: parts of a blob
 //! - [`refusal`]: answers that refuse
 //!
@@ -21,6 +22,7 @@ pub mod name;
 mod range;
 mod refusal;
 mod route;
+mod signatures;
 pub mod store;
 mod uploads;
 
@@ -134,11 +136,14 @@ async fn dispatch(registry: &Registry, route: Route, call: Call) -> Result<Respo
     let content = &*registry.content;
     let method = call.parts.method.clone();
     match route {
-        Route::Base if call.reads() => json(&serde_json::json!({})),
+        Route::Base if call.reads() => base(content),
         Route::Catalog if call.reads() => listings::catalog(content, &call.query),
         Route::Tags(name) if call.reads() => listings::tags(content, &name, &call.query),
         Route::Referrers(name, subject) if call.reads() => {
             listings::referrers(content, &name, &subject, &call.query)
+        }
+        Route::Signatures(name, subject) if call.reads() => {
+            signatures::list(content, &name, &subject).await
         }
         Route::Manifest(name, target) if call.reads() => {
             manifests::get(content, &name, &target, &method).await
@@ -170,6 +175,15 @@ async fn dispatch(registry: &Registry, route: Route, call: Call) -> Result<Respo
         }
         _ => Err(unsupported(&method)),
     }
+}
+
+/// `GET /v2/`.
+fn base(content: &dyn Content) -> Result<Response, Refusal> {
+    let mut response = json(&serde_json::json!({}))?;
+    if content.keeps_signatures() {
+        set(&mut response, &[(signatures::SUPPORTED, "1".into())])?;
+    }
+    Ok(response)
 }
 
 fn unsupported(method: &Method) -> Refusal {

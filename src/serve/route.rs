@@ -16,6 +16,7 @@ pub(crate) enum Route {
     Uploads(Name),
     Upload(Name, String),
     Referrers(Name, Digest),
+    Signatures(Name, Digest),
 }
 
 impl Route {
@@ -23,6 +24,9 @@ impl Route {
     pub(crate) fn parse(path: &str) -> Result<Self, Refusal> {
         let unknown = || Refusal::not_found("there is nothing at this path");
         let path = percent_decode_str(path).decode_utf8().map_err(|_| unknown())?;
+        if let Some(rest) = path.strip_prefix("/extensions/v2/") {
+            return Self::parse_signatures(rest).ok_or_else(unknown)?;
+        }
         let rest = path.strip_prefix("/v2").ok_or_else(unknown)?;
         if rest.is_empty() || rest == "/" {
             return Ok(Self::Base);
@@ -42,6 +46,14 @@ impl Route {
             }
             _ => Self::parse_two(rest, second, last).ok_or_else(unknown)?,
         }
+    }
+
+    /// The one endpoint of the signature extension.
+    fn parse_signatures(rest: &str) -> Option<Result<Self, Refusal>> {
+        let (rest, digest) = rest.rsplit_once('/')?;
+        let name = rest.strip_suffix("/signatures")?;
+        let parsed = parse_name(name).and_then(|name| Ok((name, parse_digest(digest)?)));
+        Some(parsed.map(|(name, digest)| Self::Signatures(name, digest)))
     }
 
     /// Endpoints whose path ends with two components after the name.
@@ -145,6 +157,10 @@ mod tests {
         assert_eq!(Route::parse(&escaped).expect("blob"), blob);
         let referrers = Route::parse(&format!("/v2/a/referrers/{digest}")).expect("referrers");
         assert_eq!(referrers, Route::Referrers(name("a"), digest));
+        let signatures =
+            Route::parse(&format!("/extensions/v2/a/signatures/b/signatures/{digest}"));
+        let expected = Route::Signatures(name("a/signatures/b"), digest);
+        assert_eq!(signatures.expect("signatures"), expected);
     }
 
     #[test]
@@ -164,6 +180,10 @@ mod tests {
             ("/v2/a/blobs/sha512:00", 400, "DIGEST_INVALID"),
             ("/v2/a/referrers/x", 400, "DIGEST_INVALID"),
             ("/v2/tags/list", 404, "NOT_FOUND"),
+            ("/extensions/v2/a/signatures/x", 400, "DIGEST_INVALID"),
+            ("/extensions/v2/A/signatures/x", 400, "NAME_INVALID"),
+            ("/extensions/v2/signatures/x", 404, "NOT_FOUND"),
+            ("/extensions/v2/", 404, "NOT_FOUND"),
             ("/v2/a", 404, "NOT_FOUND"),
             ("/v3/", 404, "NOT_FOUND"),
             ("/", 404, "NOT_FOUND"),

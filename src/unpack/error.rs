@@ -2,7 +2,8 @@
 
 use super::refused::Refused;
 use crate::archive::{ArchiveError, CatalogueError};
-use crate::host::{InstallError, PathError};
+use crate::host::{InstallError, LookasideError, PathError};
+use crate::oci::atomic::AtomicName;
 use crate::oci::layout::LayoutError;
 use crate::oci::reference::ReferenceError;
 use crate::oci::source::{SourceError, Trouble};
@@ -95,6 +96,17 @@ pub enum UnpackError {
         /// What is carried.
         carried: Digest,
     },
+    /// The target has another GPG signature under the same name.
+    #[error("{repository} has another signature under the name {name}")]
+    SignatureDiffers {
+        /// Where.
+        repository: Repository,
+        /// The name.
+        name: AtomicName,
+    },
+    /// Signatures cannot be written into the lookaside directory.
+    #[error("the lookaside directory cannot be filled")]
+    Lookaside(#[from] LookasideError),
     /// The registry wants every platform of an index, but not all are carried.
     #[error(
         "the registry does not take the index of {image}, of which not all platforms are carried"
@@ -187,14 +199,16 @@ impl UnpackError {
             ) => Class::Usage,
             Self::Registry(error) => class_of(error),
             Self::PassedBy { source, .. } => class_of(source),
-            Self::AttachmentDiffers { .. } | Self::SparseIndex { .. } | Self::ReadBack { .. } => {
-                Class::Network
-            }
+            Self::AttachmentDiffers { .. }
+            | Self::SignatureDiffers { .. }
+            | Self::SparseIndex { .. }
+            | Self::ReadBack { .. } => Class::Network,
             Self::Blob(error) => class_of_source(error),
             Self::InstalledKey { .. }
             | Self::Install(_)
             | Self::NotInstalled(_)
             | Self::Host(_)
+            | Self::Lookaside(_)
             | Self::Task(_) => Class::Other,
         }
     }

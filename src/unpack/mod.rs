@@ -6,7 +6,7 @@
 //! verify    every image judged by what is trusted from outside; only here a Verified is made
 //! plan      what goes where
 //! survey    what the target has already
-//! push      blobs → manifests → attachments → tags    (layout: the same into a directory)
+//! push      blobs → manifests → attachments → tags → GPG signatures    (layout: the same into a directory)
 //! install   keys that verified something, for what they verified
 //! ```
 //!
@@ -26,6 +26,7 @@ mod open;
 mod plan;
 mod push;
 mod refused;
+mod signatures;
 mod stream;
 mod survey;
 mod target;
@@ -45,14 +46,15 @@ pub use target::{Target, TargetError};
 pub use verify::{TrustInputs, Verified};
 
 use crate::archive::sequential::Cargo;
+use crate::host::LookasideAccess;
 use crate::inventory::Lookup;
 use crate::oci::Digest;
 use crate::oci::layout::{LayoutDirectory, LayoutError, LayoutWriter};
 use crate::progress::Progress;
 use crate::registry::Client;
 use crate::report::unpack::{
-    AttachmentOutcome, AttachmentReport, BlobCounts, ImageReport, KeyReport, TagChange,
-    UnpackReport,
+    AttachmentOutcome, AttachmentReport, BlobCounts, ImageReport, KeyReport, LookasideOutcome,
+    TagChange, UnpackReport,
 };
 use std::path::PathBuf;
 use std::sync::Arc;
@@ -71,6 +73,8 @@ pub struct UnpackOptions {
     pub install: Option<InstallOptions>,
     /// What to do with other signatures under the same tag.
     pub on_existing_attachment: OnExistingAttachment,
+    /// Where GPG signatures are written for a web server, before anything is published.
+    pub lookaside: Option<PathBuf>,
     /// Large blobs in flight; small ones are four times as many. See [`DEFAULT_JOBS`].
     pub jobs: usize,
     /// Verify, plan and look at the target, but change nothing anywhere.
@@ -81,14 +85,16 @@ pub struct UnpackOptions {
 ///
 /// # Errors
 /// Any [`UnpackError`]; [`UnpackError::class`] says what kind. No tag was moved unless it is
-/// [`UnpackError::ReadBack`], an error of the registry while tags were written, or one of installing keys.
+/// [`UnpackError::ReadBack`], an error of the registry while tags or GPG signatures were written, or one of installing
+/// keys.
 pub async fn unpack(
     input: Input,
     options: UnpackOptions,
     client: &Client,
     progress: &Arc<dyn Progress>,
 ) -> Result<UnpackReport, UnpackError> {
-    let UnpackOptions { target, trust, install, on_existing_attachment, jobs, dry_run } = options;
+    let UnpackOptions { target, trust, install, on_existing_attachment, lookaside, jobs, dry_run } =
+        options;
     let earlier = install::earlier_names(&trust.installed);
     progress.note("verifying");
     let prepare = move || {
@@ -101,6 +107,10 @@ pub async fn unpack(
     let mut keys = install.as_ref().map_or_else(Vec::new, |plan| install::report(plan.keys()));
     let goal = Goal::open(&planned, client, dry_run).await?;
     let survey = goal.survey(&planned, on_existing_attachment).await?;
+    let lookaside = match &lookaside {
+        Some(directory) => Some(planned.write_lookaside(directory, access(dry_run)).await?),
+        None => None,
+    };
     let (mut blobs, mut tagged_children) = (BlobCounts::default(), Vec::new());
     if !dry_run {
         (blobs, tagged_children) = goal.fill(&planned, &survey, cargo, jobs, progress).await?;
@@ -108,8 +118,12 @@ pub async fn unpack(
             keys = install::report(&install::install(plan)?.keys);
         }
     }
-    let done = Done { survey, blobs, tagged_children, keys, dry_run };
+    let done = Done { survey, lookaside, blobs, tagged_children, keys, dry_run };
     Ok(report(&planned, done))
+}
+
+fn access(dry_run: bool) -> LookasideAccess {
+    if dry_run { LookasideAccess::Look } else { LookasideAccess::Write }
 }
 
 /// The target, ready to be asked and filled.
@@ -176,6 +190,7 @@ impl<'a> Goal<'a> {
 /// What a run came to, but for what was known before.
 struct Done {
     survey: Survey,
+    lookaside: Option<Vec<Vec<LookasideOutcome>>>,
     blobs: BlobCounts,
     tagged_children: Vec<Option<Digest>>,
     keys: Vec<KeyReport>,
@@ -238,8 +253,15 @@ fn report(planned: &Planned, done: Done) -> UnpackReport {
             verdict: verdict.clone(),
             attachment_lookup: entry.attachment_lookup,
             attachments: attachments.collect(),
+            atomic_signatures: planned.signature_reports(
+                number,
+                &done.survey.signatures[number],
+                done.lookaside.as_ref().map(|images| images[number].as_slice()),
+                tagged_child,
+            ),
         });
     }
+    warnings.extend(signatures::unpublished(&images, planned.plan.target()));
     UnpackReport {
         report_version: "1.0",
         file: verified.archive().path().display().to_string(),

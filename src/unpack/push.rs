@@ -1,5 +1,5 @@
 //! Pushing into a registry, straight from the archive: blobs, then manifests and attachments, then, when everything of
-//! all images is there, the tags.
+//! all images is there, the tags; and then what registries keep beside tagged images, GPG signatures.
 //!
 //! Every byte is hashed again as it is sent. Whatever fails before the tags leaves all tags as they were.
 
@@ -41,7 +41,7 @@ pub(super) struct Pushed {
 pub(super) struct Push<'a> {
     pub(super) verified: &'a Verified,
     pub(super) planned: &'a Planned,
-    survey: &'a Survey,
+    pub(super) survey: &'a Survey,
     pub(super) repositories: Arc<[RemoteRepository]>,
     /// Manifests that are in a repository for certain.
     there: Mutex<HashSet<(usize, Digest)>>,
@@ -79,8 +79,14 @@ pub(super) async fn push(
         .await?;
     progress.note("tags");
     let (push, children) = (&push, &tagged_children);
-    stream::iter(images)
+    stream::iter(images.clone())
         .map(|number| push.tag(number, children[number]))
+        .buffered(jobs * IMAGES_PER_JOB)
+        .try_collect::<()>()
+        .await?;
+    // Registries take them for what is tagged only.
+    stream::iter(images)
+        .map(|number| push.signatures(number, children[number]))
         .buffered(jobs * IMAGES_PER_JOB)
         .try_collect::<()>()
         .await?;

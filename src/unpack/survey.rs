@@ -6,7 +6,7 @@ use crate::inventory::Found;
 use crate::oci::layout::LayoutDirectory;
 use crate::oci::{Descriptor, Digest, Manifest, Meaning};
 use crate::registry::{Client, Presence, RemoteRepository};
-use crate::report::unpack::{AttachmentOutcome, TagChange};
+use crate::report::unpack::{AttachmentOutcome, SignatureOutcome, TagChange};
 use futures_util::{StreamExt as _, TryStreamExt as _, stream};
 
 /// Questions asked at the same time.
@@ -34,13 +34,15 @@ pub struct Survey {
     pub(super) tags: Vec<TagChange>,
     pub(super) attachments: Vec<Vec<AttachmentOutcome>>,
     pub(super) presence: Vec<Presence>,
+    /// GPG signatures, by image.
+    pub(super) signatures: Vec<Vec<SignatureOutcome>>,
 }
 
 impl Planned {
     /// Asks a registry what is there: tags, attachments, a few blobs of each repository. Changes nothing.
     ///
     /// # Errors
-    /// The registry's, and [`UnpackError::AttachmentDiffers`].
+    /// The registry's, [`UnpackError::AttachmentDiffers`], [`UnpackError::SignatureDiffers`].
     pub async fn survey(
         &self,
         client: &Client,
@@ -68,9 +70,16 @@ impl Planned {
             })
             .buffered(IN_FLIGHT)
             .try_collect();
+        let signatures = stream::iter(0..plan.images().len())
+            .map(|number| {
+                self.survey_signatures(number, &repositories[plan.images()[number].repository])
+            })
+            .buffered(IN_FLIGHT)
+            .try_collect();
         let presence = presence(plan, repositories);
-        let (tags, attachments, presence) = tokio::try_join!(tags, attachments, presence)?;
-        Ok(Survey { tags, attachments, presence })
+        let (tags, attachments, signatures, presence) =
+            tokio::try_join!(tags, attachments, signatures, presence)?;
+        Ok(Survey { tags, attachments, presence, signatures })
     }
 
     /// The same for a layout directory; one that is not there yet has nothing.
@@ -100,7 +109,8 @@ impl Planned {
             attachments.push(self.attachments(number, repository, on_existing, ask).await?);
         }
         let presence = vec![Presence::Unknown; self.plan.repositories().len()];
-        Ok(Survey { tags, attachments, presence })
+        let signatures = self.unpublished_signatures();
+        Ok(Survey { tags, attachments, presence, signatures })
     }
 
     /// What becomes of the attachments of image `number`. Only tags can be in the way.

@@ -10,8 +10,8 @@ use crate::host::{InstalledKey, PolicyFile};
 use crate::inventory::ImageEntry;
 use crate::oci::{Descriptor, Digest};
 use crate::trust::{
-    Anchors, Attached, Fingerprint, ImageUnderTest, ImageVerdict, PublicKey, Scope, Scoped,
-    ScopedKey, judge,
+    Anchors, AtomicSignature, Attached, Fingerprint, ImageUnderTest, ImageVerdict, PublicKey,
+    Scope, Scoped, ScopedKey, judge,
 };
 use std::collections::BTreeSet;
 use std::sync::Arc;
@@ -217,12 +217,21 @@ fn judge_image(
             })
         })
         .collect();
+    let atomic: Vec<AtomicSignature> = image
+        .signatures()
+        .iter()
+        .map(|signature| AtomicSignature {
+            subject: signature.subject,
+            name: signature.name.to_string(),
+            blob: signature.blob.clone(),
+        })
+        .collect();
     let omitted: BTreeSet<Digest> = entry.omitted.iter().copied().collect();
     let test = ImageUnderTest {
         source: &entry.source,
         root: Descriptor::new(&entry.media_type, entry.digest, entry.size),
         attached: &attached,
-        atomic: &[],
+        atomic: &atomic,
         omitted: &omitted,
         name_bound: names_bound,
         pack_verdict_good: GOOD_AT_PACK.contains(&entry.verdict.code.as_str()),

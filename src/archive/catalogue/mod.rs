@@ -7,11 +7,13 @@
 //! - [`Catalogue`] (here): what came out
 //! - `walk`: from the roots of images and attachments downwards
 //! - `attachments`: what is attached to what, and under which names
+//! - `atomic`: GPG signatures, which no manifest names
 //! - `index`: `index.json` against the inventory
 //! - [`error`]: what does not add up
 //!
 //! Memory: about 100 bytes a manifest, 4 bytes for each blob that a manifest names. No manifest is kept.
 
+mod atomic;
 mod attachments;
 pub mod error;
 mod index;
@@ -23,6 +25,7 @@ pub use error::CatalogueError;
 
 use super::{Archive, ArchiveError};
 use crate::inventory::{AttachmentKind, BlobEntry, Found};
+use crate::oci::atomic::AtomicName;
 use crate::oci::manifest::MAX_MANIFEST;
 use crate::oci::{Descriptor, Digest, Manifest, Platform};
 use std::collections::HashMap;
@@ -69,6 +72,18 @@ struct Child {
 pub struct CatalogueImage {
     manifests: Vec<u32>,
     attachments: Vec<CatalogueAttachment>,
+    signatures: Vec<CatalogueSignature>,
+}
+
+/// One GPG signature.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct CatalogueSignature {
+    /// Its name in the signature extension; names the subject.
+    pub name: AtomicName,
+    /// The manifest that it signs: one of the image.
+    pub subject: Digest,
+    /// Its OpenPGP message: digest and size of a blob in the trust section.
+    pub blob: Descriptor,
 }
 
 /// The manifests of one attachment.
@@ -105,6 +120,7 @@ impl Catalogue {
             .collect::<Result<Vec<_>, _>>()?;
         let catalogue = walk.finish(images)?;
         attachments::check_tags(&catalogue, archive.inventory())?;
+        atomic::check_names(&catalogue, archive.inventory())?;
         index::check(&catalogue, archive)?;
         Ok(catalogue)
     }
@@ -183,5 +199,10 @@ impl CatalogueImage {
     /// What is attached to the image's manifests and to its attachments, subjects before what is attached to them.
     pub fn attachments(&self) -> &[CatalogueAttachment] {
         &self.attachments
+    }
+
+    /// GPG signatures of the image's manifests, in the inventory's order.
+    pub fn signatures(&self) -> &[CatalogueSignature] {
+        &self.signatures
     }
 }

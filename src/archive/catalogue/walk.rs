@@ -1,11 +1,11 @@
 //! From the root of an image or an attachment down to every manifest and blob.
 
-use super::attachments;
 use super::error::CatalogueError;
 use super::{Catalogue, CatalogueImage, Child, ManifestRecord};
+use super::{atomic, attachments};
 use crate::archive::Archive;
 use crate::archive::bounded;
-use crate::inventory::ImageEntry;
+use crate::inventory::{BlobEntry, ImageEntry};
 use crate::oci::manifest::{MAX_MANIFEST, ManifestError};
 use crate::oci::{Descriptor, Digest, Manifest, Meaning, Platform, json, media_type};
 use std::collections::{BTreeSet, HashMap, HashSet};
@@ -93,15 +93,15 @@ impl<'a> Walk<'a> {
         if let Some(digest) = stated.difference(&reached.nondistributable).next() {
             return wrong(format!("it has no layer {digest} that may be left out"));
         }
-        for signature in &image.atomic_signatures {
-            match self.places.get(&signature.digest) {
-                Some(place) => self.referenced[*place as usize] = true,
-                None => {
-                    return Err(CatalogueError::Missing { image: name, digest: signature.digest });
-                }
-            }
-        }
-        Ok(CatalogueImage { manifests: reached.manifests, attachments: attached })
+        let signatures = atomic::walk(self, &name, image, &reached)?;
+        Ok(CatalogueImage { manifests: reached.manifests, attachments: attached, signatures })
+    }
+
+    /// Marks a blob as needed; gives how it is stored.
+    pub(super) fn refer(&mut self, digest: &Digest) -> Option<BlobEntry> {
+        let place = *self.places.get(digest)? as usize;
+        self.referenced[place] = true;
+        Some(self.archive.inventory().blobs[place])
     }
 
     pub(super) fn finish(self, images: Vec<CatalogueImage>) -> Result<Catalogue, CatalogueError> {

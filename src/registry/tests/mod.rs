@@ -9,6 +9,7 @@ mod push;
 mod real;
 mod referrers;
 mod script;
+mod signatures;
 mod tls;
 
 use super::{Client, ClientOptions, Patience, Presence, RemoteRepository};

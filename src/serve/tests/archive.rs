@@ -76,3 +76,47 @@ fn sources_that_differ_in_the_host_alone_are_refused() {
     assert!(matches!(error, ArchiveContentError::Collision { .. }), "{error:?}");
     assert!(ArchiveContent::open(&[first, third]).is_ok());
 }
+
+#[tokio::test]
+async fn gpg_signatures_are_announced_and_handed_out() {
+    let folder = tempfile::tempdir().expect("a folder");
+    let mut builder = Builder::new();
+    let (image, other) = (builder.simple_image("amd64", "a"), builder.simple_image("amd64", "b"));
+    builder.add_image("quay.io/org/app:1", &image, &[]);
+    builder.add_image("quay.io/org/app:2", &other, &[]);
+    builder.gpg(0, image.digest, b"\x90one");
+    builder.gpg(0, image.digest, b"\x90two");
+    let path = folder.path().join("a.tar.zst");
+    builder.write(&path);
+    let repository = served(ArchiveContent::open(&[path]).expect("served"), "org/app").await;
+    assert!(repository.keeps_signatures().await.expect("reached"));
+    let mut signatures = repository.signatures(&image.digest).await.expect("listed");
+    signatures.sort_by(|a, b| a.content.cmp(&b.content));
+    let contents: Vec<_> = signatures.iter().map(|s| s.content.as_ref()).collect();
+    assert_eq!(contents, [b"\x90one", b"\x90two"]);
+    assert_eq!(repository.signatures(&other.digest).await.expect("listed"), []);
+    let absent = Digest::of(b"absent");
+    assert_eq!(repository.signatures(&absent).await.expect("none"), []);
+    let refused = repository.push_signature(&signatures[0]).await.expect_err("read-only");
+    assert!(matches!(refused, RegistryError::Refused { status: 405, .. }), "{refused:?}");
+}
+
+#[tokio::test]
+async fn more_than_a_list_may_have_is_a_failure_and_not_a_shorter_list() {
+    let list_of = async |length: usize| {
+        let folder = tempfile::tempdir().expect("a folder");
+        let mut builder = Builder::new();
+        let image = builder.simple_image("amd64", "a");
+        builder.add_image("quay.io/org/app:1", &image, &[]);
+        builder.gpg(0, image.digest, &vec![0x90; length]);
+        let path = folder.path().join("a.tar.zst");
+        builder.write(&path);
+        let content = ArchiveContent::open(&[path]).expect("served");
+        let content: Arc<dyn crate::serve::Content> = Arc::new(content);
+        let name = crate::serve::Name::parse("org/app").expect("a name");
+        let listed = crate::serve::signatures::list(&*content, &name, &image.digest).await;
+        listed.map(drop).map_err(|refusal| refusal.is_internal())
+    };
+    assert_eq!(list_of((3 << 20) - (64 << 10)).await, Ok(()));
+    assert_eq!(list_of(3 << 20).await, Err(true));
+}

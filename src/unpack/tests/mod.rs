@@ -4,6 +4,7 @@ mod anchors;
 mod attachments;
 mod courier;
 mod registries;
+mod signatures;
 mod targets;
 mod way;
 
@@ -122,6 +123,7 @@ impl Scene {
             trust,
             install: None,
             on_existing_attachment: OnExistingAttachment::default(),
+            lookaside: None,
             jobs: DEFAULT_JOBS,
             dry_run: false,
         }

@@ -1,0 +1,414 @@
+//! containers-registries.d(5), as far as it says where GPG signatures lie.
+//!
+//! Read as containers/image reads it: every `*.yaml` of one directory; a scope, or `default-docker`, that two files have
+//! is an error; keys that are not known are ignored; the value of the narrowest scope that has one counts. Stricter in
+//! one point: a second document in a file is refused, not ignored.
+
+use crate::oci::Reference;
+use serde::Deserialize;
+use std::collections::BTreeMap;
+use std::io::{ErrorKind, Read as _};
+use std::path::{Path, PathBuf};
+
+/// The directory of the machine.
+const SYSTEM: &str = "/etc/containers/registries.d";
+/// The directory of a user, below the home; where it exists, the machine's is not read.
+const OF_USER: &str = ".config/containers/registries.d";
+/// Where signatures lie when nothing says where.
+const SYSTEM_SIGNATURES: &str = "/var/lib/containers/sigstore";
+/// The same of a user who is not root, below the home.
+const SIGNATURES_OF_USER: &str = ".local/share/containers/sigstore";
+/// Largest file that is read; real ones have less than 1 KiB.
+const MAX_FILE: u64 = 1 << 20;
+/// Most files: real directories have a handful.
+const MAX_FILES: usize = 1024;
+/// Deepest nesting of a file; its keys need three levels.
+const MAX_DEPTH: usize = 16;
+/// Most values, aliases included: an alias may not multiply what a file holds.
+const MAX_NODES: usize = 100_000;
+/// Most aliases.
+const MAX_ALIASES: usize = 1_000;
+
+/// Where the container stack looks for the signatures of which image.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct RegistriesD {
+    /// By scope.
+    docker: BTreeMap<String, Section>,
+    default_docker: Option<Section>,
+    /// Used where nothing else is configured.
+    built_in: Option<String>,
+}
+
+/// Why the configuration cannot be read. None of it counts then, as in the container stack.
+#[derive(Debug, thiserror::Error)]
+pub enum RegistriesDError {
+    /// A file or the directory.
+    #[error("{} cannot be read", path.display())]
+    Read {
+        /// Which one.
+        path: PathBuf,
+        /// The system's reason.
+        #[source]
+        source: std::io::Error,
+    },
+    /// No file of this kind.
+    #[error("{} is not read: {what}", path.display())]
+    File {
+        /// Which one.
+        path: PathBuf,
+        /// What is wrong with it.
+        what: String,
+    },
+    /// Two files have the same key.
+    #[error("{key:?} is configured both in {} and in {}", first.display(), second.display())]
+    Twice {
+        /// The scope, or `default-docker`.
+        key: String,
+        /// One file.
+        first: PathBuf,
+        /// The other.
+        second: PathBuf,
+    },
+}
+
+/// One file.
+#[derive(Deserialize, Default)]
+struct File {
+    #[serde(rename = "default-docker")]
+    default_docker: Option<Section>,
+    docker: Option<BTreeMap<String, Option<Section>>>,
+}
+
+/// What is configured for one scope.
+#[derive(Debug, Clone, Default, PartialEq, Eq, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+struct Section {
+    lookaside: Option<String>,
+    /// The old name of `lookaside`.
+    sigstore: Option<String>,
+    // The others decide nothing here; what has the wrong type makes the file invalid all the same.
+    #[serde(rename = "lookaside-staging")]
+    _lookaside_staging: Option<String>,
+    #[serde(rename = "sigstore-staging")]
+    _sigstore_staging: Option<String>,
+    #[serde(rename = "use-sigstore-attachments")]
+    _use_sigstore_attachments: Option<bool>,
+}
+
+impl Section {
+    fn lookaside(&self) -> Option<&str> {
+        let set = |value: &'_ Option<String>| value.as_ref().is_some_and(|text| !text.is_empty());
+        let value = if set(&self.lookaside) { &self.lookaside } else { &self.sigstore };
+        value.as_deref().filter(|text| !text.is_empty())
+    }
+}
+
+impl RegistriesD {
+    /// What this user's container tools go by: the directory below `home` where there is one, else the machine's.
+    ///
+    /// # Errors
+    /// As [`RegistriesD::read`].
+    pub fn of_user(home: Option<&Path>) -> Result<Self, RegistriesDError> {
+        let own = home.map(|home| home.join(OF_USER)).filter(|own| own.exists());
+        let directory = own.unwrap_or_else(|| PathBuf::from(SYSTEM));
+        let read = match Self::read(&directory) {
+            Err(RegistriesDError::Read { path, source })
+                if path == directory && source.kind() == ErrorKind::NotFound =>
+            {
+                Self::default()
+            }
+            read => read?,
+        };
+        Ok(read.with_built_in(home))
+    }
+
+    /// Reads one directory, which has to be there.
+    ///
+    /// # Errors
+    /// Any [`RegistriesDError`].
+    pub fn read(directory: &Path) -> Result<Self, RegistriesDError> {
+        let unreadable = |source| RegistriesDError::Read { path: directory.to_owned(), source };
+        let mut paths = Vec::new();
+        for entry in std::fs::read_dir(directory).map_err(unreadable)? {
+            let name = entry.map_err(unreadable)?.file_name();
+            if name.as_encoded_bytes().ends_with(b".yaml") {
+                paths.push(directory.join(name));
+            }
+            if paths.len() > MAX_FILES {
+                let what = format!("it has more than {MAX_FILES} files");
+                return Err(RegistriesDError::File { path: directory.to_owned(), what });
+            }
+        }
+        paths.sort();
+        let mut merged = Self::default();
+        let mut origins: BTreeMap<String, PathBuf> = BTreeMap::new();
+        for path in paths {
+            let Some(text) = read_file(&path)? else { continue };
+            let file =
+                parse(&text).map_err(|what| RegistriesDError::File { path: path.clone(), what })?;
+            let mut claim = |key: &str| match origins.insert(key.to_owned(), path.clone()) {
+                None => Ok(()),
+                Some(first) => {
+                    let (key, second) = (bounded(key), path.clone());
+                    Err(RegistriesDError::Twice { key, first, second })
+                }
+            };
+            if let Some(section) = file.default_docker {
+                // No scope is called so: a scope names a host.
+                claim("default-docker")?;
+                merged.default_docker = Some(section);
+            }
+            for (scope, section) in file.docker.unwrap_or_default() {
+                claim(&format!("docker: {scope}"))?;
+                merged.docker.insert(scope, section.unwrap_or_default());
+            }
+        }
+        Ok(merged)
+    }
+
+    /// The same, with the directory that is used where nothing is configured.
+    #[must_use]
+    pub fn with_built_in(mut self, home: Option<&Path>) -> Self {
+        let directory = match rustix::process::geteuid().is_root() {
+            true => Some(PathBuf::from(SYSTEM_SIGNATURES)),
+            false => home.map(|home| home.join(SIGNATURES_OF_USER)),
+        };
+        let absolute = directory.filter(|directory| directory.is_absolute());
+        // What a URL gives a meaning to is written by its code.
+        let escape = |path: &Path| {
+            let text = path.to_str()?;
+            Some(text.replace('%', "%25").replace('?', "%3F").replace('#', "%23"))
+        };
+        let path = absolute.as_deref().and_then(escape);
+        self.built_in = path.map(|path| format!("file://{path}"));
+        self
+    }
+
+    /// The URL below which signatures of the image lie that is fetched from `reference`; nothing when none is known.
+    pub fn lookaside(&self, reference: &Reference) -> Option<&str> {
+        let configured = scopes(reference)
+            .iter()
+            .filter_map(|scope| self.docker.get(scope))
+            .chain(&self.default_docker)
+            .find_map(Section::lookaside);
+        configured.or(self.built_in.as_deref())
+    }
+}
+
+/// The scopes that cover an image, the narrowest first: itself, its repository, every namespace, its host with the port,
+/// and the domains above.
+fn scopes(reference: &Reference) -> Vec<String> {
+    let name = reference.repository().to_string();
+    let own = match (reference.digest(), reference.tag()) {
+        (Some(digest), _) => Some(format!("{name}@{digest}")),
+        (None, Some(tag)) => Some(format!("{name}:{tag}")),
+        (None, None) => None,
+    };
+    let namespaces = std::iter::successors(Some(name.as_str()), |name| {
+        name.rsplit_once('/').map(|(above, _)| above)
+    });
+    let host = reference.repository().host();
+    let host = host.split(':').next().unwrap_or(host);
+    let domains = std::iter::successors(host.split_once('.'), |(_, domain)| domain.split_once('.'));
+    let domains = domains.map(|(_, domain)| format!("*.{domain}"));
+    own.into_iter().chain(namespaces.map(str::to_owned)).chain(domains).collect()
+}
+
+/// The text of a file; nothing when it was removed since the directory was listed.
+fn read_file(path: &Path) -> Result<Option<String>, RegistriesDError> {
+    let unreadable = |source| RegistriesDError::Read { path: path.to_owned(), source };
+    let unusable = |what: String| RegistriesDError::File { path: path.to_owned(), what };
+    // A pipe would keep us waiting when it is opened.
+    match std::fs::metadata(path) {
+        Ok(metadata) if metadata.is_file() => {}
+        Ok(_) => return Err(unusable("it is not a regular file".into())),
+        Err(error) if error.kind() == ErrorKind::NotFound => return Ok(None),
+        Err(error) => return Err(unreadable(error)),
+    }
+    let mut content = Vec::new();
+    let file = std::fs::File::open(path).map_err(unreadable)?;
+    file.take(MAX_FILE + 1).read_to_end(&mut content).map_err(unreadable)?;
+    if content.len() as u64 > MAX_FILE {
+        return Err(unusable(format!("it is longer than {MAX_FILE} bytes")));
+    }
+    String::from_utf8(content).map(Some).map_err(|_| unusable("it is not UTF-8".into()))
+}
+
+/// Reads one file. The error ends the sentence "it is not read: …".
+fn parse(text: &str) -> Result<File, String> {
+    let mut budget = serde_saphyr::Budget::default();
+    budget.max_depth = MAX_DEPTH;
+    budget.max_nodes = MAX_NODES;
+    budget.max_events = 2 * MAX_NODES;
+    budget.max_recorded_anchor_events = MAX_NODES;
+    budget.max_recorded_anchor_bytes = 8 * MAX_FILE as usize;
+    budget.max_aliases = MAX_ALIASES;
+    budget.max_anchors = MAX_ALIASES;
+    budget.max_documents = 1;
+    let mut options = serde_saphyr::Options::default();
+    options.budget = Some(budget);
+    let file: Option<File> = serde_saphyr::from_str_with_options(text, options)
+        .map_err(|error| bounded(&error.to_string()))?;
+    Ok(file.unwrap_or_default())
+}
+
+/// Text from a file, short enough for an error message.
+fn bounded(text: &str) -> String {
+    text.chars().take(300).collect()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use tempfile::TempDir;
+
+    fn directory(files: &[(&str, &str)]) -> TempDir {
+        let directory = tempfile::tempdir().expect("a directory");
+        for (name, content) in files {
+            std::fs::write(directory.path().join(name), content).expect("a file");
+        }
+        directory
+    }
+
+    fn of(files: &[(&str, &str)]) -> Result<RegistriesD, RegistriesDError> {
+        RegistriesD::read(directory(files).path())
+    }
+
+    fn lookaside(configuration: &RegistriesD, reference: &str) -> Option<String> {
+        let reference = reference.parse().expect("a reference");
+        configuration.lookaside(&reference).map(str::to_owned)
+    }
+
+    #[test]
+    fn the_narrowest_scope_that_says_something_counts() {
+        let configuration = of(&[
+            (
+                "a.yaml",
+                "default-docker:\n  lookaside: https://default.example\ndocker:\n  \
+                 quay.io/team:\n    sigstore: https://team.example\n  \
+                 quay.io/team/app:1:\n    lookaside: https://one.example\n    sigstore: https://old.example\n  \
+                 quay.io/team/quiet:\n    lookaside-staging: file:///x\n    use-sigstore-attachments: true\n",
+            ),
+            ("b.yaml", "docker:\n  registry.example:5000: {lookaside: https://port.example}\n"),
+            ("c.yaml", "docker:\n  '*.corp.example': {lookaside: https://corp.example}\n"),
+            ("d.not-yaml", "docker: [nonsense"),
+            ("e.yaml", ""),
+            ("f.yaml", "docker:\n"),
+            ("g.yaml", "unknown: {key: [1, 2]}\ndocker: {h.example: {also-unknown: 7}}\n"),
+            ("h.yaml", "docker: {i.example: }\n"),
+            ("i.yaml", "# nothing but words\n"),
+        ])
+        .expect("read");
+        for (reference, expected) in [
+            ("quay.io/team/app:1", "https://one.example"),
+            ("quay.io/team/app:2", "https://team.example"),
+            ("quay.io/team/app/deep:1", "https://team.example"),
+            // A scope that says nothing about it leaves the word to the wider one.
+            ("quay.io/team/quiet:1", "https://team.example"),
+            ("quay.io/teamwork/app:1", "https://default.example"),
+            ("registry.example:5000/a:1", "https://port.example"),
+            ("registry.example/a:1", "https://default.example"),
+            ("a.b.corp.example:5000/x:1", "https://corp.example"),
+            ("corp.example/x:1", "https://default.example"),
+            ("h.example/x:1", "https://default.example"),
+            ("i.example/x:1", "https://default.example"),
+        ] {
+            assert_eq!(
+                lookaside(&configuration, reference).as_deref(),
+                Some(expected),
+                "{reference}"
+            );
+        }
+        let digest = crate::oci::Digest::of(b"x");
+        let pinned = format!("docker:\n  quay.io/a@{digest}: {{lookaside: https://pin.example}}\n");
+        let configuration = of(&[("a.yaml", &pinned)]).expect("read");
+        let found = lookaside(&configuration, &format!("quay.io/a@{digest}"));
+        assert_eq!(found.as_deref(), Some("https://pin.example"));
+        assert_eq!(lookaside(&configuration, "quay.io/a:1"), None);
+    }
+
+    #[test]
+    fn what_two_files_have_is_refused_and_in_one_each_it_is_not() {
+        let one = "docker: {a.example: {lookaside: 'https://x.example'}}";
+        let default = "default-docker: {lookaside: 'https://x.example'}";
+        for (first, second, key) in
+            [(one, one, "docker: a.example"), (default, default, "default-docker")]
+        {
+            let error = of(&[("1.yaml", first), ("2.yaml", second)]).expect_err("refused");
+            let RegistriesDError::Twice { key: found, first, second } = &error else {
+                panic!("{error}")
+            };
+            assert_eq!(found, key);
+            assert!(first.ends_with("1.yaml") && second.ends_with("2.yaml"), "{error}");
+        }
+        assert!(of(&[("1.yaml", one), ("2.yaml", default)]).is_ok());
+    }
+
+    #[test]
+    fn what_is_no_such_file_is_refused() {
+        let deep = format!("docker: {}{}", "[".repeat(200), "]".repeat(200));
+        let bomb = {
+            let mut text = String::from("a0: &a0 [x, x, x, x, x, x, x, x, x, x]\n");
+            for level in 1..9 {
+                let aliases = vec![format!("*a{}", level - 1); 10].join(", ");
+                text.push_str(&format!("a{level}: &a{level} [{aliases}]\n"));
+            }
+            text.push_str("docker: {a.example: *a8}\n");
+            text
+        };
+        let long = "#".repeat(MAX_FILE as usize + 1);
+        for wrong in [
+            "docker: [a]",
+            "docker: {a.example: text}",
+            "docker: {a.example: {lookaside: [x]}}",
+            "docker: {a.example: {use-sigstore-attachments: perhaps}}",
+            "docker: {a.example: {}, a.example: {}}",
+            "docker: {a.example: {lookaside: x, lookaside: y}}",
+            "docker: {}\n---\ndocker: {}\n",
+            "docker: {",
+            "text",
+            &deep,
+            &bomb,
+            &long,
+        ] {
+            let start = wrong.get(..60).unwrap_or(wrong);
+            let error = of(&[("a.yaml", wrong)]).expect_err(start);
+            assert!(matches!(error, RegistriesDError::File { .. }), "{start}: {error:?}");
+            assert!(error.to_string().chars().count() < 800, "{start}");
+        }
+        // The twin: the longest file that is read.
+        assert!(of(&[("a.yaml", &long[1..])]).is_ok());
+    }
+
+    #[test]
+    fn a_directory_or_pipe_with_the_name_of_a_file_is_refused() {
+        let root = directory(&[]);
+        std::fs::create_dir(root.path().join("a.yaml")).expect("a directory");
+        let error = RegistriesD::read(root.path()).expect_err("refused");
+        assert!(error.to_string().contains("not a regular file"), "{error}");
+        let root = directory(&[]);
+        std::os::unix::fs::symlink("nowhere", root.path().join("a.yaml")).expect("a link");
+        assert_eq!(RegistriesD::read(root.path()).expect("as if removed"), RegistriesD::default());
+        let missing = root.path().join("missing");
+        let error = RegistriesD::read(&missing).expect_err("not there");
+        assert!(matches!(error, RegistriesDError::Read { .. }), "{error:?}");
+    }
+
+    #[test]
+    fn the_directory_of_the_user_replaces_the_one_of_the_machine() {
+        let home = tempfile::tempdir().expect("a home");
+        let own = home.path().join(OF_USER);
+        std::fs::create_dir_all(&own).expect("a directory");
+        let file = "docker: {a.example: {lookaside: 'https://own.example'}}";
+        std::fs::write(own.join("a.yaml"), file).expect("a file");
+        let configuration = RegistriesD::of_user(Some(home.path())).expect("read");
+        assert_eq!(
+            lookaside(&configuration, "a.example/x:1").as_deref(),
+            Some("https://own.example")
+        );
+        // What is not configured lies where the tools put it by themselves.
+        let built_in = lookaside(&configuration, "b.example/x:1").expect("built in");
+        assert!(built_in.starts_with("file:///") && built_in.ends_with("/containers/sigstore"));
+        assert_eq!(lookaside(&RegistriesD::default(), "b.example/x:1"), None);
+    }
+}
