@@ -1,11 +1,19 @@
 //! Refused images: why, and how to go on.
 
-use bundle::trust::{Admission, ImageVerdict, RefusalCode};
+use bundle::trust::{Admission, ImageVerdict, RefusalCode, SignatureCode};
 use bundle::unpack::Refused;
 
 /// What to do about refused images: which keys are carried, what to compare them with, which commands go on.
 pub(super) fn ways_on(refused: &Refused, file: &str) -> Vec<String> {
-    let mut hints = Vec::new();
+    let mut hints = by_codes(refused);
+    if refused.by_policy {
+        hints.push(
+            "the policy decides alone: containers-policy.json(5) tells what it can say; without --policy and \
+             --host-policy, --key SCOPE=FILE and the like decide"
+                .into(),
+        );
+        return hints;
+    }
     let code = |verdict: &ImageVerdict| match verdict.admission() {
         Admission::Refused(refusal) => Some(refusal.code),
         _ => None,
@@ -66,4 +74,36 @@ pub(super) fn ways_on(refused: &Refused, file: &str) -> Vec<String> {
         ));
     }
     hints
+}
+
+/// The way on from what is wrong with single signatures, each once.
+fn by_codes(refused: &Refused) -> Vec<String> {
+    let findings = || refused.refusals().flat_map(ImageVerdict::signatures);
+    let any = |code| findings().any(|finding| finding.code == code);
+    let refusal = |code| {
+        refused.refusals().any(|verdict| {
+            matches!(verdict.admission(), Admission::Refused(refusal) if refusal.code == code)
+        })
+    };
+    let mut hints = Vec::new();
+    if any(SignatureCode::LogEntryMissing) {
+        hints.push(
+            "signatures without a log entry: where none is to be demanded, give --rekor-key or --trusted-root narrower scopes",
+        );
+    }
+    if any(SignatureCode::CertificateUnsupported) {
+        hints.push(
+            "signatures with a certificate: --trusted-root FILE --certificate-identity … --certificate-oidc-issuer …",
+        );
+    }
+    if any(SignatureCode::FormNotInPolicy) {
+        hints.push(
+            "Sigstore bundles satisfy no policy, as container runtimes cannot read them: --key or --trusted-root take them",
+        );
+    }
+    if refusal(RefusalCode::ThresholdNotMet) {
+        hints
+            .push("--threshold counts distinct signers that are trusted here: is every key given?");
+    }
+    hints.into_iter().map(str::to_owned).collect()
 }

@@ -18,6 +18,9 @@ pub struct Refused {
     pub any_anchor: bool,
     /// SHA-256 of `bundle.json`.
     pub bundle_digest: Digest,
+    /// A policy decided, so that nothing else could admit an image.
+    #[serde(skip)]
+    pub by_policy: bool,
 }
 
 /// A key in the bundle, by its own bytes.

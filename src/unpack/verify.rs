@@ -74,7 +74,9 @@ impl Checked {
         if !verdicts.iter().all(ImageVerdict::is_admitted) {
             let any_anchor = !anchors.is_empty();
             let (report_version, bundle_digest) = ("1.0", bundle);
-            let refused = Refused { report_version, verdicts, carried, any_anchor, bundle_digest };
+            let by_policy = anchors.policy.is_some();
+            let refused =
+                Refused { report_version, verdicts, carried, any_anchor, bundle_digest, by_policy };
             return Err(UnpackError::Refused(Box::new(refused)));
         }
         Ok(Verified { archive, catalogue, verdicts, keys: anchors.keys, carried, names_bound })
