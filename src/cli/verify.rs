@@ -3,8 +3,9 @@
 use super::exit::Status;
 use super::failure::Failure;
 use super::inspect::{self, damage_hint};
-use super::output::{Output, say};
+use super::output::{Output, say, tell};
 use super::progress::{Talk, progress};
+use super::refusal;
 use super::text::{count, line, safe, size};
 use super::trust::Trust;
 use super::unpack::status_of;
@@ -62,6 +63,9 @@ pub(super) fn run(options: &Options) -> Result<Status, Failure> {
         Err(UnpackError::Refused(refused)) => {
             if report.any_anchor {
                 status = Status::Refused;
+                for hint in refusal::ways_on(&refused, &report.file) {
+                    tell!("hint: {}", safe(&hint));
+                }
                 report.verdicts = refused.verdicts;
             }
         }
