@@ -1,6 +1,7 @@
 //! All integration tests, in one binary. `harness` starts real registries and peers; `floors` keeps the architecture.
 
 mod archive_readers;
+mod atomic;
 mod command_line;
 mod floors;
 mod harness;

@@ -99,6 +99,50 @@ impl DockerRegistry {
     }
 }
 
+/// An nginx that hands out the files of a directory.
+#[derive(Debug)]
+pub(crate) struct Nginx {
+    address: String,
+    _directory: TempDir,
+    _server: Server,
+}
+
+impl Nginx {
+    /// Serves `root`; `None` when it is not installed, and then `test` is named as left out.
+    pub(crate) fn start(test: &str, root: &Path) -> Option<Self> {
+        let program = peers::require(test, "nginx")?;
+        let directory = tempfile::tempdir().expect("directory");
+        // It tells no port that the system chose, so a free one is looked for.
+        let free = std::net::TcpListener::bind("127.0.0.1:0").expect("a port");
+        let address = free.local_addr().expect("address").to_string();
+        drop(free);
+        let own = directory.path().display();
+        let (root, temporary) = (root.display(), "_temp_path .;\n");
+        let temporary: String = ["client_body", "proxy", "fastcgi", "uwsgi", "scgi"]
+            .map(|name| format!("{name}{temporary}"))
+            .concat();
+        let config = format!(
+            "daemon off;\nmaster_process off;\nerror_log stderr notice;\npid {own}/pid;\n\
+             events {{}}\nhttp {{\naccess_log off;\n{temporary}\
+             server {{ listen {address}; location / {{ root {root}; }} }}\n}}\n"
+        );
+        let file = directory.path().join("nginx.conf");
+        fs::write(&file, config).expect("configuration");
+        let mut command = Command::new(program);
+        command.env_clear().args(["-e", "stderr", "-p"]).arg(directory.path()).arg("-c").arg(&file);
+        command.stderr(Stdio::piped()).stdout(Stdio::null());
+        let mut server = Server(command.spawn().expect("nginx starts"));
+        // It listens before it says how it will wait for connections.
+        wait_for(server.0.stderr.take().expect("log"), "event method").expect("nginx listens");
+        Some(Self { address, _directory: directory, _server: server })
+    }
+
+    /// `127.0.0.1:PORT`.
+    pub(crate) fn address(&self) -> &str {
+        &self.address
+    }
+}
+
 /// The product's own registry.
 #[derive(Debug)]
 pub(crate) struct BundleServe {
