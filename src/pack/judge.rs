@@ -45,9 +45,7 @@ pub fn judge(request: &Request, resolved: Resolved) -> Result<Judged, PackError>
                 image.source
             ));
         }
-        let attached = &image.attachments;
-        let signed = attached.found.iter().any(|a| a.kind == AttachmentKind::Signature)
-            || !attached.signatures.is_empty();
+        let signed = image.attachments.has_signature();
         let mut found = PackVerdict::unverified();
         if request.is_covered(&image.source) && rule != SignatureRule::None {
             // What this run resolved is what it vouches for: the name is bound by whoever runs it.
