@@ -65,7 +65,7 @@ enum Command {
     /// Show what is inside a bundle; no registry and no trust needed
     Inspect(inspect::Options),
     /// Read every byte of a bundle, and its signatures under the given trust; push nothing
-    Verify(verify::Options),
+    Verify(Box<verify::Options>),
     /// Serve a store or bundles as an OCI registry
     Serve(serve::Options),
 }

@@ -100,7 +100,9 @@ pub fn judge_detached(
     let judgement = judge_layer(&layer, payload, &trusted.candidates, &claim);
     match judgement {
         Judgement { code: SignatureCode::Verified, signer: Some(signer), .. } => Ok(signer),
-        Judgement { code, detail, .. } => Err(DetachedError { code, detail }),
+        Judgement { code, detail, .. } => {
+            Err(DetachedError { code, detail: detail.map(String::from) })
+        }
     }
 }
 

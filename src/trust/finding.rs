@@ -79,9 +79,9 @@ impl SignatureFinding {
         }
         self.logs = judgement.proof.logs;
         self.timestamps = judgement.proof.timestamps;
-        self.predicate_type = judgement.predicate_type;
-        self.anchor = judgement.anchor;
-        self.detail = judgement.detail;
+        self.predicate_type = judgement.predicate_type.map(String::from);
+        self.anchor = judgement.anchor.map(String::from);
+        self.detail = judgement.detail.map(String::from);
         self
     }
 

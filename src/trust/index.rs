@@ -91,7 +91,7 @@ impl Indexes<'_> {
             Refusal::new(RefusalCode::PlatformMismatch, detail)
         };
         let bytes = signatures::read(self.evidence, config, MAX_CONFIG)
-            .map_err(|failure| mismatch(failure.detail.unwrap_or_default()))?;
+            .map_err(|failure| mismatch(failure.detail.map(String::from).unwrap_or_default()))?;
         let stated = config_platform(&bytes).map_err(mismatch)?;
         let same = match (&child.platform, &stated) {
             // Both ways: a variant that only one side names is a difference, but for arm64, which is arm64/v8.

@@ -11,12 +11,12 @@ use super::signer::{Proof, Signer};
 pub(super) struct Judgement {
     pub(super) code: SignatureCode,
     pub(super) signer: Option<Signer>,
-    pub(super) proof: Proof,
+    pub(super) proof: Box<Proof>,
     /// Type of the statement's predicate, where there is a statement.
-    pub(super) predicate_type: Option<String>,
+    pub(super) predicate_type: Option<Box<str>>,
     /// Name of the anchor that it was checked under.
-    pub(super) anchor: Option<String>,
-    pub(super) detail: Option<String>,
+    pub(super) anchor: Option<Box<str>>,
+    pub(super) detail: Option<Box<str>>,
 }
 
 /// Tries every candidate until one verifies; else gives the outcome that says most.
@@ -27,7 +27,7 @@ pub(super) fn first_verified(
     let mut best: Option<Judgement> = None;
     for candidate in candidates {
         let mut judgement = judge(candidate).unwrap_or_else(|judgement| judgement);
-        judgement.anchor = Some(candidate.name.to_owned());
+        judgement.anchor = Some(candidate.name.into());
         let verified = judgement.code.is_verified();
         best = Some(match best {
             Some(best) => best.or_better(judgement),
@@ -62,13 +62,13 @@ impl From<Fingerprint> for Voucher {
 impl Judgement {
     /// An outcome without a trusted signer; `detail` must be bounded.
     pub(super) fn refused(code: SignatureCode, detail: impl Into<String>) -> Self {
-        Self { detail: Some(detail.into()), ..Self::bare(code) }
+        Self { detail: Some(detail.into().into_boxed_str()), ..Self::bare(code) }
     }
 
     /// An outcome that its code alone explains.
     pub(super) fn bare(code: SignatureCode) -> Self {
         let (signer, predicate_type, anchor, detail) = (None, None, None, None);
-        Self { code, signer, proof: Proof::default(), predicate_type, anchor, detail }
+        Self { code, signer, proof: Box::default(), predicate_type, anchor, detail }
     }
 
     /// An outcome of content that a trusted signer did sign.
@@ -79,12 +79,12 @@ impl Judgement {
     ) -> Self {
         let Voucher { signer, mut proof } = voucher.into();
         let note = proof.note.take();
-        let (signer, detail) = (Some(signer), detail.or(note));
-        Self { signer, proof, detail, ..Self::bare(code) }
+        let (signer, detail) = (Some(signer), detail.or(note).map(String::into_boxed_str));
+        Self { signer, proof: Box::new(proof), detail, ..Self::bare(code) }
     }
 
     pub(super) fn with_predicate(mut self, predicate_type: &str) -> Self {
-        self.predicate_type = Some(super::text::bounded(predicate_type));
+        self.predicate_type = Some(super::text::bounded(predicate_type).into());
         self
     }
 

@@ -31,7 +31,7 @@ impl Bundle {
         if self.log_entries() > 0 && judgement.code == SignatureCode::Verified {
             let note =
                 format!("{} log entries were not needed and not checked", self.log_entries());
-            judgement.detail.get_or_insert(note);
+            judgement.detail.get_or_insert(note.into());
         }
         judgement
     }
