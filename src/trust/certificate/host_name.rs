@@ -3,7 +3,7 @@
 //! Go also takes names that are no host names when both are the same text; here they match nothing.
 
 use super::identity::Identity;
-use std::net::IpAddr;
+use core::net::IpAddr;
 
 /// True when `host`, a name or an address (perhaps in brackets), is among `identities`. An address is only compared
 /// with addresses.

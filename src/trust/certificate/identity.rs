@@ -2,7 +2,7 @@
 
 use crate::trust::text::bounded;
 use std::fmt;
-use std::net::IpAddr;
+use core::net::IpAddr;
 use std::str::FromStr;
 use x509_cert::ext::pkix::name::GeneralName;
 
