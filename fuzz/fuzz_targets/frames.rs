@@ -11,7 +11,7 @@ use libfuzzer_sys::fuzz_target;
 use std::sync::LazyLock;
 
 static BEFORE: LazyLock<Vec<u8>> = LazyLock::new(|| {
-    let (mut bytes, compressed) = bundle_fuzz::archive(Geometry::WHOLE);
+    let (mut bytes, compressed) = bundle_fuzz::archives::archive(Geometry::WHOLE);
     bytes.truncate(compressed);
     bytes
 });

@@ -5,6 +5,7 @@ mod private_log;
 pub(super) mod scene;
 mod signer;
 mod store;
+pub(super) mod vectors;
 
 pub(super) use private_log::PrivateLog;
 pub(super) use scene::Scene;

@@ -16,14 +16,18 @@ impl PrivateLog {
 
     pub(crate) fn entry(&self, body: &Value, at: i64) -> Value {
         let kind = json!({"kind": body["kind"], "version": body["apiVersion"]});
-        let body = body.to_string();
+        self.entry_of(body.to_string().as_bytes(), &kind, at)
+    }
+
+    /// An entry whose body may be anything, and of any kind.
+    pub(crate) fn entry_of(&self, body: &[u8], kind: &Value, at: i64) -> Value {
         let id = self.0.public().fingerprint();
         let promised = format!(
             r#"{{"body":"{}","integratedTime":{at},"logID":"{}","logIndex":7}}"#,
-            base64(body.as_bytes()),
+            base64(body),
             id.hex()
         );
-        let leaf = Digest::of(&[b"\0", body.as_bytes()].concat());
+        let leaf = Digest::of(&[b"\0", body].concat());
         let root_hash = base64(leaf.as_bytes());
         json!({
             "logIndex": "7",
@@ -35,7 +39,7 @@ impl PrivateLog {
                 "logIndex": "0", "rootHash": root_hash, "treeSize": "1", "hashes": [],
                 "checkpoint": {"envelope": self.checkpoint(&root_hash)},
             },
-            "canonicalizedBody": base64(body.as_bytes()),
+            "canonicalizedBody": base64(body),
         })
     }
 

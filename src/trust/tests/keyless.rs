@@ -1,12 +1,14 @@
 //! Certificates under a pinned root: one-field breaks over third-party signatures (`$BUNDLE_VECTORS`).
 
-use super::sigstore::{IDENTITY, ISSUER, PUBLIC_ROOT, folder, policy, read};
+use super::sigstore::policy;
+use super::vectors::{IDENTITY, ISSUER, PUBLIC_ROOT};
 use crate::oci::Digest;
 use crate::trust::sigstore_bundle::simple_signing::{Accompanied, Accompanying};
 use crate::trust::sigstore_bundle::{
     Bundle, BundleFailure, Cause, Evidence, KeylessPolicy, Signer, Subject, simple_signing,
 };
 use crate::trust::testing::scene::base64;
+use crate::trust::testing::vectors::{folder, read};
 use crate::trust::trusted_root::TrustedRoot;
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;

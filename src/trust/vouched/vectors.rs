@@ -1,27 +1,19 @@
-//! What real cosign left, out of the test data of containers/image, which is not part of this repository.
+//! Variations of what real cosign left, out of the test data of containers/image, which is not part of this repository.
 
 use super::*;
 use crate::trust::certificate::{Authorities, Subject};
 use crate::trust::testing::Signer;
+use crate::trust::testing::vectors::{KeptSignature, folder, read};
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
-use serde_json::Value;
-use std::fs;
 use std::path::{Path, PathBuf};
 
 /// The folder of containers/image's own test data, if it is there.
 fn vectors() -> Option<PathBuf> {
-    let given = std::env::var_os("BUNDLE_VECTORS").map(PathBuf::from);
-    let beside = Path::new(env!("CARGO_MANIFEST_DIR")).join("../shared/vectors");
-    let folder = given.unwrap_or(beside).join("containers-image/image/signature");
-    if !folder.is_dir() {
-        println!("left out: there are no third-party vectors; BUNDLE_VECTORS names their folder");
-        return None;
-    }
-    Some(folder)
+    folder().map(|folder| folder.join("containers-image/image/signature"))
 }
 
-/// A signature as containers/image's directory transport keeps it: a line, then JSON.
+/// A signature, its parts taken from a file.
 struct Vector {
     annotations: BTreeMap<String, String>,
     payload: Vec<u8>,
@@ -30,17 +22,8 @@ struct Vector {
 
 impl Vector {
     fn read(file: &Path) -> Self {
-        let bytes = fs::read(file).expect("a signature");
-        let start = bytes.iter().position(|byte| *byte == b'{').expect("JSON");
-        let wire: Value = serde_json::from_slice(&bytes[start..]).expect("JSON");
-        let annotations: BTreeMap<String, String> =
-            serde_json::from_value(wire["annotations"].clone()).expect("annotations");
-        let signature = annotations["dev.cosignproject.cosign/signature"].replace('\n', "");
-        Self {
-            payload: STANDARD.decode(wire["payload"].as_str().expect("text")).expect("base64"),
-            signature: STANDARD.decode(signature).expect("base64"),
-            annotations,
-        }
+        let kept = KeptSignature::read(file);
+        Self { signature: kept.signature(), payload: kept.payload, annotations: kept.annotations }
     }
 
     fn without(&self, name: &str) -> Self {
@@ -59,7 +42,7 @@ impl Vector {
 }
 
 fn file(folder: &Path, name: &str) -> Vec<u8> {
-    fs::read(folder.join(name)).unwrap_or_else(|error| panic!("{name}: {error}"))
+    read(&folder.join(name))
 }
 
 fn log(folder: &Path, name: &str) -> [LogKey; 1] {

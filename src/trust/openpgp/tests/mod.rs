@@ -1,4 +1,4 @@
-//! The module as a whole: third-party vectors, and what real gpg makes.
+//! The module as a whole, on what real gpg makes and on what is forged.
 
 mod forged_keys;
 mod forged_signatures;
@@ -8,4 +8,3 @@ mod keys;
 mod payload;
 mod recorded;
 mod scene;
-mod vectors;

@@ -1,23 +1,18 @@
-//! Third-party vectors, which are not part of this repository: `$BUNDLE_VECTORS`, else `../shared/vectors`.
+//! GPG atomic signatures out of the test data of containers/image.
 
+use super::Verdict;
 use crate::oci::{Digest, Reference};
 use crate::trust::IdentityRule;
 use crate::trust::identity::IdentityError;
 use crate::trust::openpgp::{
     AtomicClaim, AtomicError, FormFault, KeyFault, Keyring, OpenPgpError, judge_atomic,
 };
+use crate::trust::testing::vectors::{Row, read};
 use std::fs;
 use std::path::{Path, PathBuf};
 
 /// Some day in 2026, after everything in the vectors was made.
 const NOW: i64 = 1_780_000_000;
-
-fn folder() -> Option<PathBuf> {
-    let given = std::env::var_os("BUNDLE_VECTORS").map(PathBuf::from);
-    let beside = Path::new(env!("CARGO_MANIFEST_DIR")).join("../shared/vectors");
-    let folder = given.unwrap_or(beside);
-    folder.join("EXPECTATIONS.tsv").is_file().then_some(folder)
-}
 
 /// The key files of a row; a `*` in the name stands for anything.
 fn keyring(pattern: &Path) -> Keyring {
@@ -30,8 +25,8 @@ fn keyring(pattern: &Path) -> Keyring {
         name.starts_with(start) && name.ends_with(end)
     });
     files.sort();
-    let read = |file: &PathBuf| Keyring::read(&fs::read(file).expect("a file")).expect("keys");
-    Keyring::merged(files.iter().map(read)).expect("a keyring")
+    let keys = |file: &PathBuf| Keyring::read(&read(file)).expect("keys");
+    Keyring::merged(files.iter().map(keys)).expect("a keyring")
 }
 
 /// True when `error` is the reason that the row states.
@@ -62,41 +57,28 @@ fn is_stated_reason(id: &str, error: &AtomicError) -> bool {
     }
 }
 
-#[test]
-fn gpg_vectors_are_judged_as_expected() {
-    let Some(folder) = folder() else {
-        println!("left out: there are no third-party vectors; BUNDLE_VECTORS names their folder");
-        return;
-    };
+/// Judges one row. The signer of an accepted one is who it must be.
+pub(super) fn judge(folder: &Path, row: &Row) -> Verdict {
     let source: Reference = "testing/manifest:latest".parse().expect("a reference");
-    let table = fs::read_to_string(folder.join("EXPECTATIONS.tsv")).expect("the table");
-    let (mut accepted, mut refused) = (0, 0);
-    for row in table.lines().map(|line| line.split('\t').collect::<Vec<_>>()) {
-        let [id, "GPG simple signing", path, keys, expected, ..] = row[..] else { continue };
-        let path = folder.join(path);
-        let (message, manifest) = if path.is_dir() {
-            (path.join("signature-1"), path.join("manifest.json"))
-        } else {
-            (path.clone(), path.with_file_name("image.manifest.json"))
-        };
-        let subject = Digest::of(&fs::read(manifest).expect("a manifest"));
-        let claim = AtomicClaim { subject, source: &source, rule: &IdentityRule::MatchRepository };
-        let message = fs::read(message).expect("a signature");
-        let finding = judge_atomic(&message, &keyring(&folder.join(keys)), &claim, NOW);
-        match (expected, finding.result) {
-            ("ACCEPT", Ok(())) => {
-                let signer = finding.signer.expect("accepted, so by somebody").primary.hex();
-                let start = if id.contains("subkey") { "b9f4cdb9" } else { "08cd26e4" };
-                assert!(signer.starts_with(start), "{id} is by {signer}");
-                accepted += 1;
-            }
-            ("REFUSE", Err(error)) => {
-                assert!(is_stated_reason(id, &error), "{id}: {error:?}");
-                refused += 1;
-            }
-            (expected, result) => panic!("{id}: expected {expected}, {result:?}"),
+    let (message, manifest) = if row.path.is_dir() {
+        (row.path.join("signature-1"), row.path.join("manifest.json"))
+    } else {
+        (row.path.clone(), row.path.with_file_name("image.manifest.json"))
+    };
+    let subject = Digest::of(&read(&manifest));
+    let claim = AtomicClaim { subject, source: &source, rule: &IdentityRule::MatchRepository };
+    let keyring = keyring(&folder.join(&row.trusted));
+    let finding = judge_atomic(&read(&message), &keyring, &claim, NOW);
+    match finding.result {
+        Ok(()) => {
+            let signer = finding.signer.expect("accepted, so by somebody").primary.hex();
+            let start = if row.id.contains("subkey") { "b9f4cdb9" } else { "08cd26e4" };
+            assert!(signer.starts_with(start), "{} is by {signer}", row.id);
+            Verdict::Accepted
+        }
+        Err(error) => {
+            assert!(is_stated_reason(&row.id, &error), "{}: {error:?}", row.id);
+            Verdict::Refused
         }
     }
-    println!("GPG vectors: {accepted} accepted, {refused} refused");
-    assert_eq!((accepted, refused), (4, 14));
 }
