@@ -6,6 +6,7 @@ use super::identity::IdentityRule;
 use super::judgement::{self, Judgement, Voucher};
 use super::outcome::SignatureCode;
 use super::payload::Payload;
+use super::requirement::Forms;
 use super::text::bounded;
 use super::vouched::Signed;
 use crate::oci::{Descriptor, Digest, Reference};
@@ -27,6 +28,8 @@ pub(super) struct Claim<'a> {
     pub(super) source: &'a Reference,
     /// How the signed name must relate to it.
     pub(super) rule: &'a IdentityRule,
+    /// Whose reading of the layer counts.
+    pub(super) forms: Forms,
 }
 
 /// Judges one layer of simple-signing type under every candidate in turn, until one verifies; `payload` are its bytes,
@@ -43,7 +46,8 @@ pub(super) fn judge_layer(
     let Some(signature) = decode(annotation) else {
         return Judgement::refused(SignatureCode::SignatureInvalid, "the annotation is not base64");
     };
-    let signed = Signed { annotations: &layer.annotations, payload, signature: &signature };
+    let annotations = claim.forms.annotations(layer);
+    let signed = Signed { annotations: &annotations, payload, signature: &signature };
     judgement::first_verified(candidates, |candidate| {
         let voucher = candidate.vouch_simple(&signed)?;
         Ok(judge_payload(payload, voucher, claim))

@@ -4,6 +4,7 @@ use crate::oci::{Descriptor, Digest, Manifest, Reference, media_type};
 use crate::trust::candidate::{Candidate, Means};
 use crate::trust::cosign::{Claim, judge_layer};
 use crate::trust::pem::PemError;
+use crate::trust::requirement::Forms;
 use crate::trust::sigstore_bundle::{Bundle, Content};
 use crate::trust::{Hashing, IdentityRule, KeyError, PublicKey, SignatureCode as Code};
 use base64::Engine as _;
@@ -50,7 +51,8 @@ fn judge_file(file: &Path, key: &PublicKey, subject: Digest, source: &Reference)
     for (name, value) in wire["annotations"].as_object().expect("annotations") {
         layer.annotations.insert(name.clone(), text(value));
     }
-    let claim = Claim { subject, source, rule: &IdentityRule::MatchRepository };
+    let (rule, forms) = (&IdentityRule::MatchRepository, Forms::All);
+    let claim = Claim { subject, source, rule, forms };
     let candidate = Candidate { name: "key.pub", means: Means::Key(key) };
     judge_layer(&layer, &payload, &[candidate], &claim).code
 }
