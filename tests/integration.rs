@@ -11,6 +11,7 @@ mod keys;
 mod long_blobs;
 mod pack_faults;
 mod packing;
+mod parity;
 mod peer_signatures;
 mod resuming;
 mod schemas;

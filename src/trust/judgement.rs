@@ -24,16 +24,20 @@ pub(super) fn first_verified(
     candidates: &[Candidate<'_>],
     judge: impl Fn(&Candidate<'_>) -> Result<Judgement, Judgement>,
 ) -> Judgement {
-    let mut best = Judgement::bare(SignatureCode::NoKey);
+    let mut best: Option<Judgement> = None;
     for candidate in candidates {
         let mut judgement = judge(candidate).unwrap_or_else(|judgement| judgement);
         judgement.anchor = Some(candidate.name.to_owned());
-        best = best.or_better(judgement);
-        if matches!(best.code, SignatureCode::Verified | SignatureCode::AttestationVerified) {
-            break;
+        let better = match best {
+            Some(best) => best.or_better(judgement),
+            None => judgement,
+        };
+        if matches!(better.code, SignatureCode::Verified | SignatureCode::AttestationVerified) {
+            return better;
         }
+        best = Some(better);
     }
-    best
+    best.unwrap_or_else(|| Judgement::bare(SignatureCode::NoKey))
 }
 
 /// A trusted signer, and what proves it. Says nothing yet of what was signed.

@@ -7,5 +7,6 @@ mod index;
 mod keys;
 mod payload;
 mod peers;
+mod runtimes;
 mod threshold;
 mod vectors;
