@@ -12,6 +12,8 @@ mod keys;
 mod long_blobs;
 mod pack_faults;
 mod packing;
+mod parity;
+mod peer_signatures;
 mod resuming;
 mod schemas;
 mod serving;

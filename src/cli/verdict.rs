@@ -48,7 +48,7 @@ pub(super) fn remarks(verdict: &ImageVerdict) -> Vec<String> {
     }
     if verdict.is_beyond_runtimes() {
         remarks.push(
-            "signed in bundle form only, which podman, CRI-O and skopeo cannot check under a policy"
+            "signed only in a form or a place that podman, CRI-O and skopeo do not check under a policy"
                 .into(),
         );
     }

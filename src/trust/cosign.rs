@@ -7,6 +7,7 @@ use super::identity::IdentityRule;
 use super::judgement::{self, Judgement, Voucher};
 use super::outcome::SignatureCode;
 use super::payload::Payload;
+use super::requirement::Forms;
 use super::signer::Signer;
 use super::text::bounded;
 use super::vouched::Signed;
@@ -30,6 +31,8 @@ pub(super) struct Claim<'a> {
     pub(super) source: &'a Reference,
     /// How the signed name must relate to it.
     pub(super) rule: &'a IdentityRule,
+    /// Whose reading of the layer counts.
+    pub(super) forms: Forms,
 }
 
 /// Judges one layer of simple-signing type under every candidate in turn, until one verifies; `payload` are its bytes,
@@ -46,7 +49,8 @@ pub(super) fn judge_layer(
     let Some(signature) = decode(annotation) else {
         return Judgement::refused(SignatureCode::SignatureInvalid, "the annotation is not base64");
     };
-    let signed = Signed { annotations: &layer.annotations, payload, signature: &signature };
+    let annotations = claim.forms.annotations(layer);
+    let signed = Signed { annotations: &annotations, payload, signature: &signature };
     judgement::first_verified(candidates, |candidate| {
         let voucher = candidate.vouch_simple(&signed)?;
         Ok(judge_payload(payload, voucher, claim))
@@ -96,7 +100,7 @@ pub fn judge_detached(
     let mut layer = Descriptor::of(media_type::SIMPLE_SIGNING, payload);
     layer.annotations.clone_from(annotations);
     let trusted = anchors.alternatives_for(&source.with_digest(subject));
-    let claim = Claim { subject, source, rule: identity };
+    let claim = Claim { subject, source, rule: identity, forms: Forms::All };
     let judgement = judge_layer(&layer, payload, &trusted.candidates, &claim);
     match judgement {
         Judgement { code: SignatureCode::Verified, signer: Some(signer), .. } => Ok(signer),

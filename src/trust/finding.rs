@@ -38,6 +38,9 @@ pub struct SignatureFinding {
     pub layer: Option<Digest>,
     /// Its form.
     pub form: Form,
+    /// It lies where container runtimes look, and nothing beside it keeps them from reading it.
+    #[serde(skip)]
+    pub(super) in_reach_of_runtimes: bool,
     /// How it was found.
     pub found: Found,
     /// The trusted key that made it. Present also where something else is wrong with it.
@@ -92,6 +95,7 @@ impl SignatureFinding {
             manifest,
             layer: None,
             form,
+            in_reach_of_runtimes: false,
             found,
             key: None,
             identity: None,
@@ -112,9 +116,13 @@ impl SignatureFinding {
         self.key.map(Signer::Key).or_else(certificate).or_else(openpgp)
     }
 
-    /// True for forms that container runtimes check under a policy (FORMATS §1.2).
-    pub fn is_runtime_form(&self) -> bool {
-        matches!(self.form, Form::SimpleSigning | Form::Atomic)
+    /// True for what container runtimes check under a policy: the forms that they know, in the places where they look.
+    pub fn is_for_runtimes(&self) -> bool {
+        match self.form {
+            Form::SimpleSigning => self.in_reach_of_runtimes,
+            Form::Atomic => true,
+            Form::Bundle | Form::Envelope | Form::Other => false,
+        }
     }
 
     /// True for what claims to sign the image, verified or not.

@@ -14,6 +14,7 @@
 //! - [`sigstore_bundle`]: Sigstore bundles; the [`dsse`] envelope and [`statement`] in them; with certificates and logs
 //!   under a [`trusted_root`]
 //! - `candidate` and `requirement`: what an image must satisfy, seen from that image
+//! - `runtimes`: which signatures container runtimes get to see
 //! - `signatures`: a [`finding`] for each attachment, in whichever form, and the [`signer`]
 //! - [`tree`] and `index`: every manifest of an image, and what covers it
 //! - [`verdict`]: statuses and admission; [`outcome`] has the stable codes
@@ -44,6 +45,7 @@ pub mod policy;
 pub mod predicate;
 pub mod rekor;
 mod requirement;
+mod runtimes;
 pub mod scope;
 pub mod scoped;
 mod signatures;

@@ -1,11 +1,13 @@
 //! What one image must satisfy: every requirement, each by a signature of its own or of the others.
 
 use super::candidate::Candidate;
-use super::finding::{Form, SignatureFinding};
+use super::finding::SignatureFinding;
 use super::identity::IdentityRule;
 use super::outcome::SignatureCode;
 use super::signer::Signer;
-use crate::oci::{Digest, Reference};
+use super::vouched;
+use crate::oci::{Descriptor, Digest, Reference};
+use std::borrow::Cow;
 use std::collections::{BTreeMap, BTreeSet};
 
 /// The requirements for one image; all of them must be met.
@@ -46,10 +48,18 @@ pub(super) enum Forms {
 }
 
 impl Forms {
-    pub(super) fn include(self, form: Form) -> bool {
+    pub(super) fn include(self, finding: &SignatureFinding) -> bool {
         match self {
             Self::All => true,
-            Self::RuntimeOnly => matches!(form, Form::SimpleSigning | Form::Atomic),
+            Self::RuntimeOnly => finding.is_for_runtimes(),
+        }
+    }
+
+    /// The annotations of a layer that are read: container runtimes know the present names only.
+    pub(super) fn annotations(self, layer: &Descriptor) -> Cow<'_, BTreeMap<String, String>> {
+        match self {
+            Self::All => Cow::Borrowed(&layer.annotations),
+            Self::RuntimeOnly => vouched::by_present_names(&layer.annotations),
         }
     }
 }
@@ -74,7 +84,7 @@ pub(super) struct Standing {
     pub(super) signed: BTreeSet<Digest>,
     /// Manifests that would, were fewer signers demanded; with the number that they have.
     pub(super) short: BTreeMap<Digest, usize>,
-    /// Signed manifests that a container runtime finds signed too.
+    /// Signed manifests that a container runtime finds signed too, and does not refuse for another reason.
     pub(super) enforceable: BTreeSet<Digest>,
 }
 
@@ -91,6 +101,13 @@ impl<'a> Rule<'a> {
     pub(super) fn accepts_anything(&self) -> bool {
         let anything = |requirement: &_| matches!(requirement, Requirement::AcceptAnything);
         !self.requirements.is_empty() && self.requirements.iter().all(anything)
+    }
+
+    /// True where something is demanded that no signature meets.
+    fn is_beyond_signatures(&self) -> bool {
+        let beyond =
+            |requirement: &_| matches!(requirement, Requirement::Reject | Requirement::Unusable(_));
+        self.requirements.iter().any(beyond)
     }
 
     /// Which manifests count as signed.
@@ -115,7 +132,10 @@ impl<'a> Rule<'a> {
                 continue;
             }
             standing.signed.insert(subject);
-            let runtime = counting.into_iter().filter(|e| e.finding.is_runtime_form());
+            if self.is_beyond_signatures() {
+                continue;
+            }
+            let runtime = counting.into_iter().filter(|e| e.finding.is_for_runtimes());
             if meet(runtime, &demanded) {
                 standing.enforceable.insert(subject);
             }

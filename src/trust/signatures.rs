@@ -7,7 +7,8 @@ use super::finding::{Form, SignatureFinding};
 use super::judgement::{self, Judgement};
 use super::openpgp::{AtomicClaim, MAX_MESSAGE};
 use super::outcome::SignatureCode;
-use super::requirement::{Examined, Rule, SignedBy};
+use super::requirement::{Examined, Forms, Rule, SignedBy};
+use super::runtimes;
 use super::sigstore_bundle::{Bundle, BundleError, MAX_BUNDLE};
 use super::text::{bounded, explain};
 use crate::oci::manifest::Image;
@@ -71,7 +72,11 @@ impl Examination<'_> {
                 vec![blank.set(judgement).unmet()]
             }
             Meaning::Index(_) => vec![blank.unmet()],
-            Meaning::Image(image) => self.layers(image, &subject, &blank),
+            Meaning::Image(image) => {
+                let in_reach_of_runtimes = runtimes::reach(attached, holder.media_type(), image);
+                let blank = SignatureFinding { in_reach_of_runtimes, ..blank };
+                self.layers(image, &subject, &blank)
+            }
         }
     }
 
@@ -87,7 +92,7 @@ impl Examination<'_> {
         for (number, signed_by) in self.rule.signed_by() {
             let mut judgement = judge(signed_by);
             if judgement.code == SignatureCode::Verified {
-                if signed_by.forms.include(blank.form) {
+                if signed_by.forms.include(&blank) {
                     meets.insert(number);
                 } else {
                     judgement.code = SignatureCode::FormNotInPolicy;
@@ -146,7 +151,7 @@ impl Examination<'_> {
         self.by_requirements(blank, |signed_by| {
             let source = signed_by.source.unwrap_or(self.image.source);
             let subject = subject.digest();
-            let claim = Claim { subject, source, rule: signed_by.identity };
+            let claim = Claim { subject, source, rule: signed_by.identity, forms: signed_by.forms };
             cosign::judge_layer(layer, &payload, &signed_by.candidates, &claim)
         })
     }
@@ -164,7 +169,8 @@ impl Examination<'_> {
             let mut judgement = judgement::first_verified(&signed_by.candidates, |candidate| {
                 candidate.judge_bundle(&bundle, subject)
             });
-            if judgement.code == SignatureCode::Verified && !self.name_bound {
+            let named = self.name_bound || signed_by.forms == Forms::RuntimeOnly;
+            if judgement.code == SignatureCode::Verified && !named {
                 judgement.code = SignatureCode::NameUnbound;
             }
             judgement

@@ -181,9 +181,9 @@ impl ImageVerdict {
         counting.filter_map(SignatureFinding::signer).collect()
     }
 
-    /// Signatures verified, but none of them in a form that container runtimes check.
+    /// Signatures verified, but none of them in a form and a place that container runtimes check.
     pub fn is_beyond_runtimes(&self) -> bool {
         let verified = || self.signatures.iter().filter(|f| f.code == SignatureCode::Verified);
-        verified().next().is_some() && !verified().any(SignatureFinding::is_runtime_form)
+        verified().next().is_some() && !verified().any(SignatureFinding::is_for_runtimes)
     }
 }

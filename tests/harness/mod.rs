@@ -6,6 +6,7 @@
 #![allow(dead_code, reason = "tests of different parts use different helpers")]
 
 pub(crate) mod command;
+pub(crate) mod cosign;
 pub(crate) mod fault_proxy;
 pub(crate) mod faults;
 pub(crate) mod frames;

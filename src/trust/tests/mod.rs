@@ -9,6 +9,7 @@ mod keys;
 mod logged;
 mod payload;
 mod peers;
+mod runtimes;
 mod sigstore;
 mod threshold;
 mod trusted_root;

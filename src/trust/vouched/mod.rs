@@ -7,6 +7,7 @@ use crate::trust::certificate::{CertificateError, Fulcio, Leaf, Pki, Presented};
 use crate::trust::crypto::Hashing;
 use crate::trust::keys::{PublicKey, SignatureError};
 use crate::trust::rekor::{self, Entry, LogKey, Logged, SetError, Verifier};
+use std::borrow::Cow;
 use std::collections::BTreeMap;
 
 /// The annotation that holds a signed entry timestamp.
@@ -61,6 +62,17 @@ pub struct LoggedLeaf {
     pub leaf: Leaf,
     /// The entry.
     pub logged: Logged,
+}
+
+/// The annotations without those whose old name containers/image does not know.
+pub(super) fn by_present_names(
+    annotations: &BTreeMap<String, String>,
+) -> Cow<'_, BTreeMap<String, String>> {
+    if !annotations.keys().any(|name| name.starts_with(OLD_NAMESPACE)) {
+        return Cow::Borrowed(annotations);
+    }
+    let present = annotations.iter().filter(|(name, _)| !name.starts_with(OLD_NAMESPACE));
+    Cow::Owned(present.map(|(name, value)| (name.clone(), value.clone())).collect())
 }
 
 impl Signed<'_> {

@@ -4,6 +4,7 @@ use super::Verdict;
 use crate::oci::{Descriptor, Digest, Manifest, Reference, media_type};
 use crate::trust::candidate::{Candidate, Means};
 use crate::trust::cosign::{Claim, judge_layer};
+use crate::trust::requirement::Forms;
 use crate::trust::testing::vectors::{KeptSignature, Row, read};
 use crate::trust::{IdentityRule, PublicKey, SignatureCode as Code};
 use std::fs;
@@ -17,7 +18,8 @@ fn judge_file(file: &Path, key: &PublicKey, subject: Digest, source: &Reference)
     }
     let mut layer = Descriptor::of(&kept.media_type, &kept.payload);
     layer.annotations = kept.annotations;
-    let claim = Claim { subject, source, rule: &IdentityRule::MatchRepository };
+    let (rule, forms) = (&IdentityRule::MatchRepository, Forms::All);
+    let claim = Claim { subject, source, rule, forms };
     let candidate = Candidate { name: "key.pub", means: Means::Key(key) };
     judge_layer(&layer, &kept.payload, &[candidate], &claim).code
 }
