@@ -1,4 +1,4 @@
-//! What is changed on the enclave's host: the key store, and nothing else so far.
+//! What is changed on the enclave's host: the key store; configuration so far as values only.
 //!
 //! A key that verified something becomes two files (FORMATS §3, DESIGN §4 "Installing"):
 //!
@@ -14,8 +14,10 @@
 //! - `staged`: a file that is whole before it has its name
 //! - [`key_name`], [`public_key`], [`record`]: names, key files and records, parsed
 //! - [`policy_file`]: a policy, and where its keys are read from
+//! - [`config`]: what configuration files become, as values; nothing is written there
 //! - [`install`](mod@install) and `install_error`, [`installed`]: the two directions
 
+pub mod config;
 mod directory;
 mod error;
 pub mod install;
