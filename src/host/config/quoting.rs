@@ -1,7 +1,7 @@
-//! Texts as YAML scalars that every reader takes for the same text.
+//! Texts as scalars of YAML and of TOML that every reader takes for the same text.
 
 /// `text` in double quotes: never a number, a boolean, a tag or a comment, whatever stands in it. JSON's escapes are
-/// all YAML's (YAML 1.2 §5.7), and what is not printable ASCII is escaped.
+/// all YAML's (YAML 1.2 §5.7), all used here are TOML's (basic strings), and what is not printable ASCII is escaped.
 pub(super) fn quoted(text: &str) -> String {
     let mut out = String::with_capacity(text.len() + 2);
     out.push('"');
