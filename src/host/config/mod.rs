@@ -10,10 +10,16 @@
 //! - [`settings`]: this tool's own configuration; [`in_force`] says which value counts and where it comes from
 //! - [`outcome`]: what a merge made of a file; `quoting` and `text` write texts
 
+pub mod certs_d;
+pub mod in_force;
 pub mod mapping;
+pub mod openshift;
 pub mod outcome;
 pub mod policy;
 mod quoting;
+pub mod registries_conf;
+pub mod registries_d;
+pub mod settings;
 pub mod sources;
 mod text;
 
