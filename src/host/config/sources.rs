@@ -77,7 +77,7 @@ impl Sources {
             object.len() == DOCUMENT.len() && DOCUMENT.iter().all(|key| object.contains_key(*key))
         });
         let object = object.ok_or(SourcesError::Keys)?;
-        if object["version"] != Value::from(VERSION) {
+        if object["version"] != VERSION {
             return Err(SourcesError::Version(shown(&object["version"].to_string())));
         }
         let pairs = object["sources"].as_object().ok_or(SourcesError::Keys)?;
@@ -111,13 +111,15 @@ impl Sources {
         target: &Repository,
         source: &Repository,
         decision: Decision,
-    ) -> Result<(), OtherSource> {
+    ) -> Result<(), Box<OtherSource>> {
         match self.0.get(target) {
-            Some(known) if known != source && decision == Decision::Implied => Err(OtherSource {
-                target: target.clone(),
-                remembered: known.clone(),
-                offered: source.clone(),
-            }),
+            Some(known) if known != source && decision == Decision::Implied => {
+                Err(Box::new(OtherSource {
+                    target: target.clone(),
+                    remembered: known.clone(),
+                    offered: source.clone(),
+                }))
+            }
             _ => {
                 self.0.insert(target.clone(), source.clone());
                 Ok(())
