@@ -6,6 +6,7 @@ mod command_line;
 mod floors;
 mod harness;
 mod harness_itself;
+mod host_configuration;
 mod hostile_inventories;
 mod hostile_lengths;
 mod keys;

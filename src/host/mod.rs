@@ -1,4 +1,5 @@
 //! The host's files: what is read of its configuration, and what is changed in the enclave.
+//! What is changed on the enclave's host: the key store; configuration so far as values only.
 //!
 //! A key that verified something becomes two files (FORMATS §3, DESIGN §4 "Installing"):
 //!
@@ -18,8 +19,10 @@
 //! - [`key_name`], [`public_key`], [`record`]: names, key files and records, parsed
 //! - [`policy_file`]: a policy, and where its keys are read from
 //! - [`lookaside`], [`registries_d`]: signatures beside registries, written and looked for
+//! - [`config`]: what configuration files become, as values; nothing is written there
 //! - [`install`](mod@install) and `install_error`, [`installed`]: the two directions
 
+pub mod config;
 mod directory;
 mod error;
 pub mod install;

@@ -1,0 +1,317 @@
+//! This tool's own configuration: `/etc/bundle/config.toml` and `~/.config/bundle/config.toml`.
+//!
+//! Both have the same keys, and an unknown one is an error: a misspelt `require_seal` would be a hole. Options that
+//! open something for one run (`--allow-unsigned`, `--accept-unbound-names`, `--allow-rollback`) have no key here, so
+//! that nobody forgets them in a file.
+//!
+//! ```toml
+//! to = "registry.enclave.example:5000/mirror"
+//! jobs = 4
+//!
+//! [trust]
+//! key = ["registry.redhat.io=/etc/pki/sigstore/SIGSTORE-redhat-release3"]
+//! rekor_key = []
+//! gpg_key = []
+//! trusted_root = []
+//! policy = "/etc/bundle/policy.json"
+//! host_policy = true
+//! seal_pub = "/etc/bundle/seal.pub"
+//! require_seal = true
+//!
+//! [mapping]
+//! keep_host = false
+//! map = ["registry.redhat.io=redhat"]
+//! ```
+
+use super::mapping::MapRule;
+use super::text::shown;
+use crate::trust::Scoped;
+use serde::Deserialize;
+use std::fmt::Display;
+use std::num::NonZeroU16;
+use std::path::PathBuf;
+use std::str::FromStr;
+
+/// The file of the machine, below the root.
+pub const SYSTEM_FILE: [&str; 3] = ["etc", "bundle", "config.toml"];
+/// The file of a user, below the configuration directory (`$XDG_CONFIG_HOME`, else `~/.config`).
+pub const USER_FILE: [&str; 2] = ["bundle", "config.toml"];
+/// Most transfers at once, as `--jobs` has it.
+pub const MAX_JOBS: u16 = 64;
+/// Largest file read, in bytes.
+pub const MAX_FILE: usize = 1 << 20;
+
+/// What one file says. What it does not say is `None` or empty.
+#[derive(Debug, Clone, PartialEq, Eq, Default)]
+pub struct Settings {
+    /// Where images go, as `--to` takes it.
+    pub to: Option<String>,
+    /// How many transfers at once.
+    pub jobs: Option<NonZeroU16>,
+    /// What is trusted.
+    pub trust: TrustSettings,
+    /// What images are called at the target.
+    pub mapping: MappingSettings,
+}
+
+/// `[trust]`.
+#[derive(Debug, Clone, PartialEq, Eq, Default)]
+pub struct TrustSettings {
+    /// Keys that verify signatures.
+    pub key: Vec<Scoped<PathBuf>>,
+    /// Keys of transparency logs.
+    pub rekor_key: Vec<Scoped<PathBuf>>,
+    /// OpenPGP keyrings.
+    pub gpg_key: Vec<Scoped<PathBuf>>,
+    /// Trusted roots.
+    pub trusted_root: Vec<Scoped<PathBuf>>,
+    /// A policy that decides.
+    pub policy: Option<PathBuf>,
+    /// Whether the host's own policy decides.
+    pub host_policy: Option<bool>,
+    /// The key of the operator's seal.
+    pub seal_pub: Option<PathBuf>,
+    /// Whether bundles without a good seal are refused.
+    pub require_seal: Option<bool>,
+}
+
+/// `[mapping]`.
+#[derive(Debug, Clone, PartialEq, Eq, Default)]
+pub struct MappingSettings {
+    /// Whether the source's host is the first component of names.
+    pub keep_host: Option<bool>,
+    /// Exceptions.
+    pub map: Vec<MapRule>,
+}
+
+/// A file cannot be used.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+pub enum SettingsError {
+    /// Longer than [`MAX_FILE`].
+    #[error("{file} has {size} bytes, more than {MAX_FILE}")]
+    TooLarge {
+        /// The file.
+        file: String,
+        /// Its length in bytes.
+        size: usize,
+    },
+    /// Not UTF-8, not TOML, an unknown key, or a value of another type.
+    #[error("{file}, line {line}: {why}")]
+    Document {
+        /// The file.
+        file: String,
+        /// The line, from 1.
+        line: usize,
+        /// What is wrong there, bounded; names an unknown key.
+        why: String,
+    },
+    /// A value that its option would refuse.
+    #[error("{file}: {key} cannot be used: {why}")]
+    Value {
+        /// The file.
+        file: String,
+        /// The key: `trust.key`.
+        key: &'static str,
+        /// What is wrong with it, bounded.
+        why: String,
+    },
+}
+
+#[derive(Deserialize, Default)]
+#[serde(deny_unknown_fields, default)]
+struct Wire {
+    to: Option<String>,
+    jobs: Option<NonZeroU16>,
+    trust: WireTrust,
+    mapping: WireMapping,
+}
+
+#[derive(Deserialize, Default)]
+#[serde(deny_unknown_fields, default)]
+struct WireTrust {
+    key: Vec<String>,
+    rekor_key: Vec<String>,
+    gpg_key: Vec<String>,
+    trusted_root: Vec<String>,
+    policy: Option<String>,
+    host_policy: Option<bool>,
+    seal_pub: Option<String>,
+    require_seal: Option<bool>,
+}
+
+#[derive(Deserialize, Default)]
+#[serde(deny_unknown_fields, default)]
+struct WireMapping {
+    keep_host: Option<bool>,
+    map: Vec<String>,
+}
+
+impl Settings {
+    /// Reads the content of `file`, which is only named in errors.
+    ///
+    /// # Errors
+    /// [`SettingsError`]. Paths must be absolute: nobody could say what another one is relative to.
+    pub fn parse(file: &str, content: &[u8]) -> Result<Self, SettingsError> {
+        if content.len() > MAX_FILE {
+            return Err(SettingsError::TooLarge { file: shown(file), size: content.len() });
+        }
+        let text = std::str::from_utf8(content)
+            .map_err(|error| document(file, &content[..error.valid_up_to()], "it is not UTF-8"))?;
+        let wire: Wire = toml::from_str(text).map_err(|error| {
+            let start = error.span().map_or(0, |span| span.start).min(content.len());
+            document(file, &content[..start], error.message())
+        })?;
+        let reading = Reading(file);
+        let trust = wire.trust;
+        Ok(Self {
+            to: wire.to.map(|to| reading.not_empty("to", to)).transpose()?,
+            jobs: wire.jobs.map(|jobs| reading.jobs(jobs)).transpose()?,
+            trust: TrustSettings {
+                key: reading.scoped("trust.key", trust.key)?,
+                rekor_key: reading.scoped("trust.rekor_key", trust.rekor_key)?,
+                gpg_key: reading.scoped("trust.gpg_key", trust.gpg_key)?,
+                trusted_root: reading.scoped("trust.trusted_root", trust.trusted_root)?,
+                policy: reading.optional_path("trust.policy", trust.policy)?,
+                host_policy: trust.host_policy,
+                seal_pub: reading.optional_path("trust.seal_pub", trust.seal_pub)?,
+                require_seal: trust.require_seal,
+            },
+            mapping: MappingSettings {
+                keep_host: wire.mapping.keep_host,
+                map: reading.all("mapping.map", wire.mapping.map)?,
+            },
+        })
+    }
+}
+
+fn document(file: &str, before: &[u8], why: &str) -> SettingsError {
+    let line = 1 + before.iter().filter(|byte| **byte == b'\n').count();
+    SettingsError::Document { file: shown(file), line, why: shown(why) }
+}
+
+/// Reads values of a file.
+struct Reading<'f>(&'f str);
+
+impl Reading<'_> {
+    fn refused(&self, key: &'static str, why: impl Display) -> SettingsError {
+        SettingsError::Value { file: shown(self.0), key, why: shown(&why.to_string()) }
+    }
+
+    fn jobs(&self, jobs: NonZeroU16) -> Result<NonZeroU16, SettingsError> {
+        match jobs.get() <= MAX_JOBS {
+            true => Ok(jobs),
+            false => Err(self.refused("jobs", format!("it is not in 1..={MAX_JOBS}"))),
+        }
+    }
+
+    fn not_empty(&self, key: &'static str, text: String) -> Result<String, SettingsError> {
+        if text.is_empty() { Err(self.refused(key, "it is empty")) } else { Ok(text) }
+    }
+
+    fn all<T>(&self, key: &'static str, texts: Vec<String>) -> Result<Vec<T>, SettingsError>
+    where
+        T: FromStr,
+        T::Err: Display,
+    {
+        let one = |text: String| text.parse().map_err(|error| self.refused(key, error));
+        texts.into_iter().map(one).collect()
+    }
+
+    fn scoped(
+        &self,
+        key: &'static str,
+        texts: Vec<String>,
+    ) -> Result<Vec<Scoped<PathBuf>>, SettingsError> {
+        let all: Vec<Scoped<PathBuf>> = self.all(key, texts)?;
+        match all.iter().find(|scoped| !scoped.value.is_absolute()) {
+            Some(relative) => Err(self.not_absolute(key, &relative.value)),
+            None => Ok(all),
+        }
+    }
+
+    fn optional_path(
+        &self,
+        key: &'static str,
+        text: Option<String>,
+    ) -> Result<Option<PathBuf>, SettingsError> {
+        match text.map(PathBuf::from) {
+            Some(path) if !path.is_absolute() => Err(self.not_absolute(key, &path)),
+            path => Ok(path),
+        }
+    }
+
+    fn not_absolute(&self, key: &'static str, path: &std::path::Path) -> SettingsError {
+        self.refused(key, format!("{:?} is not an absolute path", shown(&path.to_string_lossy())))
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn parse(text: &str) -> Result<Settings, SettingsError> {
+        Settings::parse("/etc/bundle/config.toml", text.as_bytes())
+    }
+
+    #[test]
+    fn the_example_of_the_documentation_reads() {
+        let source = include_str!("settings.rs");
+        let example: Vec<&str> = source
+            .lines()
+            .skip_while(|line| *line != "//! ```toml")
+            .skip(1)
+            .take_while(|line| *line != "//! ```")
+            .map(|line| line.trim_start_matches("//!").trim_start())
+            .collect();
+        let settings = parse(&example.join("\n")).expect("settings");
+        assert_eq!(settings.to.as_deref(), Some("registry.enclave.example:5000/mirror"));
+        assert_eq!(settings.jobs.map(NonZeroU16::get), Some(4));
+        assert_eq!(settings.trust.key[0].scope.to_string(), "registry.redhat.io");
+        assert_eq!(settings.trust.require_seal, Some(true));
+        assert_eq!(settings.mapping.map[0].to_string(), "registry.redhat.io=redhat");
+        assert_eq!(parse(""), Ok(Settings::default()));
+    }
+
+    #[test]
+    fn unknown_keys_are_named_with_file_and_line() {
+        for (text, line, key) in [
+            ("jobs = 4\ntoo = \"x\"", 2, "too"),
+            ("[trust]\n\nrequire-seal = true", 3, "require-seal"),
+            ("[mapping]\nkeephost = true", 2, "keephost"),
+            ("[other]\nx = 1", 1, "other"),
+        ] {
+            let error = parse(text).expect_err(text).to_string();
+            let start = format!("/etc/bundle/config.toml, line {line}: ");
+            assert!(error.starts_with(&start) && error.contains(key), "{error}");
+        }
+    }
+
+    #[test]
+    fn values_that_options_would_refuse_are_refused_here() {
+        for (text, named) in [
+            ("jobs = 0", "line 1"),
+            ("jobs = \"4\"", "line 1"),
+            ("jobs = 70000", "line 1"),
+            ("jobs = 65", "1..=64"),
+            ("to = \"\"", "to cannot"),
+            ("[trust]\nkey = [\"relative.pub\"]", "trust.key"),
+            ("[trust]\nkey = [\"quay.io=\"]", "trust.key"),
+            ("[trust]\nkey = [\"docker.io/app=/k\"]", "trust.key"),
+            ("[trust]\npolicy = \"policy.json\"", "trust.policy"),
+            ("[trust]\nseal_pub = \"~/seal.pub\"", "trust.seal_pub"),
+            ("[trust]\nrequire_seal = \"yes\"", "line 2"),
+            ("[mapping]\nmap = [\"x\"]", "mapping.map"),
+            ("jobs = 1\njobs = 2", "line 2"),
+            ("jobs = ", "line 1"),
+        ] {
+            let error = parse(text).expect_err(text).to_string();
+            assert!(error.contains(named), "{text}: {error}");
+        }
+        let latin = Settings::parse("f", b"\nto = \"\xe9\"");
+        assert!(matches!(latin, Err(SettingsError::Document { line: 2, .. })));
+        let large = Settings::parse("f", &vec![b'\n'; MAX_FILE + 1]);
+        assert!(matches!(large, Err(SettingsError::TooLarge { .. })));
+        let long = parse(&format!("{} = 1", "k".repeat(100_000))).expect_err("refused");
+        assert!(long.to_string().len() < 1_000);
+    }
+}
