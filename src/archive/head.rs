@@ -63,7 +63,7 @@ pub struct Head {
 /// # Errors
 /// A name that does not fit a tar header, or zstd's own.
 pub fn encode(files: &[HeadFile], mtime: u64) -> Result<(Vec<u8>, Extent), ArchiveError> {
-    let (bytes, frames) = frames(files, mtime)?;
+    let (bytes, frames) = raw_frames(tar(files, mtime)?.chunks(COMPRESSED_FRAME_CONTENT as usize));
     let end = (bytes.len() as u64 + SKIP_HEADER + SLACK).next_multiple_of(HEAD_ALIGNMENT);
     pad(bytes, frames, end)
 }
@@ -77,17 +77,45 @@ pub fn encode_within(
     mtime: u64,
     end: u64,
 ) -> Result<(Vec<u8>, Extent), ArchiveError> {
-    let (bytes, frames) = frames(files, mtime)?;
+    fill(tar(files, mtime)?.chunks(COMPRESSED_FRAME_CONTENT as usize), end)
+}
+
+/// Encodes a head into the region of an earlier one, in as many frames as that one had, or more where they do not
+/// suffice: what lists all frames keeps its length then.
+///
+/// # Errors
+/// As [`encode_within`].
+pub(super) fn encode_like(
+    files: &[HeadFile],
+    mtime: u64,
+    earlier: &Extent,
+) -> Result<(Vec<u8>, Extent), ArchiveError> {
+    let content = tar(files, mtime)?;
+    // The slack is a frame too.
+    let count = earlier.frames.len().saturating_sub(1).min(content.len());
+    if content.len().div_ceil(COMPRESSED_FRAME_CONTENT as usize) >= count {
+        return encode_within(files, mtime, earlier.end);
+    }
+    let (each, longer) = (content.len() / count, content.len() % count);
+    let (long, short) = content.split_at(longer * (each + 1));
+    let pieces = long.chunks(each + 1).chain(short.chunks(each));
+    fill(pieces, earlier.end)
+}
+
+fn fill<'a>(
+    pieces: impl Iterator<Item = &'a [u8]>,
+    end: u64,
+) -> Result<(Vec<u8>, Extent), ArchiveError> {
+    let (bytes, frames) = raw_frames(pieces);
     if bytes.len() as u64 + SKIP_HEADER > end {
-        return Err(ArchiveError::Limit(format!(
-            "the new head has {} bytes, its region {end}",
-            bytes.len()
-        )));
+        let (needed, region) = (bytes.len(), end);
+        let what = format!("the new head has {needed} bytes, its region {region}");
+        return Err(ArchiveError::Limit(what));
     }
     pad(bytes, frames, end)
 }
 
-fn frames(files: &[HeadFile], mtime: u64) -> Result<(Vec<u8>, Vec<Frame>), ArchiveError> {
+fn tar(files: &[HeadFile], mtime: u64) -> Result<Vec<u8>, ArchiveError> {
     let mut content = Vec::new();
     for file in files {
         let size = file.bytes.len() as u64;
@@ -95,14 +123,18 @@ fn frames(files: &[HeadFile], mtime: u64) -> Result<(Vec<u8>, Vec<Frame>), Archi
         content.extend_from_slice(&file.bytes);
         content.resize(content.len() + entry::padding(size) as usize, 0);
     }
+    Ok(content)
+}
+
+fn raw_frames<'a>(pieces: impl Iterator<Item = &'a [u8]>) -> (Vec<u8>, Vec<Frame>) {
     let mut bytes = Vec::new();
     let mut frames = Vec::new();
-    for piece in content.chunks(COMPRESSED_FRAME_CONTENT as usize) {
+    for piece in pieces {
         let frame = frame::raw_frame(piece);
         frames.push(Frame { length: frame.len() as u32, content: piece.len() as u32 });
         bytes.extend_from_slice(&frame);
     }
-    Ok((bytes, frames))
+    (bytes, frames)
 }
 
 fn pad(
