@@ -18,6 +18,7 @@
 //! - [`key_name`], [`public_key`], [`record`]: names, key files and records, parsed
 //! - [`policy_file`]: a policy, and where its keys are read from
 //! - [`lookaside`], [`registries_d`]: signatures beside registries, written and looked for
+//! - [`state`]: what was seen last of each sealed series
 //! - [`install`](mod@install) and `install_error`, [`installed`]: the two directions
 
 mod directory;
@@ -33,6 +34,7 @@ pub mod record;
 pub mod registries_d;
 pub mod root;
 mod staged;
+pub mod state;
 #[cfg(test)]
 mod tests;
 
@@ -48,6 +50,7 @@ pub use policy_file::{PolicyFile, PolicyFileError};
 pub use record::{KeyOrigin, KeyRecord, KeyUse};
 pub use registries_d::{RegistriesD, RegistriesDError};
 pub use root::HostRoot;
+pub use state::{SealState, Series, StateError, record_seal, rotations, seal_state};
 
 /// Where key files live, below the root.
 const KEYS: [&str; 3] = ["etc", "pki", "sigstore"];
