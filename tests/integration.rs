@@ -13,6 +13,7 @@ mod pack_faults;
 mod packing;
 mod resuming;
 mod schemas;
+mod sealing;
 mod serving;
 mod streaming;
 mod unpack_refusals;
