@@ -6,8 +6,9 @@
 //! cli (binary only)
 //! pack  unpack  serve                none uses another
 //! report
-//! host
-//! archive  registry  trust           none uses another; host stands on trust, trust does no I/O
+//! host                               stands on seal and trust
+//! seal                               stands on trust; like trust it does no I/O
+//! archive  registry  trust           none uses another
 //! inventory  progress
 //! oci
 //! ```
@@ -20,6 +21,7 @@ pub mod pack;
 pub mod progress;
 pub mod registry;
 pub mod report;
+pub mod seal;
 pub mod serve;
 pub mod trust;
 pub mod unpack;

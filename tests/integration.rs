@@ -17,6 +17,7 @@ mod parity;
 mod peer_signatures;
 mod resuming;
 mod schemas;
+mod sealing;
 mod serving;
 mod streaming;
 mod unpack_refusals;

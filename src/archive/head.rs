@@ -3,13 +3,18 @@
 //!
 //! It is not compressed: digests do not shrink, and of raw frames each single byte is determined by the content.
 
+mod encoding;
+
+pub(super) use encoding::encode_like;
+pub use encoding::{encode, encode_within};
+
 use super::ArchiveError;
 use super::blocks::Blocks;
 use super::entry::{self, HEADER};
 use super::frame::{self, Header, LONGEST_HEADER, SKIP_HEADER, SKIP_MAGIC};
 use super::limits::{
     COMPRESSED_FRAME_CONTENT, COMPRESSED_FRAME_LENGTH, HEAD_ALIGNMENT, IO_PIECE, MAX_HEAD,
-    MAX_HEAD_ENTRIES, MAX_HEAD_FRAMES, MAX_INDEX, MAX_INVENTORY, MAX_SMALL_FILE, SLACK,
+    MAX_HEAD_ENTRIES, MAX_HEAD_FRAMES, MAX_INDEX, MAX_INVENTORY, MAX_SMALL_FILE,
 };
 use super::medium::Medium;
 use super::seek_table::Frame;
@@ -56,67 +61,6 @@ pub struct Head {
     pub mtime: u64,
     /// Where it lies.
     pub extent: Extent,
-}
-
-/// Encodes a head with at least [`SLACK`] bytes of room, up to a multiple of [`HEAD_ALIGNMENT`].
-///
-/// # Errors
-/// A name that does not fit a tar header, or zstd's own.
-pub fn encode(files: &[HeadFile], mtime: u64) -> Result<(Vec<u8>, Extent), ArchiveError> {
-    let (bytes, frames) = frames(files, mtime)?;
-    let end = (bytes.len() as u64 + SKIP_HEADER + SLACK).next_multiple_of(HEAD_ALIGNMENT);
-    pad(bytes, frames, end)
-}
-
-/// Encodes a head into the region of an earlier one, which ends at `end`.
-///
-/// # Errors
-/// [`ArchiveError::Limit`] when it does not fit.
-pub fn encode_within(
-    files: &[HeadFile],
-    mtime: u64,
-    end: u64,
-) -> Result<(Vec<u8>, Extent), ArchiveError> {
-    let (bytes, frames) = frames(files, mtime)?;
-    if bytes.len() as u64 + SKIP_HEADER > end {
-        return Err(ArchiveError::Limit(format!(
-            "the new head has {} bytes, its region {end}",
-            bytes.len()
-        )));
-    }
-    pad(bytes, frames, end)
-}
-
-fn frames(files: &[HeadFile], mtime: u64) -> Result<(Vec<u8>, Vec<Frame>), ArchiveError> {
-    let mut content = Vec::new();
-    for file in files {
-        let size = file.bytes.len() as u64;
-        content.extend_from_slice(&entry::header(&file.name, size, mtime)?);
-        content.extend_from_slice(&file.bytes);
-        content.resize(content.len() + entry::padding(size) as usize, 0);
-    }
-    let mut bytes = Vec::new();
-    let mut frames = Vec::new();
-    for piece in content.chunks(COMPRESSED_FRAME_CONTENT as usize) {
-        let frame = frame::raw_frame(piece);
-        frames.push(Frame { length: frame.len() as u32, content: piece.len() as u32 });
-        bytes.extend_from_slice(&frame);
-    }
-    Ok((bytes, frames))
-}
-
-fn pad(
-    mut bytes: Vec<u8>,
-    mut frames: Vec<Frame>,
-    end: u64,
-) -> Result<(Vec<u8>, Extent), ArchiveError> {
-    let slack = end - bytes.len() as u64;
-    let length = u32::try_from(slack - SKIP_HEADER)
-        .map_err(|_| ArchiveError::Limit("the head's region is too long".into()))?;
-    bytes.extend_from_slice(&frame::skip_header(length));
-    bytes.resize(end as usize, 0);
-    frames.push(Frame { length: slack as u32, content: 0 });
-    Ok((bytes, Extent { frames, end }))
 }
 
 /// Largest content of a head entry, by its name; `None` for names that a head never holds.

@@ -53,7 +53,7 @@ impl Piece {
                 buffer[..count].copy_from_slice(&bytes[from..from + count]);
                 Ok(count)
             }
-            Content::File(file) => read_file(file, buffer, at)
+            Content::File(file) => read_up_to(file, buffer, at)
                 .map_err(|error| ArchiveError::io("read", &self.path, error)),
         }
     }
@@ -340,7 +340,8 @@ fn open(path: &Path) -> Result<Piece, ArchiveError> {
     Ok(Piece { path: path.to_owned(), content: Content::File(file), length: metadata.len() })
 }
 
-fn read_file(file: &File, buffer: &mut [u8], at: u64) -> std::io::Result<usize> {
+/// Reads as much of `buffer` as a file has from `at` on.
+pub(super) fn read_up_to(file: &File, buffer: &mut [u8], at: u64) -> std::io::Result<usize> {
     let mut done = 0;
     while done < buffer.len() {
         match file.read_at(&mut buffer[done..], at + done as u64) {

@@ -18,6 +18,7 @@
 //! - [`partial`]: the file it is written to until it is whole
 //! - [`journal`], [`prefix`]: what an interrupted run was writing, and what of it is on the disk
 //! - [`remainder`]: blobs taken out again
+//! - [`sealing`]: the seal put into an archive that is whole
 //! - [`room`]: whether a folder can take it
 //! - [`checksums`]: the list of an archive's files with their SHA-256
 //! - [`integrity`]: every byte read, damage named
@@ -50,6 +51,7 @@ pub mod prefix;
 pub mod read;
 pub mod remainder;
 pub mod room;
+pub mod sealing;
 pub mod section;
 pub mod seek_table;
 pub mod sequential;

@@ -2,13 +2,15 @@
 //! whose frames are found by the seek table, or by walking when it does not hold.
 
 use super::content::EntryReader;
+use super::entry::END;
+use super::frame::raw_length;
 use super::medium::Medium;
 use super::opening::{
     check_end, check_holes, divide, enter_raw, read_inventory, read_seek_table, sound_frames, walk,
 };
 use super::places::{Places, entry_length};
 use super::read::SeekTable;
-use super::seek_table::Frame;
+use super::seek_table::{self, Frame};
 use super::{ArchiveError, geometry::Geometry, head, volumes};
 use crate::inventory::{BlobEntry, Hole, Inventory};
 use crate::oci::Digest;
@@ -78,6 +80,30 @@ impl Placed {
                 Ok(EntryReader::compressed(medium, blob, mtime, frames, from))
             }
         }
+    }
+
+    /// The seek table behind a head that is `head`, and its address; the blobs stay where they are.
+    pub(super) fn seek_table_after(
+        &self,
+        head: &head::Extent,
+        inventory: &Inventory,
+    ) -> Result<(u64, Vec<u8>), ArchiveError> {
+        let Inventory { blobs, holes, .. } = inventory;
+        let (geometry, frames) = (*self.places.geometry(), head.frames.len());
+        let places = Places::new(geometry, head.end, frames, blobs, holes)?;
+        let compressed: Vec<Frame> = self.compressed.iter().flatten().map(|(_, f)| *f).collect();
+        let (frames, volumes) = places.frames(head, blobs, holes, &compressed);
+        if volumes != self.medium.volumes() {
+            let what = "the table of frames does not fit into the last volume any more";
+            return Err(ArchiveError::Limit(what.into()));
+        }
+        let mut cursor = places.raw_end().clone();
+        for frame in &compressed {
+            cursor.advance(u64::from(frame.length));
+        }
+        cursor.advance(raw_length(END));
+        let table = seek_table::encode(&frames);
+        Ok((cursor.advance(table.len() as u64), table))
     }
 
     /// Reads the places that hold nothing.

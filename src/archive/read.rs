@@ -152,6 +152,14 @@ impl Archive {
         }
     }
 
+    /// Where everything lies; `None` for one that is read in order.
+    pub(super) fn placed(&self) -> Option<&Placed> {
+        match &self.content {
+            Content::Placed(placed) => Some(placed),
+            Content::Passing(_) => None,
+        }
+    }
+
     /// Length of its files in bytes; `None` for one that comes through a pipe.
     pub fn length(&self) -> Option<u64> {
         match &self.content {

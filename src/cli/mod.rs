@@ -10,19 +10,23 @@
 //! - [`pipes`]: an archive on standard input or output
 //! - [`connection`], [`keys`], [`trust`]: options that several commands share
 //! - [`volume_size`], [`written`]: sizes of volumes as people give them; what pack leaves
-//! - [`pack`], [`unpack`], [`inspect`], [`verify`], [`serve`]: the commands
+//! - [`password`]: passwords of private keys
+//! - [`pack`], [`unpack`], [`inspect`], [`verify`], [`seal`], [`keygen`], [`serve`]: the commands
 
 mod certificates;
 mod connection;
 mod exit;
 mod failure;
 mod inspect;
+mod keygen;
 mod keys;
 mod output;
 mod pack;
+mod password;
 mod pipes;
 mod progress;
 mod refusal;
+mod seal;
 mod serve;
 mod signals;
 mod signers;
@@ -66,6 +70,10 @@ enum Command {
     Inspect(inspect::Options),
     /// Read every byte of a bundle, and its signatures under the given trust; push nothing
     Verify(Box<verify::Options>),
+    /// Sign a bundle as a whole with your own key
+    Seal(seal::Options),
+    /// Make a key pair to seal bundles with
+    Keygen(keygen::Options),
     /// Serve a store or bundles as an OCI registry
     Serve(serve::Options),
 }
@@ -106,6 +114,8 @@ pub(crate) fn run() -> ExitCode {
         }
         Command::Inspect(options) => inspect::run(&options),
         Command::Verify(options) => verify::run(&options),
+        Command::Seal(options) => seal::run(&options),
+        Command::Keygen(options) => keygen::run(&options),
         Command::Serve(options) => {
             runtime().and_then(|runtime| runtime.block_on(serve::run(options)))
         }

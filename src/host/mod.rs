@@ -1,5 +1,4 @@
 //! The host's files: what is read of its configuration, and what is changed in the enclave.
-//! What is changed on the enclave's host: the key store; configuration so far as values only.
 //!
 //! A key that verified something becomes two files (FORMATS §3, DESIGN §4 "Installing"):
 //!
@@ -20,6 +19,7 @@
 //! - [`policy_file`]: a policy, and where its keys are read from
 //! - [`lookaside`], [`registries_d`]: signatures beside registries, written and looked for
 //! - [`config`]: what configuration files become, as values; nothing is written there
+//! - [`state`]: what was seen last of each sealed series
 //! - [`install`](mod@install) and `install_error`, [`installed`]: the two directions
 
 pub mod config;
@@ -36,6 +36,7 @@ pub mod record;
 pub mod registries_d;
 pub mod root;
 mod staged;
+pub mod state;
 #[cfg(test)]
 mod tests;
 
@@ -51,6 +52,7 @@ pub use policy_file::{PolicyFile, PolicyFileError};
 pub use record::{KeyOrigin, KeyRecord, KeyUse};
 pub use registries_d::{RegistriesD, RegistriesDError};
 pub use root::HostRoot;
+pub use state::{SealState, Series, StateError, record_seal, rotations, seal_state};
 
 /// Where key files live, below the root.
 const KEYS: [&str; 3] = ["etc", "pki", "sigstore"];

@@ -12,7 +12,7 @@ const BEGIN: &str = "-----BEGIN";
 
 /// Where text that belongs to no block may stand. Blank lines may stand anywhere.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(super) enum Prose {
+pub(crate) enum Prose {
     /// Nowhere: the text is the blocks.
     Nowhere,
     /// Before a block, as RFC 7468 §2 has it; Go's reader refuses it after the last.
@@ -113,7 +113,7 @@ pub(super) fn read(
 ///
 /// # Errors
 /// As [`read`]; a second block is one too many.
-pub(super) fn read_one(
+pub(crate) fn read_one(
     text: &[u8],
     label: &str,
     bytes: usize,

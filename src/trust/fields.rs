@@ -16,20 +16,20 @@ pub struct ShapeError(String);
 
 impl ShapeError {
     /// A shape error; untrusted parts of `what` must be bounded already.
-    pub(super) fn new(what: impl Into<String>) -> Self {
+    pub(crate) fn new(what: impl Into<String>) -> Self {
         Self(what.into())
     }
 }
 
 /// An object of a document, with the name it has in messages.
 #[derive(Clone, Copy)]
-pub(super) struct Fields<'a> {
+pub(crate) struct Fields<'a> {
     name: &'static str,
     object: &'a Map<String, Value>,
 }
 
 /// Reads a strict JSON document.
-pub(super) fn document(name: &str, bytes: &[u8]) -> Result<Value, ShapeError> {
+pub(crate) fn document(name: &str, bytes: &[u8]) -> Result<Value, ShapeError> {
     json::parse(bytes).map_err(|error| not_strict(name, &error))
 }
 
@@ -48,7 +48,7 @@ fn not_strict(name: &str, error: &serde_json::Error) -> ShapeError {
 
 impl<'a> Fields<'a> {
     /// An object with exactly the keys `keys`.
-    pub(super) fn exactly(
+    pub(crate) fn exactly(
         name: &'static str,
         value: &'a Value,
         keys: &[&str],
@@ -61,7 +61,7 @@ impl<'a> Fields<'a> {
     }
 
     /// An object with no other keys than `keys`.
-    pub(super) fn among(
+    pub(crate) fn among(
         name: &'static str,
         value: &'a Value,
         keys: &[&str],
@@ -76,7 +76,7 @@ impl<'a> Fields<'a> {
     }
 
     /// An object that may have keys beyond `known`, but none that some reader would take for a known one.
-    pub(super) fn open(
+    pub(crate) fn open(
         name: &'static str,
         value: &'a Value,
         known: &[&str],
@@ -94,27 +94,27 @@ impl<'a> Fields<'a> {
     }
 
     /// A value that may be absent. `null` is a value, not absence.
-    pub(super) fn get(&self, key: &str) -> Option<&'a Value> {
+    pub(crate) fn get(&self, key: &str) -> Option<&'a Value> {
         self.object.get(key)
     }
 
     /// A value, with `null` for absence as protobuf's JSON mapping has it.
-    pub(super) fn present(&self, key: &str) -> Option<&'a Value> {
+    pub(crate) fn present(&self, key: &str) -> Option<&'a Value> {
         self.get(key).filter(|value| !value.is_null())
     }
 
     /// A value that must be there.
-    pub(super) fn need(&self, key: &str) -> Result<&'a Value, ShapeError> {
+    pub(crate) fn need(&self, key: &str) -> Result<&'a Value, ShapeError> {
         self.get(key).ok_or_else(|| self.not(key, "there"))
     }
 
     /// A text that must be there.
-    pub(super) fn text(&self, key: &str) -> Result<&'a str, ShapeError> {
+    pub(crate) fn text(&self, key: &str) -> Result<&'a str, ShapeError> {
         self.need(key)?.as_str().ok_or_else(|| self.not(key, "a string"))
     }
 
     /// A list; absent means empty.
-    pub(super) fn list(&self, key: &str) -> Result<&'a [Value], ShapeError> {
+    pub(crate) fn list(&self, key: &str) -> Result<&'a [Value], ShapeError> {
         match self.get(key) {
             None => Ok(&[]),
             Some(Value::Array(items)) => Ok(items),
@@ -123,7 +123,7 @@ impl<'a> Fields<'a> {
     }
 
     /// A non-empty text in padded standard base64, decoded.
-    pub(super) fn bytes(&self, key: &str) -> Result<Vec<u8>, ShapeError> {
+    pub(crate) fn bytes(&self, key: &str) -> Result<Vec<u8>, ShapeError> {
         self.decoded(key, self.need(key)?)
     }
 
@@ -152,7 +152,7 @@ impl<'a> Fields<'a> {
     }
 
     /// The error that `key` is not what it must be.
-    pub(super) fn not(&self, key: &str, wanted: &str) -> ShapeError {
+    pub(crate) fn not(&self, key: &str, wanted: &str) -> ShapeError {
         ShapeError(format!("{:?} of {} is not {wanted}", bounded(key), self.name))
     }
 }

@@ -4,6 +4,7 @@
 //!
 //! - [`anchors`]: which keys are trusted for which images; [`scope`] and [`scoped`] are how that is written
 //! - [`keys`]: public keys and fingerprints; [`pem`] reads them, [`crypto`] is the one door to the crypto library
+//! - [`signing`]: private keys, and the signatures that the product makes itself
 //! - [`certificate`]: signing certificates under a policy `fulcio` or `pki`
 //! - [`rekor`]: entries of a log, proven by a signed entry timestamp
 //! - [`vouched`]: what stands beside a simple signature, and whether it vouches for its key
@@ -21,7 +22,7 @@
 
 pub mod anchors;
 mod attestation;
-mod blocks;
+pub(crate) mod blocks;
 mod candidate;
 pub mod certificate;
 mod codes;
@@ -30,7 +31,7 @@ pub mod crypto;
 pub mod dsse;
 pub mod evidence;
 mod failure;
-mod fields;
+pub(crate) mod fields;
 pub mod finding;
 pub mod identity;
 mod index;
@@ -50,9 +51,10 @@ pub mod scope;
 pub mod scoped;
 mod signatures;
 pub mod signer;
+pub mod signing;
 pub mod sigstore_bundle;
 pub mod statement;
-mod text;
+pub(crate) mod text;
 pub mod tree;
 pub mod trusted_root;
 pub mod verdict;
@@ -73,6 +75,7 @@ pub use predicate::PredicateType;
 pub use scope::{Pattern, Scope, ScopeError, Specificity};
 pub use scoped::Scoped;
 pub use signer::{CertificateIdentity, LogEvidence, Signer};
+pub use signing::{SigningError, SigningKey};
 pub use verdict::{Admission, ChildStatus, ChildVerdict, ImageVerdict, Refusal};
 pub use verifier::judge;
 

@@ -127,15 +127,20 @@ fn at_line_start(before: &str) -> bool {
 
 /// One block with lines of 64 characters and one newline at the end.
 pub(super) fn encode_public_key(der: &[u8]) -> String {
-    let body = STANDARD.encode(der);
-    let mut text = format!("{BEGIN} {PUBLIC_KEY}-----\n");
+    encode(PUBLIC_KEY, der)
+}
+
+/// The same for a block with any label.
+pub(crate) fn encode(label: &str, content: &[u8]) -> String {
+    let body = STANDARD.encode(content);
+    let mut text = format!("{BEGIN} {label}-----\n");
     for (place, character) in body.chars().enumerate() {
         if place > 0 && place % LINE == 0 {
             text.push('\n');
         }
         text.push(character);
     }
-    text + &format!("\n-----END {PUBLIC_KEY}-----\n")
+    text + &format!("\n-----END {label}-----\n")
 }
 
 fn label(after_begin: &str) -> &str {

@@ -6,7 +6,7 @@ use std::error::Error;
 const MAX_QUOTED: usize = 160;
 
 /// `text`, cut to a length that a message can hold. Escaping for the terminal is the business of who prints it.
-pub(super) fn bounded(text: &str) -> String {
+pub(crate) fn bounded(text: &str) -> String {
     let mut characters = text.chars();
     let mut short: String = characters.by_ref().take(MAX_QUOTED).collect();
     if characters.next().is_some() {
