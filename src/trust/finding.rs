@@ -66,6 +66,9 @@ pub struct SignatureFinding {
     /// More for people; bounded, but not escaped for a terminal.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub detail: Option<String>,
+    /// Container runtimes find it where it is, and have rules under which they accept what proves it.
+    #[serde(skip)]
+    pub for_runtimes: bool,
 }
 
 impl SignatureFinding {
@@ -77,6 +80,7 @@ impl SignatureFinding {
             Some(Signer::OpenPgp(fingerprint)) => self.openpgp = Some(fingerprint),
             None => {}
         }
+        self.for_runtimes &= !judgement.proof.beyond_runtimes;
         self.logs = judgement.proof.logs;
         self.timestamps = judgement.proof.timestamps;
         self.predicate_type = judgement.predicate_type.map(String::from);
@@ -102,6 +106,7 @@ impl SignatureFinding {
             predicate_type: None,
             code: SignatureCode::NotASignature,
             detail: None,
+            for_runtimes: true,
         }
     }
 
@@ -112,9 +117,10 @@ impl SignatureFinding {
         self.key.map(Signer::Key).or_else(certificate).or_else(openpgp)
     }
 
-    /// True for forms that container runtimes check under a policy (FORMATS §1.2).
-    pub fn is_runtime_form(&self) -> bool {
-        matches!(self.form, Form::SimpleSigning | Form::Atomic)
+    /// True for what container runtimes check under a policy: simple signatures where and as they look for them, and
+    /// GPG signatures (FORMATS §1.2).
+    pub fn is_for_runtimes(&self) -> bool {
+        matches!(self.form, Form::SimpleSigning | Form::Atomic) && self.for_runtimes
     }
 
     /// True for what claims to sign the image, verified or not.

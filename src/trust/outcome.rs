@@ -40,7 +40,7 @@ codes! {
         KeyRevoked = "key-revoked": "the signing key is revoked",
         KeyUnusable = "key-unusable": "the signing key may not make such signatures",
         SignatureExpired = "signature-expired": "the signature has expired, or is from the future",
-        FormNotInPolicy = "form-not-in-policy": "policy.json, as container runtimes read it, knows no signatures of this form",
+        FormNotInPolicy = "form-not-in-policy": "container runtimes, which read policy.json so, do not look at signatures of this form or in this place",
         ManifestMalformed = "manifest-malformed": "the manifest that should hold signatures cannot",
         TooManyLayers = "too-many-layers": "the signature manifest has more layers than are read",
         TooLarge = "too-large": "the content is larger than what is read",

@@ -1,10 +1,12 @@
 //! What one image must satisfy: every requirement, each by a signature of its own or of the others.
 
 use super::candidate::Candidate;
-use super::finding::{Form, SignatureFinding};
+use super::distinct::Holders;
+use super::finding::SignatureFinding;
 use super::identity::IdentityRule;
+use super::judgement::Judgement;
+use super::keys::Fingerprint;
 use super::outcome::SignatureCode;
-use super::signer::Signer;
 use crate::oci::{Digest, Reference};
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -46,11 +48,9 @@ pub(super) enum Forms {
 }
 
 impl Forms {
-    pub(super) fn include(self, form: Form) -> bool {
-        match self {
-            Self::All => true,
-            Self::RuntimeOnly => matches!(form, Form::SimpleSigning | Form::Atomic),
-        }
+    /// True when a signature that was found and proven so counts.
+    pub(super) fn include(self, finding: &SignatureFinding, judgement: &Judgement) -> bool {
+        self == Self::All || (finding.is_for_runtimes() && !judgement.proof.beyond_runtimes)
     }
 }
 
@@ -58,12 +58,17 @@ impl Forms {
 pub(super) struct Examined {
     pub(super) finding: SignatureFinding,
     pub(super) meets: BTreeSet<usize>,
+    /// The key that its certificate is for.
+    pub(super) certified: Option<Fingerprint>,
+    /// It stands where container runtimes look for signatures, among something that they cannot read: they then fail,
+    /// whatever other signatures there are.
+    pub(super) broken: bool,
 }
 
 impl SignatureFinding {
     /// What meets no requirement.
     pub(super) fn unmet(self) -> Examined {
-        Examined { finding: self, meets: BTreeSet::new() }
+        Examined { finding: self, meets: BTreeSet::new(), certified: None, broken: false }
     }
 }
 
@@ -93,6 +98,12 @@ impl<'a> Rule<'a> {
         !self.requirements.is_empty() && self.requirements.iter().all(anything)
     }
 
+    /// False where a requirement is met by no signature whatsoever.
+    fn can_be_met(&self) -> bool {
+        let never = |one: &_| matches!(one, Requirement::Reject | Requirement::Unusable(_));
+        !self.requirements.iter().any(never)
+    }
+
     /// Which manifests count as signed.
     pub(super) fn standing(&self, examined: &[Examined]) -> Standing {
         let demanded: BTreeSet<usize> = self.signed_by().map(|(number, _)| number).collect();
@@ -100,6 +111,8 @@ impl<'a> Rule<'a> {
         if demanded.is_empty() {
             return standing;
         }
+        let broken = examined.iter().filter(|one| one.broken);
+        let broken: BTreeSet<Digest> = broken.map(|one| one.finding.subject).collect();
         let mut counting: BTreeMap<Digest, Vec<&Examined>> = BTreeMap::new();
         for one in examined.iter().filter(|e| e.finding.code == SignatureCode::Verified) {
             counting.entry(one.finding.subject).or_default().push(one);
@@ -108,15 +121,17 @@ impl<'a> Rule<'a> {
             if !meet(counting.iter().copied(), &demanded) {
                 continue;
             }
-            let signers: BTreeSet<Signer> =
-                counting.iter().filter_map(|e| e.finding.signer()).collect();
-            if signers.len() < self.threshold {
-                standing.short.insert(subject, signers.len());
+            let mut holders = Holders::default();
+            for one in &counting {
+                holders.add(one.finding.signer(), one.certified);
+            }
+            if holders.count() < self.threshold {
+                standing.short.insert(subject, holders.count());
                 continue;
             }
             standing.signed.insert(subject);
-            let runtime = counting.into_iter().filter(|e| e.finding.is_runtime_form());
-            if meet(runtime, &demanded) {
+            let runtime = counting.into_iter().filter(|e| e.finding.is_for_runtimes());
+            if meet(runtime, &demanded) && self.can_be_met() && !broken.contains(&subject) {
                 standing.enforceable.insert(subject);
             }
         }

@@ -53,10 +53,26 @@ impl Examination<'_> {
     }
 
     fn attachment(&self, attached: &Attached) -> Vec<Examined> {
+        let holder = self.manifest(attached.manifest.digest, "the attachment");
+        let for_runtimes = holder.as_ref().is_ok_and(|holder| is_for_runtimes(attached, holder));
+        let mut examined = self.held(attached, holder, for_runtimes);
+        let broken = is_signature_tag(&attached.found) && !for_runtimes;
+        examined.iter_mut().for_each(|one| one.broken = broken);
+        examined
+    }
+
+    /// What the manifest `holder` holds.
+    fn held(
+        &self,
+        attached: &Attached,
+        holder: Result<Manifest, Judgement>,
+        for_runtimes: bool,
+    ) -> Vec<Examined> {
         let found = bounded_found(&attached.found);
-        let holder = attached.manifest.digest;
-        let blank = SignatureFinding::blank(attached.subject, holder, Form::Other, found);
-        let holder = match self.manifest(attached.manifest.digest, "the attachment") {
+        let digest = attached.manifest.digest;
+        let blank = SignatureFinding::blank(attached.subject, digest, Form::Other, found);
+        let blank = SignatureFinding { for_runtimes, ..blank };
+        let holder = match holder {
             Ok(holder) => holder,
             Err(judgement) => return vec![blank.set(judgement).unmet()],
         };
@@ -87,7 +103,7 @@ impl Examination<'_> {
         for (number, signed_by) in self.rule.signed_by() {
             let mut judgement = judge(signed_by);
             if judgement.code == SignatureCode::Verified {
-                if signed_by.forms.include(blank.form) {
+                if signed_by.forms.include(&blank, &judgement) {
                     meets.insert(number);
                 } else {
                     judgement.code = SignatureCode::FormNotInPolicy;
@@ -99,7 +115,8 @@ impl Examination<'_> {
             });
         }
         let best = best.unwrap_or_else(|| Judgement::bare(SignatureCode::NoKey));
-        Examined { finding: blank.set(best), meets }
+        let certified = best.proof.certified;
+        Examined { certified, meets, ..blank.set(best).unmet() }
     }
 
     /// A manifest whose digest is really the one asked for.
@@ -236,6 +253,20 @@ fn form_of(layer: &Descriptor) -> Form {
         other if other.starts_with(media_type::SIGSTORE_BUNDLE_PREFIX) => Form::Bundle,
         _ => Form::Other,
     }
+}
+
+/// True for what container runtimes find and can read: the image manifest under the subject's own tag, in OCI's form,
+/// with no layer larger than the signatures that they read (containers/image, `getSigstoreAttachmentManifest`). They
+/// fetch every layer of it, of whatever type.
+fn is_for_runtimes(attached: &Attached, holder: &Manifest) -> bool {
+    let tag = format!("sha256-{}.sig", attached.subject.hex());
+    let layers = match holder.meaning() {
+        Meaning::Image(image) => &image.layers,
+        Meaning::Index(_) => return false,
+    };
+    matches!(&attached.found, Found::Tag(found) if *found == tag)
+        && holder.media_type() == media_type::OCI_MANIFEST
+        && layers.iter().all(|layer| layer.size <= cosign::MAX_PAYLOAD)
 }
 
 fn is_signature_tag(found: &Found) -> bool {

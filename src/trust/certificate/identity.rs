@@ -1,8 +1,8 @@
 //! Whom a certificate names (RFC 5280 §4.2.1.6). The common name names nobody.
 
 use crate::trust::text::bounded;
-use std::fmt;
 use core::net::IpAddr;
+use std::fmt;
 use std::str::FromStr;
 use x509_cert::ext::pkix::name::GeneralName;
 

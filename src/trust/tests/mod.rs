@@ -3,12 +3,14 @@
 mod admission;
 mod attestation;
 mod bundle;
+mod demands;
 mod index;
 mod keyless;
 mod keys;
 mod logged;
 mod payload;
 mod peers;
+mod runtimes;
 mod sigstore;
 mod threshold;
 mod trusted_root;
