@@ -48,7 +48,8 @@ pub(super) fn remarks(verdict: &ImageVerdict) -> Vec<String> {
     }
     if verdict.is_beyond_runtimes() {
         remarks.push(
-            "signed in bundle form only, which podman, CRI-O and skopeo cannot check under a policy"
+            "podman, CRI-O and skopeo cannot check any of its signatures under a policy: they look for simple signatures \
+             under the tag sha256-….sig and for GPG signatures, not for bundles and referrers"
                 .into(),
         );
     }
