@@ -61,6 +61,21 @@ fn a_wrong_key_is_status_3_and_no_key_judges_nothing() {
     assert!(ran.stdout.contains("signatures: not judged"), "{ran}");
 }
 
+/// Who demands something wants to know whether it is there, not that nobody was asked.
+#[test]
+fn a_demand_without_anybody_trusted_is_not_met() {
+    let carried = Carried::new();
+    let log = carried.side.key("rekor.pub", &Signer::generate());
+    for demand in
+        [&["--threshold", "2"][..], &["--require-attestation", "vuln"], &["--rekor-key", &log]]
+    {
+        let ran = verify(&carried.side.file(), demand).expect_code(3);
+        assert!(ran.stdout.contains("no-anchor"), "{ran}");
+    }
+    let one = ["--threshold", "1", "--key", &carried.key];
+    verify(&carried.side.file(), &one).expect_code(0);
+}
+
 #[test]
 fn a_damaged_layer_is_named_with_its_place_and_its_images() {
     let carried = Carried::new();

@@ -79,7 +79,7 @@ pub(super) fn run(options: &Options) -> Result<Status, Failure> {
 }
 
 fn trusts_anything(inputs: &TrustInputs) -> bool {
-    !inputs.anchors.is_empty()
+    !inputs.anchors.is_silent()
         || inputs.policy.is_some()
         || !inputs.installed.is_empty()
         || !inputs.pins.is_empty()

@@ -9,6 +9,7 @@ pub use check::{Bounds, check};
 
 use serde::de::{DeserializeSeed, Deserializer, IgnoredAny, MapAccess, SeqAccess, Visitor};
 use serde_json::{Map, Number, Value};
+use std::cell::Cell;
 use std::fmt;
 
 /// Deepest nesting that is read. Real manifests and payloads stay below 10.
@@ -19,8 +20,18 @@ pub const MAX_DEPTH: u8 = 32;
 /// # Errors
 /// Syntax errors, invalid UTF-8, a duplicate key at any level, nesting over [`MAX_DEPTH`], anything after the document.
 pub fn parse(bytes: &[u8]) -> Result<Value, serde_json::Error> {
+    parse_within(bytes, usize::MAX)
+}
+
+/// Reads one JSON document strictly that has at most so many values, lists and objects included. The memory that a
+/// document takes goes by them and not by its length: seven bytes of JSON make an object of 600.
+///
+/// # Errors
+/// As [`parse`], and more values.
+pub fn parse_within(bytes: &[u8], values: usize) -> Result<Value, serde_json::Error> {
+    let left = Cell::new(values);
     let mut deserializer = serde_json::Deserializer::from_slice(bytes);
-    let value = Strict(MAX_DEPTH).deserialize(&mut deserializer)?;
+    let value = Strict { depth: MAX_DEPTH, left: &left }.deserialize(&mut deserializer)?;
     deserializer.end()?;
     Ok(value)
 }
@@ -29,16 +40,25 @@ pub fn parse(bytes: &[u8]) -> Result<Value, serde_json::Error> {
 /// its syntax: for what decides nothing and may be large.
 ///
 /// # Errors
-/// As [`parse`]; duplicate keys inside the skipped member are none.
-pub fn parse_skipping(bytes: &[u8], skipped: &str) -> Result<Value, serde_json::Error> {
+/// As [`parse_within`]; duplicate keys inside the skipped member are none, and its values do not count.
+pub fn parse_skipping(
+    bytes: &[u8],
+    skipped: &str,
+    values: usize,
+) -> Result<Value, serde_json::Error> {
+    let left = Cell::new(values);
+    let strict = Strict { depth: MAX_DEPTH, left: &left };
     let mut deserializer = serde_json::Deserializer::from_slice(bytes);
-    let value = Skipping(skipped).deserialize(&mut deserializer)?;
+    let value = Skipping { member: skipped, strict }.deserialize(&mut deserializer)?;
     deserializer.end()?;
     Ok(value)
 }
 
 /// Reads the top level of a document, without the member of this name.
-struct Skipping<'a>(&'a str);
+struct Skipping<'a> {
+    member: &'a str,
+    strict: Strict<'a>,
+}
 
 impl<'de> DeserializeSeed<'de> for Skipping<'_> {
     type Value = Value;
@@ -56,7 +76,7 @@ impl<'de> Visitor<'de> for Skipping<'_> {
     }
 
     fn visit_map<A: MapAccess<'de>>(self, map: A) -> Result<Value, A::Error> {
-        Strict(MAX_DEPTH).object(map, Some(self.0))
+        self.strict.object(map, Some(self.member))
     }
 }
 
@@ -69,13 +89,25 @@ fn too_deep<E: serde::de::Error>() -> E {
     E::custom("nested too deep")
 }
 
-/// Reads one level; holds how many more may follow.
+/// Reads one level.
 #[derive(Clone, Copy)]
-struct Strict(u8);
+struct Strict<'a> {
+    /// Levels that may follow.
+    depth: u8,
+    /// Values that may follow in the whole document.
+    left: &'a Cell<usize>,
+}
 
-impl Strict {
+impl Strict<'_> {
     fn deeper<E: serde::de::Error>(self) -> Result<Self, E> {
-        self.0.checked_sub(1).map(Self).ok_or_else(too_deep)
+        let depth = self.depth.checked_sub(1).ok_or_else(too_deep)?;
+        Ok(Self { depth, ..self })
+    }
+
+    fn count<E: serde::de::Error>(self) -> Result<(), E> {
+        let left = self.left.get().checked_sub(1);
+        self.left.set(left.ok_or_else(|| E::custom("more values than such a document has"))?);
+        Ok(())
     }
 
     fn object<'de, A: MapAccess<'de>>(
@@ -101,15 +133,16 @@ impl Strict {
     }
 }
 
-impl<'de> DeserializeSeed<'de> for Strict {
+impl<'de> DeserializeSeed<'de> for Strict<'_> {
     type Value = Value;
 
     fn deserialize<D: Deserializer<'de>>(self, deserializer: D) -> Result<Value, D::Error> {
+        self.count()?;
         deserializer.deserialize_any(self)
     }
 }
 
-impl<'de> Visitor<'de> for Strict {
+impl<'de> Visitor<'de> for Strict<'_> {
     type Value = Value;
 
     fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
@@ -209,7 +242,7 @@ mod tests {
 
     #[test]
     fn a_skipped_member_is_read_over_and_all_else_as_strictly_as_ever() {
-        let value = parse_skipping(br#"{"a":{"b":1},"big":{"x":1,"x":[2]}}"#, "big");
+        let value = parse_skipping(br#"{"a":{"b":1},"big":{"x":1,"x":[2]}}"#, "big", 2);
         assert_eq!(value.expect("an object"), serde_json::json!({"a": {"b": 1}, "big": null}));
         for text in [
             &br#"{"big":1,"big":2}"#[..],
@@ -219,7 +252,8 @@ mod tests {
             br#"["big"]"#,
             b"",
         ] {
-            assert!(parse_skipping(text, "big").is_err(), "{:?}", String::from_utf8_lossy(text));
+            let read = parse_skipping(text, "big", 9);
+            assert!(read.is_err(), "{:?}", String::from_utf8_lossy(text));
         }
     }
 
@@ -228,6 +262,16 @@ mod tests {
         let nested = |n: usize| "[".repeat(n) + &"]".repeat(n);
         assert!(parse(nested(usize::from(MAX_DEPTH)).as_bytes()).is_ok());
         assert!(parse(nested(usize::from(MAX_DEPTH) + 1).as_bytes()).is_err());
+    }
+
+    #[test]
+    fn values_are_counted_at_every_level() {
+        let text = br#"{"a":[1,{}],"b":{"c":"d"}}"#;
+        assert!(parse_within(text, 6).is_ok());
+        let error = parse_within(text, 5).expect_err("one too many").to_string();
+        assert!(error.contains("more values"), "{error}");
+        assert!(parse_skipping(text, "a", 2).is_ok());
+        assert!(parse_skipping(text, "a", 1).is_err());
     }
 
     #[test]

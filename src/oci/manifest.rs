@@ -10,6 +10,8 @@ use std::collections::BTreeMap;
 
 /// Largest manifest read: what registries accept (distribution-spec: at least 4 MiB should be).
 pub const MAX_MANIFEST: u64 = 4 << 20;
+/// Most values of its JSON, by which goes what memory it takes: an index of 10,000 manifests has about 110,000.
+const MAX_VALUES: usize = 1 << 17;
 
 /// A manifest or an index, parsed.
 #[derive(Debug, Clone)]
@@ -118,7 +120,7 @@ impl Manifest {
         if !media_type::is_manifest(announced) {
             return Err(ManifestError::MediaType(bounded(announced)));
         }
-        let Value::Object(mut object) = json::parse(&bytes)? else {
+        let Value::Object(mut object) = json::parse_within(&bytes, MAX_VALUES)? else {
             return Err(ManifestError::Ambiguous("it is not an object".into()));
         };
         check_unambiguous(&object, announced)?;

@@ -87,15 +87,17 @@ fn recorded(verdict: &ImageVerdict) -> PackVerdict {
     PackVerdict { code: verdict.admission().as_str().into(), keys, identities }
 }
 
-/// True when the container runtimes of today find nothing that they could check: no simple-signing layer anywhere, but
-/// Sigstore bundles that are signatures.
+/// True when the container runtimes of today find nothing that they could check: no simple-signing layer under a tag,
+/// where alone they look, but Sigstore bundles that are signatures.
 fn is_signed_in_bundle_form_only(image: &ResolvedImage) -> bool {
     let signatures = image.attachments.found.iter().filter(|a| a.kind == AttachmentKind::Signature);
-    let layers = signatures.flat_map(|a| a.manifest().blobs()).map(|blob| blob.media_type.as_str());
     let (mut bundle, mut simple) = (false, false);
-    for layer in layers {
-        bundle |= layer.starts_with(media_type::SIGSTORE_BUNDLE_PREFIX);
-        simple |= layer == media_type::SIMPLE_SIGNING;
+    for signature in signatures {
+        let is_tag = matches!(signature.how, inventory::Found::Tag(_));
+        for layer in signature.manifest().blobs() {
+            bundle |= layer.media_type.starts_with(media_type::SIGSTORE_BUNDLE_PREFIX);
+            simple |= is_tag && layer.media_type == media_type::SIMPLE_SIGNING;
+        }
     }
     bundle && !simple && image.attachments.signatures.is_empty()
 }

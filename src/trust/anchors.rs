@@ -151,23 +151,25 @@ impl Anchors {
         SignedBy { candidates, identity, source: None, forms: Forms::All }
     }
 
-    /// All GPG keys together: a revocation in one copy of a key counts for every other.
+    /// All GPG keys together: a revocation in one copy of a key counts for every other, whatever that one is for.
     fn gpg_for(&self, source: &Reference) -> Option<Candidate<'_>> {
-        let mut keyrings = self.authorities_for(source).filter_map(|anchor| {
-            let Authority::OpenPgp(keyring) = &anchor.authority else { return None };
-            Some((anchor.name.as_str(), keyring))
-        });
-        let (name, first) = keyrings.next()?;
-        let others: Vec<_> = keyrings.map(|(_, keyring)| keyring.as_ref().clone()).collect();
-        let keyring = match others.is_empty() {
-            true => Arc::clone(first),
-            // What cannot be brought together vouches for nothing.
-            false => {
-                let all = std::iter::once(first.as_ref().clone()).chain(others);
-                Arc::new(Keyring::merged(all).ok()?)
+        let covering: Vec<(&str, &Arc<Keyring>)> =
+            self.authorities_for(source).filter_map(gpg_of).collect();
+        let (name, first) = *covering.first()?;
+        let keyring = match self.authorities.iter().filter_map(gpg_of).count() {
+            1 => Arc::clone(first),
+            _ => {
+                let trusted = covering.iter().map(|(_, keyring)| keyring.as_ref().clone());
+                // What cannot be brought together vouches for nothing.
+                let mut all = Keyring::merged(trusted).ok()?;
+                for (_, other) in self.authorities.iter().filter_map(gpg_of) {
+                    all.learn_of(other);
+                }
+                Arc::new(all)
             }
         };
-        Some(Candidate { name, means: Means::OpenPgp { keyring, now: self.now } })
+        let files = covering.iter().map(|&(name, keyring)| (name, &**keyring)).collect();
+        Some(Candidate { name, means: Means::OpenPgp { keyring, files, now: self.now } })
     }
 
     fn authorities_for(&self, source: &Reference) -> impl Iterator<Item = &ScopedAuthority> {
@@ -225,6 +227,7 @@ impl Anchors {
             || self.keys_for(source).next().is_some()
             || self.authorities_for(source).next().is_some()
             || self.required_attestations_for(source).next().is_some()
+            || self.threshold_for(source) > 1
     }
 
     /// True when nothing at all could admit any image.
@@ -234,6 +237,19 @@ impl Anchors {
             && self.allow_unsigned.is_empty()
             && !self.bundle_expected
             && !self.has_policy()
+    }
+
+    /// True when nothing at all was said, neither whom to trust nor what to demand.
+    pub fn is_silent(&self) -> bool {
+        self.is_empty() && self.demanding_scopes().next().is_none()
+    }
+
+    /// Where more is demanded than any signature: several signers, logs, attestations.
+    fn demanding_scopes(&self) -> impl Iterator<Item = &Scope> {
+        let several = self.thresholds.iter().filter(|threshold| threshold.value.get() > 1);
+        let logs = self.logs.iter().map(|log| &log.scope);
+        let attestations = self.required_attestations.iter().map(|required| &required.scope);
+        several.map(|threshold| &threshold.scope).chain(logs).chain(attestations)
     }
 
     /// Admits carried keys by pinned fingerprints (`--trust-fingerprint`), each only within the scope of its pin. Gives
@@ -260,8 +276,19 @@ impl Anchors {
     }
 
     /// True when signatures that name no repository count for `source` without further binding.
+    ///
+    /// Who carries such an image chooses its name, and could choose another host's to get around what is demanded of
+    /// this one. So where more is demanded of the same path on another host, only a permission that is at least as
+    /// narrow counts.
     pub(super) fn accepts_unbound_name(&self, source: &Reference) -> bool {
-        self.accept_unbound_names.iter().any(|scope| scope.covers(source))
+        let accepting = self.accept_unbound_names.iter().filter(|scope| scope.covers(source));
+        let Some(accepting) = accepting.map(Scope::specificity).max() else {
+            return false;
+        };
+        let elsewhere = self
+            .demanding_scopes()
+            .filter(|scope| scope.covers_on_any_host(source) && !scope.covers(source));
+        elsewhere.map(Scope::specificity).max().is_none_or(|demanding| accepting >= demanding)
     }
 
     /// True when `source` may come unsigned.
@@ -269,8 +296,9 @@ impl Anchors {
     /// The rule: the narrowest pattern that covers the image must be **at least as narrow** as the narrowest key scope
     /// that covers it. So `--allow-unsigned '*'` never overrides a key that was given for a registry, a namespace or a
     /// repository, while `--allow-unsigned quay.io/org/app` does override a key for `quay.io`; with equal scopes the
-    /// explicit permission wins. A key that was given for a path counts for that path on every host: the name at the
-    /// target has no host, so an unsigned `other.example/org/app` would take the place of a signed `quay.io/org/app`.
+    /// explicit permission wins. Where several signers, a log or an attestation are demanded counts as a key's scope.
+    /// What was given for a path counts for that path on every host: the name at the target has no host, so an unsigned
+    /// `other.example/org/app` would take the place of a signed `quay.io/org/app`.
     pub(super) fn allows_unsigned(&self, source: &Reference) -> bool {
         let patterns = self.allow_unsigned.iter().filter(|pattern| pattern.covers(source));
         let Some(pattern) = patterns.map(Pattern::specificity).max() else {
@@ -278,9 +306,17 @@ impl Anchors {
         };
         let of_others = self.authorities.iter().flat_map(|anchor| &anchor.scopes);
         let scopes = self.keys.iter().map(|anchor| &anchor.scope).chain(of_others);
+        let scopes = scopes.chain(self.demanding_scopes());
         let covering = scopes.filter(|scope| scope.covers_on_any_host(source));
         let key = covering.map(Scope::specificity).max();
         key.is_none_or(|key| pattern >= key)
+    }
+}
+
+fn gpg_of(anchor: &ScopedAuthority) -> Option<(&str, &Arc<Keyring>)> {
+    match &anchor.authority {
+        Authority::OpenPgp(keyring) => Some((&anchor.name, keyring)),
+        _ => None,
     }
 }
 
@@ -327,7 +363,8 @@ fn candidates<'a>(name: &'a str, signers: &'a DemandedSigners, now: u64) -> Vec<
         }
         DemandedSigners::Pki(pki) => vec![candidate(Means::Pki { pki, now })],
         DemandedSigners::OpenPgp(keyring) => {
-            vec![candidate(Means::OpenPgp { keyring: Arc::clone(keyring), now })]
+            let (keyring, files) = (Arc::clone(keyring), Vec::new());
+            vec![candidate(Means::OpenPgp { keyring, files, now })]
         }
     }
 }

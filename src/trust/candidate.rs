@@ -38,8 +38,9 @@ pub(super) enum Means<'a> {
     Fulcio { fulcio: &'a Fulcio, logs: Logs<'a> },
     /// By a certificate of an organisation, valid at this time (seconds since 1970).
     Pki { pki: &'a Pki, now: u64 },
-    /// By a GPG key that is good at this time (seconds since 1970).
-    OpenPgp { keyring: Arc<Keyring>, now: u64 },
+    /// By a GPG key that is good at this time (seconds since 1970). `files` are what the keyring was made of, with the
+    /// names that they have in reports.
+    OpenPgp { keyring: Arc<Keyring>, files: Vec<(&'a str, &'a Keyring)>, now: u64 },
 }
 
 /// The logs of which one must have an entry.
@@ -74,7 +75,9 @@ impl Candidate<'_> {
             Means::LoggedKey { key, logs } => {
                 let by_keys = || -> Result<Voucher, Judgement> {
                     let (key, logged) = signed.by_logged_key([*key], &logs.keys)?;
-                    let proof = Proof { logs: vec![(&logged).into()], ..Proof::default() };
+                    let beyond_runtimes = !signed.is_spelt_for_runtimes();
+                    let logs = vec![(&logged).into()];
+                    let proof = Proof { logs, beyond_runtimes, ..Proof::default() };
                     Ok(Voucher { signer: Signer::Key(key.fingerprint()), proof })
                 };
                 let by_root = |root: &TrustedRoot| Ok(accompanied.verify_logged(key, root)?.into());
@@ -82,18 +85,36 @@ impl Candidate<'_> {
                 let first = (!none).then(by_keys);
                 first_vouched(first, logs.roots.iter().map(|root| by_root(root)))
             }
-            Means::Keyless(policy) => Ok(accompanied.verify_keyless(policy)?.into()),
+            Means::Keyless(policy) => {
+                let mut voucher = Voucher::from(accompanied.verify_keyless(policy)?);
+                voucher.proof.beyond_runtimes = !signed.is_spelt_for_runtimes()
+                    || voucher.proof.logs.is_empty()
+                    || !accompanied.has_chain_for_runtimes()
+                    || !is_email(&policy.identity);
+                Ok(voucher)
+            }
             Means::Fulcio { fulcio, logs } => {
                 let found = signed.by_fulcio(fulcio, &logs.keys)?;
                 let note = "as this rule has it, no proof was demanded that the certificate was logged (SCT)";
                 let (logs, note) = (vec![(&found.logged).into()], Some(note.to_owned()));
-                let proof = Proof { logs, note, ..Proof::default() };
+                let proof = Proof {
+                    logs,
+                    note,
+                    certified: Some(found.leaf.key().fingerprint()),
+                    beyond_runtimes: !signed.is_spelt_for_runtimes() || !fulcio.expects_email(),
+                    ..Proof::default()
+                };
                 Ok(Voucher { signer: Signer::Certificate(fulcio.holder()), proof })
             }
             Means::Pki { pki, now } => {
-                signed.by_pki(pki, *now)?;
+                let leaf = signed.by_pki(pki, *now)?;
                 let note = "the certificate is valid now; nothing proves when it signed";
-                let proof = Proof { note: Some(note.to_owned()), ..Proof::default() };
+                let proof = Proof {
+                    note: Some(note.to_owned()),
+                    certified: Some(leaf.key().fingerprint()),
+                    beyond_runtimes: !signed.is_spelt_for_runtimes(),
+                    ..Proof::default()
+                };
                 Ok(Voucher { signer: Signer::Certificate(pki.holder()), proof })
             }
             Means::OpenPgp { .. } => Err(Judgement::bare(SignatureCode::NoKey)),
@@ -106,11 +127,16 @@ impl Candidate<'_> {
         message: &[u8],
         claim: &AtomicClaim<'_>,
     ) -> Result<Judgement, Judgement> {
-        let Means::OpenPgp { keyring, now } = &self.means else {
+        let Means::OpenPgp { keyring, files, now } = &self.means else {
             return Err(Judgement::bare(SignatureCode::NoKey));
         };
         let now = i64::try_from(*now).unwrap_or(i64::MAX);
-        Ok(judge_atomic(message, keyring, claim, now).into())
+        let mut judgement = Judgement::from(judge_atomic(message, keyring, claim, now));
+        if let Some(Signer::OpenPgp(primary)) = &judgement.signer {
+            let file = files.iter().find(|(_, keyring)| keyring.contains(primary));
+            judgement.anchor = file.map(|(name, _)| (*name).into());
+        }
+        Ok(judgement)
     }
 
     /// Vouches for a bare envelope in `layer`, or says why not. Its statement has to be judged all the same.
@@ -192,6 +218,11 @@ fn judge_evidence(evidence: Evidence, content: &Content, subject: &Manifest) -> 
                 .with_predicate(predicate_type)
         }
     }
+}
+
+/// True for what can be an e-mail address, the one kind of identity that a policy `fulcio` can name.
+fn is_email(identity: &str) -> bool {
+    identity.contains('@') && !identity.contains("://")
 }
 
 /// The first that vouches; else why the first of them does not.

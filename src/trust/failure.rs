@@ -104,13 +104,15 @@ impl From<BundleFailure> for Judgement {
 
 impl From<Evidence> for Voucher {
     fn from(evidence: Evidence) -> Self {
+        let mut certified = None;
         let (signer, note) = match evidence.signer {
             sigstore_bundle::Signer::Key(fingerprint) => {
                 let unchecked = evidence.unchecked_timestamps;
                 let note = (unchecked > 0).then(|| format!("{unchecked} timestamps not checked"));
                 (Signer::Key(fingerprint), note)
             }
-            sigstore_bundle::Signer::Certificate { identity, issuer, sct_verified } => {
+            sigstore_bundle::Signer::Certificate { identity, issuer, key, sct_verified } => {
+                certified = Some(key);
                 let (subject, issuer) = (bounded(&identity), Some(bounded(&issuer)));
                 let note = (!sct_verified).then(|| {
                     "the trusted root has no key for proofs that a certificate was logged (SCT)"
@@ -123,7 +125,8 @@ impl From<Evidence> for Voucher {
         let times = evidence.timestamps.into_iter();
         let timestamps =
             times.filter_map(|seconds| rfc3339(u64::try_from(seconds).ok()?)).collect();
-        Self { signer, proof: Proof { logs, timestamps, note } }
+        let proof = Proof { logs, timestamps, note, certified, ..Proof::default() };
+        Self { signer, proof }
     }
 }
 

@@ -38,9 +38,6 @@ pub struct SignatureFinding {
     pub layer: Option<Digest>,
     /// Its form.
     pub form: Form,
-    /// It lies where container runtimes look, and nothing beside it keeps them from reading it.
-    #[serde(skip)]
-    pub(super) in_reach_of_runtimes: bool,
     /// How it was found.
     pub found: Found,
     /// The trusted key that made it. Present also where something else is wrong with it.
@@ -69,6 +66,9 @@ pub struct SignatureFinding {
     /// More for people; bounded, but not escaped for a terminal.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub detail: Option<String>,
+    /// Container runtimes find it where it is, and have rules under which they accept what proves it.
+    #[serde(skip)]
+    pub for_runtimes: bool,
 }
 
 impl SignatureFinding {
@@ -80,6 +80,7 @@ impl SignatureFinding {
             Some(Signer::OpenPgp(fingerprint)) => self.openpgp = Some(fingerprint),
             None => {}
         }
+        self.for_runtimes &= !judgement.proof.beyond_runtimes;
         self.logs = judgement.proof.logs;
         self.timestamps = judgement.proof.timestamps;
         self.predicate_type = judgement.predicate_type.map(String::from);
@@ -95,7 +96,6 @@ impl SignatureFinding {
             manifest,
             layer: None,
             form,
-            in_reach_of_runtimes: false,
             found,
             key: None,
             identity: None,
@@ -106,6 +106,7 @@ impl SignatureFinding {
             predicate_type: None,
             code: SignatureCode::NotASignature,
             detail: None,
+            for_runtimes: true,
         }
     }
 
@@ -116,13 +117,10 @@ impl SignatureFinding {
         self.key.map(Signer::Key).or_else(certificate).or_else(openpgp)
     }
 
-    /// True for what container runtimes check under a policy: the forms that they know, in the places where they look.
+    /// True for what container runtimes check under a policy: simple signatures where and as they look for them, and
+    /// GPG signatures (FORMATS §1.2).
     pub fn is_for_runtimes(&self) -> bool {
-        match self.form {
-            Form::SimpleSigning => self.in_reach_of_runtimes,
-            Form::Atomic => true,
-            Form::Bundle | Form::Envelope | Form::Other => false,
-        }
+        matches!(self.form, Form::SimpleSigning | Form::Atomic) && self.for_runtimes
     }
 
     /// True for what claims to sign the image, verified or not.

@@ -27,7 +27,7 @@ pub(super) fn first_verified(
     let mut best: Option<Judgement> = None;
     for candidate in candidates {
         let mut judgement = judge(candidate).unwrap_or_else(|judgement| judgement);
-        judgement.anchor = Some(candidate.name.into());
+        judgement.anchor.get_or_insert_with(|| candidate.name.into());
         let verified = judgement.code.is_verified();
         best = Some(match best {
             Some(best) => best.or_better(judgement),

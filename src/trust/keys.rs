@@ -31,6 +31,11 @@ const ED25519: ObjectIdentifier = ObjectIdentifier::new_unwrap("1.3.101.112");
 pub struct Fingerprint(Digest);
 
 impl Fingerprint {
+    /// That of a SubjectPublicKeyInfo in DER, whether or not it is a key that this product accepts.
+    pub(super) fn of_spki(der: &[u8]) -> Self {
+        Self(Digest::of(der))
+    }
+
     /// The 64 hex digits, without the algorithm.
     pub fn hex(&self) -> String {
         self.0.hex()
@@ -117,7 +122,7 @@ impl PublicKey {
         let algorithm = algorithm_of(&info, subject_key)?;
         let verifying =
             VerifyingKey::load(algorithm, subject_key).map_err(|_| KeyError::Numbers(algorithm))?;
-        Ok(Self { fingerprint: Fingerprint(Digest::of(&der)), spki: der, verifying })
+        Ok(Self { fingerprint: Fingerprint::of_spki(&der), spki: der, verifying })
     }
 
     /// SHA-256 of the SubjectPublicKeyInfo.

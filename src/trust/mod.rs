@@ -14,7 +14,7 @@
 //! - [`openpgp`]: GPG atomic signatures, and the keyrings that verify them
 //! - [`sigstore_bundle`]: Sigstore bundles; the [`dsse`] envelope and [`statement`] in them; with certificates and logs
 //!   under a [`trusted_root`]
-//! - `candidate` and `requirement`: what an image must satisfy, seen from that image
+//! - `candidate` and `requirement`: what an image must satisfy, seen from that image; `distinct` counts signers
 //! - `runtimes`: which signatures container runtimes get to see
 //! - `signatures`: a [`finding`] for each attachment, in whichever form, and the [`signer`]
 //! - [`tree`] and `index`: every manifest of an image, and what covers it
@@ -28,6 +28,7 @@ pub mod certificate;
 mod codes;
 pub mod cosign;
 pub mod crypto;
+mod distinct;
 pub mod dsse;
 pub mod evidence;
 mod failure;

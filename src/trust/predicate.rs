@@ -43,12 +43,14 @@ impl FromStr for PredicateType {
         if let Some((_, uri)) = SHORT_NAMES.iter().find(|(name, _)| *name == text) {
             return Ok(Self((*uri).to_owned()));
         }
-        let is_uri = text.split_once("://").is_some_and(|(scheme, rest)| {
-            !scheme.is_empty()
-                && !rest.is_empty()
-                && text.chars().all(|c| c.is_ascii_graphic())
-                && scheme.chars().all(|c| c.is_ascii_alphanumeric() || "+.-".contains(c))
-        });
+        // Longer ones are cut in findings, and would match none.
+        let is_uri = bounded(text) == text
+            && text.split_once("://").is_some_and(|(scheme, rest)| {
+                !scheme.is_empty()
+                    && !rest.is_empty()
+                    && text.chars().all(|c| c.is_ascii_graphic())
+                    && scheme.chars().all(|c| c.is_ascii_alphanumeric() || "+.-".contains(c))
+            });
         if is_uri { Ok(Self(text.to_owned())) } else { Err(PredicateTypeError(bounded(text))) }
     }
 }
@@ -72,7 +74,10 @@ mod tests {
         ] {
             assert_eq!(text.parse::<PredicateType>().expect(text).as_str(), uri);
         }
-        for text in ["", "SPDX", "spdx json", "://x", "https://", "https://a b", "h\u{e9}://x"] {
+        let long = format!("https://{}", "x".repeat(153));
+        for text in
+            ["", "SPDX", "spdx json", "://x", "https://", "https://a b", "h\u{e9}://x", &long]
+        {
             assert!(text.parse::<PredicateType>().is_err(), "{text}");
         }
     }

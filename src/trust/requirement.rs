@@ -1,10 +1,12 @@
 //! What one image must satisfy: every requirement, each by a signature of its own or of the others.
 
 use super::candidate::Candidate;
+use super::distinct::Holders;
 use super::finding::SignatureFinding;
 use super::identity::IdentityRule;
+use super::judgement::Judgement;
+use super::keys::Fingerprint;
 use super::outcome::SignatureCode;
-use super::signer::Signer;
 use super::vouched;
 use crate::oci::{Descriptor, Digest, Reference};
 use std::borrow::Cow;
@@ -48,11 +50,9 @@ pub(super) enum Forms {
 }
 
 impl Forms {
-    pub(super) fn include(self, finding: &SignatureFinding) -> bool {
-        match self {
-            Self::All => true,
-            Self::RuntimeOnly => finding.is_for_runtimes(),
-        }
+    /// True when a signature that was found and proven so counts.
+    pub(super) fn include(self, finding: &SignatureFinding, judgement: &Judgement) -> bool {
+        self == Self::All || (finding.is_for_runtimes() && !judgement.proof.beyond_runtimes)
     }
 
     /// The annotations of a layer that are read: container runtimes know the present names only.
@@ -68,12 +68,17 @@ impl Forms {
 pub(super) struct Examined {
     pub(super) finding: SignatureFinding,
     pub(super) meets: BTreeSet<usize>,
+    /// The key that its certificate is for.
+    pub(super) certified: Option<Fingerprint>,
+    /// It stands where container runtimes look for signatures, among something that they cannot read: they then fail,
+    /// whatever other signatures there are.
+    pub(super) broken: bool,
 }
 
 impl SignatureFinding {
     /// What meets no requirement.
     pub(super) fn unmet(self) -> Examined {
-        Examined { finding: self, meets: BTreeSet::new() }
+        Examined { finding: self, meets: BTreeSet::new(), certified: None, broken: false }
     }
 }
 
@@ -103,11 +108,10 @@ impl<'a> Rule<'a> {
         !self.requirements.is_empty() && self.requirements.iter().all(anything)
     }
 
-    /// True where something is demanded that no signature meets.
-    fn is_beyond_signatures(&self) -> bool {
-        let beyond =
-            |requirement: &_| matches!(requirement, Requirement::Reject | Requirement::Unusable(_));
-        self.requirements.iter().any(beyond)
+    /// False where a requirement is met by no signature whatsoever.
+    fn can_be_met(&self) -> bool {
+        let never = |one: &_| matches!(one, Requirement::Reject | Requirement::Unusable(_));
+        !self.requirements.iter().any(never)
     }
 
     /// Which manifests count as signed.
@@ -117,6 +121,8 @@ impl<'a> Rule<'a> {
         if demanded.is_empty() {
             return standing;
         }
+        let broken = examined.iter().filter(|one| one.broken);
+        let broken: BTreeSet<Digest> = broken.map(|one| one.finding.subject).collect();
         let mut counting: BTreeMap<Digest, Vec<&Examined>> = BTreeMap::new();
         for one in examined.iter().filter(|e| e.finding.code == SignatureCode::Verified) {
             counting.entry(one.finding.subject).or_default().push(one);
@@ -125,18 +131,17 @@ impl<'a> Rule<'a> {
             if !meet(counting.iter().copied(), &demanded) {
                 continue;
             }
-            let signers: BTreeSet<Signer> =
-                counting.iter().filter_map(|e| e.finding.signer()).collect();
-            if signers.len() < self.threshold {
-                standing.short.insert(subject, signers.len());
+            let mut holders = Holders::default();
+            for one in &counting {
+                holders.add(one.finding.signer(), one.certified);
+            }
+            if holders.count() < self.threshold {
+                standing.short.insert(subject, holders.count());
                 continue;
             }
             standing.signed.insert(subject);
-            if self.is_beyond_signatures() {
-                continue;
-            }
             let runtime = counting.into_iter().filter(|e| e.finding.is_for_runtimes());
-            if meet(runtime, &demanded) {
+            if meet(runtime, &demanded) && self.can_be_met() && !broken.contains(&subject) {
                 standing.enforceable.insert(subject);
             }
         }

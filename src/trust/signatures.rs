@@ -54,10 +54,26 @@ impl Examination<'_> {
     }
 
     fn attachment(&self, attached: &Attached) -> Vec<Examined> {
+        let holder = self.manifest(attached.manifest.digest, "the attachment");
+        let for_runtimes = holder.as_ref().is_ok_and(|holder| runtimes::reach(attached, holder));
+        let mut examined = self.held(attached, holder, for_runtimes);
+        let broken = is_signature_tag(&attached.found) && !for_runtimes;
+        examined.iter_mut().for_each(|one| one.broken = broken);
+        examined
+    }
+
+    /// What the manifest `holder` holds.
+    fn held(
+        &self,
+        attached: &Attached,
+        holder: Result<Manifest, Judgement>,
+        for_runtimes: bool,
+    ) -> Vec<Examined> {
         let found = bounded_found(&attached.found);
-        let holder = attached.manifest.digest;
-        let blank = SignatureFinding::blank(attached.subject, holder, Form::Other, found);
-        let holder = match self.manifest(attached.manifest.digest, "the attachment") {
+        let digest = attached.manifest.digest;
+        let blank = SignatureFinding::blank(attached.subject, digest, Form::Other, found);
+        let blank = SignatureFinding { for_runtimes, ..blank };
+        let holder = match holder {
             Ok(holder) => holder,
             Err(judgement) => return vec![blank.set(judgement).unmet()],
         };
@@ -72,11 +88,7 @@ impl Examination<'_> {
                 vec![blank.set(judgement).unmet()]
             }
             Meaning::Index(_) => vec![blank.unmet()],
-            Meaning::Image(image) => {
-                let in_reach_of_runtimes = runtimes::reach(attached, holder.media_type(), image);
-                let blank = SignatureFinding { in_reach_of_runtimes, ..blank };
-                self.layers(image, &subject, &blank)
-            }
+            Meaning::Image(image) => self.layers(image, &subject, &blank),
         }
     }
 
@@ -92,7 +104,7 @@ impl Examination<'_> {
         for (number, signed_by) in self.rule.signed_by() {
             let mut judgement = judge(signed_by);
             if judgement.code == SignatureCode::Verified {
-                if signed_by.forms.include(&blank) {
+                if signed_by.forms.include(&blank, &judgement) {
                     meets.insert(number);
                 } else {
                     judgement.code = SignatureCode::FormNotInPolicy;
@@ -104,7 +116,8 @@ impl Examination<'_> {
             });
         }
         let best = best.unwrap_or_else(|| Judgement::bare(SignatureCode::NoKey));
-        Examined { finding: blank.set(best), meets }
+        let certified = best.proof.certified;
+        Examined { certified, meets, ..blank.set(best).unmet() }
     }
 
     /// A manifest whose digest is really the one asked for.

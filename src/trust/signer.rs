@@ -47,6 +47,10 @@ pub(super) struct Proof {
     pub(super) timestamps: Vec<String>,
     /// What was not checked although it could have been, for people.
     pub(super) note: Option<String>,
+    /// The key that a certificate is for.
+    pub(super) certified: Option<Fingerprint>,
+    /// Container runtimes have no rule under which they would accept such a proof.
+    pub(super) beyond_runtimes: bool,
 }
 
 impl Signer {

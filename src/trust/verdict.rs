@@ -177,13 +177,20 @@ impl ImageVerdict {
 
     /// Everybody who made a signature which counts.
     pub fn signers(&self) -> BTreeSet<Signer> {
-        let counting = self.signatures.iter().filter(|f| f.code == SignatureCode::Verified);
-        counting.filter_map(SignatureFinding::signer).collect()
+        self.counting().filter_map(SignatureFinding::signer).collect()
     }
 
-    /// Signatures verified, but none of them in a form and a place that container runtimes check.
+    /// Signatures verified, but none of them of a kind that container runtimes check.
     pub fn is_beyond_runtimes(&self) -> bool {
-        let verified = || self.signatures.iter().filter(|f| f.code == SignatureCode::Verified);
-        verified().next().is_some() && !verified().any(SignatureFinding::is_for_runtimes)
+        self.counting().next().is_some() && !self.counting().any(SignatureFinding::is_for_runtimes)
+    }
+
+    /// Verified signatures of the image itself and its children. Those of something that is attached to it say nothing
+    /// of the image.
+    fn counting(&self) -> impl Iterator<Item = &SignatureFinding> {
+        let children = self.children.iter().map(|child| child.digest);
+        let own: BTreeSet<Digest> = children.chain([self.digest]).collect();
+        let verified = self.signatures.iter().filter(|f| f.code == SignatureCode::Verified);
+        verified.filter(move |finding| own.contains(&finding.subject))
     }
 }

@@ -18,7 +18,8 @@ use crate::oci::{Meaning, Reference};
 /// 2. the root is an unsigned index, and everything that it lists is carried, meets every requirement and is of the
 ///    stated platform;
 /// 3. under a policy: it accepts anything in this place;
-/// 4. without a policy: the bundle as a whole is authentic and says that the image was verified at pack;
+/// 4. without a policy, and where one signer is enough: the bundle as a whole is authentic and says that the image was
+///    verified at pack;
 /// 5. without a policy: the image may come unsigned (`Anchors::allow_unsigned`, with the precedence told there).
 ///
 /// Whatever the ground, the source's own digest must be the root's, every manifest that an index lists must be
@@ -86,11 +87,12 @@ impl Court<'_> {
             evidence: self.evidence,
         };
         let children = tree.root().map(|root| indexes.statuses(root)).unwrap_or_default();
-        let enforceable = tree.root().is_some_and(|root| indexes.is_enforceable(root));
         let admission = self
             .admit(&tree, &indexes)
             .and_then(|admission| self.check_attestations(&tree, &indexes).map(|()| admission))
             .unwrap_or_else(Admission::Refused);
+        let enforceable = !matches!(admission, Admission::Refused(_))
+            && tree.root().is_some_and(|root| indexes.is_enforceable(root));
         Decision { admission, enforceable, children }
     }
 
@@ -115,7 +117,10 @@ impl Court<'_> {
             if self.rule.accepts_anything() {
                 return Ok(Admission::PolicyAcceptsAnything);
             }
-        } else if self.anchors.bundle_expected && self.image.pack_verdict_good {
+        } else if self.anchors.bundle_expected
+            && self.image.pack_verdict_good
+            && self.rule.threshold == 1
+        {
             return Ok(Admission::PackVerdict);
         } else if self.anchors.allows_unsigned(&self.source) {
             return Ok(Admission::UnsignedAllowed { sealed: self.anchors.bundle_expected });

@@ -36,6 +36,7 @@ pub(super) fn walk(
             let root = Descriptor::new(&entry.media_type, entry.digest, entry.size);
             let own = walk.descend(name, &root, &BTreeSet::new())?;
             check_subject(walk, name, entry, &own)?;
+            own.manifests.iter().try_for_each(|number| walk.examine_layers(*number))?;
             subjects.extend(&own.manifests);
             layers.extend(own.nondistributable);
             attachments.push(CatalogueAttachment {

@@ -94,6 +94,44 @@ fn a_large_manifest_is_not_named_over_and_over() {
 }
 
 #[test]
+fn a_layer_is_not_attached_over_and_over() {
+    // One manifest that lists one blob many times, under every tag of many subjects.
+    let attached = |subjects: usize, layers: usize, size: usize| {
+        let mut builder = Builder::new();
+        let images: Vec<_> = (0..subjects)
+            .map(|number| builder.simple_image("amd64", &number.to_string()))
+            .collect();
+        let index = builder.index_of(&images);
+        builder.add_image("quay.io/org/app:1", &index, &images);
+        let layer = wire(&builder.blob("application/x-note", "x".repeat(size)));
+        let config = wire(&builder.blob(media_type::OCI_EMPTY, "{}"));
+        let document = json!({"schemaVersion": 2, "mediaType": media_type::OCI_MANIFEST,
+            "config": config, "layers": vec![layer; layers]});
+        let manifest = builder.manifest(media_type::OCI_MANIFEST, &document);
+        for image in &images {
+            for ending in ["sig", "att", "sbom"] {
+                builder.attach(0, image.digest, &manifest, tag_of(&image.digest, ending));
+            }
+        }
+        read(&builder)
+    };
+    for (subjects, layers, size, accepted) in [
+        (16, 10_000, 1, true),
+        (17, 10_000, 1, false),
+        (1, 1_300, 4 << 20, true),
+        (1, 1_400, 4 << 20, false),
+        // What verification does not read costs nothing.
+        (1, 1_400, (32 << 20) + 1, true),
+    ] {
+        match attached(subjects, layers, size) {
+            Ok(_) => assert!(accepted, "{subjects} {layers} {size}"),
+            Err(CatalogueError::Limit(_)) => assert!(!accepted, "{subjects} {layers} {size}"),
+            Err(other) => panic!("{subjects} {layers} {size}: {other}"),
+        }
+    }
+}
+
+#[test]
 fn an_index_file_is_as_long_as_its_entries_may_be() {
     let padded = |length: usize| {
         refusal(|world| {

@@ -5,7 +5,8 @@ use super::{Catalogue, CatalogueImage, Child, ManifestRecord};
 use super::{atomic, attachments};
 use crate::archive::Archive;
 use crate::archive::bounded;
-use crate::inventory::{BlobEntry, ImageEntry};
+use crate::archive::limits::MAX_TRUST_BLOB;
+use crate::inventory::{BlobEntry, ImageEntry, MAX_BLOBS};
 use crate::oci::manifest::{MAX_MANIFEST, ManifestError};
 use crate::oci::{Descriptor, Digest, Manifest, Meaning, Platform, json, media_type};
 use std::collections::{BTreeSet, HashMap, HashSet};
@@ -19,6 +20,11 @@ const MAX_REACHED: usize = 2_000_000;
 /// Most bytes of those manifests together: verification reads each wherever it is reached, so that a small file which
 /// names one large manifest a hundred thousand times would take hours. The catalogue above takes 200 MB.
 const MAX_READING: u64 = 4 << 30;
+/// Most layers of attachments and GPG signatures, each counted wherever it is attached: verification makes a finding of
+/// each, and computes with every key that is trusted. As many as there may be blobs, though one blob may be many layers.
+const MAX_EXAMINED: usize = MAX_BLOBS;
+/// Most bytes of those that verification may read, counted likewise.
+const MAX_EXAMINING: u64 = 16 << 30;
 
 /// What a walk from one root finds.
 pub(super) struct Reached {
@@ -44,6 +50,8 @@ pub(super) struct Walk<'a> {
     types: HashSet<Arc<str>>,
     reached: usize,
     reading: u64,
+    examined: usize,
+    examining: u64,
 }
 
 impl<'a> Walk<'a> {
@@ -58,6 +66,8 @@ impl<'a> Walk<'a> {
             types: HashSet::new(),
             reached: 0,
             reading: 0,
+            examined: 0,
+            examining: 0,
         }
     }
 
@@ -110,6 +120,30 @@ impl<'a> Walk<'a> {
             return Err(CatalogueError::Unreferenced(digest));
         }
         Ok(Catalogue { images, manifests: self.manifests, numbers: self.numbers })
+    }
+
+    /// Counts what the manifest with this number has as what verification examines.
+    pub(super) fn examine_layers(&mut self, number: u32) -> Result<(), CatalogueError> {
+        let blobs = &self.archive.inventory().blobs;
+        let sizes =
+            self.manifests[number as usize].blobs.iter().map(|place| blobs[*place as usize].size);
+        let read: u64 = sizes.filter(|size| *size <= MAX_TRUST_BLOB).sum();
+        let count = self.manifests[number as usize].blobs.len();
+        self.examine(count, read)
+    }
+
+    /// Counts so many things, of so many bytes, that verification examines.
+    pub(super) fn examine(&mut self, count: usize, bytes: u64) -> Result<(), CatalogueError> {
+        self.examined += count;
+        self.examining += bytes;
+        let what = if self.examined > MAX_EXAMINED {
+            format!("more than {MAX_EXAMINED} layers attached")
+        } else if self.examining > MAX_EXAMINING {
+            format!("layers of more than {MAX_EXAMINING} bytes attached")
+        } else {
+            return Ok(());
+        };
+        Err(CatalogueError::Limit(what))
     }
 
     /// Counts that verification reads the manifest with this number.

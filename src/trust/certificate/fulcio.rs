@@ -31,6 +31,11 @@ impl Fulcio {
         CertificateIdentity { subject, issuer: Some(bounded(&self.issuer)) }
     }
 
+    /// True when the subject is an e-mail address: a policy `fulcio` can expect nothing else.
+    pub(in crate::trust) fn expects_email(&self) -> bool {
+        matches!(self.subject, Subject::Email(_))
+    }
+
     /// Checks a certificate at the time at which it signed, in seconds since 1970. That time must be proven: these
     /// certificates are valid for minutes.
     ///

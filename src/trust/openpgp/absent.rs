@@ -26,6 +26,11 @@ impl Keyring {
     }
 
     /// Never called: there is no keyring.
+    pub fn learn_of(&mut self, _other: &Self) {
+        match *self {}
+    }
+
+    /// Never called: there is no keyring.
     pub fn keys(&self) -> Vec<KeyDescription> {
         match *self {}
     }

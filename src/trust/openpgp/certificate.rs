@@ -126,7 +126,7 @@ impl Certificate {
     }
 
     /// Adds what another copy of the same key says.
-    fn absorb(&mut self, other: Self) {
+    pub(super) fn absorb(&mut self, other: Self) {
         self.direct.absorb(other.direct);
         self.revocations.absorb(other.revocations);
         other.users.into_iter().for_each(|user| self.add_user(user));

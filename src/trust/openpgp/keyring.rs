@@ -45,6 +45,16 @@ impl Keyring {
         join(certificates).map(|certificates| Self { certificates })
     }
 
+    /// Takes from `other` what it says of keys that are in this ring, such as that they are revoked; no key is added.
+    pub fn learn_of(&mut self, other: &Self) {
+        for known in &mut self.certificates {
+            let same = |news: &&Certificate| news.fingerprint == known.fingerprint;
+            for news in other.certificates.iter().filter(same).cloned().collect::<Vec<_>>() {
+                known.absorb(news);
+            }
+        }
+    }
+
     /// Every primary key, in the file's order.
     pub fn keys(&self) -> Vec<KeyDescription> {
         self.certificates.iter().map(Certificate::description).collect()

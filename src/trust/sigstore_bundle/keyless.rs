@@ -46,7 +46,8 @@ impl Bundle {
         let root = &policy.root;
         let wire = wire::bundle(self, self.chain()?, Timestamps::Checked)?;
         let verified = root.verifier().verify(wire::artifact(subject)?, &wire, &demands(root))?;
-        leaf::Leaf::read(signing)?.check(&policy.identity, &policy.issuer)?;
+        let leaf = leaf::Leaf::read(signing)?;
+        leaf.check(&policy.identity, &policy.issuer)?;
         // The library gives the times of timestamps first, then those that logs promised.
         let times = verified.verified_timestamps().iter().map(|time| time.as_second());
         let timestamps: Vec<i64> = times.take(self.material.timestamps.len()).collect();
@@ -54,6 +55,7 @@ impl Bundle {
             signer: Signer::Certificate {
                 identity: policy.identity.clone(),
                 issuer: policy.issuer.clone(),
+                key: leaf.key(),
                 sct_verified: verified.sct_verified(),
             },
             claim: claim(&self.content, subject)?,

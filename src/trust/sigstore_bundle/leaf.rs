@@ -1,10 +1,11 @@
 //! Who a signing certificate names (sigstore/fulcio docs/oid-info.md). Whether to believe it is checked elsewhere.
 
 use super::{BundleFailure, Cause};
+use crate::trust::keys::Fingerprint;
 use crate::trust::text::bounded;
 use x509_cert::Certificate;
-use x509_cert::der::Decode as _;
 use x509_cert::der::asn1::{ObjectIdentifier, Utf8StringRef};
+use x509_cert::der::{Decode as _, Encode as _};
 use x509_cert::ext::Extension;
 use x509_cert::ext::pkix::SubjectAltName;
 use x509_cert::ext::pkix::name::{GeneralName, OtherName};
@@ -23,6 +24,7 @@ pub(super) struct Leaf {
     /// Subject alternative names: e-mail addresses, URIs, host names, user names.
     identities: Vec<String>,
     issuer: Option<String>,
+    key: Fingerprint,
 }
 
 impl Leaf {
@@ -47,7 +49,14 @@ impl Leaf {
             let detail = format!("it names two, {:?} and {:?}", bounded(plain), bounded(encoded));
             return Err(BundleFailure::new(Cause::IssuerMismatch, detail));
         }
-        Ok(Self { identities, issuer: encoded.or(plain).map(str::to_owned) })
+        let spki = certificate.tbs_certificate().subject_public_key_info();
+        let key = Fingerprint::of_spki(&spki.to_der().map_err(|_| broken("its key"))?);
+        Ok(Self { identities, issuer: encoded.or(plain).map(str::to_owned), key })
+    }
+
+    /// The key that it is for.
+    pub(super) fn key(&self) -> Fingerprint {
+        self.key
     }
 
     /// Both must be exactly as demanded. Of several names one is enough: the authority vouches for each.

@@ -2,8 +2,9 @@
 //!
 //! The library verifies proofs, checkpoints and promises, and that hash, signature and key in the entry are those of the
 //! bundle. It leaves open which of the trusted logs signed a checkpoint, lets entries without any proof ride along with
-//! others, does not compare the entry's kind with what its body says, and binds `intoto` entries to the certificate's key
-//! only, not to the certificate: then the log would show another identity than the one that is accepted.
+//! others, and one entry count twice; ignores what a proof says twice; does not compare the entry's kind with what its
+//! body says; and binds `intoto` entries to the certificate's key only, not to the certificate, and takes a certificate
+//! for a bare key: then the log would show another identity than the one that is accepted.
 
 use super::material::LogEntry;
 use super::proof::LogRecord;
@@ -14,6 +15,10 @@ use crate::trust::text::bounded;
 use crate::trust::trusted_root::{TrustedLog, TrustedRoot};
 use serde_json::Value;
 use sigstore_types::Checkpoint;
+use std::collections::BTreeSet;
+
+/// Kind and version of the entries of logs of the second generation.
+const SECOND_GENERATION: (&str, &str) = ("hashedrekord", "0.0.2");
 
 /// Checks every entry of a bundle that the library has verified; `times` are the verified times of its timestamps, in
 /// seconds.
@@ -22,8 +27,24 @@ pub(super) fn check(
     root: &TrustedRoot,
     times: &[i64],
 ) -> Result<Vec<LogRecord>, BundleFailure> {
-    let certificate = bundle.material.certificates.first().map(Vec::as_slice);
-    bundle.material.entries.iter().map(|entry| record(entry, root, certificate, times)).collect()
+    let material = &bundle.material;
+    let certificate = material.certificates.first().map(Vec::as_slice);
+    let record = |entry| record(entry, root, certificate, times);
+    let records = material.entries.iter().map(record).collect::<Result<_, _>>()?;
+    check_distinct("log entry", material.entries.iter().map(|entry| (&entry.log_id, entry.index)))?;
+    check_distinct("timestamp", material.timestamps.iter().take(times.len()))?;
+    Ok(records)
+}
+
+/// Copies prove no more than one does, and might be counted (sigstore-go refuses them for that).
+fn check_distinct<T: Ord>(what: &str, items: impl Iterator<Item = T>) -> Result<(), BundleFailure> {
+    let mut seen = BTreeSet::new();
+    for item in items {
+        if !seen.insert(item) {
+            return Err(BundleFailure::new(Cause::Malformed, format!("it has one {what} twice")));
+        }
+    }
+    Ok(())
 }
 
 fn record(
@@ -46,7 +67,7 @@ fn record(
         check_times(log, times)?;
     }
     check_body(entry, certificate)?;
-    let proven_as_stated = entry.promise.is_some() || entry.kind_version == "0.0.2";
+    let proven_as_stated = entry.promise.is_some() || is_second_generation(entry);
     let index = match &entry.proof {
         Some(proof) if !proven_as_stated => proof.index,
         _ => entry.index,
@@ -56,7 +77,13 @@ fn record(
     Ok(LogRecord { log_id, index, integrated_time })
 }
 
-/// The checkpoint is signed by the log that the entry names, not by another trusted one.
+fn is_second_generation(entry: &LogEntry) -> bool {
+    (entry.kind.as_str(), entry.kind_version.as_str()) == SECOND_GENERATION
+}
+
+/// The checkpoint is signed by the log that the entry names, not by another trusted one; and what the proof says beside
+/// it is the same. Of a log of the second generation the library goes by the checkpoint and the entry's own index alone;
+/// another reader might go by the copies.
 fn check_checkpoint(entry: &LogEntry, log: &TrustedLog) -> Result<(), BundleFailure> {
     let Some(proof) = &entry.proof else {
         return Ok(());
@@ -68,15 +95,22 @@ fn check_checkpoint(entry: &LogEntry, log: &TrustedLog) -> Result<(), BundleFail
         log.id.starts_with(signature.key_id.as_slice())
             && log.key.verify(checkpoint.signed_data(), &signature.signature).is_ok()
     });
-    if by_log {
-        Ok(())
-    } else {
-        Err(invalid("the checkpoint is not signed by the entry's own log"))
+    if !by_log {
+        return Err(invalid("the checkpoint is not signed by the entry's own log"));
+    }
+    let same_place = !is_second_generation(entry) || proof.index == entry.index;
+    let agrees = same_place
+        && proof.tree_size == checkpoint.tree_size()
+        && proof.root_hash == checkpoint.root_hash().as_bytes();
+    match agrees {
+        true => Ok(()),
+        false => Err(invalid("the proof says something else than its checkpoint or its entry")),
     }
 }
 
 /// Without a promise the log does not say when it took the entry in. Then the signature was made, and timestamped,
-/// while the log was trusted; a retired log's key proves nothing about later signatures.
+/// while the log was trusted; a retired log's key proves nothing about later signatures, nor about those of which
+/// nobody says when they were made.
 fn check_times(log: &TrustedLog, times: &[i64]) -> Result<(), BundleFailure> {
     let Some(period) = log.valid_for else {
         return Ok(());
@@ -84,7 +118,7 @@ fn check_times(log: &TrustedLog, times: &[i64]) -> Result<(), BundleFailure> {
     let within = |time: &i64| {
         *time >= period.start.as_second() && period.end.is_none_or(|end| *time <= end.as_second())
     };
-    if times.iter().all(within) {
+    if times.iter().all(within) && !(times.is_empty() && period.end.is_some()) {
         return Ok(());
     }
     let detail = "it was signed at a time for which its log is not trusted";
@@ -103,28 +137,51 @@ fn check_body(entry: &LogEntry, certificate: Option<&[u8]>) -> Result<(), Bundle
         let detail = format!("it is of kind {:?} {:?}", bounded(kind), bounded(version));
         return Err(BundleFailure::new(Cause::LogEntryNotBound, detail));
     }
-    match certificate {
-        Some(certificate) if kind == "intoto" => check_intoto(&body, certificate),
+    match (kind, certificate) {
+        ("intoto", Some(certificate)) => check_certificate(&intoto_verifier(&body), certificate),
+        ("intoto", None) => check_key(&intoto_verifier(&body)),
+        ("dsse", None) => check_key(&dsse_verifier(&body)),
         _ => Ok(()),
     }
 }
 
-/// The one signature of an `intoto` entry was logged with this very certificate.
-fn check_intoto(body: &Value, certificate: &[u8]) -> Result<(), BundleFailure> {
-    let logged = (|| {
-        let content = Fields::open("content", body.get("spec")?.get("content")?, &[]).ok()?;
-        let envelope = Fields::open("envelope", content.get("envelope")?, &[]).ok()?;
-        let [signature] = envelope.list("signatures").ok()? else {
-            return None;
-        };
-        let pem = Fields::open("signature", signature, &[]).ok()?.bytes("publicKey").ok()?;
-        pem::certificate_blocks(&pem).ok()
-    })();
+/// The PEM text with which the one signature of an `intoto` entry was logged.
+fn intoto_verifier(body: &Value) -> Option<Vec<u8>> {
+    let content = Fields::open("content", body.get("spec")?.get("content")?, &[]).ok()?;
+    only_verifier(content.get("envelope")?, "publicKey")
+}
+
+/// The same of a `dsse` entry.
+fn dsse_verifier(body: &Value) -> Option<Vec<u8>> {
+    only_verifier(body.get("spec")?, "verifier")
+}
+
+fn only_verifier(holder: &Value, key: &str) -> Option<Vec<u8>> {
+    let [signature] = Fields::open("holder", holder, &[]).ok()?.list("signatures").ok()? else {
+        return None;
+    };
+    Fields::open("signature", signature, &[]).ok()?.bytes(key).ok()
+}
+
+/// It was logged with this very certificate.
+fn check_certificate(verifier: &Option<Vec<u8>>, certificate: &[u8]) -> Result<(), BundleFailure> {
+    let logged = verifier.as_ref().and_then(|pem| pem::certificate_blocks(pem).ok());
     match logged.as_deref() {
         Some([only]) if only == certificate => Ok(()),
         _ => Err(BundleFailure::new(
             Cause::LogEntryNotBound,
             "it was logged with another certificate, or with a bare key",
+        )),
+    }
+}
+
+/// It was logged with a bare key; the library has compared which.
+fn check_key(verifier: &Option<Vec<u8>>) -> Result<(), BundleFailure> {
+    match verifier.as_ref().map(|pem| pem::public_key_block(pem)) {
+        Some(Ok(_)) => Ok(()),
+        _ => Err(BundleFailure::new(
+            Cause::LogEntryNotBound,
+            "it was logged with something else than one bare key",
         )),
     }
 }
@@ -149,7 +206,9 @@ mod tests {
             format!("-----BEGIN CERTIFICATE-----\n{body}\n-----END CERTIFICATE-----\n")
         };
         let (own, other) = (pem(b"own"), pem(b"other"));
-        assert_eq!(check_intoto(&body(&[&own]), b"own"), Ok(()));
+        let check =
+            |signatures: &[&str]| check_certificate(&intoto_verifier(&body(signatures)), b"own");
+        assert_eq!(check(&[&own]), Ok(()));
         let key = own.replace("CERTIFICATE", "PUBLIC KEY");
         let both = format!("{own}{other}");
         for (name, signatures) in [
@@ -159,7 +218,7 @@ mod tests {
             ("two signatures", vec![&own, &own]),
             ("no signature", vec![]),
         ] {
-            let failure = check_intoto(&body(&signatures), b"own").expect_err(name);
+            let failure = check(&signatures).expect_err(name);
             assert_eq!(failure.cause, Cause::LogEntryNotBound, "{name}");
         }
     }

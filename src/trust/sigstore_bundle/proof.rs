@@ -44,6 +44,8 @@ pub enum Signer {
         identity: String,
         /// Who vouched for the identity to the authority.
         issuer: String,
+        /// The key that the certificate is for.
+        key: Fingerprint,
         /// The certificate is proven to be in a certificate transparency log. False where the trusted root has no key
         /// of one.
         sct_verified: bool,

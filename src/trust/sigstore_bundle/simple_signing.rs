@@ -76,6 +76,18 @@ impl Accompanied<'_> {
         self.bundle(Vec::new())?.verify_logged(key, root, self.subject())
     }
 
+    /// True when the last certificate of the chain is a root, or there is no chain: container runtimes leave the last
+    /// one out unseen.
+    pub(in crate::trust) fn has_chain_for_runtimes(&self) -> bool {
+        let text = self.annotations.get(CHAIN_ANNOTATION).filter(|text| !text.trim().is_empty());
+        let Some(blocks) = text.map(|text| pem::certificate_blocks(text.as_bytes())) else {
+            return true;
+        };
+        let last =
+            blocks.ok().and_then(|blocks| blocks.last().map(|der| leaf::is_self_issued(der)));
+        matches!(last, Some(Ok(true)))
+    }
+
     fn subject(&self) -> Subject<'_> {
         match self.content {
             Accompanying::Simple { payload, .. } => Subject::Artifact(payload),

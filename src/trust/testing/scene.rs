@@ -4,13 +4,15 @@ use super::{Signer, Store};
 use crate::oci::{Descriptor, Digest, Reference, media_type};
 use crate::trust::dsse::Envelope;
 use crate::trust::{
-    Admission, Anchors, AtomicSignature, Attached, Found, ImageUnderTest, ImageVerdict,
-    RefusalCode, ScopedKey, SignatureCode, cosign, judge,
+    Admission, Anchors, AtomicSignature, Attached, Found, ImageUnderTest, ImageVerdict, Policy,
+    PreparedPolicy, RefusalCode, ScopedKey, SignatureCode, cosign, judge,
 };
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
 use serde_json::{Value, json};
 use std::collections::BTreeSet;
+use std::io;
+use std::path::Path;
 
 pub(crate) const CONFIG: &str = "application/vnd.oci.image.config.v1+json";
 pub(crate) const BUNDLE: &str = "application/vnd.dev.sigstore.bundle.v0.3+json";
@@ -78,6 +80,13 @@ impl Scene {
             key: signer.public(),
             name: "test.pub".into(),
         });
+    }
+
+    /// Lets a policy decide whose keys are in itself.
+    pub(crate) fn set_policy(&mut self, policy: &Value) {
+        let policy = Policy::parse(policy.to_string().as_bytes()).expect("a policy");
+        let mut read = |_: &Path| Err(io::Error::other("no file is read"));
+        self.anchors.policy = Some(PreparedPolicy::new(&policy, [&self.source], &mut read));
     }
 
     pub(crate) fn allow_unsigned(&mut self, pattern: &str) {

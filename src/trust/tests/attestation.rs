@@ -173,3 +173,21 @@ fn a_permission_to_come_unsigned_waives_no_attestation() {
     scene.anchors.required_attestations.push("spdxjson".parse().expect("an option"));
     assert_eq!(scene.refusal(), RefusalCode::AttestationMissing);
 }
+
+/// 300 KiB of it become 30 MiB in memory, were they read.
+#[test]
+fn a_document_of_far_too_many_values_is_not_read() {
+    let signer = Signer::p256();
+    for (count, code) in [(5_000, Code::AttestationVerified), (50_000, Code::PayloadMalformed)] {
+        let mut scene = Scene::image();
+        scene.trust("*", &signer);
+        let root = scene.root.clone();
+        let mut said = statement(root.digest);
+        said["predicateType"] = "https://slsa.dev/provenance/v1".into();
+        said["more"] = vec![serde_json::json!({"": 0}); count].into();
+        let envelope = envelope(said.to_string().as_bytes(), IN_TOTO, &signer);
+        let layer = scene.store.blob(media_type::DSSE, envelope.to_string());
+        scene.attach_layers(&root, &[layer]);
+        assert_eq!(scene.codes(), [code], "{count}");
+    }
+}

@@ -58,9 +58,12 @@ fn one_wrong_field_of_a_bundle_is_enough_to_refuse() {
     let policy = policy(&vectors.join(PUBLIC_ROOT), IDENTITY, ISSUER);
     let cases: &[(&str, Option<Cause>, Change<Value>)] = &[
         ("untouched", None, |_| {}),
-        ("the same entry twice", None, |b| {
+        ("the same entry twice", Some(Cause::Malformed), |b| {
             let entry = b["verificationMaterial"]["tlogEntries"][0].clone();
             b["verificationMaterial"]["tlogEntries"] = json!([entry, entry]);
+        }),
+        ("a proof for another size", Some(Cause::LogEntryInvalid), |b| {
+            b["verificationMaterial"]["tlogEntries"][0]["inclusionProof"]["treeSize"] = "1".into()
         }),
         ("no entry", Some(Cause::LogEntryMissing), |b| {
             b["verificationMaterial"]["tlogEntries"] = json!([])
@@ -321,4 +324,35 @@ fn verify_simple(
 ) -> Result<Evidence, BundleFailure> {
     let content = Accompanying::Simple { payload, signature };
     Accompanied { annotations, content }.verify_keyless(policy)
+}
+
+/// What a proof of the second generation says twice, it says alike: the library goes by the checkpoint alone, others may
+/// not.
+#[test]
+fn a_proof_agrees_with_its_checkpoint_and_its_entry() {
+    let Some(vectors) = folder() else { return };
+    let case = vectors.join(CASES).join("rekor2-happy-path");
+    let valid = document(&case.join("bundle.sigstore.json"));
+    let artifact = read(&vectors.join(CASES).join("a.txt"));
+    let policy = policy(&case.join("trusted_root.json"), IDENTITY, ISSUER);
+    let cases: &[(&str, Option<Cause>, Change<Value>)] = &[
+        ("untouched", None, |_| {}),
+        ("another root hash", Some(Cause::LogEntryInvalid), |p| {
+            p["rootHash"] = base64(&[7; 32]).into()
+        }),
+        ("another size", Some(Cause::LogEntryInvalid), |p| p["treeSize"] = "99999".into()),
+        ("no size", Some(Cause::LogEntryInvalid), |p| p["treeSize"] = Value::Null),
+        ("another place", Some(Cause::LogEntryInvalid), |p| p["logIndex"] = "1".into()),
+        ("no place", Some(Cause::LogEntryInvalid), |p| p["logIndex"] = Value::Null),
+    ];
+    for (name, expected, change) in cases {
+        let mut bundle = valid.clone();
+        change(&mut bundle["verificationMaterial"]["tlogEntries"][0]["inclusionProof"]);
+        assert_eq!(verify(&bundle, &artifact, &policy).err(), *expected, "{name}");
+    }
+    let mut twice = valid.clone();
+    let data = &mut twice["verificationMaterial"]["timestampVerificationData"];
+    let timestamp = data["rfc3161Timestamps"][0].clone();
+    data["rfc3161Timestamps"] = json!([timestamp, timestamp]);
+    assert_eq!(verify(&twice, &artifact, &policy).err(), Some(Cause::Malformed));
 }

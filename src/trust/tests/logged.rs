@@ -3,6 +3,7 @@
 use crate::oci::{Digest, Manifest};
 use crate::trust::dsse::IN_TOTO;
 use crate::trust::sigstore_bundle::{Bundle, Cause, Claim, Evidence, Signer as By, Subject};
+use crate::trust::testing::certificates::Sketch;
 use crate::trust::testing::scene::{BUNDLE, base64, bundle, statement};
 use crate::trust::testing::{PrivateLog, Scene, Signer};
 use crate::trust::trusted_root::TrustedRoot;
@@ -148,7 +149,7 @@ fn one_wrong_field_of_entry_or_bundle_is_enough_to_refuse() {
             |l| l["spec"]["signatures"] = vec![l["spec"]["signatures"][0].clone(); 2].into(),
             NONE,
         ),
-        ("duplicate entry", None, NONE, |b| {
+        ("the same entry twice", Some(Cause::Malformed), NONE, |b| {
             let entry = b["verificationMaterial"]["tlogEntries"][0].clone();
             b["verificationMaterial"]["tlogEntries"] = json!([entry, entry]);
         }),
@@ -158,6 +159,11 @@ fn one_wrong_field_of_entry_or_bundle_is_enough_to_refuse() {
         }),
         ("promise only, version 0.3", Some(Cause::LogEntryMissing), NONE, |b| {
             b["verificationMaterial"]["tlogEntries"][0]["inclusionProof"] = Value::Null
+        }),
+        ("the same timestamp twice", None, NONE, |b| {
+            // Nobody is trusted to make them, so nobody looks.
+            b["verificationMaterial"]["timestampVerificationData"] =
+                json!({"rfc3161Timestamps": vec![json!({"signedTimestamp": "AAAA"}); 2]});
         }),
         ("proof only, version 0.1", Some(Cause::LogEntryMissing), NONE, |b| {
             b["mediaType"] = "application/vnd.dev.sigstore.bundle+json;version=0.1".into();
@@ -223,6 +229,76 @@ fn one_wrong_field_of_entry_or_bundle_is_enough_to_refuse() {
     for (name, expected, in_log, after) in cases {
         let bundle = logged(&signer, &log, NONE, *in_log, *after);
         assert_eq!(verify(&bundle, &signer, &log.root()).err(), *expected, "{name}");
+    }
+}
+
+/// The log's reader would see another name there than the trusted key's.
+#[test]
+fn an_entry_with_a_certificate_is_not_one_of_the_bare_key() {
+    let (signer, log) = (Signer::p256(), PrivateLog(Signer::p256()));
+    let certificate = Sketch::new("somebody", &signer, "root").pem(&Signer::p256());
+    for (verifier, expected) in
+        [(signer.public().to_pem(), None), (certificate, Some(Cause::LogEntryNotBound))]
+    {
+        let mut bundle = logged(&signer, &log, NONE, NONE, NONE);
+        let mut body = dsse_body(&bundle, &signer);
+        body["spec"]["signatures"][0]["verifier"] = base64(verifier.as_bytes()).into();
+        bundle["verificationMaterial"]["tlogEntries"] = json!([log.entry(&body, LOGGED_AT)]);
+        assert_eq!(verify(&bundle, &signer, &log.root()).err(), expected, "{verifier}");
+        let envelope = &bundle["dsseEnvelope"];
+        let payload = STANDARD.decode(envelope["payload"].as_str().expect("text")).expect("base64");
+        let signature = envelope["signatures"][0]["sig"].as_str().expect("text");
+        let body = json!({
+            "apiVersion": "0.0.2", "kind": "intoto",
+            "spec": {"content": {
+                "envelope": {
+                    "payloadType": IN_TOTO,
+                    "signatures": [{
+                        "publicKey": base64(verifier.as_bytes()),
+                        "sig": base64(signature.as_bytes()),
+                    }],
+                },
+                "hash": {"algorithm": "sha256", "value": Digest::of(b"envelope").hex()},
+                "payloadHash": {"algorithm": "sha256", "value": Digest::of(&payload).hex()},
+            }},
+        });
+        bundle["verificationMaterial"]["tlogEntries"] = json!([log.entry(&body, LOGGED_AT)]);
+        assert_eq!(verify(&bundle, &signer, &log.root()).err(), expected, "intoto {verifier}");
+    }
+}
+
+/// A retired log proves nothing without a time: whoever has its key now can sign any checkpoint.
+#[test]
+fn a_proof_of_a_log_that_is_retired_needs_a_time() {
+    let (signer, log) = (Signer::p256(), PrivateLog(Signer::p256()));
+    let without_promise: Change =
+        |b| b["verificationMaterial"]["tlogEntries"][0]["inclusionPromise"] = Value::Null;
+    for (end, promised, expected) in [
+        (None, false, None),
+        (Some("2024-01-01T00:00:00Z"), true, None),
+        (Some("2024-01-01T00:00:00Z"), false, Some(Cause::LogEntryInvalid)),
+        (Some("2023-01-01T00:00:00Z"), true, Some(Cause::LogEntryInvalid)),
+    ] {
+        let key = log.0.public();
+        let mut period = json!({"start": "2020-01-01T00:00:00Z"});
+        if let Some(end) = end {
+            period["end"] = end.into();
+        }
+        let root = json!({
+            "mediaType": "application/vnd.dev.sigstore.trustedroot+json;version=0.1",
+            "tlogs": [{
+                "baseUrl": "https://log.example", "hashAlgorithm": "SHA2_256",
+                "publicKey": {
+                    "rawBytes": base64(key.spki()), "keyDetails": "PKIX_ECDSA_P256_SHA_256",
+                    "validFor": period,
+                },
+                "logId": {"keyId": base64(key.fingerprint().as_bytes())},
+            }],
+        });
+        let root = TrustedRoot::parse(root.to_string().as_bytes()).expect("a root");
+        let after = if promised { NONE } else { without_promise };
+        let bundle = logged(&signer, &log, NONE, NONE, after);
+        assert_eq!(verify(&bundle, &signer, &root).err(), expected, "{end:?} {promised}");
     }
 }
 

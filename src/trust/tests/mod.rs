@@ -3,6 +3,8 @@
 mod admission;
 mod attestation;
 mod bundle;
+mod demands;
+mod enforceable;
 mod index;
 mod keyless;
 mod keys;

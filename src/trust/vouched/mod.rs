@@ -119,6 +119,14 @@ impl Signed<'_> {
         Ok(leaf)
     }
 
+    /// True when container runtimes find what stands beside the signature: they know one spelling only.
+    pub(in crate::trust) fn is_spelt_for_runtimes(&self) -> bool {
+        [LOG_ANNOTATION, CERTIFICATE_ANNOTATION, CHAIN_ANNOTATION].iter().all(|name| {
+            self.annotations.contains_key(*name)
+                || old_spelling(name).is_none_or(|old| !self.annotations.contains_key(&old))
+        })
+    }
+
     fn logged(&self, logs: &[LogKey], verifier: Verifier<'_>) -> Result<Logged, VouchError> {
         let annotation = self.need(LOG_ANNOTATION)?;
         let entry = Entry { payload: self.payload, signature: self.signature, verifier };
@@ -136,13 +144,17 @@ impl Signed<'_> {
 
     /// An annotation in either spelling.
     fn annotation(&self, name: &'static str) -> Result<Option<&str>, VouchError> {
-        let old = name.strip_prefix(NAMESPACE).map(|rest| format!("{OLD_NAMESPACE}{rest}"));
+        let old = old_spelling(name);
         let text = |name: &str| self.annotations.get(name).map(String::as_str);
         match (text(name), old.as_deref().and_then(text)) {
             (Some(new), Some(old)) if new != old => Err(VouchError::Ambiguous(name)),
             (new, old) => Ok(new.or(old)),
         }
     }
+}
+
+fn old_spelling(name: &str) -> Option<String> {
+    name.strip_prefix(NAMESPACE).map(|rest| format!("{OLD_NAMESPACE}{rest}"))
 }
 
 #[cfg(test)]

@@ -1,5 +1,6 @@
 //! The module as a whole, on what real gpg makes and on what is forged.
 
+mod anchors;
 mod forged_keys;
 mod forged_signatures;
 mod forms;
