@@ -63,7 +63,7 @@ impl OpenPgpKeys {
         })
     }
 
-    /// The old key, with the word that it expired after it had signed nothing yet.
+    /// The old key, with the word that it expired long before it signed.
     pub(super) fn expired(&self) -> PathBuf {
         self.folder.path().join("expired.gpg")
     }

@@ -5,6 +5,7 @@ use super::{Exhibition, Topic, path_of, repository};
 use crate::harness::images;
 use crate::harness::signatures::{SimpleSigning, simple_payload};
 use bundle::oci::Digest;
+use serde_json::json;
 use std::fs;
 
 impl Exhibition {
@@ -86,9 +87,10 @@ impl Exhibition {
                 "gpg-short" => message(keys, &keys.short, &reference, &digest),
                 "gpg-flipped" => {
                     let mut message = by_ed(&payload, &["--compress-algo", "none"]);
-                    let other = b"\"optional\"";
-                    let at = message.windows(other.len()).position(|part| part == other);
-                    message[at.expect("the payload is to be read")] = b' ';
+                    let creator = b"\"us\"";
+                    let at = message.windows(creator.len()).position(|part| part == creator);
+                    // What is said then is as good, but for the signature.
+                    message[at.expect("the payload is readable") + 1] ^= 1;
                     message
                 }
                 "gpg-other-content" => {
@@ -160,7 +162,6 @@ fn message(keys: &OpenPgpKeys, key: &OpenPgpKey, identity: &str, digest: &Digest
 fn payload(identity: &str, digest: &Digest) -> String {
     let mut payload = simple_payload(identity, &digest.to_string());
     payload["critical"]["type"] = "atomic container signature".into();
-    // No object and nothing else is there to be said.
-    payload["optional"] = serde_json::json!({});
+    payload["optional"] = json!({"creator": "us"});
     payload.to_string()
 }
