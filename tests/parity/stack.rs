@@ -3,19 +3,19 @@
 use super::exhibits::{Exhibit, HOSTS};
 use super::written;
 use crate::harness::command::Program;
-use serde_json::json;
 use std::fs;
 use std::path::{Path, PathBuf};
 use tempfile::TempDir;
 
-/// skopeo, told that all of [`HOSTS`] is to be had from one registry, and to look for signatures there.
+/// skopeo, told that all of [`HOSTS`] is to be had from one registry, and to look for signatures where `registries_d` says.
 pub(super) struct Stack {
     skopeo: PathBuf,
     home: TempDir,
+    registries_d: PathBuf,
 }
 
 impl Stack {
-    pub(super) fn new(skopeo: PathBuf, address: &str) -> Self {
+    pub(super) fn new(skopeo: PathBuf, address: &str, registries_d: PathBuf) -> Self {
         let home = tempfile::tempdir().expect("home");
         let configuration = home.path().join(".config/containers");
         fs::create_dir_all(&configuration).expect("folder");
@@ -28,11 +28,7 @@ impl Stack {
             })
             .collect();
         written(&configuration, "registries.conf", &registries);
-        let attachments = home.path().join("registries.d");
-        fs::create_dir(&attachments).expect("folder");
-        let lookup = json!({"docker": {address: {"use-sigstore-attachments": true}}});
-        written(&attachments, "tests.yaml", &lookup.to_string());
-        Self { skopeo, home }
+        Self { skopeo, home, registries_d }
     }
 
     /// For each manifest of `exhibit` that a machine could choose, whether skopeo copies it under the policy in this file.
@@ -46,7 +42,7 @@ impl Stack {
         let ran = Program::new(&self.skopeo)
             .env("HOME", self.home.path())
             .arg("--registries.d")
-            .arg(self.home.path().join("registries.d"))
+            .arg(&self.registries_d)
             .args(&["--override-os", "linux", "--override-arch", architecture, "--policy"])
             .arg(policy)
             .args(&["copy", "--quiet", "--remove-signatures", "--src-tls-verify=false"])

@@ -1,14 +1,17 @@
 //! The manifests: unsigned, signed by whom and as what, vouched for by logs and certificates, rightly and wrongly.
 
+mod atomic;
 mod flawed;
 mod named;
 mod signed;
 mod vouched;
 
 use super::authorities::Authorities;
+use super::openpgp::OpenPgpKeys;
 use super::policies::Policy;
-use super::written;
+use super::{Names, written};
 use crate::harness::command::Program;
+use crate::harness::gpg::file_url;
 use crate::harness::images::{self, CONFIG, Content, TestImage};
 use crate::harness::registry::Registry;
 use crate::harness::servers::DockerRegistry;
@@ -17,6 +20,7 @@ use crate::harness::signer::Signer;
 use bundle::oci::Digest;
 use bundle::oci::media_type::DOCKER_MANIFEST;
 use serde_json::{Value, json};
+use std::fs;
 use std::path::{Path, PathBuf};
 use tempfile::TempDir;
 
@@ -36,6 +40,14 @@ pub(super) enum Topic {
     Named,
     Logged,
     Certified,
+    /// Who signed with GPG.
+    Atomic,
+    /// With keys that could sign once.
+    AtomicAged,
+    /// In which form with GPG, what else, and which manifests of an index.
+    AtomicFormed,
+    /// As what it was signed with GPG.
+    AtomicNamed,
 }
 
 /// A manifest under a logical name.
@@ -58,6 +70,8 @@ pub(super) struct Exhibition {
     pub(super) skopeo_key: String,
     /// `None` without openssl; then there are no exhibits with certificates either.
     pub(super) authorities: Option<Authorities>,
+    /// `None` without gpg; then there are no exhibits with GPG signatures either.
+    pub(super) openpgp: Option<OpenPgpKeys>,
     /// Of what is hung next.
     topic: Topic,
     registry: Registry,
@@ -76,11 +90,13 @@ impl Exhibition {
             log: Signer::generate(),
             skopeo_key: String::new(),
             authorities: Authorities::new(test),
+            openpgp: OpenPgpKeys::new(test),
             topic: Topic::Signed,
             registry: Registry::at(server.address()),
             folder: tempfile::tempdir().expect("folder"),
             _server: server,
         };
+        exhibition.configure();
         exhibition.hang_signed();
         exhibition.topic = Topic::Indexed;
         exhibition.hang_indexes();
@@ -95,11 +111,37 @@ impl Exhibition {
         exhibition.hang_logged();
         exhibition.topic = Topic::Certified;
         exhibition.hang_certified();
+        exhibition.hang_atomic();
         Some(exhibition)
     }
 
     pub(super) fn address(&self) -> &str {
         self.registry.address()
+    }
+
+    /// The names of all exhibits.
+    pub(super) fn names(&self) -> Names {
+        self.exhibits.iter().map(|exhibit| exhibit.name).collect()
+    }
+
+    /// Where signatures of the registry are, beside it and in it.
+    pub(super) fn registries_d(&self) -> PathBuf {
+        self.folder.path().join("registries.d")
+    }
+
+    /// Where GPG signatures lie.
+    fn lookaside(&self) -> PathBuf {
+        self.folder.path().join("lookaside")
+    }
+
+    fn configure(&self) {
+        for folder in [self.lookaside(), self.registries_d()] {
+            fs::create_dir(folder).expect("folder");
+        }
+        let places =
+            json!({"use-sigstore-attachments": true, "lookaside": file_url(&self.lookaside())});
+        let configuration = json!({"docker": {self.address(): places}});
+        written(&self.registries_d(), "tests.yaml", &configuration.to_string());
     }
 
     /// Everything in one bundle, carried as it is.
@@ -111,7 +153,8 @@ impl Exhibition {
         });
         let sources: Vec<_> = sources.collect();
         let pack = Program::bundle().args(&["pack", "-q", "--signatures", "if-present", "-o"]);
-        pack.arg(&file).args(&sources).run().expect_code(0);
+        let pack = pack.arg(&file).arg("--registries-d").arg(self.registries_d());
+        pack.args(&sources).run().expect_code(0);
         file
     }
 

@@ -1,11 +1,15 @@
 //! The policies, each with the exhibits that it accepts.
 
+mod atomic;
 mod scopes;
 mod signed;
 mod vouched;
 
 use super::Names;
-use super::exhibits::Topic::{self, Certified, Flawed, Indexed, Logged, Named, Signed};
+use super::exhibits::Topic::{
+    self, Atomic, AtomicAged, AtomicFormed, AtomicNamed, Certified, Flawed, Indexed, Logged, Named,
+    Signed,
+};
 use super::exhibits::{Exhibit, Exhibition};
 use crate::harness::signer::{Kind, Signer};
 use serde_json::{Value, json};
@@ -137,6 +141,13 @@ pub(super) fn all(exhibition: &Exhibition) -> Vec<Policy> {
     if let Some(authorities) = &exhibition.authorities {
         group(&[Logged, Certified], &|add| vouched::by_fulcio(add, &keys, authorities));
         group(&[Logged, Certified], &|add| vouched::by_pki(add, authorities));
+    }
+    if let Some(openpgp) = &exhibition.openpgp {
+        group(&[Atomic], &|add| atomic::by_key(add, openpgp));
+        group(&[Atomic], &|add| atomic::beside_sigstore(add, &keys, openpgp));
+        group(&[AtomicAged], &|add| atomic::by_age_of_key(add, openpgp));
+        group(&[AtomicFormed], &|add| atomic::by_form(add, openpgp));
+        group(&[AtomicNamed], &|add| atomic::by_identity(add, openpgp));
     }
     policies
 }
