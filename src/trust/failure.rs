@@ -134,7 +134,8 @@ impl From<AtomicFinding> for Judgement {
     fn from(AtomicFinding { signer, result }: AtomicFinding) -> Self {
         let judgement = match result {
             Ok(()) => Self::bare(Code::Verified),
-            Err(error) => Self::refused(atomic_code(&error), explain(&error)),
+            // Its text tells the causes already.
+            Err(error) => Self::refused(atomic_code(&error), bounded(&error.to_string())),
         };
         Self { signer: signer.map(|signer| Signer::OpenPgp(signer.primary)), ..judgement }
     }
