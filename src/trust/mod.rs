@@ -14,7 +14,8 @@
 //! - [`sigstore_bundle`]: Sigstore bundles; the [`dsse`] envelope and [`statement`] in them; with certificates and logs
 //!   under a [`trusted_root`]
 //! - `candidate` and `requirement`: what an image must satisfy, seen from that image; `distinct` counts signers
-//! - `signatures`: a [`finding`] for each attachment, in whichever form, and the [`signer`]
+//! - `signatures`: a [`finding`] for each attachment, in whichever form, and the [`signer`]; `room` bounds what is
+//!   examined at once
 //! - [`tree`] and `index`: every manifest of an image, and what covers it
 //! - [`verdict`]: statuses and admission; [`outcome`] has the stable codes
 
@@ -45,6 +46,7 @@ pub mod policy;
 pub mod predicate;
 pub mod rekor;
 mod requirement;
+mod room;
 pub mod scope;
 pub mod scoped;
 mod signatures;
