@@ -5,7 +5,6 @@ use super::exit::Status;
 use super::failure::Failure;
 use super::keys::{self, KeyFile};
 use bundle::host::PolicyFile;
-use bundle::host::policy_file::HOST_POLICY;
 use bundle::oci::Digest;
 use bundle::trust::openpgp::Keyring;
 use bundle::trust::rekor::LogKey;
@@ -141,14 +140,14 @@ impl Signers {
         }
         anchors.authorities.extend(self.gpg_keys(&mut note)?);
         let policy_file = match (&self.policy, self.host_policy) {
-            (Some(file), _) => Some((file.clone(), PolicyFile::open(file))),
-            (None, true) => Some((root.join(HOST_POLICY), PolicyFile::of_host(root))),
+            (Some(file), _) => Some(PolicyFile::open(file)),
+            (None, true) => Some(PolicyFile::of_host(root)),
             (None, false) => None,
         };
         let policy = match policy_file {
-            Some((file, policy)) => {
+            Some(policy) => {
                 let policy = policy.map_err(|error| Failure::of(Status::Usage, &error))?;
-                note("policy", &Scope::Everything, &Digest::of(&keys::read_file(&file)?.0));
+                note("policy", &Scope::Everything, &policy.digest());
                 Some(policy)
             }
             None => None,

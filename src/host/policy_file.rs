@@ -1,6 +1,6 @@
 //! The policy of the host, or any other file of its kind: where its keys are read from.
 
-use crate::oci::Reference;
+use crate::oci::{Digest, Reference};
 use crate::trust::{Policy, PolicyError, PreparedPolicy};
 use std::fs::File;
 use std::io::{self, Read as _};
@@ -16,6 +16,8 @@ const MOST: u64 = 32 << 20;
 #[derive(Debug, Clone)]
 pub struct PolicyFile {
     policy: Policy,
+    /// SHA-256 of the file.
+    content: Digest,
     /// What the paths in the policy are below; `/` but for tests and mounted hosts.
     root: PathBuf,
 }
@@ -59,16 +61,33 @@ impl PolicyFile {
         let bytes = read(file).map_err(|error| failed(PolicyFileCause::Read(error)))?;
         let policy =
             Policy::parse(&bytes).map_err(|error| failed(PolicyFileCause::Policy(error)))?;
-        Ok(Self { policy, root: root.to_owned() })
+        Ok(Self { policy, content: Digest::of(&bytes), root: root.to_owned() })
     }
 
     /// Reads the keys for these images. A file that cannot be read refuses the images that need it.
     pub fn prepare<'r>(&self, sources: impl IntoIterator<Item = &'r Reference>) -> PreparedPolicy {
-        PreparedPolicy::new(&self.policy, sources, &mut |path| {
-            read(&match self.root == Path::new("/") {
-                true => path.to_owned(),
-                false => self.root.join(path.strip_prefix("/").unwrap_or(path)),
-            })
+        PreparedPolicy::new(&self.policy, sources, &mut |path| self.read_named(path))
+    }
+
+    /// SHA-256 over the policy and every file that it names, as they are now: what it trusts changes with their content
+    /// too. One that cannot be read counts as such.
+    pub fn digest(&self) -> Digest {
+        let mut parts = vec![self.content.to_string()];
+        self.policy.load_all(&mut |path| {
+            let content = self.read_named(path);
+            let content_digest = content.as_ref().ok().map(|bytes| Digest::of(bytes).to_string());
+            parts.push(path.to_string_lossy().into_owned());
+            parts.push(content_digest.unwrap_or_default());
+            content
+        });
+        Digest::of(serde_json::Value::from(parts).to_string().as_bytes())
+    }
+
+    /// Reads a file that the policy names.
+    fn read_named(&self, path: &Path) -> io::Result<Vec<u8>> {
+        read(&match self.root == Path::new("/") {
+            true => path.to_owned(),
+            false => self.root.join(path.strip_prefix("/").unwrap_or(path)),
         })
     }
 }
@@ -84,5 +103,33 @@ fn read(path: &Path) -> io::Result<Vec<u8>> {
     match bytes.len() as u64 > MOST {
         true => Err(io::Error::other("it is larger than any policy or key file")),
         false => Ok(bytes),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use std::fs;
+
+    #[test]
+    fn what_a_policy_trusts_changes_with_the_files_that_it_names() {
+        let folder = tempfile::tempdir().expect("a folder");
+        let (file, key) = (folder.path().join("policy.json"), folder.path().join("key.pub"));
+        let policy = |key: &Path| {
+            let requirement = serde_json::json!({"type": "sigstoreSigned", "keyPath": key});
+            fs::write(&file, serde_json::json!({"default": [requirement]}).to_string())
+                .expect("a policy");
+            PolicyFile::open(&file).expect("a policy").digest()
+        };
+        let absent = policy(&key);
+        assert_eq!(policy(&key), absent);
+        fs::write(&key, "one").expect("a key");
+        let one = policy(&key);
+        assert_eq!(policy(&key), one);
+        fs::write(&key, "two").expect("a key");
+        let two = policy(&key);
+        let other = policy(&folder.path().join("other.pub"));
+        let all = std::collections::BTreeSet::from([absent, one, two, other]);
+        assert_eq!(all.len(), 4, "each is another");
     }
 }

@@ -16,7 +16,8 @@
 //!   under a [`trusted_root`]
 //! - `candidate` and `requirement`: what an image must satisfy, seen from that image; `distinct` counts signers
 //! - `runtimes`: which signatures container runtimes get to see
-//! - `signatures`: a [`finding`] for each attachment, in whichever form, and the [`signer`]
+//! - `signatures`: a [`finding`] for each attachment, in whichever form, and the [`signer`]; `room` bounds what is
+//!   examined at once
 //! - [`tree`] and `index`: every manifest of an image, and what covers it
 //! - [`verdict`]: statuses and admission; [`outcome`] has the stable codes
 
@@ -47,6 +48,7 @@ pub mod policy;
 pub mod predicate;
 pub mod rekor;
 mod requirement;
+mod room;
 mod runtimes;
 pub mod scope;
 pub mod scoped;

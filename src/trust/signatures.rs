@@ -8,6 +8,7 @@ use super::judgement::{self, Judgement};
 use super::openpgp::{AtomicClaim, MAX_MESSAGE};
 use super::outcome::SignatureCode;
 use super::requirement::{Examined, Forms, Rule, SignedBy};
+use super::room;
 use super::runtimes;
 use super::sigstore_bundle::{Bundle, BundleError, MAX_BUNDLE};
 use super::text::{bounded, explain};
@@ -142,6 +143,7 @@ impl Examination<'_> {
         let examine = |layer: &Descriptor| {
             let form = form_of(layer);
             let blank = SignatureFinding { layer: Some(layer.digest), form, ..blank.clone() };
+            let _room = room::take(layer.size.min(attestation::MAX_ENVELOPE));
             match form {
                 Form::SimpleSigning => self.simple(layer, subject, blank),
                 Form::Bundle if image.layers.len() != 1 => {

@@ -17,7 +17,7 @@ use crate::oci::{Meaning, Reference};
 /// 1. the root meets every requirement (and so, by hash, does all below it);
 /// 2. the root is an unsigned index, and everything that it lists is carried, meets every requirement and is of the
 ///    stated platform;
-/// 3. under a policy: it accepts anything in this place;
+/// 3. under a policy: it accepts anything in this place, and no number of signers is demanded beside it;
 /// 4. without a policy, and where one signer is enough: the bundle as a whole is authentic and says that the image was
 ///    verified at pack;
 /// 5. without a policy: the image may come unsigned (`Anchors::allow_unsigned`, with the precedence told there).
@@ -115,7 +115,13 @@ impl Court<'_> {
         }
         if self.anchors.has_policy() {
             if self.rule.accepts_anything() {
-                return Ok(Admission::PolicyAcceptsAnything);
+                return match self.rule.threshold {
+                    1 => Ok(Admission::PolicyAcceptsAnything),
+                    most => {
+                        let detail = format!("0 of {most}");
+                        Err(Refusal::new(RefusalCode::ThresholdNotMet, detail))
+                    }
+                };
             }
         } else if self.anchors.bundle_expected
             && self.image.pack_verdict_good

@@ -89,6 +89,15 @@ fn the_verdict_at_pack_is_the_word_of_one() {
 }
 
 #[test]
+fn a_policy_that_accepts_anything_is_not_several_signers() {
+    let mut scene = Scene::image();
+    scene.set_policy(&serde_json::json!({"default": [{"type": "insecureAcceptAnything"}]}));
+    assert_eq!(scene.admission(), Admission::PolicyAcceptsAnything);
+    scene.anchors.thresholds.push("2".parse().expect("an option"));
+    assert_eq!(scene.refusal(), RefusalCode::ThresholdNotMet);
+}
+
+#[test]
 fn whoever_demands_several_signers_demands_signatures() {
     let source = Scene::image().source;
     for (option, covers) in [("quay.io=2", true), ("quay.io=1", false), ("docker.io=2", false)] {
