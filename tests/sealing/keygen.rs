@@ -74,7 +74,7 @@ fn terminal() -> (File, File) {
 #[test]
 fn on_a_terminal_the_password_is_asked_for_and_not_shown() {
     let keys = Keys::new();
-    let made = |name: &str, answers: [&str; 2]| {
+    let made = |name: &str, answers: &[&str]| {
         let (mut person, program) = terminal();
         let held = program.try_clone().expect("the other side");
         let keygen = Program::bundle().args(&["keygen", "--output-key-prefix"]);
@@ -100,12 +100,11 @@ fn on_a_terminal_the_password_is_asked_for_and_not_shown() {
         assert!(!shown.contains("horse"), "nothing is echoed: {shown}");
         ran
     };
-    let answers = ["correct horse\r", "correct horse\r"];
-    let ran = made("asked", answers).expect_code(0);
+    let ran = made("asked", &["correct horse\r", "correct horse\r"]).expect_code(0);
     ran.expect_error(&["Password of the new private key: ", "The same again: "]);
     let (_carried, file) = bundle();
     seal(&file, &keys.private("asked")).expect_code(0);
-    made("differ", ["correct horse\r", "wrong horse\r"]).expect_code(2).expect_error(&["differ"]);
-    made("given-up", ["correct horse\x03", ""]).expect_code(2).expect_error(&["no password"]);
+    made("differ", &["correct horse\r", "wrong horse\r"]).expect_code(2).expect_error(&["differ"]);
+    made("given-up", &["correct horse\x03"]).expect_code(2).expect_error(&["no password"]);
     assert!(!keys.private("differ").exists() && !keys.private("given-up").exists());
 }
