@@ -257,9 +257,12 @@ fn narrowed<'a>(
         let certificate = Certificate::from_der(der).map_err(|_| broken())?;
         let validity = certificate.tbs_certificate().validity();
         let start = validity.not_before.to_system_time().try_into().map_err(|_| broken())?;
-        let end = validity.not_after.to_system_time().try_into().map_err(|_| broken())?;
         period.start = period.start.max(start);
-        period.end = Some(period.end.map_or(end, |given| given.min(end)));
+        // The last moment of the year 9999, which says that a certificate never expires (RFC 5280 §4.1.2.5), is later
+        // than what the library's times can be.
+        if let Ok(end) = validity.not_after.to_system_time().try_into() {
+            period.end = Some(period.end.map_or(end, |given| given.min(end)));
+        }
     }
     Ok(Some(period))
 }

@@ -1,6 +1,7 @@
 //! What is no usable trusted root, over one that is (VERIFY §3).
 
 use crate::trust::testing::Signer;
+use crate::trust::testing::certificates::{self, Sketch};
 use crate::trust::testing::scene::base64;
 use crate::trust::trusted_root::{MAX_TRUSTED_ROOT, TrustedRoot, TrustedRootError};
 use serde_json::{Value, json};
@@ -100,6 +101,26 @@ fn one_unusable_thing_makes_the_root_unusable_and_is_named() {
                 assert!(!why.is_empty() && message.contains(why), "{name}: {message}");
             }
         }
+    }
+}
+
+/// RFC 5280 §4.1.2.5 writes "never" as the last second of the year 9999.
+#[test]
+fn an_authority_may_never_expire() {
+    let signer = Signer::p256();
+    for (not_after, usable) in
+        [("20350101000000Z", true), ("99991231235959Z", true), ("20190101000000Z", false)]
+    {
+        let sketch = Sketch::new("root", &signer, "root").valid("20180101000000Z", not_after);
+        let certificate = sketch.with(certificates::authority(None)).signed_by(&signer);
+        let mut authority = authority();
+        authority["certChain"]["certificates"][0]["rawBytes"] = base64(&certificate).into();
+        let root = json!({
+            "mediaType": "application/vnd.dev.sigstore.trustedroot+json;version=0.1",
+            "certificateAuthorities": [authority],
+        });
+        let root = TrustedRoot::parse(root.to_string().as_bytes());
+        assert_eq!(root.is_ok(), usable, "{not_after}: {root:?}");
     }
 }
 
