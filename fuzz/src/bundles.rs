@@ -37,6 +37,21 @@ pub fn of_statement(material: Value) -> Value {
     genuine(content, material, &body)
 }
 
+/// The same, with an entry of the kind that older clients asked for.
+pub fn of_old_statement(material: Value) -> Value {
+    let payload = image_statement().to_string();
+    let body = json!({
+        "apiVersion": "0.0.2", "kind": "intoto",
+        "spec": {"content": {
+            "envelope": {"payloadType": IN_TOTO, "signatures": [{"publicKey": "", "sig": ""}]},
+            "hash": {"algorithm": "sha256", "value": Digest::of(b"").hex()},
+            "payloadHash": {"algorithm": "sha256", "value": ""},
+        }},
+    });
+    let content = ("dsseEnvelope", world::enveloped(payload.as_bytes(), IN_TOTO));
+    genuine(content, material, &body)
+}
+
 /// A signature over the manifest itself, with an entry of the log.
 pub fn of_message(material: Value) -> Value {
     let body = json!({
@@ -135,13 +150,18 @@ impl About {
         let Some(body) = decoded(entry.get("canonicalizedBody")) else { return };
         let Ok(mut body) = serde_json::from_slice::<Value>(&body) else { return };
         let verifier: Value = base64(self.verifier.as_bytes()).into();
+        // Entries of kind `intoto` have base64 of the base64.
+        let twice = base64(self.signature.as_str().unwrap_or_default().as_bytes()).into();
         for (place, value) in [
             ("/spec/payloadHash/value", Value::from(self.hash.as_str())),
             ("/spec/data/hash/value", self.hash.as_str().into()),
             ("/spec/signatures/0/signature", self.signature.clone()),
             ("/spec/signature/content", self.signature.clone()),
             ("/spec/signatures/0/verifier", verifier.clone()),
-            ("/spec/signature/publicKey/content", verifier),
+            ("/spec/signature/publicKey/content", verifier.clone()),
+            ("/spec/content/payloadHash/value", self.hash.as_str().into()),
+            ("/spec/content/envelope/signatures/0/sig", twice),
+            ("/spec/content/envelope/signatures/0/publicKey", verifier),
         ] {
             if let Some(found) = body.pointer_mut(place) {
                 *found = value;

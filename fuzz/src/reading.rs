@@ -30,10 +30,23 @@ pub fn signed_by_envelope(payload_type: &str, payload: &[u8]) -> Vec<u8> {
     bytes
 }
 
-/// True when a statement has a subject with this SHA-256.
-pub fn names(statement: &Value, digest: &Digest) -> bool {
-    let subjects = statement["subject"].as_array().expect("it was accepted as a list");
-    subjects.iter().any(|subject| subject["digest"]["sha256"] == digest.hex().as_str())
+/// A statement that was accepted. Of its predicate only the syntax was looked at.
+#[derive(serde::Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub struct Statement {
+    pub predicate_type: String,
+    subject: Vec<Value>,
+}
+
+impl Statement {
+    pub fn read(bytes: &[u8]) -> Self {
+        serde_json::from_slice(bytes).expect("it was accepted as a statement")
+    }
+
+    /// True when a subject has this SHA-256.
+    pub fn names(&self, digest: &Digest) -> bool {
+        self.subject.iter().any(|subject| subject["digest"]["sha256"] == digest.hex().as_str())
+    }
 }
 
 /// Whatever is printed of what an attacker wrote is short.

@@ -75,6 +75,7 @@ fn put_bundles(put: &mut Put<'_>) {
     let subject = Subject::Manifest(world::manifest());
     for (name, bundle) in [
         ("key-statement", bundles::of_statement(bundles::by_key())),
+        ("key-old-statement", bundles::of_old_statement(bundles::by_key())),
         ("key-message", bundles::of_message(bundles::by_key())),
     ] {
         let parsed = Bundle::parse(bundle.to_string().as_bytes()).expect(name);
@@ -83,6 +84,7 @@ fn put_bundles(put: &mut Put<'_>) {
     }
     for (name, bundle) in [
         ("certificate-statement", bundles::of_statement(bundles::by_certificate())),
+        ("certificate-old-statement", bundles::of_old_statement(bundles::by_certificate())),
         ("certificate-message", bundles::of_message(bundles::by_certificate())),
     ] {
         let parsed = Bundle::parse(bundle.to_string().as_bytes()).expect(name);
