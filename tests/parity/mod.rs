@@ -100,12 +100,21 @@ impl Pair<'_> {
     }
 }
 
+/// The second number of `skopeo version 1.22.0`; older ones refuse signatures by subkeys of trusted keys.
+fn minor_version(skopeo: &std::path::Path) -> u32 {
+    let output = std::process::Command::new(skopeo).arg("--version").output().expect("skopeo runs");
+    let said = String::from_utf8_lossy(&output.stdout).into_owned();
+    let number = said.split_whitespace().last().and_then(|version| version.split('.').nth(1));
+    number.and_then(|minor| minor.parse().ok()).unwrap_or_else(|| panic!("a version: {said}"))
+}
+
 #[test]
 fn verdicts_under_a_policy_are_those_of_the_container_stack() {
     let test = "verdicts_under_a_policy_are_those_of_the_container_stack";
     let Some(skopeo) = peers::require(test, "skopeo-new") else { return };
     let Some(exhibition) = Exhibition::open(test, &skopeo) else { return };
     let policies = policies::all(&exhibition);
+    let maps_subkeys = minor_version(&skopeo) >= 22;
     let stack = Stack::new(skopeo, exhibition.address(), exhibition.registries_d());
     let file = exhibition.pack();
     let pairs = judge(&stack, &exhibition, &policies, &file);
@@ -114,6 +123,10 @@ fn verdicts_under_a_policy_are_those_of_the_container_stack() {
     let mut stricter = [0; strict::STRICTER.len()];
     for pair in &pairs {
         let (policy, exhibit) = (pair.policy.name, pair.exhibit.name);
+        if exhibit == "gpg-subkey" && !maps_subkeys {
+            println!("left out: {policy} × {exhibit}: this skopeo does not know whose a subkey is");
+            continue;
+        }
         match pair.agreement() {
             Ok(Agreement::Accepted) => accepted += 1,
             Ok(Agreement::Refused) => refused += 1,
