@@ -62,7 +62,9 @@ pub(super) fn ways_on(refused: &Refused, file: &str) -> Vec<String> {
             "with the publisher's key at hand: bundle unpack {file} --key SCOPE=FILE --to …"
         ));
     }
-    if unbound.is_empty() {
+    // A bundle that is authentic has no more signers for it.
+    let short = |v: &ImageVerdict| code(v) == Some(RefusalCode::ThresholdNotMet);
+    if unbound.is_empty() && !refused.refusals().all(short) {
         hints.push("with the bundle digest that pack printed, received by another way: --expect-bundle sha256:…".into());
     }
     // Never offered where something claims to sign: letting it in unsigned would waive the check that failed.
