@@ -26,6 +26,7 @@ mod open;
 mod plan;
 mod push;
 mod refused;
+mod reporting;
 mod signatures;
 mod stream;
 mod survey;
@@ -47,15 +48,12 @@ pub use verify::{TrustInputs, Verified};
 
 use crate::archive::sequential::Cargo;
 use crate::host::LookasideAccess;
-use crate::inventory::Lookup;
 use crate::oci::Digest;
 use crate::oci::layout::{LayoutDirectory, LayoutError, LayoutWriter};
 use crate::progress::Progress;
 use crate::registry::Client;
-use crate::report::unpack::{
-    AttachmentOutcome, AttachmentReport, BlobCounts, ImageReport, KeyReport, LookasideOutcome,
-    TagChange, UnpackReport,
-};
+use crate::report::unpack::{BlobCounts, UnpackReport};
+use reporting::{Done, report};
 use std::path::PathBuf;
 use std::sync::Arc;
 
@@ -184,95 +182,5 @@ impl<'a> Goal<'a> {
             }
             Self::LayoutAsItIs(_) => Ok((BlobCounts::default(), Vec::new())),
         }
-    }
-}
-
-/// What a run came to, but for what was known before.
-struct Done {
-    survey: Survey,
-    lookaside: Option<Vec<Vec<LookasideOutcome>>>,
-    blobs: BlobCounts,
-    tagged_children: Vec<Option<Digest>>,
-    keys: Vec<KeyReport>,
-    dry_run: bool,
-}
-
-fn report(planned: &Planned, done: Done) -> UnpackReport {
-    let verified = &planned.verified;
-    let mut warnings = Vec::new();
-    if !verified.names_bound() {
-        let text = "tags, completeness and age of this bundle are not authenticated";
-        warnings.push(text.to_owned());
-    }
-    let mut images = Vec::new();
-    for (number, (entry, image, verdict)) in verified.images().enumerate() {
-        let name = &planned.plan.images()[number].target;
-        let tagged_child = done.tagged_children.get(number).copied().flatten();
-        if entry.attachment_lookup == Lookup::Incomplete {
-            warnings.push(format!(
-                "{name}: not everything attached to it could be looked up when it was packed"
-            ));
-        }
-        if let Some(child) = tagged_child {
-            warnings.push(format!(
-                "{name}: the registry does not take an index without all its manifests, so the tag names {child}"
-            ));
-        }
-        let outcomes = &done.survey.attachments[number];
-        let attachments = image.attachments().iter().zip(outcomes).filter_map(|(a, outcome)| {
-            Some(AttachmentReport {
-                kind: a.kind,
-                found: a.found.clone(),
-                subject: a.subject,
-                digest: verified.catalogue().attached(a).next_back()?.digest,
-                outcome: *outcome,
-            })
-        });
-        for outcome in outcomes {
-            let (existing, what) = match outcome {
-                AttachmentOutcome::Kept { existing } => (existing, "was kept"),
-                AttachmentOutcome::Replaced { existing } if done.dry_run => {
-                    (existing, "would be replaced")
-                }
-                AttachmentOutcome::Replaced { existing } => (existing, "was replaced"),
-                AttachmentOutcome::Published | AttachmentOutcome::AlreadyThere => continue,
-            };
-            warnings.push(format!("{name}: attachment {existing} at the target {what}"));
-        }
-        images.push(ImageReport {
-            source: entry.source.clone(),
-            digest: entry.digest,
-            target: name.clone(),
-            platforms: entry.platforms.clone(),
-            tag: match done.survey.tags[number] {
-                // An earlier run had to tag the same child.
-                TagChange::Moved { from } if tagged_child == Some(from) => TagChange::Unchanged,
-                change => change,
-            },
-            tagged_child,
-            verdict: verdict.clone(),
-            attachment_lookup: entry.attachment_lookup,
-            attachments: attachments.collect(),
-            atomic_signatures: planned.signature_reports(
-                number,
-                &done.survey.signatures[number],
-                done.lookaside.as_ref().map(|images| images[number].as_slice()),
-                tagged_child,
-            ),
-        });
-    }
-    warnings.extend(signatures::unpublished(&images, planned.plan.target()));
-    UnpackReport {
-        report_version: "1.0",
-        file: verified.archive().path().display().to_string(),
-        form: verified.archive().form().as_str(),
-        bundle_digest: verified.archive().bundle_digest(),
-        names_bound: verified.names_bound(),
-        target: planned.plan.target().to_string(),
-        dry_run: done.dry_run,
-        images,
-        blobs: done.blobs,
-        keys: done.keys,
-        warnings,
     }
 }
