@@ -18,6 +18,7 @@
 
 mod arriving;
 mod check;
+mod enforcement;
 mod error;
 mod evidence;
 mod install;
@@ -37,6 +38,7 @@ mod verify;
 mod watched;
 
 pub use check::Checked;
+pub use enforcement::{Enforcement, NotEnforceable, Signers};
 pub use error::{Class, UnpackError};
 pub use install::InstallOptions;
 pub use open::{Input, Opened};

@@ -41,7 +41,7 @@ pub struct Verified {
     archive: Arc<Archive>,
     catalogue: Arc<Catalogue>,
     verdicts: Vec<ImageVerdict>,
-    keys: Vec<ScopedKey>,
+    anchors: Anchors,
     carried: Vec<CarriedKey>,
     names_bound: bool,
 }
@@ -70,7 +70,8 @@ impl Checked {
         });
         let mut anchors = anchors(trust, &carried, names_bound)?;
         anchors.policy = policy;
-        let verdicts = judge_all(&archive, &catalogue, &anchors, names_bound)?;
+        let all: Vec<usize> = (0..archive.inventory().images.len()).collect();
+        let verdicts = judge_all(&archive, &catalogue, &all, &anchors, names_bound)?;
         if !verdicts.iter().all(ImageVerdict::is_admitted) {
             let any_anchor = !anchors.is_empty();
             let (report_version, bundle_digest) = ("1.0", bundle);
@@ -79,7 +80,7 @@ impl Checked {
                 Refused { report_version, verdicts, carried, any_anchor, bundle_digest, by_policy };
             return Err(UnpackError::Refused(Box::new(refused)));
         }
-        Ok(Verified { archive, catalogue, verdicts, keys: anchors.keys, carried, names_bound })
+        Ok(Verified { archive, catalogue, verdicts, anchors, carried, names_bound })
     }
 }
 
@@ -104,6 +105,21 @@ impl Verified {
         self.names_bound
     }
 
+    /// Everything that was trusted.
+    pub(super) fn anchors(&self) -> &Anchors {
+        &self.anchors
+    }
+
+    /// What the verifier says about the images with these numbers when only `anchors` count. For questions about what
+    /// others would accept; it admits nothing.
+    pub(super) fn judge_again(
+        &self,
+        images: &[usize],
+        anchors: &Anchors,
+    ) -> Result<Vec<ImageVerdict>, ArchiveError> {
+        judge_all(&self.archive, &self.catalogue, images, anchors, false)
+    }
+
     /// The keys that travel in the bundle.
     pub fn carried_keys(&self) -> &[CarriedKey] {
         &self.carried
@@ -125,14 +141,14 @@ impl Verified {
         verdict: &'a ImageVerdict,
     ) -> impl Iterator<Item = &'a ScopedKey> {
         let source = verdict.source().with_digest(verdict.digest());
-        self.keys.iter().filter(move |anchor| {
+        self.anchors.keys.iter().filter(move |anchor| {
             anchor.key.fingerprint() == fingerprint && anchor.scope.covers(&source)
         })
     }
 
     /// The trusted key with this fingerprint.
     pub(super) fn trusted_key(&self, fingerprint: &Fingerprint) -> Option<&PublicKey> {
-        let mut keys = self.keys.iter().map(|anchor| &anchor.key);
+        let mut keys = self.anchors.keys.iter().map(|anchor| &anchor.key);
         keys.find(|key| key.fingerprint() == *fingerprint)
     }
 }
@@ -162,15 +178,19 @@ fn anchors(
     }
 }
 
-/// The verdicts about all images, in the inventory's order; an error when the archive is damaged where they are read.
+/// The verdicts about the images with these numbers, in that order; an error when the archive is damaged where they are
+/// read.
 fn judge_all(
     archive: &Archive,
     catalogue: &Catalogue,
+    numbers: &[usize],
     anchors: &Anchors,
     names_bound: bool,
 ) -> Result<Vec<ImageVerdict>, ArchiveError> {
     let evidence = ArchiveEvidence::new(archive, catalogue);
-    let images: Vec<_> = archive.inventory().images.iter().zip(catalogue.images()).collect();
+    let entries = &archive.inventory().images;
+    let images: Vec<_> =
+        numbers.iter().map(|number| (&entries[*number], &catalogue.images()[*number])).collect();
     let next = AtomicUsize::new(0);
     let work = || {
         let mut judged = Vec::new();

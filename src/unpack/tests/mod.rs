@@ -3,6 +3,7 @@
 mod anchors;
 mod attachments;
 mod courier;
+mod enforcement;
 mod registries;
 mod signatures;
 mod targets;
