@@ -11,6 +11,7 @@ mod hostile_inventories;
 mod hostile_lengths;
 mod keys;
 mod long_blobs;
+mod naming;
 mod pack_faults;
 mod packing;
 mod parity;

@@ -8,7 +8,7 @@
 //! - [`progress`]: bars on a terminal, lines elsewhere
 //! - [`refusal`]: why images are refused, and how to go on
 //! - [`pipes`]: an archive on standard input or output
-//! - [`connection`], [`keys`], [`trust`]: options that several commands share
+//! - [`connection`], [`keys`], [`naming`], [`trust`]: options that several commands share
 //! - [`volume_size`], [`written`]: sizes of volumes as people give them; what pack leaves
 //! - [`password`]: passwords of private keys
 //! - [`pack`], [`unpack`], [`inspect`], [`verify`], [`seal`], [`keygen`], [`serve`]: the commands
@@ -20,6 +20,7 @@ mod failure;
 mod inspect;
 mod keygen;
 mod keys;
+mod naming;
 mod output;
 mod pack;
 mod password;

@@ -7,6 +7,7 @@ use super::connection::{self, Connection};
 use super::exit::Status;
 use super::failure::Failure;
 use super::inspect::damage_hint;
+use super::naming::Naming;
 use super::output::{Output, tell};
 use super::pipes;
 use super::progress::{Talk, progress};
@@ -21,7 +22,7 @@ use bundle::oci::layout::LayoutError;
 use bundle::registry::RegistryError;
 use bundle::report::unpack::ImageReport;
 use bundle::unpack::{
-    self, Class, Input, InstallOptions, OnExistingAttachment, Target, UnpackError, UnpackOptions,
+    self, Class, Input, InstallOptions, OnExistingAttachment, UnpackError, UnpackOptions,
 };
 use clap::{Args, ValueEnum};
 use std::collections::BTreeMap;
@@ -62,6 +63,8 @@ pub(super) struct Options {
     #[arg(short, long)]
     quiet: bool,
     #[command(flatten)]
+    naming: Naming,
+    #[command(flatten)]
     trust: Trust,
     #[command(flatten)]
     connection: Connection,
@@ -97,11 +100,12 @@ pub(super) async fn run(options: Options) -> Result<Status, Failure> {
         return Err(Failure::usage("where to? --to is missing")
             .hint("--to REGISTRY[/PREFIX] or --to oci:DIR"));
     };
-    let target: Target = to.parse().map_err(|e| Failure::of(Status::Usage, &e))?;
+    let target = options.naming.target(to)?;
     let client = options.connection.client()?;
     let unpack = UnpackOptions {
         target,
         trust: options.trust.inputs()?,
+        memory: Some(options.trust.host_root()?),
         install: options.install()?,
         on_existing_attachment: match options.on_existing_attachment {
             ExistingAttachment::Keep => OnExistingAttachment::KeepOrRefuse,

@@ -20,6 +20,7 @@
 //! - [`lookaside`], [`registries_d`]: signatures beside registries, written and looked for
 //! - [`config`]: what configuration files become, as values; nothing is written there
 //! - [`state`]: what was seen last of each sealed series
+//! - [`sources_file`]: where target repositories were filled from
 //! - [`install`](mod@install) and `install_error`, [`installed`]: the two directions
 
 pub mod config;
@@ -35,6 +36,7 @@ pub mod public_key;
 pub mod record;
 pub mod registries_d;
 pub mod root;
+pub mod sources_file;
 mod staged;
 pub mod state;
 #[cfg(test)]
@@ -52,6 +54,7 @@ pub use policy_file::{PolicyFile, PolicyFileError};
 pub use record::{KeyOrigin, KeyRecord, KeyUse};
 pub use registries_d::{RegistriesD, RegistriesDError};
 pub use root::HostRoot;
+pub use sources_file::{Filled, SourcesFileError, check_sources, record_sources};
 pub use state::{SealState, Series, StateError, record_seal, rotations, seal_state};
 
 /// Where key files live, below the root.

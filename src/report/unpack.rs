@@ -27,6 +27,9 @@ pub struct UnpackReport {
     pub dry_run: bool,
     /// One entry an image, in the inventory's order.
     pub images: Vec<ImageReport>,
+    /// Repositories at the target and where their content comes from; none for a layout directory.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    pub repositories: Vec<RepositoryReport>,
     /// What became of configs and layers.
     pub blobs: BlobCounts,
     /// Keys that were installed, or would be.
@@ -62,6 +65,34 @@ pub struct ImageReport {
     /// GPG signatures of its manifests.
     #[serde(skip_serializing_if = "Vec::is_empty")]
     pub atomic_signatures: Vec<SignatureReport>,
+}
+
+/// One repository at the target.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+#[serde(rename_all = "camelCase")]
+pub struct RepositoryReport {
+    /// Where its content comes from.
+    pub source: String,
+    /// Its name at the target.
+    pub target: String,
+    /// What was remembered of it before this run.
+    #[serde(flatten, skip_serializing_if = "Option::is_none")]
+    pub memory: Option<SourceMemory>,
+}
+
+/// What was remembered of where a repository was filled from.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+#[serde(tag = "memory", rename_all = "kebab-case")]
+pub enum SourceMemory {
+    /// Nothing.
+    New,
+    /// The same source.
+    Same,
+    /// Another one, whose place this one takes by a rule of the mapping.
+    Replaced {
+        /// The other one.
+        was: String,
+    },
 }
 
 /// One GPG signature.

@@ -5,6 +5,7 @@
 //! check     a closed world: nothing missing, nothing beside; carried keys are what the inventory says
 //! verify    every image judged by what is trusted from outside; only here a Verified is made
 //! plan      what goes where
+//! sources   nothing that holds another source is filled unless a rule says so
 //! survey    what the target has already
 //! push      blobs → manifests → attachments → tags → GPG signatures    (layout: the same into a directory)
 //! install   keys that verified something, for what they verified
@@ -29,6 +30,7 @@ mod push;
 mod refused;
 mod reporting;
 mod signatures;
+mod sources;
 mod stream;
 mod survey;
 mod target;
@@ -49,7 +51,7 @@ pub use target::{Target, TargetError};
 pub use verify::{TrustInputs, Verified};
 
 use crate::archive::sequential::Cargo;
-use crate::host::LookasideAccess;
+use crate::host::{HostRoot, LookasideAccess};
 use crate::oci::Digest;
 use crate::oci::layout::{LayoutDirectory, LayoutError, LayoutWriter};
 use crate::progress::Progress;
@@ -69,6 +71,9 @@ pub struct UnpackOptions {
     pub target: Target,
     /// What is trusted.
     pub trust: TrustInputs,
+    /// Below which root it is remembered where target repositories were filled from; `None`: nowhere, and nothing is
+    /// compared.
+    pub memory: Option<HostRoot>,
     /// Whether and where keys are installed.
     pub install: Option<InstallOptions>,
     /// What to do with other signatures under the same tag.
@@ -85,16 +90,16 @@ pub struct UnpackOptions {
 ///
 /// # Errors
 /// Any [`UnpackError`]; [`UnpackError::class`] says what kind. No tag was moved unless it is
-/// [`UnpackError::ReadBack`], an error of the registry while tags or GPG signatures were written, or one of installing
-/// keys.
+/// [`UnpackError::ReadBack`], an error of the registry while tags or GPG signatures were written, or one of what comes
+/// after the push: [`UnpackError::NotRemembered`], installing keys.
 pub async fn unpack(
     input: Input,
     options: UnpackOptions,
     client: &Client,
     progress: &Arc<dyn Progress>,
 ) -> Result<UnpackReport, UnpackError> {
-    let UnpackOptions { target, trust, install, on_existing_attachment, lookaside, jobs, dry_run } =
-        options;
+    let UnpackOptions { target, trust, memory: root, install, .. } = options;
+    let UnpackOptions { on_existing_attachment, lookaside, jobs, dry_run, .. } = options;
     let earlier = install::earlier_names(&trust.installed);
     progress.note("verifying");
     let prepare = move || {
@@ -105,6 +110,7 @@ pub async fn unpack(
     let install =
         install.map(|options| install::plan(options, &planned.verified, &earlier)).transpose()?;
     let mut keys = install.as_ref().map_or_else(Vec::new, |plan| install::report(plan.keys()));
+    let memory = sources::check(&planned.plan, root.as_ref())?;
     let goal = Goal::open(&planned, client, dry_run).await?;
     let survey = goal.survey(&planned, on_existing_attachment).await?;
     let lookaside = match &lookaside {
@@ -112,13 +118,15 @@ pub async fn unpack(
         None => None,
     };
     let (mut blobs, mut tagged_children) = (BlobCounts::default(), Vec::new());
+    let mut warnings = Vec::new();
     if !dry_run {
         (blobs, tagged_children) = goal.fill(&planned, &survey, cargo, jobs, progress).await?;
+        warnings.extend(sources::record(&planned.plan, root.as_ref())?);
         if let Some(plan) = install {
             keys = install::report(&install::install(plan)?.keys);
         }
     }
-    let done = Done { survey, lookaside, blobs, tagged_children, keys, dry_run };
+    let done = Done { memory, survey, lookaside, blobs, tagged_children, keys, warnings, dry_run };
     Ok(report(&planned, done))
 }
 

@@ -2,7 +2,9 @@
 
 use super::plan::Planned;
 use super::signatures;
+use super::sources;
 use super::survey::Survey;
+use crate::host::config::sources::Memory;
 use crate::inventory::Lookup;
 use crate::oci::Digest;
 use crate::report::unpack::{
@@ -12,11 +14,13 @@ use crate::report::unpack::{
 
 /// What a run came to, but for what was known before.
 pub(super) struct Done {
+    pub(super) memory: Vec<Memory>,
     pub(super) survey: Survey,
     pub(super) lookaside: Option<Vec<Vec<LookasideOutcome>>>,
     pub(super) blobs: BlobCounts,
     pub(super) tagged_children: Vec<Option<Digest>>,
     pub(super) keys: Vec<KeyReport>,
+    pub(super) warnings: Vec<String>,
     pub(super) dry_run: bool,
 }
 
@@ -84,6 +88,7 @@ pub(super) fn report(planned: &Planned, done: Done) -> UnpackReport {
             ),
         });
     }
+    warnings.extend(done.warnings);
     warnings.extend(signatures::unpublished(&images, planned.plan.target()));
     UnpackReport {
         report_version: "1.0",
@@ -94,6 +99,7 @@ pub(super) fn report(planned: &Planned, done: Done) -> UnpackReport {
         target: planned.plan.target().to_string(),
         dry_run: done.dry_run,
         images,
+        repositories: sources::report(&planned.plan, &done.memory),
         blobs: done.blobs,
         keys: done.keys,
         warnings,

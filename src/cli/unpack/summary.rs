@@ -6,7 +6,8 @@ use crate::cli::text::{count, line, safe, size};
 use crate::cli::verdict::{self, signed_by};
 use bundle::inventory::{AttachmentKind, Lookup};
 use bundle::report::unpack::{
-    ImageReport, KeyChange, LookasideOutcome, SignatureOutcome, TagChange, UnpackReport,
+    ImageReport, KeyChange, LookasideOutcome, SignatureOutcome, SourceMemory, TagChange,
+    UnpackReport,
 };
 use bundle::trust::ChildStatus;
 use std::collections::BTreeMap;
@@ -41,6 +42,12 @@ pub(super) fn summary(report: &UnpackReport) -> Output {
             say!(out, "  left out: {} by platform", count(left_out as u64, "manifest"));
         }
         add_attachments(&mut out, image);
+    }
+    for repository in &report.repositories {
+        if let Some(SourceMemory::Replaced { was }) = &repository.memory {
+            let (target, source) = (safe(&repository.target), safe(&repository.source));
+            say!(out, "{target}: filled from {source} now, was {}", safe(was));
+        }
     }
     for key in &report.keys {
         let path = key.path.display().to_string();

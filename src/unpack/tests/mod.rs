@@ -122,6 +122,7 @@ impl Scene {
         UnpackOptions {
             target: self.host.parse().expect("a target"),
             trust,
+            memory: None,
             install: None,
             on_existing_attachment: OnExistingAttachment::default(),
             lookaside: None,
