@@ -3,6 +3,7 @@
 mod archive_readers;
 mod atomic;
 mod command_line;
+mod first_use;
 mod floors;
 mod harness;
 mod harness_itself;
