@@ -3,6 +3,9 @@
 mod archive_readers;
 mod atomic;
 mod command_line;
+mod courier;
+mod documents;
+mod first_use;
 mod floors;
 mod harness;
 mod harness_itself;

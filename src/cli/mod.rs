@@ -2,6 +2,7 @@
 //!
 //! - [`exit`]: statuses, and which error has which
 //! - [`failure`]: what is printed when a command does not succeed
+//! - [`first_use`]: asking on a terminal for a fingerprint that came another way
 //! - [`output`]: standard output and standard error
 //! - [`signals`]: being asked to end
 //! - [`text`]: untrusted strings made safe, sizes for people
@@ -17,6 +18,7 @@ mod certificates;
 mod connection;
 mod exit;
 mod failure;
+mod first_use;
 mod inspect;
 mod keygen;
 mod keys;

@@ -3,8 +3,9 @@
 use bundle::trust::{Admission, ImageVerdict, RefusalCode, SignatureCode};
 use bundle::unpack::Refused;
 
-/// What to do about refused images: which keys are carried, what to compare them with, which commands go on.
-pub(super) fn ways_on(refused: &Refused, file: &str) -> Vec<String> {
+/// What to do about refused images: which keys are carried, what to compare them with, which commands go on. Carried
+/// keys are not told to who was `asked` for a fingerprint: it would be there to be copied.
+pub(super) fn ways_on(refused: &Refused, file: &str, asked: bool) -> Vec<String> {
     let mut hints = by_codes(refused);
     if refused.by_policy {
         hints.push(
@@ -34,7 +35,7 @@ pub(super) fn ways_on(refused: &Refused, file: &str) -> Vec<String> {
     if unbound.len() == refused.refusals().count() {
         return hints;
     }
-    for key in &refused.carried {
+    for key in refused.carried.iter().filter(|_| !asked) {
         let scopes = if key.scopes.is_empty() {
             String::new()
         } else {

@@ -63,6 +63,7 @@ impl Trust {
             policy: given.policy,
             installed: installed.keys,
             pins: self.trust_fingerprint.clone(),
+            first_use: None,
             expect_bundle: self.expect_bundle,
         })
     }

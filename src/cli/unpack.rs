@@ -6,6 +6,7 @@ use self::summary::summary;
 use super::connection::{self, Connection};
 use super::exit::Status;
 use super::failure::Failure;
+use super::first_use;
 use super::inspect::damage_hint;
 use super::naming::Naming;
 use super::output::{Output, tell};
@@ -19,10 +20,12 @@ use bundle::host::KeyName;
 use bundle::inventory::Lookup;
 use bundle::oci::Digest;
 use bundle::oci::layout::LayoutError;
-use bundle::registry::RegistryError;
-use bundle::report::unpack::ImageReport;
+use bundle::registry::{Client, RegistryError};
+use bundle::report::unpack::{ImageReport, UnpackReport};
+use bundle::trust::{Fingerprint, Scoped};
 use bundle::unpack::{
-    self, Class, Input, InstallOptions, OnExistingAttachment, UnpackError, UnpackOptions,
+    self, Class, Input, InstallOptions, OnExistingAttachment, Target, TrustInputs, UnpackError,
+    UnpackOptions,
 };
 use clap::{Args, ValueEnum};
 use std::collections::BTreeMap;
@@ -102,26 +105,14 @@ pub(super) async fn run(options: Options) -> Result<Status, Failure> {
     };
     let target = options.naming.target(to)?;
     let client = options.connection.client()?;
-    let unpack = UnpackOptions {
-        target,
-        trust: options.trust.inputs()?,
-        memory: Some(options.trust.host_root()?),
-        install: options.install()?,
-        on_existing_attachment: match options.on_existing_attachment {
-            ExistingAttachment::Keep => OnExistingAttachment::KeepOrRefuse,
-            ExistingAttachment::Replace => OnExistingAttachment::Replace,
-        },
-        lookaside: options.lookaside.clone(),
-        jobs: options.jobs.into(),
-        dry_run: options.dry_run,
+    let first = options.attempt(&target, &client, None).await?;
+    let (unpacked, asked) = match first {
+        Err(UnpackError::Refused(refused)) if first_use::may_ask(&refused) => {
+            let typed = first_use::ask(&refused)?;
+            (options.attempt(&target, &client, Some(typed)).await?, true)
+        }
+        other => (other, false),
     };
-    let input = match pipes::is_input(&options.files)? {
-        true => Input::Stream(pipes::input()?, options.files[0].clone()),
-        false => Input::Files(options.files.clone()),
-    };
-    let progress = progress(if options.quiet { Talk::Quiet } else { Talk::Progress });
-    let unpacked = unpack::unpack(input, unpack, &client, &progress).await;
-    drop(progress);
     match unpacked {
         Ok(report) => {
             if options.install_keys && report.keys.is_empty() {
@@ -137,12 +128,40 @@ pub(super) async fn run(options: Options) -> Result<Status, Failure> {
                 // The refusal outweighs whatever is wrong with standard output.
                 let _ = Output::json(refused).and_then(Output::write);
             }
-            Err(failed(&error, &options))
+            Err(failed(&error, &options, asked))
         }
     }
 }
 
 impl Options {
+    /// Unpacks once, with what the operator typed if anything. What was given on the command line is read anew.
+    async fn attempt(
+        &self,
+        target: &Target,
+        client: &Client,
+        first_use: Option<Scoped<Fingerprint>>,
+    ) -> Result<Result<UnpackReport, UnpackError>, Failure> {
+        let unpack = UnpackOptions {
+            target: target.clone(),
+            trust: TrustInputs { first_use, ..self.trust.inputs()? },
+            memory: Some(self.trust.host_root()?),
+            install: self.install()?,
+            on_existing_attachment: match self.on_existing_attachment {
+                ExistingAttachment::Keep => OnExistingAttachment::KeepOrRefuse,
+                ExistingAttachment::Replace => OnExistingAttachment::Replace,
+            },
+            lookaside: self.lookaside.clone(),
+            jobs: self.jobs.into(),
+            dry_run: self.dry_run,
+        };
+        let input = match pipes::is_input(&self.files)? {
+            true => Input::Stream(pipes::input()?, self.files[0].clone()),
+            false => Input::Files(self.files.clone()),
+        };
+        let progress = progress(if self.quiet { Talk::Quiet } else { Talk::Progress });
+        Ok(unpack::unpack(input, unpack, client, &progress).await)
+    }
+
     /// The bundle as commands in hints name it.
     fn shown(&self) -> String {
         let files: Vec<String> = self.files.iter().map(|file| file.display().to_string()).collect();
@@ -174,14 +193,14 @@ pub(super) fn status_of(error: &UnpackError) -> Status {
     }
 }
 
-/// An error with the ways out of it.
-fn failed(error: &UnpackError, options: &Options) -> Failure {
+/// An error with the ways out of it. Whoever was asked to type a fingerprint is not shown those that are carried.
+fn failed(error: &UnpackError, options: &Options, asked: bool) -> Failure {
     let mut failure = Failure::of(status_of(error), error);
     if let UnpackError::Refused(refused) = error {
         for image in refused.refusals() {
             tell!("refused: {}", line(&verdict::describe(image)));
         }
-        for hint in refusal::ways_on(refused, &options.shown()) {
+        for hint in refusal::ways_on(refused, &options.shown(), asked) {
             failure = failure.hint(hint);
         }
         return failure;

@@ -63,7 +63,7 @@ pub(super) fn run(options: &Options) -> Result<Status, Failure> {
         Err(UnpackError::Refused(refused)) => {
             if report.any_anchor {
                 status = Status::Refused;
-                for hint in refusal::ways_on(&refused, &report.file) {
+                for hint in refusal::ways_on(&refused, &report.file, false) {
                     tell!("hint: {}", safe(&hint));
                 }
                 report.verdicts = refused.verdicts;

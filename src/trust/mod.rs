@@ -2,7 +2,8 @@
 //!
 //! [`judge`] takes an [`ImageUnderTest`], the [`Anchors`] and the [`Evidence`], and gives an [`ImageVerdict`]:
 //!
-//! - [`anchors`]: which keys are trusted for which images; [`scope`] and [`scoped`] are how that is written
+//! - [`anchors`]: which keys are trusted for which images; [`scope`] and [`scoped`] are how that is written, `overlap`
+//!   compares scopes
 //! - [`keys`]: public keys and fingerprints; [`pem`] reads them, [`crypto`] is the one door to the crypto library
 //! - [`signing`]: private keys, and the signatures that the product makes itself
 //! - [`certificate`]: signing certificates under a policy `fulcio` or `pki`
@@ -42,6 +43,7 @@ mod keyring;
 pub mod keys;
 pub mod openpgp;
 pub mod outcome;
+mod overlap;
 pub mod payload;
 pub mod pem;
 pub mod policy;

@@ -9,7 +9,7 @@ use crate::oci::layout::LayoutError;
 use crate::oci::source::{SourceError, Trouble};
 use crate::oci::{Digest, Reference, Repository};
 use crate::registry::RegistryError;
-use crate::trust::{Fingerprint, KeyError, Scoped};
+use crate::trust::{Fingerprint, KeyError, Scope, Scoped};
 
 /// Why an archive is not unpacked.
 #[derive(Debug, thiserror::Error)]
@@ -50,6 +50,21 @@ pub enum UnpackError {
     /// Fingerprints were trusted that no carried key has.
     #[error("no carried key has the trusted fingerprint {}", listed(.0))]
     UnansweredPins(Vec<Scoped<Fingerprint>>),
+    /// A key was to be trusted for the first time in a scope that has an anchor already.
+    #[error("{scope} is no scope of a first use: {anchor} is trusted for {covered} already")]
+    FirstUse {
+        /// The scope that was typed.
+        scope: Box<Scope>,
+        /// The anchor.
+        anchor: String,
+        /// Its scope.
+        covered: String,
+    },
+    /// A first use for every image there is: nobody has verified so much with one fingerprint.
+    #[error(
+        "a key is trusted for the first time for a registry, a namespace or a repository, not for everything"
+    )]
+    FirstUseEverywhere,
     /// An installed key that cannot be used as what it is recorded as.
     #[error("the installed key {name} cannot be used")]
     InstalledKey {
@@ -189,6 +204,8 @@ impl UnpackError {
             | Self::OtherBundle { .. }
             | Self::UnansweredPins(_)
             | Self::Sources(_)
+            | Self::FirstUse { .. }
+            | Self::FirstUseEverywhere
             | Self::Refused(_) => Class::Refused,
             Self::Naming(_)
             | Self::Collision { .. }
@@ -237,6 +254,9 @@ impl UnpackError {
             ),
             Self::Install(InstallError::OtherName { .. }) => Some(
                 "leave out --install-keys-as to keep the name; to change it, remove the key file and its record first",
+            ),
+            Self::FirstUse { .. } => Some(
+                "a narrower scope that no anchor is for, or give the key itself: --key SCOPE=FILE",
             ),
             Self::Install(InstallError::NotRoot) => {
                 Some("run it with sudo, or name a directory of your own: --root DIR")

@@ -22,6 +22,7 @@ mod check;
 mod enforcement;
 mod error;
 mod evidence;
+mod first_use;
 mod install;
 mod layout;
 mod open;

@@ -31,6 +31,9 @@ pub struct TrustInputs {
     pub installed: Vec<InstalledKey>,
     /// Fingerprints that admit carried keys.
     pub pins: Vec<Scoped<Fingerprint>>,
+    /// A fingerprint that the operator typed because nothing vouched for some images. Refused where an anchor for its
+    /// scope exists: what was decided once is not decided anew in the middle of a run.
+    pub first_use: Option<Scoped<Fingerprint>>,
     /// The bundle digest, known from elsewhere.
     pub expect_bundle: Option<Digest>,
 }
@@ -51,7 +54,7 @@ impl Checked {
     ///
     /// # Errors
     /// [`UnpackError::Refused`] when one image may not be published; [`UnpackError::OtherBundle`],
-    /// [`UnpackError::UnansweredPins`]; [`UnpackError::InstalledKey`] when a key of the host cannot be loaded;
+    /// [`UnpackError::UnansweredPins`], [`UnpackError::FirstUse`]; [`UnpackError::InstalledKey`] when a key of the host cannot be loaded;
     /// [`UnpackError::Archive`] when something that verification reads is damaged.
     pub fn verify(self, trust: TrustInputs) -> Result<Verified, UnpackError> {
         let (archive, catalogue, mut carried) = self.into_parts();
@@ -68,8 +71,12 @@ impl Checked {
         let policy = trust.policy.as_ref().map(|policy| {
             policy.prepare(archive.inventory().images.iter().map(|image| &image.source))
         });
+        let first_use = trust.first_use.clone();
         let mut anchors = anchors(trust, &carried, names_bound)?;
         anchors.policy = policy;
+        if let Some(first_use) = first_use {
+            super::first_use::admit(&mut anchors, first_use, &carried)?;
+        }
         let all: Vec<usize> = (0..archive.inventory().images.len()).collect();
         let verdicts = judge_all(&archive, &catalogue, &all, &anchors, names_bound)?;
         if !verdicts.iter().all(ImageVerdict::is_admitted) {
@@ -172,10 +179,10 @@ fn anchors(
     }
     let answers: Vec<_> = carried.iter().map(|key| (key.file.as_str(), &key.key)).collect();
     let unanswered = anchors.admit_carried(&trust.pins, answers);
-    match unanswered.is_empty() {
-        true => Ok(anchors),
-        false => Err(UnpackError::UnansweredPins(unanswered)),
+    if !unanswered.is_empty() {
+        return Err(UnpackError::UnansweredPins(unanswered));
     }
+    Ok(anchors)
 }
 
 /// The verdicts about the images with these numbers, in that order; an error when the archive is damaged where they are

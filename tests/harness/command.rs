@@ -122,6 +122,12 @@ impl Program {
         self
     }
 
+    /// Where it talks; what goes there is not in [`Ran`].
+    pub(crate) fn stderr(mut self, stderr: impl Into<Stdio>) -> Self {
+        self.command.stderr(stderr);
+        self
+    }
+
     /// Runs it to its end.
     pub(crate) fn run(self) -> Ran {
         self.start().end()

@@ -20,6 +20,7 @@ pub(crate) mod scene;
 pub(crate) mod servers;
 pub(crate) mod signatures;
 pub(crate) mod signer;
+pub(crate) mod terminal;
 pub(crate) mod tokens;
 
 use std::sync::LazyLock;

@@ -207,6 +207,12 @@ impl Enclave {
             .run()
     }
 
+    /// `bundle unpack FILE --to …`, ready to be put before a terminal.
+    pub(crate) fn unpacking(&self, file: &Path, arguments: &[&str]) -> Program {
+        let program = Program::bundle().args(&["unpack", "-q"]).arg(file);
+        program.args(&["--to", self.address(), "--root"]).arg(self.root()).args(arguments)
+    }
+
     /// `bundle unpack - --to …`, ready to be given its input.
     pub(crate) fn unpack_pipe(&self, target: &str, arguments: &[&str]) -> Program {
         Program::bundle()

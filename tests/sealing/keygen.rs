@@ -2,9 +2,9 @@
 
 use super::{Keys, PASSWORD, bundle, seal, verified};
 use crate::harness::command::Program;
-use rustix::pty::{OpenptFlags, grantpt, openpt, ptsname, unlockpt};
+use crate::harness::terminal::terminal;
 use rustix::termios::{LocalModes, tcgetattr};
-use std::fs::{self, File, OpenOptions};
+use std::fs::{self, File};
 use std::io::{Read as _, Write as _};
 use std::os::unix::fs::{PermissionsExt as _, symlink};
 use std::path::Path;
@@ -59,16 +59,6 @@ fn a_password_is_never_taken_from_a_pipe() {
     }
     assert!(!keys.private("new").exists());
     assert!(fs::read(&file).expect("archive") == before);
-}
-
-/// A terminal: what a person has in front of him, and what the program has.
-fn terminal() -> (File, File) {
-    let person = openpt(OpenptFlags::RDWR | OpenptFlags::NOCTTY).expect("a terminal");
-    grantpt(&person).expect("granted");
-    unlockpt(&person).expect("unlocked");
-    let name = ptsname(&person, Vec::new()).expect("a name");
-    let program = OpenOptions::new().read(true).write(true).open(name.to_str().expect("a path"));
-    (File::from(person), program.expect("the other side"))
 }
 
 #[test]

@@ -1,0 +1,104 @@
+//! Whether two scopes have an image in common.
+
+use super::scope::Scope;
+use crate::oci::{Digest, Reference, Repository};
+
+impl Scope {
+    /// True when some image lies within both. Where that cannot be told, it is true.
+    pub fn overlaps(&self, other: &Self) -> bool {
+        match (self, other) {
+            (Self::Everything, _) | (_, Self::Everything) => true,
+            (Self::Domain(a), Self::Domain(b)) => {
+                let (a, b) = (a.to_ascii_lowercase(), b.to_ascii_lowercase());
+                a == b || a.ends_with(&format!(".{b}")) || b.ends_with(&format!(".{a}"))
+            }
+            (Self::Domain(_), named) => named.host().is_some_and(|host| self.has_host(host)),
+            (named, Self::Domain(_)) => other.overlaps(named),
+            (Self::Host(a), named) => named.host().is_some_and(|b| a.eq_ignore_ascii_case(b)),
+            (named, Self::Host(_)) => other.overlaps(named),
+            (Self::Image(a), Self::Image(b)) => {
+                is_same(a.repository(), b.repository())
+                    && agree(a.tag(), b.tag())
+                    && agree(a.digest(), b.digest())
+            }
+            // Its tag or digest narrows it further, which leaves its repository.
+            (Self::Image(image), wider) | (wider, Self::Image(image)) => {
+                wider.covers(&any_of(image.repository()))
+            }
+            (Self::Repository(a) | Self::Exactly(a), Self::Repository(b) | Self::Exactly(b)) => {
+                self.covers(&any_of(b)) || other.covers(&any_of(a))
+            }
+        }
+    }
+
+    /// The one host whose images it is about.
+    fn host(&self) -> Option<&str> {
+        match self {
+            Self::Everything | Self::Domain(_) => None,
+            Self::Host(host) => Some(host),
+            Self::Repository(repository) | Self::Exactly(repository) => Some(repository.host()),
+            Self::Image(reference) => Some(reference.repository().host()),
+        }
+    }
+
+    /// True when images of this host are within it.
+    fn has_host(&self, host: &str) -> bool {
+        Repository::new(host, "any").is_ok_and(|any| self.covers(&any_of(&any)))
+    }
+}
+
+/// A reference to the repository as a whole.
+fn any_of(repository: &Repository) -> Reference {
+    repository.pinned(Digest::of(b""))
+}
+
+fn is_same(a: &Repository, b: &Repository) -> bool {
+    a.host().eq_ignore_ascii_case(b.host()) && a.path() == b.path()
+}
+
+fn agree<T: PartialEq>(a: Option<T>, b: Option<T>) -> bool {
+    match (a, b) {
+        (Some(a), Some(b)) => a == b,
+        _ => true,
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn scopes_overlap_where_an_image_lies_in_both() {
+        let digest = format!("quay.io/org/app@sha256:{}", "0".repeat(64));
+        for (a, b, expected) in [
+            ("*", "quay.io", true),
+            ("*", "*.example.com", true),
+            ("*.example.com", "*.a.example.com", true),
+            ("*.example.com", "*.aexample.com", false),
+            ("*.example.com", "a.example.com", true),
+            ("*.example.com", "example.com", false),
+            ("*.example.com", "a.example.com/org", true),
+            ("*.example.com", "a.example.org/org", false),
+            ("quay.io", "QUAY.io", true),
+            ("quay.io", "quay.io/org", true),
+            ("quay.io", "quay.io:443/org", false),
+            ("quay.io", "quay.io/org/app:1", true),
+            ("quay.io/org", "quay.io/org", true),
+            ("quay.io/org", "quay.io/org/app", true),
+            ("quay.io/org", "quay.io/organisation", false),
+            ("quay.io/org", "quay.io/org/app:1", true),
+            ("quay.io/org:*", "quay.io/org/app", false),
+            ("quay.io/org:*", "quay.io/org", true),
+            ("quay.io/org:*", "quay.io/org:1", true),
+            ("quay.io/org/app:1", "quay.io/org/app:2", false),
+            ("quay.io/org/app:1", "quay.io/org/app:1", true),
+            ("quay.io/org/app:1", digest.as_str(), true),
+            ("quay.io/org/app:1", "quay.io/org/db:1", false),
+            ("quay.io/org/app:1", "quay.io/org/app/db", false),
+        ] {
+            let (first, second): (Scope, Scope) = (a.parse().expect(a), b.parse().expect(b));
+            assert_eq!(first.overlaps(&second), expected, "{a} and {b}");
+            assert_eq!(second.overlaps(&first), expected, "{b} and {a}");
+        }
+    }
+}
