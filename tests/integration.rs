@@ -23,6 +23,7 @@ mod resuming;
 mod schemas;
 mod sealing;
 mod serving;
+mod settings;
 mod streaming;
 mod unpack_refusals;
 mod unpacking;

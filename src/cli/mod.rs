@@ -11,10 +11,12 @@
 //! - [`pipes`]: an archive on standard input or output
 //! - [`connection`], [`keys`], [`naming`], [`trust`]: options that several commands share
 //! - [`volume_size`], [`written`]: sizes of volumes as people give them; what pack leaves
+//! - [`settings`]: configuration files under the options
 //! - [`password`]: passwords of private keys
-//! - [`pack`], [`unpack`], [`inspect`], [`verify`], [`seal`], [`keygen`], [`serve`]: the commands
+//! - [`pack`], [`unpack`], [`inspect`], [`verify`], [`seal`], [`keygen`], [`config`], [`serve`]: the commands
 
 mod certificates;
+mod config;
 mod connection;
 mod exit;
 mod failure;
@@ -31,6 +33,7 @@ mod progress;
 mod refusal;
 mod seal;
 mod serve;
+mod settings;
 mod signals;
 mod signers;
 mod text;
@@ -77,6 +80,8 @@ enum Command {
     Seal(seal::Options),
     /// Make a key pair to seal bundles with
     Keygen(keygen::Options),
+    /// Print which configuration counts, and from where
+    Config(config::Options),
     /// Serve a store or bundles as an OCI registry
     Serve(serve::Options),
 }
@@ -119,6 +124,7 @@ pub(crate) fn run() -> ExitCode {
         Command::Verify(options) => verify::run(&options),
         Command::Seal(options) => seal::run(&options),
         Command::Keygen(options) => keygen::run(&options),
+        Command::Config(options) => config::run(&options),
         Command::Serve(options) => {
             runtime().and_then(|runtime| runtime.block_on(serve::run(options)))
         }

@@ -2,8 +2,10 @@
 
 use super::exit::Status;
 use super::failure::Failure;
+use bundle::host::config::in_force::{InForce, Origin};
 use bundle::host::config::mapping::{MapRule, SourceHost};
-use bundle::unpack::{Target, UnpackError};
+use bundle::host::config::settings::MappingSettings;
+use bundle::unpack::Target;
 use clap::Args;
 
 /// What images are called at a registry.
@@ -20,21 +22,31 @@ pub(super) struct Naming {
 }
 
 impl Naming {
-    /// The target with the names that are asked for.
-    pub(super) fn target(&self, to: &str) -> Result<Target, Failure> {
-        let target: Target = to.parse().map_err(|e| Failure::of(Status::Usage, &e))?;
+    /// What is asked for, as a file would say it.
+    pub(super) fn settings(&self) -> MappingSettings {
+        MappingSettings { keep_host: self.keep_host, map: self.map.clone() }
+    }
+
+    /// The target in force with its names. Those of a configuration file are for registries.
+    pub(super) fn target(&self, in_force: &InForce) -> Result<Target, Failure> {
+        let Some(to) = &in_force.to else {
+            return Err(Failure::usage("where to? --to is missing")
+                .hint("--to REGISTRY[/PREFIX] or --to oci:DIR"));
+        };
+        let target: Target = to.value.parse().map_err(|error| match &to.origin {
+            Origin::CommandLine => Failure::of(Status::Usage, &error),
+            file => Failure::usage(format!("{file}: to cannot be used: {error}")),
+        })?;
         if target.mapping().is_none() && (self.keep_host.is_some() || !self.map.is_empty()) {
             return Err(Failure::usage(
                 "--map and --keep-host are for registries: a layout directory keeps the full names",
             ));
         }
-        let source_host = match self.keep_host.unwrap_or_default() {
+        let source_host = match in_force.keep_host.as_ref().is_some_and(|keep| keep.value) {
             true => SourceHost::FirstComponent,
             false => SourceHost::LeftOut,
         };
-        target.with_names(source_host, self.map.clone()).map_err(|error| {
-            let error = UnpackError::from(error);
-            Failure::of(Status::Usage, &error)
-        })
+        let rules = in_force.map.iter().map(|rule| rule.value.clone()).collect();
+        target.with_names(source_host, rules).map_err(|e| Failure::of(Status::Usage, &e))
     }
 }

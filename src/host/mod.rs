@@ -20,6 +20,7 @@
 //! - [`lookaside`], [`registries_d`]: signatures beside registries, written and looked for
 //! - [`config`]: what configuration files become, as values; nothing is written there
 //! - [`state`]: what was seen last of each sealed series
+//! - [`settings_file`]: this tool's own configuration
 //! - [`sources_file`]: where target repositories were filled from
 //! - [`install`](mod@install) and `install_error`, [`installed`]: the two directions
 
@@ -36,6 +37,7 @@ pub mod public_key;
 pub mod record;
 pub mod registries_d;
 pub mod root;
+pub mod settings_file;
 pub mod sources_file;
 mod staged;
 pub mod state;
@@ -54,6 +56,9 @@ pub use policy_file::{PolicyFile, PolicyFileError};
 pub use record::{KeyOrigin, KeyRecord, KeyUse};
 pub use registries_d::{RegistriesD, RegistriesDError};
 pub use root::HostRoot;
+pub use settings_file::{
+    FoundSettings, SettingsFile, SettingsFileError, system_settings, user_settings,
+};
 pub use sources_file::{Filled, SourcesFileError, check_sources, record_sources};
 pub use state::{SealState, Series, StateError, record_seal, rotations, seal_state};
 
