@@ -15,6 +15,7 @@ mod hostile_lengths;
 mod keys;
 mod long_blobs;
 mod naming;
+mod openshift;
 mod pack_faults;
 mod packing;
 mod parity;

@@ -9,7 +9,7 @@
 //! - [`progress`]: bars on a terminal, lines elsewhere
 //! - [`refusal`]: why images are refused, and how to go on
 //! - [`pipes`]: an archive on standard input or output
-//! - [`connection`], [`keys`], [`naming`], [`trust`]: options that several commands share
+//! - [`connection`], [`emission`], [`keys`], [`naming`], [`trust`]: options that several commands share
 //! - [`volume_size`], [`written`]: sizes of volumes as people give them; what pack leaves
 //! - [`settings`]: configuration files under the options
 //! - [`password`]: passwords of private keys
@@ -18,6 +18,7 @@
 mod certificates;
 mod config;
 mod connection;
+mod emission;
 mod exit;
 mod failure;
 mod first_use;

@@ -4,6 +4,7 @@ mod summary;
 
 use self::summary::summary;
 use super::connection::{self, Connection};
+use super::emission::Emission;
 use super::exit::Status;
 use super::failure::Failure;
 use super::first_use;
@@ -71,6 +72,8 @@ pub(super) struct Options {
     quiet: bool,
     #[command(flatten)]
     naming: Naming,
+    #[command(flatten)]
+    emission: Emission,
     #[command(flatten)]
     trust: Trust,
     #[command(flatten)]
@@ -145,6 +148,7 @@ impl Options {
             target: target.clone(),
             trust: TrustInputs { first_use, ..self.trust.inputs()? },
             memory: Some(self.trust.host_root()?),
+            emit: self.emission.options(),
             install: self.install()?,
             on_existing_attachment: match self.on_existing_attachment {
                 ExistingAttachment::Keep => OnExistingAttachment::KeepOrRefuse,

@@ -21,6 +21,7 @@
 //! - [`config`]: what configuration files become, as values; nothing is written there
 //! - [`state`]: what was seen last of each sealed series
 //! - [`settings_file`]: this tool's own configuration
+//! - [`resource_directory`]: resources for a cluster, in a directory of their own
 //! - [`sources_file`]: where target repositories were filled from
 //! - [`install`](mod@install) and `install_error`, [`installed`]: the two directions
 
@@ -36,6 +37,7 @@ pub mod policy_file;
 pub mod public_key;
 pub mod record;
 pub mod registries_d;
+pub mod resource_directory;
 pub mod root;
 pub mod settings_file;
 pub mod sources_file;
@@ -55,6 +57,9 @@ pub use lookaside::{LookasideAccess, LookasideChange, LookasideDirectory, Lookas
 pub use policy_file::{PolicyFile, PolicyFileError};
 pub use record::{KeyOrigin, KeyRecord, KeyUse};
 pub use registries_d::{RegistriesD, RegistriesDError};
+pub use resource_directory::{
+    ResourceChange, ResourceDirectoryError, WrittenResource, check_resources, write_resources,
+};
 pub use root::HostRoot;
 pub use settings_file::{
     FoundSettings, SettingsFile, SettingsFileError, system_settings, user_settings,

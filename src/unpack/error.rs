@@ -3,7 +3,10 @@
 use super::refused::Refused;
 use crate::archive::{ArchiveError, CatalogueError};
 use crate::host::config::mapping::MappingError;
-use crate::host::{InstallError, LookasideError, PathError, SourcesFileError};
+use crate::host::config::openshift::OpenshiftError;
+use crate::host::{
+    InstallError, LookasideError, PathError, ResourceDirectoryError, SourcesFileError,
+};
 use crate::oci::atomic::AtomicName;
 use crate::oci::layout::LayoutError;
 use crate::oci::source::{SourceError, Trouble};
@@ -161,6 +164,15 @@ pub enum UnpackError {
     /// The layout directory.
     #[error(transparent)]
     Layout(#[from] LayoutError),
+    /// Resources for a cluster are wanted, and the target is no registry that it could pull from.
+    #[error("a cluster pulls from a registry: --emit needs one as target")]
+    EmitWithoutRegistry,
+    /// The directory for resources cannot be used.
+    #[error("the resources cannot be written")]
+    Emit(#[from] ResourceDirectoryError),
+    /// A resource cannot be made.
+    #[error("a resource for the cluster cannot be made")]
+    Resource(#[from] OpenshiftError),
     /// Keys cannot be installed.
     #[error(transparent)]
     Install(#[from] InstallError),
@@ -208,6 +220,8 @@ impl UnpackError {
             | Self::FirstUseEverywhere
             | Self::Refused(_) => Class::Refused,
             Self::Naming(_)
+            | Self::EmitWithoutRegistry
+            | Self::Emit(ResourceDirectoryError::Foreign(_) | ResourceDirectoryError::List(_))
             | Self::Collision { .. }
             | Self::ReservedTag(_)
             | Self::Install(
@@ -226,6 +240,8 @@ impl UnpackError {
             | Self::Install(_)
             | Self::NotInstalled(_)
             | Self::NotRemembered(_)
+            | Self::Emit(_)
+            | Self::Resource(_)
             | Self::Host(_)
             | Self::Lookaside(_)
             | Self::Task(_) => Class::Other,
@@ -237,6 +253,9 @@ impl UnpackError {
         match self {
             Self::Registry(error) => error.hint(),
             Self::Naming(error) => naming_hint(error),
+            Self::Emit(ResourceDirectoryError::Foreign(_) | ResourceDirectoryError::List(_)) => {
+                Some("name a directory of its own: oc apply would take whatever is in it")
+            }
             Self::Collision { .. } => {
                 Some("a tag names one image: pack the other one into a bundle of its own")
             }

@@ -8,6 +8,7 @@
 //! sources   nothing that holds another source is filled unless a rule says so
 //! survey    what the target has already
 //! push      blobs → manifests → attachments → tags → GPG signatures    (layout: the same into a directory)
+//! emit      resources for a cluster, into a directory
 //! install   keys that verified something, for what they verified
 //! ```
 //!
@@ -19,6 +20,7 @@
 
 mod arriving;
 mod check;
+mod emit;
 mod enforcement;
 mod error;
 mod evidence;
@@ -26,6 +28,7 @@ mod first_use;
 mod install;
 mod layout;
 mod open;
+mod openshift;
 mod plan;
 mod push;
 mod refused;
@@ -41,6 +44,7 @@ mod verify;
 mod watched;
 
 pub use check::Checked;
+pub use emit::EmitOptions;
 pub use enforcement::{Enforcement, NotEnforceable, Signers};
 pub use error::{Class, UnpackError};
 pub use install::InstallOptions;
@@ -75,6 +79,8 @@ pub struct UnpackOptions {
     /// Below which root it is remembered where target repositories were filled from; `None`: nowhere, and nothing is
     /// compared.
     pub memory: Option<HostRoot>,
+    /// Which resources for a cluster are written, and where; in a dry run too.
+    pub emit: Option<EmitOptions>,
     /// Whether and where keys are installed.
     pub install: Option<InstallOptions>,
     /// What to do with other signatures under the same tag.
@@ -99,15 +105,17 @@ pub async fn unpack(
     client: &Client,
     progress: &Arc<dyn Progress>,
 ) -> Result<UnpackReport, UnpackError> {
-    let UnpackOptions { target, trust, memory: root, install, .. } = options;
+    let UnpackOptions { target, trust, memory: root, emit, install, .. } = options;
     let UnpackOptions { on_existing_attachment, lookaside, jobs, dry_run, .. } = options;
     let earlier = install::earlier_names(&trust.installed);
     progress.note("verifying");
     let prepare = move || {
         let (opened, cargo) = input.open()?;
-        Ok::<_, UnpackError>((opened.check()?.verify(trust)?.plan(target)?, cargo))
+        let planned = opened.check()?.verify(trust)?.plan(target)?;
+        let emission = emit.map(|options| emit::plan(options, &planned)).transpose()?;
+        Ok::<_, UnpackError>((planned, emission, cargo))
     };
-    let (planned, cargo) = tokio::task::spawn_blocking(prepare).await??;
+    let (planned, emission, cargo) = tokio::task::spawn_blocking(prepare).await??;
     let install =
         install.map(|options| install::plan(options, &planned.verified, &earlier)).transpose()?;
     let mut keys = install.as_ref().map_or_else(Vec::new, |plan| install::report(plan.keys()));
@@ -123,11 +131,22 @@ pub async fn unpack(
     if !dry_run {
         (blobs, tagged_children) = goal.fill(&planned, &survey, cargo, jobs, progress).await?;
         warnings.extend(sources::record(&planned.plan, root.as_ref())?);
-        if let Some(plan) = install {
-            keys = install::report(&install::install(plan)?.keys);
-        }
     }
-    let done = Done { memory, survey, lookaside, blobs, tagged_children, keys, warnings, dry_run };
+    let emitted = emission.map(emit::write).transpose()?;
+    if let (Some(plan), false) = (install, dry_run) {
+        keys = install::report(&install::install(plan)?.keys);
+    }
+    let done = Done {
+        memory,
+        survey,
+        lookaside,
+        blobs,
+        tagged_children,
+        emitted,
+        keys,
+        warnings,
+        dry_run,
+    };
     Ok(report(&planned, done))
 }
 

@@ -8,8 +8,8 @@ use crate::host::config::sources::Memory;
 use crate::inventory::Lookup;
 use crate::oci::Digest;
 use crate::report::unpack::{
-    AttachmentOutcome, AttachmentReport, BlobCounts, ImageReport, KeyReport, LookasideOutcome,
-    TagChange, UnpackReport,
+    AttachmentOutcome, AttachmentReport, BlobCounts, EmissionReport, ImageReport, KeyReport,
+    LookasideOutcome, TagChange, UnpackReport,
 };
 
 /// What a run came to, but for what was known before.
@@ -19,6 +19,7 @@ pub(super) struct Done {
     pub(super) lookaside: Option<Vec<Vec<LookasideOutcome>>>,
     pub(super) blobs: BlobCounts,
     pub(super) tagged_children: Vec<Option<Digest>>,
+    pub(super) emitted: Option<EmissionReport>,
     pub(super) keys: Vec<KeyReport>,
     pub(super) warnings: Vec<String>,
     pub(super) dry_run: bool,
@@ -101,6 +102,7 @@ pub(super) fn report(planned: &Planned, done: Done) -> UnpackReport {
         images,
         repositories: sources::report(&planned.plan, &done.memory),
         blobs: done.blobs,
+        emitted: done.emitted,
         keys: done.keys,
         warnings,
     }

@@ -123,6 +123,7 @@ impl Scene {
             target: self.host.parse().expect("a target"),
             trust,
             memory: None,
+            emit: None,
             install: None,
             on_existing_attachment: OnExistingAttachment::default(),
             lookaside: None,
