@@ -40,10 +40,11 @@ pub(super) fn plan(options: EmitOptions, planned: &Planned) -> Result<Emission, 
 /// Writes what was decided.
 ///
 /// # Errors
-/// [`UnpackError::Emit`].
-pub(super) fn write(emission: Emission) -> Result<EmissionReport, UnpackError> {
+/// [`UnpackError::NotEmitted`]; in a dry run [`UnpackError::Emit`].
+pub(super) fn write(emission: Emission, dry_run: bool) -> Result<EmissionReport, UnpackError> {
     let Emission { directory, resources } = emission;
-    let written = write_resources(&directory, &resources.resources)?;
+    let failed = if dry_run { UnpackError::Emit } else { UnpackError::NotEmitted };
+    let written = write_resources(&directory, &resources.resources).map_err(failed)?;
     let files = written.into_iter().map(|one| EmittedFile {
         file: one.file,
         change: match one.change {

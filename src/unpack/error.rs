@@ -170,6 +170,9 @@ pub enum UnpackError {
     /// The directory for resources cannot be used.
     #[error("the resources cannot be written")]
     Emit(#[from] ResourceDirectoryError),
+    /// The push is done, and the resources for the cluster cannot be written.
+    #[error("all images are published, but the resources for the cluster are not written")]
+    NotEmitted(#[source] ResourceDirectoryError),
     /// A resource cannot be made.
     #[error("a resource for the cluster cannot be made")]
     Resource(#[from] OpenshiftError),
@@ -241,6 +244,7 @@ impl UnpackError {
             | Self::NotInstalled(_)
             | Self::NotRemembered(_)
             | Self::Emit(_)
+            | Self::NotEmitted(_)
             | Self::Resource(_)
             | Self::Host(_)
             | Self::Lookaside(_)
@@ -268,7 +272,7 @@ impl UnpackError {
             Self::PassedBy { .. } => Some(
                 "run the same command again, with the archive from its start: what has arrived is not sent again",
             ),
-            Self::NotInstalled(_) => Some(
+            Self::NotInstalled(_) | Self::NotRemembered(_) | Self::NotEmitted(_) => Some(
                 "mend that and run the same command again: what is published is not sent a second time",
             ),
             Self::Install(InstallError::OtherName { .. }) => Some(

@@ -98,7 +98,7 @@ pub struct UnpackOptions {
 /// # Errors
 /// Any [`UnpackError`]; [`UnpackError::class`] says what kind. No tag was moved unless it is
 /// [`UnpackError::ReadBack`], an error of the registry while tags or GPG signatures were written, or one of what comes
-/// after the push: [`UnpackError::NotRemembered`], installing keys.
+/// after the push: [`UnpackError::NotRemembered`], [`UnpackError::NotEmitted`], installing keys.
 pub async fn unpack(
     input: Input,
     options: UnpackOptions,
@@ -132,7 +132,7 @@ pub async fn unpack(
         (blobs, tagged_children) = goal.fill(&planned, &survey, cargo, jobs, progress).await?;
         warnings.extend(sources::record(&planned.plan, root.as_ref())?);
     }
-    let emitted = emission.map(emit::write).transpose()?;
+    let emitted = emission.map(|emission| emit::write(emission, dry_run)).transpose()?;
     if let (Some(plan), false) = (install, dry_run) {
         keys = install::report(&install::install(plan)?.keys);
     }

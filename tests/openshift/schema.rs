@@ -33,7 +33,7 @@ impl Faults {
     }
 
     /// An object with exactly these fields.
-    fn fields<'v>(&mut self, value: &'v Value, names: &[&str]) -> Map<String, Value> {
+    fn fields(&mut self, value: &Value, names: &[&str]) -> Map<String, Value> {
         let object = value.as_object().cloned().unwrap_or_default();
         let found: BTreeSet<&str> = object.keys().map(String::as_str).collect();
         let expected: BTreeSet<&str> = names.iter().copied().collect();
