@@ -6,6 +6,7 @@ use self::summary::summary;
 use super::connection::{self, Connection};
 use super::exit::Status;
 use super::failure::Failure;
+use super::host_config::InstallConfig;
 use super::inspect::damage_hint;
 use super::output::{Output, tell};
 use super::pipes;
@@ -62,6 +63,8 @@ pub(super) struct Options {
     #[arg(short, long)]
     quiet: bool,
     #[command(flatten)]
+    config: InstallConfig,
+    #[command(flatten)]
     trust: Trust,
     #[command(flatten)]
     connection: Connection,
@@ -99,10 +102,12 @@ pub(super) async fn run(options: Options) -> Result<Status, Failure> {
     };
     let target: Target = to.parse().map_err(|e| Failure::of(Status::Usage, &e))?;
     let client = options.connection.client()?;
+    let configure = options.config.options(&options.trust, &options.connection, &target)?;
     let unpack = UnpackOptions {
         target,
         trust: options.trust.inputs()?,
         install: options.install()?,
+        configure,
         on_existing_attachment: match options.on_existing_attachment {
             ExistingAttachment::Keep => OnExistingAttachment::KeepOrRefuse,
             ExistingAttachment::Replace => OnExistingAttachment::Replace,
@@ -133,18 +138,12 @@ pub(super) async fn run(options: Options) -> Result<Status, Failure> {
                 // The refusal outweighs whatever is wrong with standard output.
                 let _ = Output::json(refused).and_then(Output::write);
             }
-            Err(failed(&error, &options))
+            Err(failed(&error, &options.files))
         }
     }
 }
 
 impl Options {
-    /// The bundle as commands in hints name it.
-    fn shown(&self) -> String {
-        let files: Vec<String> = self.files.iter().map(|file| file.display().to_string()).collect();
-        files.join(" ")
-    }
-
     fn install(&self) -> Result<Option<InstallOptions>, Failure> {
         if !self.install_keys {
             return Ok(None);
@@ -171,13 +170,13 @@ pub(super) fn status_of(error: &UnpackError) -> Status {
 }
 
 /// An error with the ways out of it.
-fn failed(error: &UnpackError, options: &Options) -> Failure {
+pub(super) fn failed(error: &UnpackError, files: &[PathBuf]) -> Failure {
     let mut failure = Failure::of(status_of(error), error);
     if let UnpackError::Refused(refused) = error {
         for image in refused.refusals() {
             tell!("refused: {}", line(&verdict::describe(image)));
         }
-        for hint in refusal::ways_on(refused, &options.shown()) {
+        for hint in refusal::ways_on(refused, &shown(files)) {
             failure = failure.hint(hint);
         }
         return failure;
@@ -185,13 +184,19 @@ fn failed(error: &UnpackError, options: &Options) -> Failure {
     let mut hints = connection::hints(error);
     hints.extend(error.hint().map(str::to_owned).filter(|hint| !hints.contains(hint)));
     if let UnpackError::Archive(error) = error {
-        hints.extend(damage_hint(error, &options.files[0]));
+        hints.extend(damage_hint(error, &files[0]));
     }
-    hints.extend(damaged_cargo(error, &options.files[0]));
+    hints.extend(damaged_cargo(error, &files[0]));
     for hint in hints {
         failure = failure.hint(hint);
     }
     failure
+}
+
+/// The bundle as commands in hints name it.
+fn shown(files: &[PathBuf]) -> String {
+    let files: Vec<String> = files.iter().map(|file| file.display().to_string()).collect();
+    files.join(" ")
 }
 
 /// The way on from a blob of the archive that is not what it must be, which shows when it is to be pushed.
