@@ -3,6 +3,7 @@
 mod archive_readers;
 mod atomic;
 mod command_line;
+mod configuring;
 mod floors;
 mod harness;
 mod harness_itself;
