@@ -11,7 +11,9 @@ use bundle::host::config::policy::{PolicyLevel, Rejected};
 use bundle::host::config::registries_conf::{MirrorTransport, Upstream};
 use bundle::host::config_files::Destination;
 use bundle::registry::is_loopback_host;
-use bundle::report::configuration::{ConfigurationReport, FileOutcome, FileReport, SubjectChange};
+use bundle::report::configuration::{
+    ConfigurationReport, FileOutcome, FileReport, ParserOutcome, SubjectChange,
+};
 use bundle::unpack::{ConfigureOptions, Target};
 use clap::Args;
 use std::path::PathBuf;
@@ -129,9 +131,11 @@ pub(super) fn describe(out: &mut Output, report: &ConfigurationReport) {
         describe_file(out, file, report.dry_run);
     }
     for parser in &report.checked_by {
-        match &parser.said {
-            None => say!(out, "  read by {}", parser.tool),
-            Some(said) => say!(out, "  {} could not be asked: {}", parser.tool, line(said)),
+        let (tool, said) = (parser.tool, line(parser.said.as_deref().unwrap_or_default()));
+        match parser.outcome {
+            ParserOutcome::Accepted => say!(out, "  read by {tool}"),
+            ParserOutcome::Refused => say!(out, "  refused by {tool} of this machine: {said}"),
+            ParserOutcome::Unclear => say!(out, "  {tool} could not be asked: {said}"),
         }
     }
     let is_changed = |file: &FileReport| !file.changes.is_empty();

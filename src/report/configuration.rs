@@ -92,11 +92,23 @@ pub struct LeftReport {
 pub struct ParserReport {
     /// Its name.
     pub tool: &'static str,
-    /// True when it has read all of it; a tool that refuses it stops the run.
-    pub accepted: bool,
-    /// What it said where that is not clear.
+    /// What it made of it.
+    pub outcome: ParserOutcome,
+    /// What it said, unless it accepted.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub said: Option<String>,
+}
+
+/// What a tool made of the result.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum ParserOutcome {
+    /// It has read all of it.
+    Accepted,
+    /// It does not take it. On the host itself that stops the run; a directory for review is written all the same.
+    Refused,
+    /// It failed for another reason.
+    Unclear,
 }
 
 /// What `bundle config install` did.

@@ -14,8 +14,8 @@ use crate::host::config_files::{
 use crate::host::{HostRoot, KeyName, PlannedKey};
 use crate::oci::{Digest, Repository};
 use crate::report::configuration::{
-    ChangeReport, ConfigurationReport, FileOutcome, FileReport, LeftReport, ParserReport,
-    SubjectChange,
+    ChangeReport, ConfigurationReport, FileOutcome, FileReport, LeftReport, ParserOutcome,
+    ParserReport, SubjectChange,
 };
 use crate::trust::PublicKey;
 use crate::trust::policy::KeySource;
@@ -173,10 +173,14 @@ fn describe(
     });
     let checked_by = decided.parsed.iter().map(|parsed| ParserReport {
         tool: parsed.tool,
-        accepted: parsed.outcome == Parsed::Accepted,
+        outcome: match &parsed.outcome {
+            Parsed::Accepted => ParserOutcome::Accepted,
+            Parsed::Refused(_) => ParserOutcome::Refused,
+            Parsed::Unclear(_) => ParserOutcome::Unclear,
+        },
         said: match &parsed.outcome {
             Parsed::Accepted => None,
-            Parsed::Unclear(said) => Some(said.clone()),
+            Parsed::Refused(said) | Parsed::Unclear(said) => Some(said.clone()),
         },
     });
     ConfigurationReport { root, dry_run, files: files.collect(), checked_by: checked_by.collect() }

@@ -20,6 +20,8 @@ use tempfile::TempDir;
 enum Publisher {
     /// The tests themselves.
     Tests(Signer),
+    /// The same, but nobody signs the children of an index.
+    IndexOnly(Signer),
     /// A cosign, with more arguments for a signature under a tag.
     Cosign(Cosign, Vec<&'static str>),
 }
@@ -37,9 +39,11 @@ impl Publisher {
         match self {
             Self::Tests(signer) => {
                 sign_all(registry, repository, &name, image, signer);
-                let key = keys.join("release.pub");
-                fs::write(&key, signer.public_pem()).expect("key");
-                key
+                written(keys, signer)
+            }
+            Self::IndexOnly(signer) => {
+                sign_simple_as(registry, repository, &image.digest(), signer, &name);
+                written(keys, signer)
             }
             Self::Cosign(cosign, more) => {
                 let pair = cosign.generate("release");
@@ -48,6 +52,12 @@ impl Publisher {
             }
         }
     }
+}
+
+fn written(keys: &Path, signer: &Signer) -> PathBuf {
+    let key = keys.join("release.pub");
+    fs::write(&key, signer.public_pem()).expect("key");
+    key
 }
 
 fn sign_all(registry: &Registry, repository: &str, name: &str, image: &TestImage, signer: &Signer) {
@@ -93,7 +103,7 @@ impl Arrived {
             .args(&["unpack", "-q", "--json", "--install-keys", "--install-config", "--key"])
             .arg(&key)
             .arg(&archive)
-            .args(&["--to", enclave.address()])
+            .args(&["--to", enclave.address(), "--accept-unbound-names", &source])
             .run()
             .expect_code(0);
         let report = ran.json();
@@ -160,7 +170,7 @@ fn skopeo_takes_what_was_verified_from_the_mirror_and_nothing_else() {
     let backup = policy["backup"].as_str().expect("backup").trim_start_matches('/');
     assert_eq!(arrived.host.read(backup), super::ACCEPT);
     let checked = arrived.report["checkedBy"].as_array().expect("tools");
-    assert!(checked.iter().any(|by| by["tool"] == "skopeo" && by["accepted"] == true));
+    assert!(checked.iter().any(|by| by["tool"] == "skopeo" && by["outcome"] == "accepted"));
     // The key is named as the host sees it.
     let policy: Value = serde_json::from_str(&arrived.host.read(POLICY)).expect("JSON");
     let rule = &policy["transports"]["docker"][&arrived.source][0];
@@ -196,7 +206,24 @@ fn what_cosign_3_signed_in_the_older_form_is_enforced() {
 fn what_cosign_3_signed_in_its_own_form_is_carried_and_not_enforced() {
     let test = "what_cosign_3_signed_in_its_own_form_is_carried_and_not_enforced";
     let Some(cosign) = Cosign::three(test) else { return };
-    let _ = (cosign, test, left);
+    let publisher = Publisher::Cosign(cosign, vec!["--recursive"]);
+    let Some(arrived) = Arrived::by(test, &publisher) else { return };
+    // Runtimes do not look at such signatures: to demand them would make every pull fail.
+    let expected = [(arrived.source.clone(), "no-key".to_owned())];
+    assert_eq!(left(&arrived.report, POLICY), expected);
+    assert_eq!(arrived.host.read(POLICY), super::ACCEPT);
+    arrived.copy().expect_code(0);
+}
+
+#[test]
+fn what_lacks_a_signature_of_a_child_is_not_enforced_and_can_be_pulled() {
+    let test = "what_lacks_a_signature_of_a_child_is_not_enforced_and_can_be_pulled";
+    let publisher = Publisher::IndexOnly(Signer::generate());
+    let Some(arrived) = Arrived::by(test, &publisher) else { return };
+    let expected = [(arrived.source.clone(), "uncovered".to_owned())];
+    assert_eq!(left(&arrived.report, POLICY), expected);
+    assert_eq!(arrived.host.read(POLICY), super::ACCEPT);
+    arrived.copy().expect_code(0);
 }
 
 #[test]
@@ -208,7 +235,8 @@ fn podman_takes_what_was_verified_from_the_mirror_and_nothing_else() {
     let Some(arrived) = Arrived::by(test, &Publisher::Tests(Signer::generate())) else { return };
     arrived.replace("of somebody else", Some(&Signer::generate()));
     let wrong = arrived.pull_by_podman();
-    if wrong.code == Some(0) {
+    // Debian 12 has the check patched out: its podman refuses whatever a policy demands such signatures of.
+    if wrong.code == Some(0) || wrong.stderr.contains("sigstore disabled") {
         println!(
             "left out: {test} needs a podman that checks Sigstore signatures, and this one does not"
         );

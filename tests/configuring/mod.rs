@@ -69,8 +69,11 @@ impl Scene {
     fn run(&self, command: &str, file: &Path, arguments: &[&str]) -> Ran {
         let words: Vec<&str> = command.split(' ').collect();
         let program = Program::bundle().env("PATH", self.tools.path()).args(&words).arg(file);
-        let program = program.args(&["--to", self.enclave.address(), "--root"]);
-        program.arg(self.enclave.root()).args(arguments).run()
+        let program = match arguments.contains(&"--to") {
+            true => program,
+            false => program.args(&["--to", self.enclave.address()]),
+        };
+        program.arg("--root").arg(self.enclave.root()).args(arguments).run()
     }
 
     /// The report on the configuration of an unpack that succeeds.

@@ -113,7 +113,7 @@ pub fn plan_config(
     if matches!(destination, Destination::InPlace) {
         write::check_backups(&root, &files)?;
     }
-    let parsed = parsers::check(&existing, &files)?;
+    let parsed = ask(&existing, &files, &destination)?;
     Ok(ConfigPlan { root, destination, request, decided: Decided { files, parsed } })
 }
 
@@ -124,6 +124,21 @@ fn decide(
     let existing = Existing::read(root, request.ca.as_ref())?;
     let files = planned::files(&existing, request)?;
     Ok((existing, files))
+}
+
+/// Has the result read. What this host's tools do not take is not written for them; other hosts may have others.
+fn ask(
+    existing: &Existing,
+    files: &[PlannedFile],
+    destination: &Destination,
+) -> Result<Vec<ParsedBy>, ConfigError> {
+    let parsed = parsers::check(existing, files)?;
+    for ParsedBy { tool, outcome } in &parsed {
+        if let (Parsed::Refused(why), Destination::InPlace) = (outcome, destination) {
+            return Err(ConfigError::Unparsed { tool, why: why.clone() });
+        }
+    }
+    Ok(parsed)
 }
 
 impl ConfigPlan {
@@ -161,7 +176,7 @@ impl ConfigPlan {
         let (existing, files) = decide(&self.root, &self.request)?;
         let parsed = match files == self.decided.files {
             true => self.decided.parsed,
-            false => parsers::check(&existing, &files)?,
+            false => ask(&existing, &files, &self.destination)?,
         };
         match &self.destination {
             Destination::InPlace => write::in_place(&self.root, &files)?,

@@ -9,6 +9,7 @@ use super::ConfigError;
 use super::existing::{DropIns, Existing};
 use super::planned::PlannedFile;
 use crate::host::config::{registries_conf, registries_d};
+use crate::oci::Digest;
 use std::fs::{DirBuilder, File};
 use std::io::{self, ErrorKind, Read as _};
 use std::os::unix::fs::DirBuilderExt as _;
@@ -36,11 +37,13 @@ pub struct ParsedBy {
     pub outcome: Parsed,
 }
 
-/// What a tool made of the files. A refusal is [`ConfigError::Unparsed`].
+/// What a tool made of the files.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Parsed {
     /// It has read them all.
     Accepted,
+    /// It does not take them, for this reason.
+    Refused(String),
     /// It failed for another reason, before or after.
     Unclear(String),
 }
@@ -74,7 +77,7 @@ fn tools() -> &'static [&'static str] {
 /// A directory of this process alone, removed when dropped.
 struct Home {
     path: PathBuf,
-    /// The blocked host. It has the directory's name, which nobody knows beforehand.
+    /// The blocked host, which has the directory's name.
     nowhere: String,
 }
 
@@ -82,7 +85,9 @@ impl Home {
     fn make() -> io::Result<Self> {
         let now = std::time::SystemTime::UNIX_EPOCH.elapsed().map_or(0, |time| time.as_nanos());
         for number in 0..100u32 {
-            let name = format!("bundle-{}-{now}-{number}", std::process::id());
+            // Short: podman takes no directory for its state whose path has more than 50 characters.
+            let seed = format!("{} {now} {number}", std::process::id());
+            let name = format!("bundle-{}", &Digest::of(seed.as_bytes()).hex()[..12]);
             let path = std::env::temp_dir().join(&name);
             match DirBuilder::new().mode(0o700).create(&path) {
                 Ok(()) => return Ok(Self { path, nowhere: format!("{name}.invalid") }),
@@ -168,7 +173,7 @@ impl Home {
         File::open(&said)
             .and_then(|file| file.take(MAX_SAID).read_to_end(&mut text))
             .map_err(asking)?;
-        self.judge(tool, &String::from_utf8_lossy(&text)).map(Some)
+        Ok(Some(self.judge(&String::from_utf8_lossy(&text))))
     }
 
     fn arguments(&self, tool: &str) -> Vec<String> {
@@ -189,16 +194,16 @@ impl Home {
         }
     }
 
-    fn judge(&self, tool: &'static str, said: &str) -> Result<Parsed, ConfigError> {
+    fn judge(&self, said: &str) -> Parsed {
         let containers = self.containers().display().to_string();
         if said.contains(&format!("{} is blocked in", self.nowhere)) {
-            return Ok(Parsed::Accepted);
+            return Parsed::Accepted;
         }
         let shown = said.trim().replace(&containers, "/etc/containers");
         let shown: String = shown.chars().take(MAX_SHOWN).collect();
         match said.contains(&containers) {
-            true => Err(ConfigError::Unparsed { tool, why: shown }),
-            false => Ok(Parsed::Unclear(shown)),
+            true => Parsed::Refused(shown),
+            false => Parsed::Unclear(shown),
         }
     }
 }

@@ -3,6 +3,8 @@
 use super::*;
 use crate::host::config::policy::{EnforcedRepository, PolicyLevel, Rejected};
 use crate::host::config::registries_conf::{MirrorTransport, Mirrored, Upstream};
+#[cfg(target_os = "linux")]
+use crate::host::tests::obstacles::Mount;
 use crate::trust::policy::KeySource;
 use std::fs;
 use std::os::unix::fs::{MetadataExt as _, PermissionsExt as _, symlink};
@@ -250,4 +252,30 @@ fn files_written_elsewhere_are_whole_and_the_host_stays() {
             ),
         }
     }
+}
+
+#[cfg(target_os = "linux")]
+#[test]
+fn a_full_disk_leaves_everything_as_it_was() {
+    let test = "a_full_disk_leaves_everything_as_it_was";
+    let scratch = tempfile::tempdir().expect("a directory");
+    let Some(_mount) = Mount::over(&scratch, test) else { return };
+    let scene = Scene(scratch);
+    scene.write(POLICY, ACCEPT);
+    scene.plan(&["quay.io/a"]).expect("a plan").apply().expect("applied");
+    // One page is left: enough for the first of the files, not for the others.
+    let ballast = scene.place("ballast");
+    let mut size = 64 << 10;
+    while fs::write(&ballast, vec![0; size]).is_err() {
+        size -= 4 << 10;
+    }
+    fs::write(&ballast, vec![0; size - (4 << 10)]).expect("ballast");
+    let before = scene.files();
+    let Err(error) = scene.plan(&["r.example/b"]).expect("a plan").apply() else {
+        panic!("the disk is full")
+    };
+    assert!(texts(&error).contains("No space left"), "{}", texts(&error));
+    assert_eq!(scene.files(), before);
+    fs::remove_file(ballast).expect("room");
+    scene.plan(&["r.example/b"]).expect("a plan").apply().expect("the twin");
 }
