@@ -10,15 +10,19 @@
 //! - [`refusal`]: why images are refused, and how to go on
 //! - [`pipes`]: an archive on standard input or output
 //! - [`connection`], [`keys`], [`trust`]: options that several commands share
+//! - [`host_config`]: options and report of the container stack's configuration
 //! - [`volume_size`], [`written`]: sizes of volumes as people give them; what pack leaves
 //! - [`password`]: passwords of private keys
+//! - [`config_install`]: the configuration alone
 //! - [`pack`], [`unpack`], [`inspect`], [`verify`], [`seal`], [`keygen`], [`serve`]: the commands
 
 mod certificates;
+mod config_install;
 mod connection;
 mod exit;
 mod failure;
 mod first_use;
+mod host_config;
 mod inspect;
 mod keygen;
 mod keys;
@@ -72,6 +76,8 @@ enum Command {
     Inspect(inspect::Options),
     /// Read every byte of a bundle, and its signatures under the given trust; push nothing
     Verify(Box<verify::Options>),
+    /// Configure this host's container stack for a bundle, without pushing
+    Config(config_install::Config),
     /// Sign a bundle as a whole with your own key
     Seal(seal::Options),
     /// Make a key pair to seal bundles with
@@ -116,6 +122,7 @@ pub(crate) fn run() -> ExitCode {
         }
         Command::Inspect(options) => inspect::run(&options),
         Command::Verify(options) => verify::run(&options),
+        Command::Config(config) => config_install::run(config),
         Command::Seal(options) => seal::run(&options),
         Command::Keygen(options) => keygen::run(&options),
         Command::Serve(options) => {

@@ -30,7 +30,7 @@ pub(super) struct Trust {
     /// Where signatures count that name no repository, although nothing binds the name (repeatable)
     #[arg(long, value_name = "SCOPE", conflicts_with_all = ["policy", "host_policy"])]
     accept_unbound_names: Vec<Scope>,
-    /// Use this directory in place of / for installed keys
+    /// Use this directory in place of / for installed keys and configuration
     #[arg(long, value_name = "DIR")]
     root: Option<PathBuf>,
 }

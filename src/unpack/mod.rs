@@ -8,6 +8,7 @@
 //! survey    what the target has already
 //! push      blobs → manifests → attachments → tags → GPG signatures    (layout: the same into a directory)
 //! install   keys that verified something, for what they verified
+//! configure the container stack of the host: decided before the push, written after it
 //! ```
 //!
 //! [`unpack`] is the whole of it. The steps are public for who wants some of them: `bundle verify` ends after
@@ -18,6 +19,7 @@
 
 mod arriving;
 mod check;
+mod configure;
 mod enforcement;
 mod error;
 mod evidence;
@@ -39,6 +41,7 @@ mod verify;
 mod watched;
 
 pub use check::Checked;
+pub use configure::ConfigureOptions;
 pub use enforcement::{Enforcement, NotEnforceable, Signers};
 pub use error::{Class, UnpackError};
 pub use install::InstallOptions;
@@ -55,7 +58,9 @@ use crate::oci::Digest;
 use crate::oci::layout::{LayoutDirectory, LayoutError, LayoutWriter};
 use crate::progress::Progress;
 use crate::registry::Client;
+use crate::report::configuration::ConfigInstallReport;
 use crate::report::unpack::{BlobCounts, UnpackReport};
+use configure::KeyPaths;
 use reporting::{Done, report};
 use std::path::PathBuf;
 use std::sync::Arc;
@@ -72,6 +77,8 @@ pub struct UnpackOptions {
     pub trust: TrustInputs,
     /// Whether and where keys are installed.
     pub install: Option<InstallOptions>,
+    /// Whether and how the container stack of the host is configured.
+    pub configure: Option<ConfigureOptions>,
     /// What to do with other signatures under the same tag.
     pub on_existing_attachment: OnExistingAttachment,
     /// Where GPG signatures are written for a web server, before anything is published.
@@ -87,15 +94,23 @@ pub struct UnpackOptions {
 /// # Errors
 /// Any [`UnpackError`]; [`UnpackError::class`] says what kind. No tag was moved unless it is
 /// [`UnpackError::ReadBack`], an error of the registry while tags or GPG signatures were written, or one of installing
-/// keys.
+/// keys or configuration.
 pub async fn unpack(
     input: Input,
     options: UnpackOptions,
     client: &Client,
     progress: &Arc<dyn Progress>,
 ) -> Result<UnpackReport, UnpackError> {
-    let UnpackOptions { target, trust, install, on_existing_attachment, lookaside, jobs, dry_run } =
-        options;
+    let UnpackOptions {
+        target,
+        trust,
+        install,
+        configure,
+        on_existing_attachment,
+        lookaside,
+        jobs,
+        dry_run,
+    } = options;
     let earlier = install::earlier_names(&trust.installed);
     progress.note("verifying");
     let prepare = move || {
@@ -106,6 +121,8 @@ pub async fn unpack(
     let install =
         install.map(|options| install::plan(options, &planned.verified, &earlier)).transpose()?;
     let mut keys = install.as_ref().map_or_else(Vec::new, |plan| install::report(plan.keys()));
+    let key_paths = KeyPaths::new(&earlier, install.as_ref().map_or(&[], |plan| plan.keys()));
+    let (planned, configuration) = configure::plan(configure, planned, key_paths).await?;
     let goal = Goal::open(&planned, client, dry_run).await?;
     let survey = goal.survey(&planned, on_existing_attachment).await?;
     let lookaside = match &lookaside {
@@ -119,8 +136,34 @@ pub async fn unpack(
             keys = install::report(&install::install(plan)?.keys);
         }
     }
-    let done = Done { survey, lookaside, blobs, tagged_children, keys, dry_run };
+    let configuration = configure::finish(configuration, dry_run).await?;
+    let done = Done { survey, lookaside, blobs, tagged_children, keys, configuration, dry_run };
     Ok(report(&planned, done))
+}
+
+/// Only configures the container stack of the host, for images that are, or will be, at the target: verifies and plans
+/// as [`unpack`] does, and contacts nobody. Blocks.
+///
+/// # Errors
+/// Any [`UnpackError`] of verification and planning; [`UnpackError::Configure`].
+pub fn configure(
+    input: Input,
+    target: Target,
+    trust: TrustInputs,
+    options: ConfigureOptions,
+    dry_run: bool,
+) -> Result<ConfigInstallReport, UnpackError> {
+    let earlier = install::earlier_names(&trust.installed);
+    let (opened, _) = input.open()?;
+    let planned = opened.check()?.verify(trust)?.plan(target)?;
+    let configuration = configure::decide(options, &planned, &KeyPaths::new(&earlier, &[]))?;
+    Ok(ConfigInstallReport {
+        report_version: "1.0",
+        file: planned.verified.archive().path().display().to_string(),
+        bundle_digest: planned.verified.archive().bundle_digest(),
+        target: planned.plan.target().to_string(),
+        configuration: configuration.finish(dry_run)?,
+    })
 }
 
 fn access(dry_run: bool) -> LookasideAccess {

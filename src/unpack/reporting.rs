@@ -5,6 +5,7 @@ use super::signatures;
 use super::survey::Survey;
 use crate::inventory::Lookup;
 use crate::oci::Digest;
+use crate::report::configuration::ConfigurationReport;
 use crate::report::unpack::{
     AttachmentOutcome, AttachmentReport, BlobCounts, ImageReport, KeyReport, LookasideOutcome,
     TagChange, UnpackReport,
@@ -17,6 +18,7 @@ pub(super) struct Done {
     pub(super) blobs: BlobCounts,
     pub(super) tagged_children: Vec<Option<Digest>>,
     pub(super) keys: Vec<KeyReport>,
+    pub(super) configuration: Option<ConfigurationReport>,
     pub(super) dry_run: bool,
 }
 
@@ -96,6 +98,7 @@ pub(super) fn report(planned: &Planned, done: Done) -> UnpackReport {
         images,
         blobs: done.blobs,
         keys: done.keys,
+        configuration: done.configuration,
         warnings,
     }
 }

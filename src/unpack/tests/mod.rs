@@ -123,6 +123,7 @@ impl Scene {
             target: self.host.parse().expect("a target"),
             trust,
             install: None,
+            configure: None,
             on_existing_attachment: OnExistingAttachment::default(),
             lookaside: None,
             jobs: DEFAULT_JOBS,
