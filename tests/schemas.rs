@@ -269,6 +269,7 @@ fn reports_of_unpacking_are_described() {
     assert!(attachments.iter().any(|a| a["outcome"]["outcome"] == "replaced"), "{attachments:?}");
     assert_eq!(SAID.unpack["images"][1]["verdict"]["admission"], "unsigned-allowed");
     assert_eq!(SAID.unpack["keys"][0]["change"], "created");
+    assert_eq!(SAID.unpack["repositories"][0]["memory"], "new");
     assert_eq!(SAID.refusal["anyAnchor"], false);
     assert_eq!(SAID.refusal["carried"][0]["pinned"], false);
 }
@@ -297,7 +298,7 @@ fn schemas_and_documentation_list_the_codes_of_the_verifier() {
 #[test]
 fn broken_documents_are_not_valid() {
     let digest = Digest::of(b"").to_string();
-    let breaks: [(&str, &Value, &str, Value); 31] = [
+    let breaks: [(&str, &Value, &str, Value); 32] = [
         (INVENTORY_SCHEMA, &SAID.inventory, "/format", json!("cake")),
         (INVENTORY_SCHEMA, &SAID.inventory, "/formatVersion", json!("2.0")),
         (INVENTORY_SCHEMA, &SAID.inventory, "/created", json!("yesterday")),
@@ -329,6 +330,7 @@ fn broken_documents_are_not_valid() {
             json!({"outcome": "kept"}),
         ),
         (UNPACK_REPORT, &SAID.unpack, "/keys/0/scopes", json!([])),
+        (UNPACK_REPORT, &SAID.unpack, "/repositories/0/memory", json!("replaced")),
         (UNPACK_REFUSAL, &SAID.refusal, "/verdicts/0/code", json!("did-not-like-it")),
         (UNPACK_REFUSAL, &SAID.refusal, "/carried/0/fingerprint", json!("00")),
         (KEY_RECORD, &SAID.record, "/name", json!("SigStore-x")),

@@ -115,5 +115,5 @@ def run_bundle(bundle, corpus, scratch):
         pack = measured(lambda: process(command, folder), folder)
         os.sync()
         with DockerRegistry(scratch) as target:
-            command = [bundle, "unpack", archive, "--key", corpus.public, "--to", target.host]
+            command = [bundle, "unpack", archive, "--key", corpus.public, "--to", target.host, "--root", folder]
             return pack, measured(lambda: process(command, folder), folder)

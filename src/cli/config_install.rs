@@ -3,37 +3,27 @@
 use super::exit::Status;
 use super::failure::Failure;
 use super::host_config::{self, HostConfig};
+use super::naming::Naming;
 use super::output::{Output, say};
 use super::pipes;
 use super::text::safe;
 use super::trust::Trust;
 use super::unpack::failed;
+use bundle::host::config::settings::Settings;
 use bundle::report::configuration::ConfigInstallReport;
-use bundle::unpack::{self, Input, Target};
-use clap::{Args, Subcommand};
+use bundle::unpack::{self, Input};
+use clap::Args;
 use std::path::PathBuf;
 
-/// The configuration of the container stack
+/// Configure this host's container stack for the images of a bundle that another run pushed; verifies as unpack does
 #[derive(Args)]
-pub(super) struct Config {
-    #[command(subcommand)]
-    command: ConfigCommand,
-}
-
-#[derive(Subcommand)]
-enum ConfigCommand {
-    /// Configure this host for the images of a bundle that another run pushed; verifies as unpack does
-    Install(Box<Options>),
-}
-
-#[derive(Args)]
-struct Options {
+pub(super) struct Options {
     /// The bundle; or its volumes, or folders that hold them; or - for standard input
     #[arg(value_name = "FILE", required = true)]
     files: Vec<PathBuf>,
     /// The registry that has the images, as unpack was told: REGISTRY[/PREFIX]. It is not contacted
-    #[arg(long, value_name = "TARGET", value_parser = super::parsed::<Target>)]
-    to: Target,
+    #[arg(long, value_name = "TARGET")]
+    to: Option<String>,
     /// =false: the registry is reached over plain HTTP, or with any certificate. On loopback it is anyway
     #[arg(long, value_name = "BOOL", default_value_t = true, default_missing_value = "true",
           num_args = 0..=1, require_equals = true, action = clap::ArgAction::Set)]
@@ -47,18 +37,25 @@ struct Options {
     #[command(flatten)]
     host_config: HostConfig,
     #[command(flatten)]
+    naming: Naming,
+    #[command(flatten)]
     trust: Trust,
 }
 
-pub(super) fn run(config: Config) -> Result<Status, Failure> {
-    let ConfigCommand::Install(options) = config.command;
-    let configure = options.host_config.options(&options.trust, options.tls_verify, &options.to)?;
+pub(super) fn run(options: &Options) -> Result<Status, Failure> {
+    let in_force = options.trust.in_force(Settings {
+        to: options.to.clone(),
+        mapping: options.naming.settings(),
+        ..Settings::default()
+    })?;
+    let target = options.naming.target(&in_force)?;
+    let configure = options.host_config.options(&options.trust, options.tls_verify, &target)?;
     let trust = options.trust.inputs()?;
     let input = match pipes::is_input(&options.files)? {
         true => Input::Stream(pipes::input()?, options.files[0].clone()),
         false => Input::Files(options.files.clone()),
     };
-    let report = unpack::configure(input, options.to, trust, configure, options.dry_run)
+    let report = unpack::configure(input, target, trust, configure, options.dry_run)
         .map_err(|error| failed(&error, &options.files, false))?;
     let output = if options.json { Output::json(&report)? } else { summary(&report) };
     output.write()?;

@@ -94,7 +94,7 @@ impl HostConfig {
             Some(directory) => Destination::Elsewhere(made(directory)?),
         };
         // Loopback is spoken to without TLS first, as unpack itself does.
-        let is_plain = matches!(target, Target::Registry { host, .. } if is_loopback_host(host));
+        let is_plain = target.mapping().is_some_and(|mapping| is_loopback_host(&mapping.host));
         Ok(ConfigureOptions {
             root: trust.host_root()?,
             destination,

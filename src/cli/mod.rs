@@ -9,16 +9,19 @@
 //! - [`progress`]: bars on a terminal, lines elsewhere
 //! - [`refusal`]: why images are refused, and how to go on
 //! - [`pipes`]: an archive on standard input or output
-//! - [`connection`], [`keys`], [`trust`]: options that several commands share
+//! - [`connection`], [`emission`], [`keys`], [`naming`], [`trust`]: options that several commands share
 //! - [`host_config`]: options and report of the container stack's configuration
 //! - [`volume_size`], [`written`]: sizes of volumes as people give them; what pack leaves
+//! - [`settings`]: configuration files under the options
 //! - [`password`]: passwords of private keys
-//! - [`config_install`]: the configuration alone
-//! - [`pack`], [`unpack`], [`inspect`], [`verify`], [`seal`], [`keygen`], [`serve`]: the commands
+//! - [`pack`], [`unpack`], [`inspect`], [`verify`], [`seal`], [`keygen`], [`config`] with [`config_install`], [`serve`]:
+//!   the commands
 
 mod certificates;
+mod config;
 mod config_install;
 mod connection;
+mod emission;
 mod exit;
 mod failure;
 mod first_use;
@@ -26,6 +29,7 @@ mod host_config;
 mod inspect;
 mod keygen;
 mod keys;
+mod naming;
 mod output;
 mod pack;
 mod password;
@@ -34,6 +38,7 @@ mod progress;
 mod refusal;
 mod seal;
 mod serve;
+mod settings;
 mod signals;
 mod signers;
 mod text;
@@ -76,12 +81,12 @@ enum Command {
     Inspect(inspect::Options),
     /// Read every byte of a bundle, and its signatures under the given trust; push nothing
     Verify(Box<verify::Options>),
-    /// Configure this host's container stack for a bundle, without pushing
-    Config(config_install::Config),
     /// Sign a bundle as a whole with your own key
     Seal(seal::Options),
     /// Make a key pair to seal bundles with
     Keygen(keygen::Options),
+    /// Print which configuration counts, and from where; configure this host's container stack
+    Config(config::Options),
     /// Serve a store or bundles as an OCI registry
     Serve(serve::Options),
 }
@@ -122,9 +127,9 @@ pub(crate) fn run() -> ExitCode {
         }
         Command::Inspect(options) => inspect::run(&options),
         Command::Verify(options) => verify::run(&options),
-        Command::Config(config) => config_install::run(config),
         Command::Seal(options) => seal::run(&options),
         Command::Keygen(options) => keygen::run(&options),
+        Command::Config(options) => config::run(options),
         Command::Serve(options) => {
             runtime().and_then(|runtime| runtime.block_on(serve::run(options)))
         }

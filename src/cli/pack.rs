@@ -10,6 +10,7 @@ use super::keys::{self, KeyFile};
 use super::output::{Output, tell};
 use super::pipes;
 use super::progress::{Talk, progress};
+use super::settings;
 use super::signals::stopped;
 use super::signers::Signers;
 use super::text::{safe, size};
@@ -19,7 +20,8 @@ use super::written;
 use bundle::archive::ArchiveError;
 use bundle::archive::geometry::Geometry;
 use bundle::archive::limits::LEVEL;
-use bundle::host::RegistriesD;
+use bundle::host::config::settings::Settings;
+use bundle::host::{HostRoot, RegistriesD};
 use bundle::oci::Platform;
 use bundle::pack::plan::Plan;
 use bundle::pack::transfer::Packed;
@@ -32,6 +34,7 @@ use bundle::registry::Client;
 use bundle::report::pack::PackReport;
 use bundle::trust::Scoped;
 use clap::{Args, ValueEnum};
+use std::num::NonZeroU16;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::time::{SystemTime, UNIX_EPOCH};
@@ -76,9 +79,9 @@ pub(super) struct Options {
     #[arg(long, value_name = "LEVEL", default_value_t = LEVEL,
         value_parser = clap::value_parser!(i32).range(1..=19))]
     compress: i32,
-    /// Large blobs transferred at the same time
-    #[arg(long, default_value_t = 4, value_parser = clap::value_parser!(u16).range(1..=64))]
-    jobs: u16,
+    /// Large blobs transferred at the same time [default: 4]
+    #[arg(long, value_parser = clap::value_parser!(u16).range(1..=64))]
+    jobs: Option<u16>,
     /// Leave out images that cannot be resolved, looked up or fetched, and name them (exit status 4); one whose
     /// signatures are refused still fails
     #[arg(long)]
@@ -122,6 +125,13 @@ fn series_name(text: &str) -> Result<String, String> {
 }
 
 impl Options {
+    /// What is given, else what the configuration says; of trust it says what holds in the enclave.
+    fn jobs(&self) -> Result<usize, Failure> {
+        let root = HostRoot::host().map_err(|e| Failure::of(Status::Other, &e))?;
+        let options = Settings { jobs: self.jobs.and_then(NonZeroU16::new), ..Settings::default() };
+        Ok(settings::jobs(&settings::Files::read(&root)?.in_force(options)))
+    }
+
     fn request(&self) -> Result<Request, Failure> {
         let given = self.signers.read(Path::new("/"))?;
         let carried =
@@ -163,7 +173,7 @@ impl Options {
             source_date_epoch,
             geometry: self.volume_size.map_or(Geometry::WHOLE, |size| size.0),
             level: self.compress,
-            jobs: self.jobs.into(),
+            jobs: self.jobs()?,
         })
     }
 }

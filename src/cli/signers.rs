@@ -19,19 +19,19 @@ use std::sync::Arc;
 use std::time::{SystemTime, UNIX_EPOCH};
 
 /// Whose signatures count. SCOPE is HOST, HOST/NAMESPACE, HOST/REPOSITORY[:TAG], *.DOMAIN; without it, all images.
-#[derive(Args)]
+#[derive(Args, Clone)]
 #[command(next_help_heading = "Whose signatures count")]
 pub(super) struct Signers {
     /// Images of SCOPE may be signed by this public key (repeatable; pack carries it too)
     #[arg(long, value_name = "[SCOPE=]FILE")]
-    key: Vec<Scoped<PathBuf>>,
+    pub(super) key: Vec<Scoped<PathBuf>>,
     /// Signatures by keys and Fulcio certificates over images of SCOPE must be in the Rekor log with this public key
     /// (repeatable)
     #[arg(long, value_name = "[SCOPE=]FILE")]
-    rekor_key: Vec<Scoped<PathBuf>>,
+    pub(super) rekor_key: Vec<Scoped<PathBuf>>,
     /// Images of SCOPE may have GPG signatures by the public keys in this file, as gpg --export writes them (repeatable)
     #[arg(long, value_name = "[SCOPE=]FILE")]
-    gpg_key: Vec<Scoped<PathBuf>>,
+    pub(super) gpg_key: Vec<Scoped<PathBuf>>,
     /// Images of SCOPE may be signed with a certificate of these authorities (PEM): of a Fulcio, with
     /// --certificate-identity, --certificate-oidc-issuer and --rekor-key; or of an organisation, without an issuer
     #[arg(long, value_name = "[SCOPE=]FILE")]
@@ -39,7 +39,7 @@ pub(super) struct Signers {
     /// Images of SCOPE may be signed with a certificate under this pinned trusted_root.json, by
     /// --certificate-identity and --certificate-oidc-issuer; without those, keys need an entry of its logs (repeatable)
     #[arg(long, value_name = "[SCOPE=]FILE")]
-    trusted_root: Vec<Scoped<PathBuf>>,
+    pub(super) trusted_root: Vec<Scoped<PathBuf>>,
     /// Whom certificates for SCOPE must name: an e-mail address, a URI or a host name, to the letter
     #[arg(long, value_name = "[SCOPE=]IDENTITY")]
     certificate_identity: Vec<ScopedText>,
@@ -48,10 +48,10 @@ pub(super) struct Signers {
     certificate_oidc_issuer: Vec<ScopedText>,
     /// This containers-policy.json(5) alone decides, as container runtimes read it
     #[arg(long, value_name = "FILE", conflicts_with_all = ["host_policy", "key", "rekor_key", "gpg_key", "ca", "trusted_root", "certificate_identity", "certificate_oidc_issuer"])]
-    policy: Option<PathBuf>,
+    pub(super) policy: Option<PathBuf>,
     /// /etc/containers/policy.json alone decides, as container runtimes read it
     #[arg(long, conflicts_with_all = ["key", "rekor_key", "gpg_key", "ca", "trusted_root", "certificate_identity", "certificate_oidc_issuer"])]
-    host_policy: bool,
+    pub(super) host_policy: bool,
     /// Images of SCOPE need valid signatures by N distinct signers; the narrowest scope counts (repeatable)
     #[arg(long, value_name = "[SCOPE=]N")]
     threshold: Vec<Scoped<NonZeroUsize>>,
@@ -72,6 +72,20 @@ pub(super) struct Given {
 }
 
 impl Signers {
+    /// The first option that was given and does not go with a policy.
+    pub(super) fn names_keys(&self) -> Option<&'static str> {
+        let given = [
+            ("--key", !self.key.is_empty()),
+            ("--rekor-key", !self.rekor_key.is_empty()),
+            ("--gpg-key", !self.gpg_key.is_empty()),
+            ("--ca", !self.ca.is_empty()),
+            ("--trusted-root", !self.trusted_root.is_empty()),
+            ("--certificate-identity", !self.certificate_identity.is_empty()),
+            ("--certificate-oidc-issuer", !self.certificate_oidc_issuer.is_empty()),
+        ];
+        given.into_iter().find_map(|(option, given)| given.then_some(option))
+    }
+
     /// Reads every file that is named; the policy of the host below `root`.
     pub(super) fn read(&self, root: &Path) -> Result<Given, Failure> {
         let mut made_of = Vec::new();

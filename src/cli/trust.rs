@@ -3,13 +3,17 @@
 use super::exit::Status;
 use super::failure::Failure;
 use super::output::tell;
+use super::settings;
 use super::signers::Signers;
 use super::text::safe;
+use bundle::host::config::in_force::InForce;
+use bundle::host::config::settings::Settings;
 use bundle::host::{HostRoot, installed_keys};
 use bundle::oci::Digest;
 use bundle::trust::{Fingerprint, Pattern, Scope, Scoped};
 use bundle::unpack::TrustInputs;
 use clap::Args;
+use std::cell::OnceCell;
 use std::path::PathBuf;
 
 /// What is trusted. Nothing inside the bundle is.
@@ -30,9 +34,12 @@ pub(super) struct Trust {
     /// Where signatures count that name no repository, although nothing binds the name (repeatable)
     #[arg(long, value_name = "SCOPE", conflicts_with_all = ["policy", "host_policy"])]
     accept_unbound_names: Vec<Scope>,
-    /// Use this directory in place of / for installed keys and configuration
+    /// Use this directory in place of / for installed keys, configuration, /etc/bundle and /var/lib/bundle
     #[arg(long, value_name = "DIR")]
     root: Option<PathBuf>,
+    /// Read once: what was told about them is not told again.
+    #[arg(skip)]
+    files: OnceCell<settings::Files>,
 }
 
 impl Trust {
@@ -45,9 +52,32 @@ impl Trust {
         root.map_err(|e| Failure::of(Status::Usage, &e))
     }
 
-    /// Reads keys, given and installed.
+    /// What the configuration says, under these options.
+    pub(super) fn in_force(&self, options: Settings) -> Result<InForce, Failure> {
+        if let Some(files) = self.files.get() {
+            return Ok(files.in_force(options));
+        }
+        let files = settings::Files::read(&self.host_root()?)?;
+        Ok(self.files.get_or_init(|| files).in_force(options))
+    }
+
+    /// The first option that was given and does not go with a policy.
+    fn names_keys(&self) -> Option<&'static str> {
+        let given = [
+            ("--trust-fingerprint", !self.trust_fingerprint.is_empty()),
+            ("--allow-unsigned", !self.allow_unsigned.is_empty()),
+            ("--accept-unbound-names", !self.accept_unbound_names.is_empty()),
+        ];
+        let own = given.into_iter().find_map(|(option, given)| given.then_some(option));
+        self.signers.names_keys().or(own)
+    }
+
+    /// Reads keys, given, configured and installed.
     pub(super) fn inputs(&self) -> Result<TrustInputs, Failure> {
-        let given = self.signers.read(self.host_root()?.path())?;
+        let in_force = self.in_force(Settings::default())?;
+        settings::seal(&in_force)?;
+        let signers = settings::signers(&self.signers, self.names_keys(), &in_force)?;
+        let given = signers.read(self.host_root()?.path())?;
         let mut anchors = given.anchors;
         anchors.allow_unsigned = self.allow_unsigned.clone();
         anchors.accept_unbound_names = self.accept_unbound_names.clone();

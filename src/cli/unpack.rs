@@ -4,19 +4,24 @@ mod summary;
 
 use self::summary::summary;
 use super::connection::{self, Connection};
+use super::emission::Emission;
 use super::exit::Status;
 use super::failure::Failure;
 use super::first_use;
 use super::host_config::InstallConfig;
 use super::inspect::damage_hint;
+use super::naming::Naming;
 use super::output::{Output, tell};
 use super::pipes;
 use super::progress::{Talk, progress};
 use super::refusal;
+use super::settings;
 use super::text::line;
 use super::trust::Trust;
 use super::verdict;
 use bundle::host::KeyName;
+use bundle::host::config::in_force::InForce;
+use bundle::host::config::settings::Settings;
 use bundle::inventory::Lookup;
 use bundle::oci::Digest;
 use bundle::oci::layout::LayoutError;
@@ -29,6 +34,7 @@ use bundle::unpack::{
 };
 use clap::{Args, ValueEnum};
 use std::collections::BTreeMap;
+use std::num::NonZeroU16;
 use std::path::{Path, PathBuf};
 use std::str::FromStr;
 
@@ -53,9 +59,9 @@ pub(super) struct Options {
     /// What to do where the target has another .sig, .att or .sbom for the same image
     #[arg(long, value_enum, default_value = "keep")]
     on_existing_attachment: ExistingAttachment,
-    /// Large blobs transferred at the same time
-    #[arg(long, default_value_t = 4, value_parser = clap::value_parser!(u16).range(1..=64))]
-    jobs: u16,
+    /// Large blobs transferred at the same time [default: 4]
+    #[arg(long, value_parser = clap::value_parser!(u16).range(1..=64))]
+    jobs: Option<u16>,
     /// Verify and print what would be pushed; push nothing
     #[arg(long)]
     dry_run: bool,
@@ -67,6 +73,10 @@ pub(super) struct Options {
     quiet: bool,
     #[command(flatten)]
     config: InstallConfig,
+    #[command(flatten)]
+    naming: Naming,
+    #[command(flatten)]
+    emission: Emission,
     #[command(flatten)]
     trust: Trust,
     #[command(flatten)]
@@ -99,11 +109,7 @@ impl FromStr for NamedKey {
 }
 
 pub(super) async fn run(options: Options) -> Result<Status, Failure> {
-    let Some(to) = &options.to else {
-        return Err(Failure::usage("where to? --to is missing")
-            .hint("--to REGISTRY[/PREFIX] or --to oci:DIR"));
-    };
-    let target: Target = to.parse().map_err(|e| Failure::of(Status::Usage, &e))?;
+    let target = options.naming.target(&options.in_force()?)?;
     let client = options.connection.client()?;
     let first = options.attempt(&target, &client, None).await?;
     let (unpacked, asked) = match first {
@@ -144,6 +150,8 @@ impl Options {
         let unpack = UnpackOptions {
             target: target.clone(),
             trust: TrustInputs { first_use, ..self.trust.inputs()? },
+            memory: Some(self.trust.host_root()?),
+            emit: self.emission.options(),
             install: self.install()?,
             configure: self.config.options(&self.trust, &self.connection, target)?,
             on_existing_attachment: match self.on_existing_attachment {
@@ -151,7 +159,7 @@ impl Options {
                 ExistingAttachment::Replace => OnExistingAttachment::Replace,
             },
             lookaside: self.lookaside.clone(),
-            jobs: self.jobs.into(),
+            jobs: settings::jobs(&self.in_force()?),
             dry_run: self.dry_run,
         };
         let input = match pipes::is_input(&self.files)? {
@@ -160,6 +168,16 @@ impl Options {
         };
         let progress = progress(if self.quiet { Talk::Quiet } else { Talk::Progress });
         Ok(unpack::unpack(input, unpack, client, &progress).await)
+    }
+
+    /// What counts of configuration and options.
+    fn in_force(&self) -> Result<InForce, Failure> {
+        self.trust.in_force(Settings {
+            to: self.to.clone(),
+            jobs: self.jobs.and_then(NonZeroU16::new),
+            mapping: self.naming.settings(),
+            ..Settings::default()
+        })
     }
 
     fn install(&self) -> Result<Option<InstallOptions>, Failure> {

@@ -21,6 +21,9 @@
 //! - [`config`]: what configuration files become, as values; nothing is written there
 //! - [`config_files`]: those files, read, checked and written
 //! - [`state`]: what was seen last of each sealed series
+//! - [`settings_file`]: this tool's own configuration
+//! - [`resource_directory`]: resources for a cluster, in a directory of their own
+//! - [`sources_file`]: where target repositories were filled from
 //! - [`install`](mod@install) and `install_error`, [`installed`]: the two directions
 
 pub mod config;
@@ -36,7 +39,10 @@ pub mod policy_file;
 pub mod public_key;
 pub mod record;
 pub mod registries_d;
+pub mod resource_directory;
 pub mod root;
+pub mod settings_file;
+pub mod sources_file;
 mod staged;
 pub mod state;
 #[cfg(test)]
@@ -53,7 +59,14 @@ pub use lookaside::{LookasideAccess, LookasideChange, LookasideDirectory, Lookas
 pub use policy_file::{PolicyFile, PolicyFileError};
 pub use record::{KeyOrigin, KeyRecord, KeyUse};
 pub use registries_d::{RegistriesD, RegistriesDError};
+pub use resource_directory::{
+    ResourceChange, ResourceDirectoryError, WrittenResource, check_resources, write_resources,
+};
 pub use root::HostRoot;
+pub use settings_file::{
+    FoundSettings, SettingsFile, SettingsFileError, system_settings, user_settings,
+};
+pub use sources_file::{Filled, SourcesFileError, check_sources, record_sources};
 pub use state::{SealState, Series, StateError, record_seal, rotations, seal_state};
 
 /// Where key files live, below the root.

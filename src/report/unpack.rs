@@ -28,8 +28,14 @@ pub struct UnpackReport {
     pub dry_run: bool,
     /// One entry an image, in the inventory's order.
     pub images: Vec<ImageReport>,
+    /// Repositories at the target and where their content comes from; none for a layout directory.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    pub repositories: Vec<RepositoryReport>,
     /// What became of configs and layers.
     pub blobs: BlobCounts,
+    /// Resources for a cluster, where they were asked for.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub emitted: Option<EmissionReport>,
     /// Keys that were installed, or would be.
     pub keys: Vec<KeyReport>,
     /// What became of the configuration of the container stack, where that was asked for.
@@ -66,6 +72,34 @@ pub struct ImageReport {
     /// GPG signatures of its manifests.
     #[serde(skip_serializing_if = "Vec::is_empty")]
     pub atomic_signatures: Vec<SignatureReport>,
+}
+
+/// One repository at the target.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+#[serde(rename_all = "camelCase")]
+pub struct RepositoryReport {
+    /// Where its content comes from.
+    pub source: String,
+    /// Its name at the target.
+    pub target: String,
+    /// What was remembered of it before this run.
+    #[serde(flatten, skip_serializing_if = "Option::is_none")]
+    pub memory: Option<SourceMemory>,
+}
+
+/// What was remembered of where a repository was filled from.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+#[serde(tag = "memory", rename_all = "kebab-case")]
+pub enum SourceMemory {
+    /// Nothing.
+    New,
+    /// The same source.
+    Same,
+    /// Another one, whose place this one takes by a rule of the mapping.
+    Replaced {
+        /// The other one.
+        was: String,
+    },
 }
 
 /// One GPG signature.
@@ -174,6 +208,56 @@ pub struct BlobCounts {
     pub already_there: u64,
     /// Bytes sent.
     pub bytes_uploaded: u64,
+}
+
+/// Resources for a cluster.
+#[derive(Debug, Clone, Serialize)]
+#[serde(rename_all = "camelCase")]
+pub struct EmissionReport {
+    /// Where they are.
+    pub directory: PathBuf,
+    /// Its files.
+    pub files: Vec<EmittedFile>,
+    /// What no resource could be made for.
+    pub left_out: Vec<EmissionLeft>,
+}
+
+/// One file with a resource.
+#[derive(Debug, Clone, Serialize)]
+#[serde(rename_all = "camelCase")]
+pub struct EmittedFile {
+    /// Its name in the directory.
+    pub file: String,
+    /// What was done with it.
+    pub change: EmissionChange,
+}
+
+/// What was done with a file.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum EmissionChange {
+    /// It is new.
+    Created,
+    /// It had other content.
+    Replaced,
+    /// It was there.
+    Unchanged,
+    /// An earlier run had written it, and it is gone.
+    Removed,
+}
+
+/// Something that no resource says anything about.
+#[derive(Debug, Clone, Serialize)]
+#[serde(rename_all = "camelCase")]
+pub struct EmissionLeft {
+    /// A source repository, the digest of a release, or the name of a signature.
+    pub subject: String,
+    /// The kind of the resource that is missing it.
+    pub kind: &'static str,
+    /// Why, for machines.
+    pub code: &'static str,
+    /// Why, for people.
+    pub why: String,
 }
 
 /// One installed key.

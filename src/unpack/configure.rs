@@ -3,7 +3,6 @@
 use super::enforcement::{Enforcement, NotEnforceable, Signers};
 use super::error::UnpackError;
 use super::plan::Planned;
-use super::target::Target;
 use crate::host::config::ChangeKind;
 use crate::host::config::policy::{EnforcedRepository, PolicyLevel, PolicyRequest, Rejected};
 use crate::host::config::registries_conf::{MirrorRequest, MirrorTransport, Mirrored, Upstream};
@@ -92,10 +91,10 @@ pub(super) fn decide(
     planned: &Planned,
     keys: &KeyPaths,
 ) -> Result<Configuration, UnpackError> {
-    let Target::Registry { host, .. } = planned.plan.target() else {
+    let Some(mapping) = planned.plan.target().mapping() else {
         return Err(UnpackError::LayoutIsNoMirror);
     };
-    let host = host.clone();
+    let host = mapping.host.clone();
     let enforcement = planned.verified.enforcement()?;
     let ConfigureOptions { root, destination, level, rejected, upstream, transport, registry_ca } =
         options;

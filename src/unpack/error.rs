@@ -2,11 +2,14 @@
 
 use super::refused::Refused;
 use crate::archive::{ArchiveError, CatalogueError};
+use crate::host::config::mapping::MappingError;
+use crate::host::config::openshift::OpenshiftError;
 use crate::host::config_files::ConfigError;
-use crate::host::{InstallError, LookasideError, PathError};
+use crate::host::{
+    InstallError, LookasideError, PathError, ResourceDirectoryError, SourcesFileError,
+};
 use crate::oci::atomic::AtomicName;
 use crate::oci::layout::LayoutError;
-use crate::oci::reference::ReferenceError;
 use crate::oci::source::{SourceError, Trouble};
 use crate::oci::{Digest, Reference, Repository};
 use crate::registry::RegistryError;
@@ -78,16 +81,10 @@ pub enum UnpackError {
     /// At least one image may not be published.
     #[error("{}", .0.summary())]
     Refused(Box<Refused>),
-    /// A source's name cannot be had at the target.
-    #[error("{source_name} has no valid name at the target")]
-    TargetName {
-        /// The source.
-        source_name: Repository,
-        /// What is wrong with the name it would have.
-        #[source]
-        source: ReferenceError,
-    },
-    /// Two sources would land in one repository, or two images under one name.
+    /// A source has no name at the target, or two sources would have the same one.
+    #[error(transparent)]
+    Naming(#[from] MappingError),
+    /// A tag would name two images.
     #[error("{first} and {second} would both become {target}")]
     Collision {
         /// One source.
@@ -97,6 +94,12 @@ pub enum UnpackError {
         /// What they would become.
         target: String,
     },
+    /// A target repository was filled from another source, or what filled it is not known.
+    #[error(transparent)]
+    Sources(#[from] SourcesFileError),
+    /// The push is done, and where its content came from cannot be remembered.
+    #[error("all images are published, but where they came from is not remembered")]
+    NotRemembered(#[source] SourcesFileError),
     /// An image with a tag that belongs to signatures.
     #[error("{0} has a tag that is reserved for what is attached to images")]
     ReservedTag(Reference),
@@ -162,6 +165,15 @@ pub enum UnpackError {
     /// The layout directory.
     #[error(transparent)]
     Layout(#[from] LayoutError),
+    /// Resources for a cluster are wanted, and the target is no registry that it could pull from.
+    #[error("a cluster pulls from a registry: --emit needs one as target")]
+    EmitWithoutRegistry,
+    /// The directory for resources cannot be used.
+    #[error("the resources cannot be written")]
+    Emit(#[from] ResourceDirectoryError),
+    /// A resource cannot be made.
+    #[error("a resource for the cluster cannot be made")]
+    Resource(#[from] OpenshiftError),
     /// Keys cannot be installed.
     #[error(transparent)]
     Install(#[from] InstallError),
@@ -213,10 +225,13 @@ impl UnpackError {
             | Self::Fingerprint { .. }
             | Self::OtherBundle { .. }
             | Self::UnansweredPins(_)
+            | Self::Sources(_)
             | Self::FirstUse { .. }
             | Self::FirstUseEverywhere
             | Self::Refused(_) => Class::Refused,
-            Self::TargetName { .. }
+            Self::Naming(_)
+            | Self::EmitWithoutRegistry
+            | Self::Emit(ResourceDirectoryError::Foreign(_) | ResourceDirectoryError::List(_))
             | Self::Collision { .. }
             | Self::ReservedTag(_)
             | Self::LayoutIsNoMirror
@@ -238,6 +253,9 @@ impl UnpackError {
             | Self::NotInstalled(_)
             | Self::Configure(_)
             | Self::NotConfigured(_)
+            | Self::NotRemembered(_)
+            | Self::Emit(_)
+            | Self::Resource(_)
             | Self::Host(_)
             | Self::Lookaside(_)
             | Self::Task(_) => Class::Other,
@@ -248,9 +266,19 @@ impl UnpackError {
     pub fn hint(&self) -> Option<&'static str> {
         match self {
             Self::Registry(error) => error.hint(),
-            Self::Collision { .. } => {
-                Some("unpack them below different prefixes: --to REGISTRY/PREFIX")
+            Self::Naming(error) => naming_hint(error),
+            Self::Emit(ResourceDirectoryError::Foreign(_) | ResourceDirectoryError::List(_)) => {
+                Some("name a directory of its own: oc apply would take whatever is in it")
             }
+            Self::Collision { .. } => {
+                Some("a tag names one image: pack the other one into a bundle of its own")
+            }
+            Self::Sources(SourcesFileError::OtherSource(_)) => Some(
+                "if that is meant, say so: --map SOURCE=PATH; to keep both: --keep-host, or another prefix in --to",
+            ),
+            Self::Sources(SourcesFileError::Damaged { .. }) => Some(
+                "restore the file, or remove it: then the next bundle decides what may fill each repository",
+            ),
             Self::PassedBy { .. } => Some(
                 "run the same command again, with the archive from its start: what has arrived is not sent again",
             ),
@@ -291,6 +319,19 @@ fn hint_of(error: &ConfigError) -> Option<&'static str> {
             "nothing was changed; mend that file first, or look at the result elsewhere: --config-dir DIR",
         ),
         _ => None,
+    }
+}
+
+fn naming_hint(error: &MappingError) -> Option<&'static str> {
+    match error {
+        MappingError::Collisions(_) => Some(
+            "keep them apart: --keep-host, --map SOURCE=PATH, or one after the other below different prefixes: --to REGISTRY/PREFIX",
+        ),
+        MappingError::Host(_) => Some("name its place: --map SOURCE=PATH"),
+        MappingError::Name { .. } => {
+            Some("a shorter prefix, or a shorter place: --map SOURCE=PATH")
+        }
+        MappingError::Twice { .. } => None,
     }
 }
 

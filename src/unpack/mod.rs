@@ -5,10 +5,12 @@
 //! check     a closed world: nothing missing, nothing beside; carried keys are what the inventory says
 //! verify    every image judged by what is trusted from outside; only here a Verified is made
 //! plan      what goes where
+//! sources   nothing that holds another source is filled unless a rule says so
 //! survey    what the target has already
 //! push      blobs → manifests → attachments → tags → GPG signatures    (layout: the same into a directory)
 //! install   keys that verified something, for what they verified
 //! configure the container stack of the host: decided before the push, written after it
+//! emit      resources for a cluster, into a directory
 //! ```
 //!
 //! [`unpack`] is the whole of it. The steps are public for who wants some of them: `bundle verify` ends after
@@ -20,6 +22,7 @@
 mod arriving;
 mod check;
 mod configure;
+mod emit;
 mod enforcement;
 mod error;
 mod evidence;
@@ -27,11 +30,13 @@ mod first_use;
 mod install;
 mod layout;
 mod open;
+mod openshift;
 mod plan;
 mod push;
 mod refused;
 mod reporting;
 mod signatures;
+mod sources;
 mod stream;
 mod survey;
 mod target;
@@ -42,6 +47,7 @@ mod watched;
 
 pub use check::Checked;
 pub use configure::ConfigureOptions;
+pub use emit::EmitOptions;
 pub use enforcement::{Enforcement, NotEnforceable, Signers};
 pub use error::{Class, UnpackError};
 pub use install::InstallOptions;
@@ -53,7 +59,7 @@ pub use target::{Target, TargetError};
 pub use verify::{TrustInputs, Verified};
 
 use crate::archive::sequential::Cargo;
-use crate::host::LookasideAccess;
+use crate::host::{HostRoot, LookasideAccess};
 use crate::oci::Digest;
 use crate::oci::layout::{LayoutDirectory, LayoutError, LayoutWriter};
 use crate::progress::Progress;
@@ -75,6 +81,11 @@ pub struct UnpackOptions {
     pub target: Target,
     /// What is trusted.
     pub trust: TrustInputs,
+    /// Below which root it is remembered where target repositories were filled from; `None`: nowhere, and nothing is
+    /// compared.
+    pub memory: Option<HostRoot>,
+    /// Which resources for a cluster are written, and where; in a dry run too.
+    pub emit: Option<EmitOptions>,
     /// Whether and where keys are installed.
     pub install: Option<InstallOptions>,
     /// Whether and how the container stack of the host is configured.
@@ -93,36 +104,31 @@ pub struct UnpackOptions {
 ///
 /// # Errors
 /// Any [`UnpackError`]; [`UnpackError::class`] says what kind. No tag was moved unless it is
-/// [`UnpackError::ReadBack`], an error of the registry while tags or GPG signatures were written, or one of installing
-/// keys or configuration.
+/// [`UnpackError::ReadBack`], an error of the registry while tags or GPG signatures were written, or one of what comes
+/// after the push: [`UnpackError::NotRemembered`], installing keys or configuration.
 pub async fn unpack(
     input: Input,
     options: UnpackOptions,
     client: &Client,
     progress: &Arc<dyn Progress>,
 ) -> Result<UnpackReport, UnpackError> {
-    let UnpackOptions {
-        target,
-        trust,
-        install,
-        configure,
-        on_existing_attachment,
-        lookaside,
-        jobs,
-        dry_run,
-    } = options;
+    let UnpackOptions { target, trust, memory: root, emit, install, configure, .. } = options;
+    let UnpackOptions { on_existing_attachment, lookaside, jobs, dry_run, .. } = options;
     let earlier = install::earlier_names(&trust.installed);
     progress.note("verifying");
     let prepare = move || {
         let (opened, cargo) = input.open()?;
-        Ok::<_, UnpackError>((opened.check()?.verify(trust)?.plan(target)?, cargo))
+        let planned = opened.check()?.verify(trust)?.plan(target)?;
+        let emission = emit.map(|options| emit::plan(options, &planned)).transpose()?;
+        Ok::<_, UnpackError>((planned, emission, cargo))
     };
-    let (planned, cargo) = tokio::task::spawn_blocking(prepare).await??;
+    let (planned, emission, cargo) = tokio::task::spawn_blocking(prepare).await??;
     let install =
         install.map(|options| install::plan(options, &planned.verified, &earlier)).transpose()?;
     let mut keys = install.as_ref().map_or_else(Vec::new, |plan| install::report(plan.keys()));
     let key_paths = KeyPaths::new(&earlier, install.as_ref().map_or(&[], |plan| plan.keys()));
     let (planned, configuration) = configure::plan(configure, planned, key_paths).await?;
+    let memory = sources::check(&planned.plan, root.as_ref())?;
     let goal = Goal::open(&planned, client, dry_run).await?;
     let survey = goal.survey(&planned, on_existing_attachment).await?;
     let lookaside = match &lookaside {
@@ -130,14 +136,28 @@ pub async fn unpack(
         None => None,
     };
     let (mut blobs, mut tagged_children) = (BlobCounts::default(), Vec::new());
+    let mut warnings = Vec::new();
     if !dry_run {
         (blobs, tagged_children) = goal.fill(&planned, &survey, cargo, jobs, progress).await?;
-        if let Some(plan) = install {
-            keys = install::report(&install::install(plan)?.keys);
-        }
+        warnings.extend(sources::record(&planned.plan, root.as_ref())?);
+    }
+    if let (Some(plan), false) = (install, dry_run) {
+        keys = install::report(&install::install(plan)?.keys);
     }
     let configuration = configure::finish(configuration, dry_run).await?;
-    let done = Done { survey, lookaside, blobs, tagged_children, keys, configuration, dry_run };
+    let emitted = emission.map(emit::write).transpose()?;
+    let done = Done {
+        memory,
+        survey,
+        lookaside,
+        blobs,
+        tagged_children,
+        emitted,
+        keys,
+        configuration,
+        warnings,
+        dry_run,
+    };
     Ok(report(&planned, done))
 }
 

@@ -5,13 +5,14 @@ use super::target::{Target, published_as};
 use super::verify::Verified;
 use crate::oci::reference::is_attachment_tag;
 use crate::oci::{Digest, Reference, Repository};
-use std::collections::{BTreeMap, HashMap};
+use std::collections::HashMap;
 
 /// What will be published where. Printing it is `--dry-run`.
 #[derive(Debug)]
 pub struct Plan {
     target: Target,
     repositories: Vec<Repository>,
+    sources: Vec<Repository>,
     images: Vec<PlannedImage>,
     blobs: Vec<PlannedBlob>,
 }
@@ -58,6 +59,11 @@ impl Plan {
         &self.repositories
     }
 
+    /// Where the content of each of them comes from, in the same order.
+    pub fn sources(&self) -> &[Repository] {
+        &self.sources
+    }
+
     /// Images, in the inventory's order.
     pub fn images(&self) -> &[PlannedImage] {
         &self.images
@@ -90,62 +96,60 @@ impl Verified {
     /// Decides where everything goes. Nothing is contacted.
     ///
     /// # Errors
-    /// [`UnpackError::Collision`] when two sources would become one, [`UnpackError::ReservedTag`],
-    /// [`UnpackError::TargetName`].
+    /// [`UnpackError::Naming`] when a source has no name at the target or two have the same one,
+    /// [`UnpackError::Collision`] when a tag would name two images, [`UnpackError::ReservedTag`].
     pub fn plan(self, target: Target) -> Result<Planned, UnpackError> {
-        let (repositories, images) = name_images(&self, &target)?;
+        let Named { repositories, sources, images } = name_images(&self, &target)?;
         let blobs = place_blobs(&self, &images);
-        Ok(Planned { plan: Plan { target, repositories, images, blobs }, verified: self })
+        let plan = Plan { target, repositories, sources, images, blobs };
+        Ok(Planned { plan, verified: self })
     }
 }
 
+/// Images with their names, and the repositories that they need.
+struct Named {
+    repositories: Vec<Repository>,
+    sources: Vec<Repository>,
+    images: Vec<PlannedImage>,
+}
+
 /// Gives every image its repository and name.
-fn name_images(
-    verified: &Verified,
-    target: &Target,
-) -> Result<(Vec<Repository>, Vec<PlannedImage>), UnpackError> {
-    let mut sources: BTreeMap<Repository, (usize, Repository)> = BTreeMap::new();
-    let mut tags: HashMap<(usize, String), (Digest, Reference)> = HashMap::new();
+fn name_images(verified: &Verified, target: &Target) -> Result<Named, UnpackError> {
+    let all = verified.images().map(|(entry, ..)| entry.source.repository());
+    let names = target.repositories(all)?;
+    let mut numbers: HashMap<&Repository, usize> = HashMap::new();
+    let (mut repositories, mut sources) = (Vec::new(), Vec::new());
+    let mut tags: HashMap<(usize, &str), (Digest, &Reference)> = HashMap::new();
     let mut images = Vec::new();
     for (entry, ..) in verified.images() {
-        let source = entry.source.repository();
-        let repository = target.repository(source).map_err(|error| UnpackError::TargetName {
-            source_name: source.clone(),
-            source: error,
-        })?;
-        let collision = |first: String, second: String, target: String| {
-            let (first, second) = (bounded(&first), bounded(&second));
-            Err(UnpackError::Collision { first, second, target: bounded(&target) })
-        };
-        let next = sources.len();
-        let (number, known) =
-            sources.entry(repository.clone()).or_insert_with(|| (next, source.clone()));
-        if known != source {
-            return collision(known.to_string(), source.to_string(), repository.to_string());
-        }
+        let repository = &names[entry.source.repository()];
+        let number = *numbers.entry(repository).or_insert_with(|| {
+            repositories.push(repository.clone());
+            sources.push(entry.source.repository().clone());
+            repositories.len() - 1
+        });
         if let Some(tag) = entry.source.tag() {
             if is_attachment_tag(tag) {
                 return Err(UnpackError::ReservedTag(entry.source.clone()));
             }
-            let (digest, first) = tags
-                .entry((*number, tag.to_owned()))
-                .or_insert_with(|| (entry.digest, entry.source.clone()));
+            let (digest, first) =
+                tags.entry((number, tag)).or_insert_with(|| (entry.digest, &entry.source));
             if *digest != entry.digest {
-                let name = format!("{repository}:{tag}");
-                return collision(first.to_string(), entry.source.to_string(), name);
+                return Err(UnpackError::Collision {
+                    first: bounded(&first.to_string()),
+                    second: bounded(&entry.source.to_string()),
+                    target: bounded(&format!("{repository}:{tag}")),
+                });
             }
         }
         images.push(PlannedImage {
             source: entry.source.clone(),
             digest: entry.digest,
-            repository: *number,
-            target: published_as(&repository, &entry.source, target),
+            repository: number,
+            target: published_as(repository, &entry.source, target),
         });
     }
-    let mut repositories: Vec<(usize, Repository)> =
-        sources.into_iter().map(|(repository, (number, _))| (number, repository)).collect();
-    repositories.sort_unstable_by_key(|(number, _)| *number);
-    Ok((repositories.into_iter().map(|(_, repository)| repository).collect(), images))
+    Ok(Named { repositories, sources, images })
 }
 
 /// Every blob once, with the repositories that need it.

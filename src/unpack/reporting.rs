@@ -2,23 +2,28 @@
 
 use super::plan::Planned;
 use super::signatures;
+use super::sources;
 use super::survey::Survey;
+use crate::host::config::sources::Memory;
 use crate::inventory::Lookup;
 use crate::oci::Digest;
 use crate::report::configuration::ConfigurationReport;
 use crate::report::unpack::{
-    AttachmentOutcome, AttachmentReport, BlobCounts, ImageReport, KeyReport, LookasideOutcome,
-    TagChange, UnpackReport,
+    AttachmentOutcome, AttachmentReport, BlobCounts, EmissionReport, ImageReport, KeyReport,
+    LookasideOutcome, TagChange, UnpackReport,
 };
 
 /// What a run came to, but for what was known before.
 pub(super) struct Done {
+    pub(super) memory: Vec<Memory>,
     pub(super) survey: Survey,
     pub(super) lookaside: Option<Vec<Vec<LookasideOutcome>>>,
     pub(super) blobs: BlobCounts,
     pub(super) tagged_children: Vec<Option<Digest>>,
+    pub(super) emitted: Option<EmissionReport>,
     pub(super) keys: Vec<KeyReport>,
     pub(super) configuration: Option<ConfigurationReport>,
+    pub(super) warnings: Vec<String>,
     pub(super) dry_run: bool,
 }
 
@@ -86,6 +91,7 @@ pub(super) fn report(planned: &Planned, done: Done) -> UnpackReport {
             ),
         });
     }
+    warnings.extend(done.warnings);
     warnings.extend(signatures::unpublished(&images, planned.plan.target()));
     UnpackReport {
         report_version: "1.0",
@@ -96,7 +102,9 @@ pub(super) fn report(planned: &Planned, done: Done) -> UnpackReport {
         target: planned.plan.target().to_string(),
         dry_run: done.dry_run,
         images,
+        repositories: sources::report(&planned.plan, &done.memory),
         blobs: done.blobs,
+        emitted: done.emitted,
         keys: done.keys,
         configuration: done.configuration,
         warnings,

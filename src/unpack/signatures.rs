@@ -18,7 +18,10 @@ use std::path::{Path, PathBuf};
 
 impl Planned {
     /// A signature as it was verified, hashed again.
-    fn signature(&self, signature: &CatalogueSignature) -> Result<ExtensionSignature, UnpackError> {
+    pub(super) fn signature(
+        &self,
+        signature: &CatalogueSignature,
+    ) -> Result<ExtensionSignature, UnpackError> {
         let content = self.verified.archive().read(&signature.blob.digest, MAX_SIGNATURE)?;
         Ok(ExtensionSignature { name: signature.name.clone(), content })
     }

@@ -1,7 +1,9 @@
 //! Where images go, and which name each gets there.
 
+use crate::host::config::mapping::{MapRule, Mapping, MappingError, SourceHost};
 use crate::oci::reference::{is_host, is_path};
-use crate::oci::{Reference, Repository, reference::ReferenceError};
+use crate::oci::{Reference, Repository};
+use std::collections::BTreeMap;
 use std::fmt;
 use std::path::PathBuf;
 use std::str::FromStr;
@@ -9,13 +11,8 @@ use std::str::FromStr;
 /// Where images go.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Target {
-    /// A registry: the source's path, below the prefix if there is one.
-    Registry {
-        /// `host[:port]`.
-        host: String,
-        /// `path` of `--to HOST/path`.
-        prefix: Option<String>,
-    },
+    /// A registry, and how sources are called there.
+    Registry(Mapping),
     /// An OCI image layout directory, made when it is not there. Entries have the source's full reference.
     Layout(PathBuf),
 }
@@ -60,32 +57,61 @@ impl FromStr for Target {
                 "a prefix has lower-case letters, digits and single . _ __ - between them, and no tag",
             ));
         }
-        Ok(Self::Registry { host: host.to_owned(), prefix: prefix.map(str::to_owned) })
+        Ok(Self::Registry(Mapping { prefix: prefix.map(str::to_owned), ..Mapping::to_host(host) }))
     }
 }
 
 impl fmt::Display for Target {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
-            Self::Registry { host, prefix: None } => f.write_str(host),
-            Self::Registry { host, prefix: Some(prefix) } => write!(f, "{host}/{prefix}"),
+            Self::Registry(Mapping { host, prefix: None, .. }) => f.write_str(host),
+            Self::Registry(Mapping { host, prefix: Some(prefix), .. }) => {
+                write!(f, "{host}/{prefix}")
+            }
             Self::Layout(directory) => write!(f, "oci:{}", directory.display()),
         }
     }
 }
 
 impl Target {
-    /// The repository that a source's content goes to.
+    /// The same registry with other names: what becomes of the source's host, and exceptions. A layout directory keeps
+    /// the full names whatever is said.
     ///
     /// # Errors
-    /// When the prefix makes the name longer than names may be.
-    pub fn repository(&self, source: &Repository) -> Result<Repository, ReferenceError> {
+    /// [`MappingError::Twice`] when one source is mapped to two places.
+    pub fn with_names(
+        self,
+        source_host: SourceHost,
+        rules: Vec<MapRule>,
+    ) -> Result<Self, MappingError> {
+        let Self::Registry(mapping) = self else { return Ok(self) };
+        let mapping = Mapping { source_host, rules, ..mapping };
+        mapping.check()?;
+        Ok(Self::Registry(mapping))
+    }
+
+    /// How sources are called at a registry; `None` for a layout directory.
+    pub fn mapping(&self) -> Option<&Mapping> {
         match self {
-            Self::Registry { host, prefix: None } => Repository::new(host, source.path()),
-            Self::Registry { host, prefix: Some(prefix) } => {
-                Repository::new(host, &format!("{prefix}/{}", source.path()))
+            Self::Registry(mapping) => Some(mapping),
+            Self::Layout(_) => None,
+        }
+    }
+
+    /// The repositories that the content of `sources` goes to: target by source.
+    ///
+    /// # Errors
+    /// [`MappingError`]: a source has no name there, or two would get the same one.
+    pub(super) fn repositories<'s>(
+        &self,
+        sources: impl IntoIterator<Item = &'s Repository>,
+    ) -> Result<BTreeMap<Repository, Repository>, MappingError> {
+        match self {
+            Self::Registry(mapping) => {
+                let by_target = mapping.targets(sources)?;
+                Ok(by_target.into_iter().map(|(target, source)| (source, target)).collect())
             }
-            Self::Layout(_) => Ok(source.clone()),
+            Self::Layout(_) => Ok(sources.into_iter().map(|s| (s.clone(), s.clone())).collect()),
         }
     }
 }
@@ -94,9 +120,9 @@ impl Target {
 pub(super) fn published_as(repository: &Repository, source: &Reference, target: &Target) -> String {
     match (target, source.tag(), source.digest()) {
         (Target::Layout(_), ..) => source.to_string(),
-        (Target::Registry { .. }, Some(tag), _) => format!("{repository}:{tag}"),
-        (Target::Registry { .. }, None, Some(digest)) => format!("{repository}@{digest}"),
-        (Target::Registry { .. }, None, None) => repository.to_string(),
+        (Target::Registry(_), Some(tag), _) => format!("{repository}:{tag}"),
+        (Target::Registry(_), None, Some(digest)) => format!("{repository}@{digest}"),
+        (Target::Registry(_), None, None) => repository.to_string(),
     }
 }
 
@@ -134,18 +160,36 @@ mod tests {
     }
 
     #[test]
-    fn the_source_host_is_left_out() {
+    fn names_at_a_registry_follow_the_mapping() {
         let source = Repository::new("quay.io", "org/app").expect("a name");
+        let name = |target: &Target| {
+            let all = target.repositories([&source]).expect("names");
+            all[&source].to_string()
+        };
         for (target, expected) in [
             ("r.example:5000", "r.example:5000/org/app"),
             ("r.example/mirror/quay", "r.example/mirror/quay/org/app"),
             ("oci:somewhere", "quay.io/org/app"),
         ] {
-            let target: Target = target.parse().expect("a target");
-            assert_eq!(target.repository(&source).map(|r| r.to_string()), Ok(expected.into()));
+            assert_eq!(name(&target.parse().expect("a target")), expected);
         }
         let long: Target = format!("r.example/{}", "a".repeat(240)).parse().expect("a target");
-        assert!(long.repository(&source).is_err());
+        assert!(long.repositories([&source]).is_err());
+
+        let named = |target: &str, rules: &[&str]| {
+            let rules = rules.iter().map(|rule| rule.parse().expect("a rule")).collect();
+            let target: Target = target.parse().expect("a target");
+            target.with_names(SourceHost::FirstComponent, rules)
+        };
+        let kept = named("r.example/m", &[]).expect("a target");
+        assert_eq!(name(&kept), "r.example/m/quay.io/org/app");
+        assert_eq!(kept.to_string(), "r.example/m", "as it was given");
+        let mapped = named("r.example/m", &["quay.io/org=o"]).expect("a target");
+        assert_eq!(name(&mapped), "r.example/m/o/app");
+        let layout = named("oci:somewhere", &["quay.io/org=o"]).expect("a target");
+        assert_eq!(name(&layout), "quay.io/org/app");
+        let twice = named("r.example", &["docker.io=a", "quay.io=x", "docker.io=b"]);
+        assert!(matches!(twice, Err(MappingError::Twice { .. })), "{twice:?}");
     }
 
     #[test]

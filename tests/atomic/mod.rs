@@ -20,7 +20,7 @@ fn file_of(
 }
 
 /// Puts what begins as a signature does; nobody here believes it.
-fn put(
+pub(crate) fn put(
     lookaside: &Path,
     repository: &str,
     digest: &bundle::oci::Digest,
@@ -33,7 +33,7 @@ fn put(
 }
 
 /// A configuration that names one lookaside.
-fn looking_at(url: &str) -> TempDir {
+pub(crate) fn looking_at(url: &str) -> TempDir {
     registries_d(&json!({ "lookaside": url }))
 }
 

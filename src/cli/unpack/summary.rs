@@ -7,7 +7,8 @@ use crate::cli::text::{count, line, safe, size};
 use crate::cli::verdict::{self, signed_by};
 use bundle::inventory::{AttachmentKind, Lookup};
 use bundle::report::unpack::{
-    ImageReport, KeyChange, LookasideOutcome, SignatureOutcome, TagChange, UnpackReport,
+    EmissionChange, EmissionReport, EmittedFile, ImageReport, KeyChange, LookasideOutcome,
+    SignatureOutcome, SourceMemory, TagChange, UnpackReport,
 };
 use bundle::trust::ChildStatus;
 use std::collections::BTreeMap;
@@ -42,6 +43,15 @@ pub(super) fn summary(report: &UnpackReport) -> Output {
             say!(out, "  left out: {} by platform", count(left_out as u64, "manifest"));
         }
         add_attachments(&mut out, image);
+    }
+    for repository in &report.repositories {
+        if let Some(SourceMemory::Replaced { was }) = &repository.memory {
+            let (target, source) = (safe(&repository.target), safe(&repository.source));
+            say!(out, "{target}: filled from {source} now, was {}", safe(was));
+        }
+    }
+    if let Some(emitted) = &report.emitted {
+        add_emitted(&mut out, emitted);
     }
     for key in &report.keys {
         let path = key.path.display().to_string();
@@ -88,6 +98,20 @@ pub(super) fn summary(report: &UnpackReport) -> Output {
     );
     say!(out, "bundle digest: {}", report.bundle_digest);
     out
+}
+
+fn add_emitted(out: &mut Output, emitted: &EmissionReport) {
+    for left in &emitted.left_out {
+        let (subject, kind) = (safe(&left.subject), left.kind);
+        say!(out, "{subject}: in no {kind} ({}): {}", left.code, safe(&left.why));
+    }
+    let removed = |file: &&EmittedFile| file.change == EmissionChange::Removed;
+    for file in emitted.files.iter().filter(removed) {
+        say!(out, "{}: removed, an earlier run had written it", safe(&file.file));
+    }
+    let there = emitted.files.iter().filter(|file| !removed(file)).count() as u64;
+    let directory = safe(&emitted.directory.display().to_string());
+    say!(out, "{} in {directory}: oc apply -f {directory}", count(there, "resource"));
 }
 
 fn add_attachments(out: &mut Output, image: &ImageReport) {

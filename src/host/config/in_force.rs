@@ -57,6 +57,38 @@ pub struct InForce {
     pub map: Vec<Valued<MapRule>>,
 }
 
+/// A policy that decides instead of keys.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum PolicyInForce<'a> {
+    /// This file.
+    File(&'a Valued<PathBuf>),
+    /// The host's own.
+    Host(&'a Origin),
+}
+
+impl PolicyInForce<'_> {
+    /// Where that is said.
+    pub fn origin(&self) -> &Origin {
+        match self {
+            Self::File(file) => &file.origin,
+            Self::Host(origin) => origin,
+        }
+    }
+
+    /// The key by which it is said.
+    pub fn key(&self) -> &'static str {
+        match self {
+            Self::File(_) => "trust.policy",
+            Self::Host(_) => "trust.host_policy",
+        }
+    }
+}
+
+/// One layer names a policy and the host's own at once.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+#[error("{0} sets both trust.policy and trust.host_policy, and only one policy can decide")]
+pub struct TwoPolicies(Origin);
+
 /// One line of `bundle config`.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Row {
@@ -98,6 +130,25 @@ impl InForce {
         let stronger = &mapping.map;
         self.map.retain(|known| stronger.iter().all(|new| new.source() != known.value.source()));
         append(&mut self.map, mapping.map, origin);
+    }
+
+    /// The policy that decides, if any does: then keys of all layers are not asked. Of two, that of the stronger layer.
+    ///
+    /// # Errors
+    /// [`TwoPolicies`].
+    pub fn policy(&self) -> Result<Option<PolicyInForce<'_>>, TwoPolicies> {
+        let host = self.host_policy.as_ref().filter(|host| host.value);
+        Ok(match (&self.policy, host) {
+            (Some(file), Some(host)) if file.origin == host.origin => {
+                return Err(TwoPolicies(file.origin.clone()));
+            }
+            (Some(file), Some(host)) if file.origin < host.origin => {
+                Some(PolicyInForce::Host(&host.origin))
+            }
+            (Some(file), _) => Some(PolicyInForce::File(file)),
+            (None, Some(host)) => Some(PolicyInForce::Host(&host.origin)),
+            (None, None) => None,
+        })
     }
 
     /// Every value that was set, in the order of the file.
@@ -206,6 +257,33 @@ mod tests {
         ];
         assert_eq!(lines(layers()), expected);
         assert_eq!(lines(layers().into_iter().rev().collect()), expected, "in any order");
+    }
+
+    #[test]
+    fn one_policy_decides() {
+        let (file, host) = ("[trust]\npolicy = \"/p\"", "[trust]\nhost_policy = true");
+        let off = "[trust]\nhost_policy = false";
+        let decides = |layers: Vec<(Origin, Settings)>| {
+            let all = InForce::of(layers);
+            all.policy().map(|policy| policy.map(|one| (one.key(), one.origin().to_string())))
+        };
+        let (system_file, user_file) =
+            ("/etc/bundle/config.toml", "/home/a/.config/bundle/config.toml");
+        for (layers, expected) in [
+            (vec![], None),
+            (vec![system(off)], None),
+            (vec![system(file)], Some(("trust.policy", system_file))),
+            (vec![system(host)], Some(("trust.host_policy", system_file))),
+            (vec![system(file), user(host)], Some(("trust.host_policy", user_file))),
+            (vec![system(host), user(file)], Some(("trust.policy", user_file))),
+            (vec![system(file), user(off)], Some(("trust.policy", system_file))),
+        ] {
+            let expected = expected.map(|(key, origin)| (key, origin.to_owned()));
+            assert_eq!(decides(layers), Ok(expected));
+        }
+        let both = format!("{file}\nhost_policy = true");
+        assert!(decides(vec![system(&both)]).is_err());
+        assert!(decides(vec![user(&both)]).is_err());
     }
 
     #[test]

@@ -96,7 +96,8 @@ fn collisions(all: &[Collision]) -> String {
     let named = all.iter().take(NAMED).map(|collision| {
         let sources: Vec<_> =
             collision.sources.iter().take(NAMED).map(ToString::to_string).collect();
-        format!("{} would all become {}", sources.join(" and "), collision.target)
+        let all = if sources.len() == 2 { "both" } else { "all" };
+        format!("{} would {all} become {}", sources.join(" and "), collision.target)
     });
     let mut text = named.collect::<Vec<_>>().join("; ");
     if all.len() > NAMED {
@@ -114,6 +115,21 @@ impl Mapping {
             source_host: SourceHost::LeftOut,
             rules: Vec::new(),
         }
+    }
+
+    /// Refuses rules that contradict each other, whether or not a source has need of them.
+    ///
+    /// # Errors
+    /// [`MappingError::Twice`].
+    pub fn check(&self) -> Result<(), MappingError> {
+        let mut known: BTreeMap<&str, &MapRule> = BTreeMap::new();
+        for rule in &self.rules {
+            let first = known.entry(rule.source()).or_insert(rule);
+            if first.target != rule.target {
+                return Err(twice(first, rule));
+            }
+        }
+        Ok(())
     }
 
     /// The repository that `source` goes to.
@@ -182,17 +198,21 @@ impl Mapping {
             }
             match &found {
                 Some((known, _)) if known.source == rule.source && known.target != rule.target => {
-                    return Err(MappingError::Twice {
-                        source_prefix: rule.source.clone(),
-                        first: known.target.clone(),
-                        second: rule.target.clone(),
-                    });
+                    return Err(twice(known, rule));
                 }
                 Some((known, _)) if known.source.len() >= rule.source.len() => {}
                 _ => found = Some((rule, rest.to_owned())),
             }
         }
         Ok(found)
+    }
+}
+
+fn twice(first: &MapRule, second: &MapRule) -> MappingError {
+    MappingError::Twice {
+        source_prefix: first.source.clone(),
+        first: first.target.clone(),
+        second: second.target.clone(),
     }
 }
 

@@ -49,8 +49,11 @@ fn what_cannot_be_named_is_an_error() {
     let twice = mapping("", SourceHost::LeftOut, &["quay.io/a=x", "quay.io/a=y"]);
     assert!(matches!(twice.target(&repository("quay.io/a/b")), Err(MappingError::Twice { .. })));
     assert!(twice.target(&repository("quay.io/b")).is_ok());
+    assert!(matches!(twice.check(), Err(MappingError::Twice { .. })));
+    assert_eq!(keep.check(), Ok(()));
     let same = mapping("", SourceHost::LeftOut, &["quay.io/a=x", "quay.io/a=x"]);
     assert!(same.target(&repository("quay.io/a/b")).is_ok());
+    assert_eq!(same.check(), Ok(()));
 }
 
 #[test]
@@ -103,7 +106,7 @@ fn sources_that_would_meet_are_all_named() {
     assert_eq!(names, [("a", 2), ("b", 2)]);
     let said = MappingError::Collisions(found).to_string();
     assert!(
-        said.contains("quay.io/b and r.redhat.com/b would all become r.example:5000/b"),
+        said.contains("quay.io/b and r.redhat.com/b would both become r.example:5000/b"),
         "{said}"
     );
 

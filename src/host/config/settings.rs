@@ -29,8 +29,9 @@ use crate::trust::Scoped;
 use serde::Deserialize;
 use std::fmt::Display;
 use std::num::NonZeroU16;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::str::FromStr;
+use toml::Spanned;
 
 /// The file of the machine, below the root.
 pub const SYSTEM_FILE: [&str; 3] = ["etc", "bundle", "config.toml"];
@@ -106,10 +107,12 @@ pub enum SettingsError {
         why: String,
     },
     /// A value that its option would refuse.
-    #[error("{file}: {key} cannot be used: {why}")]
+    #[error("{file}, line {line}: {key} cannot be used: {why}")]
     Value {
         /// The file.
         file: String,
+        /// The line, from 1.
+        line: usize,
         /// The key: `trust.key`.
         key: &'static str,
         /// What is wrong with it, bounded.
@@ -120,8 +123,8 @@ pub enum SettingsError {
 #[derive(Deserialize, Default)]
 #[serde(deny_unknown_fields, default)]
 struct Wire {
-    to: Option<String>,
-    jobs: Option<NonZeroU16>,
+    to: Option<Spanned<String>>,
+    jobs: Option<Spanned<NonZeroU16>>,
     trust: WireTrust,
     mapping: WireMapping,
 }
@@ -129,13 +132,13 @@ struct Wire {
 #[derive(Deserialize, Default)]
 #[serde(deny_unknown_fields, default)]
 struct WireTrust {
-    key: Vec<String>,
-    rekor_key: Vec<String>,
-    gpg_key: Vec<String>,
-    trusted_root: Vec<String>,
-    policy: Option<String>,
+    key: Vec<Spanned<String>>,
+    rekor_key: Vec<Spanned<String>>,
+    gpg_key: Vec<Spanned<String>>,
+    trusted_root: Vec<Spanned<String>>,
+    policy: Option<Spanned<String>>,
     host_policy: Option<bool>,
-    seal_pub: Option<String>,
+    seal_pub: Option<Spanned<String>>,
     require_seal: Option<bool>,
 }
 
@@ -143,7 +146,7 @@ struct WireTrust {
 #[serde(deny_unknown_fields, default)]
 struct WireMapping {
     keep_host: Option<bool>,
-    map: Vec<String>,
+    map: Vec<Spanned<String>>,
 }
 
 impl Settings {
@@ -156,12 +159,12 @@ impl Settings {
             return Err(SettingsError::TooLarge { file: shown(file), size: content.len() });
         }
         let text = std::str::from_utf8(content)
-            .map_err(|error| document(file, &content[..error.valid_up_to()], "it is not UTF-8"))?;
+            .map_err(|error| document(file, content, error.valid_up_to(), "it is not UTF-8"))?;
         let wire: Wire = toml::from_str(text).map_err(|error| {
-            let start = error.span().map_or(0, |span| span.start).min(content.len());
-            document(file, &content[..start], error.message())
+            let start = error.span().map_or(0, |span| span.start);
+            document(file, content, start, error.message())
         })?;
-        let reading = Reading(file);
+        let reading = Reading { file, content };
         let trust = wire.trust;
         Ok(Self {
             to: wire.to.map(|to| reading.not_empty("to", to)).transpose()?,
@@ -184,64 +187,108 @@ impl Settings {
     }
 }
 
-fn document(file: &str, before: &[u8], why: &str) -> SettingsError {
-    let line = 1 + before.iter().filter(|byte| **byte == b'\n').count();
-    SettingsError::Document { file: shown(file), line, why: shown(why) }
+impl Settings {
+    /// The same with every path below `root`, which stands for `/`.
+    #[must_use]
+    pub fn below(mut self, root: &Path) -> Self {
+        let trust = &mut self.trust;
+        let lists =
+            [&mut trust.key, &mut trust.rekor_key, &mut trust.gpg_key, &mut trust.trusted_root];
+        let scoped = lists.into_iter().flatten().map(|scoped| &mut scoped.value);
+        for path in scoped.chain(&mut trust.policy).chain(&mut trust.seal_pub) {
+            *path = root.join(path.strip_prefix("/").unwrap_or(path));
+        }
+        self
+    }
+}
+
+fn document(file: &str, content: &[u8], start: usize, why: &str) -> SettingsError {
+    SettingsError::Document { file: shown(file), line: line(content, start), why: shown(why) }
+}
+
+/// The line of the byte at `start`, from 1.
+fn line(content: &[u8], start: usize) -> usize {
+    let before = content.iter().take(start);
+    1 + before.filter(|byte| **byte == b'\n').count()
 }
 
 /// Reads values of a file.
-struct Reading<'f>(&'f str);
+struct Reading<'f> {
+    file: &'f str,
+    content: &'f [u8],
+}
 
 impl Reading<'_> {
-    fn refused(&self, key: &'static str, why: impl Display) -> SettingsError {
-        SettingsError::Value { file: shown(self.0), key, why: shown(&why.to_string()) }
+    fn refused<T>(&self, key: &'static str, at: &Spanned<T>, why: impl Display) -> SettingsError {
+        let line = line(self.content, at.span().start);
+        SettingsError::Value { file: shown(self.file), line, key, why: shown(&why.to_string()) }
     }
 
-    fn jobs(&self, jobs: NonZeroU16) -> Result<NonZeroU16, SettingsError> {
-        match jobs.get() <= MAX_JOBS {
-            true => Ok(jobs),
-            false => Err(self.refused("jobs", format!("it is not in 1..={MAX_JOBS}"))),
+    fn jobs(&self, jobs: Spanned<NonZeroU16>) -> Result<NonZeroU16, SettingsError> {
+        match jobs.get_ref().get() <= MAX_JOBS {
+            true => Ok(jobs.into_inner()),
+            false => Err(self.refused("jobs", &jobs, format!("it is not in 1..={MAX_JOBS}"))),
         }
     }
 
-    fn not_empty(&self, key: &'static str, text: String) -> Result<String, SettingsError> {
-        if text.is_empty() { Err(self.refused(key, "it is empty")) } else { Ok(text) }
+    fn not_empty(&self, key: &'static str, text: Spanned<String>) -> Result<String, SettingsError> {
+        match text.get_ref().is_empty() {
+            true => Err(self.refused(key, &text, "it is empty")),
+            false => Ok(text.into_inner()),
+        }
     }
 
-    fn all<T>(&self, key: &'static str, texts: Vec<String>) -> Result<Vec<T>, SettingsError>
+    fn all<T>(
+        &self,
+        key: &'static str,
+        texts: Vec<Spanned<String>>,
+    ) -> Result<Vec<T>, SettingsError>
     where
         T: FromStr,
         T::Err: Display,
     {
-        let one = |text: String| text.parse().map_err(|error| self.refused(key, error));
-        texts.into_iter().map(one).collect()
+        let one = |text: &Spanned<String>| {
+            text.get_ref().parse().map_err(|error| self.refused(key, text, error))
+        };
+        texts.iter().map(one).collect()
     }
 
     fn scoped(
         &self,
         key: &'static str,
-        texts: Vec<String>,
+        texts: Vec<Spanned<String>>,
     ) -> Result<Vec<Scoped<PathBuf>>, SettingsError> {
-        let all: Vec<Scoped<PathBuf>> = self.all(key, texts)?;
-        match all.iter().find(|scoped| !scoped.value.is_absolute()) {
-            Some(relative) => Err(self.not_absolute(key, &relative.value)),
-            None => Ok(all),
-        }
+        let one = |text: &Spanned<String>| {
+            let parsed: Result<Scoped<PathBuf>, _> = text.get_ref().parse();
+            let scoped = parsed.map_err(|error| self.refused(key, text, error))?;
+            self.absolute(key, text, &scoped.value)?;
+            Ok(scoped)
+        };
+        texts.iter().map(one).collect()
     }
 
     fn optional_path(
         &self,
         key: &'static str,
-        text: Option<String>,
+        text: Option<Spanned<String>>,
     ) -> Result<Option<PathBuf>, SettingsError> {
-        match text.map(PathBuf::from) {
-            Some(path) if !path.is_absolute() => Err(self.not_absolute(key, &path)),
-            path => Ok(path),
-        }
+        let Some(text) = text else { return Ok(None) };
+        let path = PathBuf::from(text.get_ref());
+        self.absolute(key, &text, &path)?;
+        Ok(Some(path))
     }
 
-    fn not_absolute(&self, key: &'static str, path: &std::path::Path) -> SettingsError {
-        self.refused(key, format!("{:?} is not an absolute path", shown(&path.to_string_lossy())))
+    fn absolute(
+        &self,
+        key: &'static str,
+        text: &Spanned<String>,
+        path: &Path,
+    ) -> Result<(), SettingsError> {
+        if path.is_absolute() {
+            return Ok(());
+        }
+        let why = format!("{:?} is not an absolute path", shown(&path.to_string_lossy()));
+        Err(self.refused(key, text, why))
     }
 }
 
@@ -301,12 +348,17 @@ mod tests {
             ("[trust]\nseal_pub = \"~/seal.pub\"", "trust.seal_pub"),
             ("[trust]\nrequire_seal = \"yes\"", "line 2"),
             ("[mapping]\nmap = [\"x\"]", "mapping.map"),
+            ("[trust]\nkey = [1]", "line 2"),
             ("jobs = 1\njobs = 2", "line 2"),
             ("jobs = ", "line 1"),
         ] {
             let error = parse(text).expect_err(text).to_string();
             assert!(error.contains(named), "{text}: {error}");
+            assert!(error.starts_with("/etc/bundle/config.toml, line "), "{text}: {error}");
         }
+        let third =
+            parse("jobs = 1\n[trust]\nkey = [\"/a\",\n  \"relative.pub\"]").expect_err("refused");
+        assert!(matches!(third, SettingsError::Value { line: 4, .. }), "{third}");
         let latin = Settings::parse("f", b"\nto = \"\xe9\"");
         assert!(matches!(latin, Err(SettingsError::Document { line: 2, .. })));
         let large = Settings::parse("f", &vec![b'\n'; MAX_FILE + 1]);

@@ -63,6 +63,20 @@ pub enum Decision {
     Explicit,
 }
 
+/// What was remembered of a target repository before.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Memory {
+    /// Nothing: it is remembered from now on.
+    New,
+    /// The same source.
+    Same,
+    /// Another one, and it was decided that this one takes its place.
+    Replaced {
+        /// The other one.
+        was: Repository,
+    },
+}
+
 impl Sources {
     /// Reads the file.
     ///
@@ -102,7 +116,7 @@ impl Sources {
         format!("{document:#}\n").into_bytes()
     }
 
-    /// Remembers that `target` is filled from `source`.
+    /// Remembers that `target` is filled from `source`. The case of hosts' letters does not count.
     ///
     /// # Errors
     /// [`OtherSource`] when it was filled from elsewhere and nobody decided otherwise.
@@ -111,26 +125,37 @@ impl Sources {
         target: &Repository,
         source: &Repository,
         decision: Decision,
-    ) -> Result<(), Box<OtherSource>> {
-        match self.0.get(target) {
-            Some(known) if known != source && decision == Decision::Implied => {
-                Err(Box::new(OtherSource {
-                    target: target.clone(),
-                    remembered: known.clone(),
-                    offered: source.clone(),
-                }))
+    ) -> Result<Memory, Box<OtherSource>> {
+        let (target, source) = (folded(target), folded(source));
+        let memory = match self.0.get(&target) {
+            Some(known) if *known == source => return Ok(Memory::Same),
+            Some(known) if decision == Decision::Implied => {
+                let remembered = known.clone();
+                return Err(Box::new(OtherSource { target, remembered, offered: source }));
             }
-            _ => {
-                self.0.insert(target.clone(), source.clone());
-                Ok(())
-            }
-        }
+            Some(known) => Memory::Replaced { was: known.clone() },
+            None => Memory::New,
+        };
+        self.0.insert(target, source);
+        Ok(memory)
     }
 
     /// Where the content of `target` came from.
     pub fn of(&self, target: &Repository) -> Option<&Repository> {
-        self.0.get(target)
+        self.0.get(&folded(target))
     }
+
+    /// How many repositories are remembered.
+    pub fn count(&self) -> usize {
+        self.0.len()
+    }
+}
+
+/// The same name with its host in lower case.
+fn folded(repository: &Repository) -> Repository {
+    let host = repository.host().to_ascii_lowercase();
+    // A host is valid in either case.
+    Repository::new(&host, repository.path()).unwrap_or_else(|_| repository.clone())
 }
 
 /// A name that is written as it is read: nothing is completed.
@@ -154,13 +179,28 @@ mod tests {
         let mut sources = Sources::default();
         let target = repository("r.example:5000/org/app");
         let (first, other) = (repository("quay.io/org/app"), repository("evil.example/org/app"));
-        assert_eq!(sources.admit(&target, &first, Decision::Implied), Ok(()));
-        assert_eq!(sources.admit(&target, &first, Decision::Implied), Ok(()));
+        assert_eq!(sources.admit(&target, &first, Decision::Implied), Ok(Memory::New));
+        assert_eq!(sources.admit(&target, &first, Decision::Implied), Ok(Memory::Same));
         let refused = sources.admit(&target, &other, Decision::Implied).expect_err("refused");
         assert_eq!((&refused.remembered, &refused.offered), (&first, &other));
         assert_eq!(sources.of(&target), Some(&first));
-        assert_eq!(sources.admit(&target, &other, Decision::Explicit), Ok(()));
+        let replaced = sources.admit(&target, &other, Decision::Explicit);
+        assert_eq!(replaced, Ok(Memory::Replaced { was: first }));
         assert_eq!(sources.of(&target), Some(&other));
+        assert_eq!(sources.count(), 1);
+    }
+
+    #[test]
+    fn the_case_of_a_host_makes_no_other_repository() {
+        let mut sources = Sources::default();
+        let name = |host: &str| Repository::new(host, "org/app").expect("a repository");
+        let admitted = sources.admit(&name("R.example"), &name("quay.io"), Decision::Implied);
+        assert_eq!(admitted, Ok(Memory::New));
+        let same = sources.admit(&name("r.Example"), &name("QUAY.io"), Decision::Implied);
+        assert_eq!(same, Ok(Memory::Same));
+        let other = sources.admit(&name("r.example"), &name("evil.example"), Decision::Implied);
+        assert!(other.is_err());
+        assert_eq!(sources.of(&name("R.EXAMPLE")), Some(&name("quay.io")));
     }
 
     #[test]

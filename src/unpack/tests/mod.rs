@@ -122,6 +122,8 @@ impl Scene {
         UnpackOptions {
             target: self.host.parse().expect("a target"),
             trust,
+            memory: None,
+            emit: None,
             install: None,
             configure: None,
             on_existing_attachment: OnExistingAttachment::default(),

@@ -1,6 +1,6 @@
 //! `ImageDigestMirrorSet` and `ImageTagMirrorSet`: where images are pulled from, by digest and by tag.
 
-use super::resource::{OpenshiftError, Resource, ResourceName, check_host};
+use super::resource::{OpenshiftError, Resource, ResourceName, check_mirror};
 use crate::host::config::quoting::quoted;
 use crate::oci::Repository;
 use std::collections::BTreeSet;
@@ -72,7 +72,7 @@ fn mirror_set(
         if !seen.insert(&one.source) {
             return Err(OpenshiftError::TwoMirrors(one.source.clone()));
         }
-        std::iter::once(&one.source).chain(&one.mirrors).try_for_each(check_host)?;
+        std::iter::once(&one.source).chain(&one.mirrors).try_for_each(check_mirror)?;
         let quoted_name = |repository: &Repository| quoted(&repository.to_string());
         content.push_str(&format!("  - source: {}\n    mirrors:\n", quoted_name(&one.source)));
         for mirror in &one.mirrors {

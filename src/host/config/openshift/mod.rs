@@ -16,7 +16,7 @@ pub mod resource;
 pub use image_policy::{KeyScopes, MAX_KEY_DATA, MAX_SCOPES, cluster_image_policies, key_data};
 pub use mirror_sets::{MirrorSource, MirroredSource, digest_mirror_set, tag_mirror_set};
 pub use release_signatures::{ReleaseSignatures, release_config_map};
-pub use resource::{OpenshiftError, Resource, ResourceName};
+pub use resource::{OpenshiftError, Resource, ResourceName, check_mirror, check_scope};
 
 #[cfg(test)]
 mod tests;

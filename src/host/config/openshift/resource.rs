@@ -35,7 +35,7 @@ pub enum OpenshiftError {
     #[error("names of image policies that begin with \"openshift\" are the platform's: {0:?}")]
     Reserved(String),
     /// A host that the schemas do not admit, such as an IPv6 address.
-    #[error("{0} cannot stand in an OpenShift resource: its host is no domain name with a dot")]
+    #[error("{0} cannot stand there: its host is no domain name that OpenShift's schemas admit")]
     Host(Repository),
     /// A scope of more than 512 characters.
     #[error("{0} is longer than a scope may be")]
@@ -102,20 +102,30 @@ impl fmt::Display for ResourceName {
     }
 }
 
-/// Checks that a repository may stand in a resource: its host is a domain name with a dot, an IPv4 address, or
-/// `localhost`, each with or without a port.
-pub(super) fn check_host(repository: &Repository) -> Result<(), OpenshiftError> {
+/// Checks that a repository may be a source or a mirror: the schemas admit every host but an IPv6 address. One without a
+/// dot needs a port (or is `localhost`): otherwise container tools take it for a namespace of docker.io.
+///
+/// # Errors
+/// [`OpenshiftError::Host`].
+pub fn check_mirror(repository: &Repository) -> Result<(), OpenshiftError> {
     let host = repository.host();
-    let name = host.split(':').next().unwrap_or_default();
-    match !host.starts_with('[') && (name.contains('.') || name == "localhost") {
+    match !host.starts_with('[') && (host.contains(['.', ':']) || host == "localhost") {
         true => Ok(()),
         false => Err(OpenshiftError::Host(repository.clone())),
     }
 }
 
-/// Checks that a repository may be the scope of a policy.
-pub(super) fn check_scope(repository: &Repository) -> Result<(), OpenshiftError> {
-    check_host(repository)?;
+/// Checks that a repository may be the scope of a policy: its host is a domain name with a dot, an IPv4 address, or
+/// `localhost`, each with or without a port.
+///
+/// # Errors
+/// [`OpenshiftError::Host`], [`OpenshiftError::LongScope`].
+pub fn check_scope(repository: &Repository) -> Result<(), OpenshiftError> {
+    let host = repository.host();
+    let name = host.split(':').next().unwrap_or_default();
+    if host.starts_with('[') || !(name.contains('.') || name == "localhost") {
+        return Err(OpenshiftError::Host(repository.clone()));
+    }
     match repository.to_string().len() <= MAX_SCOPE {
         true => Ok(()),
         false => Err(OpenshiftError::LongScope(repository.clone())),

@@ -83,6 +83,13 @@ fn mirror_sets_that_a_cluster_would_refuse_are_refused() {
             set(&[MirroredSource { source: repository("quay.io/a"), mirrors: vec![host.clone()] }]);
         assert_eq!(set, Err(OpenshiftError::Host(host)));
     }
+    // With a port it is a host for container tools; a policy's scope has to have a dot all the same.
+    let port = Repository::new("registry:5000", "a").expect("a repository");
+    assert_eq!(
+        set(&[MirroredSource { source: repository("quay.io/a"), mirrors: vec![port.clone()] }]),
+        Ok(())
+    );
+    assert_eq!(check_scope(&port), Err(OpenshiftError::Host(port)));
 }
 
 #[test]

@@ -1,0 +1,56 @@
+//! Options that say which configuration is written for others to apply.
+
+use bundle::host::config::openshift::MirrorSource;
+use bundle::unpack::EmitOptions;
+use clap::{Args, ValueEnum};
+use std::path::PathBuf;
+use std::str::FromStr;
+
+/// Configuration for a cluster.
+#[derive(Args)]
+#[command(next_help_heading = "Configuration for a cluster")]
+pub(super) struct Emission {
+    /// Write resources for oc apply -f DIR: mirror sets, image policies, signatures of releases. Also with --dry-run. DIR
+    /// may only hold what an earlier run wrote
+    #[arg(long, value_name = "openshift=DIR")]
+    emit: Option<Emit>,
+    /// What nodes do when no mirror has an image: never ask its source, or allow it
+    #[arg(long, value_enum, default_value = "never", requires = "emit")]
+    mirror_source_policy: MirrorSourcePolicy,
+}
+
+/// `openshift=DIR`.
+#[derive(Debug, Clone)]
+struct Emit(PathBuf);
+
+#[derive(Clone, Copy, ValueEnum)]
+enum MirrorSourcePolicy {
+    /// NeverContactSource
+    Never,
+    /// AllowContactingSource
+    Allow,
+}
+
+impl FromStr for Emit {
+    type Err = &'static str;
+
+    fn from_str(text: &str) -> Result<Self, Self::Err> {
+        match text.split_once('=') {
+            Some(("openshift", directory)) if !directory.is_empty() => Ok(Self(directory.into())),
+            _ => Err("expected openshift=DIR"),
+        }
+    }
+}
+
+impl Emission {
+    pub(super) fn options(&self) -> Option<EmitOptions> {
+        let Emit(directory) = self.emit.as_ref()?;
+        Some(EmitOptions {
+            directory: directory.clone(),
+            source: match self.mirror_source_policy {
+                MirrorSourcePolicy::Never => MirrorSource::NeverContacted,
+                MirrorSourcePolicy::Allow => MirrorSource::Allowed,
+            },
+        })
+    }
+}

@@ -1,0 +1,110 @@
+//! This tool's own configuration under the options: `/etc/bundle/config.toml`, then the user's, then the command line.
+
+use super::exit::Status;
+use super::failure::Failure;
+use super::output::tell;
+use super::signers::Signers;
+use super::text::safe;
+use bundle::host::config::in_force::{InForce, Origin, PolicyInForce};
+use bundle::host::config::settings::Settings;
+use bundle::host::{FoundSettings, HostRoot, SettingsFile, system_settings, user_settings};
+use bundle::unpack::DEFAULT_JOBS;
+use std::path::PathBuf;
+
+/// The configuration files of a run, each where it was looked for.
+pub(super) struct Files {
+    pub(super) system: SettingsFile,
+    /// `None` when nobody could say where the user's files are.
+    pub(super) user: Option<SettingsFile>,
+}
+
+impl Files {
+    /// Reads them. One of the user's that does not count is told.
+    pub(super) fn read(root: &HostRoot) -> Result<Self, Failure> {
+        let system = system_settings(root).map_err(|error| Failure::of(Status::Usage, &error))?;
+        let user = configuration_directory().map(|directory| user_settings(&directory)).transpose();
+        let user = user.map_err(|error| Failure::of(Status::Usage, &error))?;
+        if let Some(FoundSettings::Ignored(error)) = user.as_ref().map(|user| &user.found) {
+            tell!("warning: your configuration does not count: {}", safe(&error.to_string()));
+        }
+        Ok(Self { system, user })
+    }
+
+    /// What counts, with the options as the strongest layer.
+    pub(super) fn in_force(&self, options: Settings) -> InForce {
+        let mut layers = vec![(Origin::CommandLine, options)];
+        if let FoundSettings::Read(settings) = &self.system.found {
+            layers.push((Origin::System(self.system.path.clone()), (**settings).clone()));
+        }
+        if let Some(SettingsFile { path, found: FoundSettings::Read(settings) }) = &self.user {
+            layers.push((Origin::User(path.clone()), (**settings).clone()));
+        }
+        InForce::of(layers)
+    }
+}
+
+/// Where the user's configuration files are: `$XDG_CONFIG_HOME`, else `~/.config`. A relative one is not valid (XDG Base
+/// Directory Specification).
+fn configuration_directory() -> Option<PathBuf> {
+    let absolute = |name: &str| {
+        std::env::var_os(name).map(PathBuf::from).filter(|directory| directory.is_absolute())
+    };
+    absolute("XDG_CONFIG_HOME").or_else(|| absolute("HOME").map(|home| home.join(".config")))
+}
+
+/// How many large blobs at once.
+pub(super) fn jobs(in_force: &InForce) -> usize {
+    in_force.jobs.as_ref().map_or(DEFAULT_JOBS, |jobs| jobs.value.get().into())
+}
+
+/// Whose signatures count: the options, and what the files add. A policy decides alone; one on the command line takes the
+/// place of everything in the files, and `named_keys` (an option that a policy does not go with) cannot be given where a
+/// file says that one decides.
+pub(super) fn signers(
+    given: &Signers,
+    named_keys: Option<&'static str>,
+    in_force: &InForce,
+) -> Result<Signers, Failure> {
+    let mut joined = given.clone();
+    if given.policy.is_some() || given.host_policy {
+        return Ok(joined);
+    }
+    let policy = in_force.policy().map_err(|error| Failure::of(Status::Usage, &error))?;
+    let Some(policy) = policy else {
+        joined.key.extend(in_force.key.iter().map(|key| key.value.clone()));
+        joined.rekor_key.extend(in_force.rekor_key.iter().map(|key| key.value.clone()));
+        joined.gpg_key.extend(in_force.gpg_key.iter().map(|key| key.value.clone()));
+        joined.trusted_root.extend(in_force.trusted_root.iter().map(|root| root.value.clone()));
+        return Ok(joined);
+    };
+    if let Some(option) = named_keys {
+        let (origin, key) = (policy.origin(), policy.key());
+        return Err(Failure::usage(format!(
+            "{option} does not go with a policy, and {origin} says that one decides ({key})"
+        ))
+        .hint(format!(
+            "leave out {option}, take {key} out of that file, or name another policy: --policy FILE"
+        )));
+    }
+    match policy {
+        PolicyInForce::File(file) => {
+            joined.policy = Some(file.value.clone());
+        }
+        PolicyInForce::Host(_) => joined.host_policy = true,
+    }
+    Ok(joined)
+}
+
+/// HANDS OVER `trust.seal_pub` and `trust.require_seal`. While nothing takes them, a file that sets them is refused: it
+/// demands something that would not be done.
+pub(super) fn seal(in_force: &InForce) -> Result<(), Failure> {
+    let required = in_force.require_seal.as_ref().filter(|required| required.value);
+    let origin = match (&in_force.seal_pub, required) {
+        (Some(key), _) => &key.origin,
+        (None, Some(required)) => &required.origin,
+        (None, None) => return Ok(()),
+    };
+    Err(Failure::usage(format!(
+        "{origin}: trust.seal_pub and trust.require_seal are not supported yet"
+    )))
+}

@@ -1,0 +1,106 @@
+//! The directory: this tool's alone, the same for the same input, and only after the push.
+
+use super::{Scene, documents};
+use crate::harness::fault_proxy::FaultProxy;
+use crate::harness::faults::{Fault, Rule};
+use serde_json::Value;
+use std::collections::BTreeMap;
+use std::fs;
+
+fn changes(emitted: &Value) -> BTreeMap<String, String> {
+    let text = |value: &Value| value.as_str().expect("a text").to_owned();
+    let files = emitted["files"].as_array().expect("a list").iter();
+    files.map(|file| (text(&file["file"]), text(&file["change"]))).collect()
+}
+
+#[test]
+fn the_same_bundle_makes_the_same_files_and_another_one_replaces_them() {
+    let (scene, signer, key) = Scene::signed();
+    let first = changes(&scene.emit(&["--key", &key]));
+    assert!(first.len() == 3 && first.values().all(|change| change == "created"), "{first:?}");
+    let before = documents(&scene.directory());
+    let again = changes(&scene.emit(&["--key", &key]));
+    assert!(again.values().all(|change| change == "unchanged"), "{again:?}");
+    assert_eq!(documents(&scene.directory()), before);
+
+    fs::remove_file(scene.side.file()).expect("removed");
+    scene.side.pack(&["team/app:1"], &["--name", "second"]).expect_code(0);
+    let other = changes(&scene.emit(&["--key", &key]));
+    let of = |change: &str| {
+        let names = other.iter().filter(|(_, is)| *is == change).map(|(name, _)| name.clone());
+        names.collect::<Vec<String>>()
+    };
+    assert_eq!(of("removed"), before.into_keys().collect::<Vec<_>>());
+    let hex = &signer.fingerprint().hex()[..16];
+    let expected = [
+        format!("clusterimagepolicy-bundle-second-{hex}.yaml"),
+        "imagedigestmirrorset-bundle-second.yaml".to_owned(),
+        "imagetagmirrorset-bundle-second.yaml".to_owned(),
+    ];
+    assert_eq!(of("created"), expected);
+    assert_eq!(documents(&scene.directory()).into_keys().collect::<Vec<_>>(), expected);
+}
+
+#[test]
+fn a_directory_with_anything_else_is_refused_before_the_push() {
+    let (scene, _, key) = Scene::signed();
+    fs::create_dir(scene.directory()).expect("directory");
+    let foreign = scene.directory().join("admin.yaml");
+    fs::write(&foreign, "kind: Secret").expect("a file");
+    for dry in [&["--key", key.as_str()][..], &["--key", &key, "--dry-run"]] {
+        let ran = scene.run(dry).expect_code(2);
+        ran.expect_error(&[foreign.to_str().expect("path"), "not written by this tool", "hint: "]);
+    }
+    scene.enclave.expect_untouched();
+    assert_eq!(fs::read_dir(scene.directory()).expect("directory").count(), 1);
+    fs::remove_file(&foreign).expect("removed");
+    scene.run(&["--key", &key]).expect_code(0);
+    assert_eq!(documents(&scene.directory()).len(), 3);
+    // A file of ours that somebody has edited is theirs now.
+    let ours = scene.directory().join("imagetagmirrorset-bundle.yaml");
+    fs::write(&ours, "edited").expect("a file");
+    scene.run(&["--key", &key]).expect_code(2).expect_error(&["changed since"]);
+    assert_eq!(fs::read_to_string(&ours).expect("a file"), "edited");
+}
+
+#[test]
+fn nothing_is_written_when_the_push_failed_or_was_refused() {
+    let (scene, _, key) = Scene::signed();
+    scene.run(&[]).expect_code(3);
+    assert!(!scene.directory().exists());
+    let proxy = FaultProxy::start(scene.enclave.address());
+    let tag = |path: &str| path.ends_with("/manifests/1");
+    proxy.add(Rule::new(reqwest::Method::PUT, tag, Fault::status(403)));
+    let arguments = ["--emit", &scene.option(), "--key", &key, "--install-keys"];
+    let unpack = || scene.enclave.unpack_to(&scene.side.file(), proxy.address(), &arguments);
+    unpack().expect_code(5);
+    assert!(!scene.directory().exists());
+    proxy.heal();
+    unpack().expect_code(0);
+    assert_eq!(documents(&scene.directory()).len(), 3);
+}
+
+#[test]
+fn resources_need_a_registry_and_a_directory() {
+    let (scene, _, key) = Scene::signed();
+    let layout = format!("oci:{}", scene.folder.path().join("layout").display());
+    let emit = scene.option();
+    let unpack = |target: &str, arguments: &[&str]| {
+        let arguments = [&["--key", &key], arguments].concat();
+        scene.enclave.unpack_to(&scene.side.file(), target, &arguments)
+    };
+    let ran = unpack(&layout, &["--emit", &emit]).expect_code(2);
+    ran.expect_error(&["registry"]);
+    let address = scene.enclave.address();
+    for arguments in [
+        &["--emit", "openshift="][..],
+        &["--emit", "kubernetes=x"],
+        &["--emit", "x"],
+        &["--mirror-source-policy", "allow"],
+        &["--emit", &emit, "--mirror-source-policy", "always"],
+    ] {
+        unpack(address, arguments).expect_code(2);
+    }
+    assert!(!scene.directory().exists() && !scene.folder.path().join("layout").exists());
+    scene.enclave.expect_untouched();
+}
