@@ -3,6 +3,7 @@
 mod archive_readers;
 mod atomic;
 mod command_line;
+mod configuring;
 mod courier;
 mod documents;
 mod first_use;

@@ -1,5 +1,6 @@
-//! `bundle config`: which configuration counts, and from where.
+//! `bundle config`: which configuration counts, and from where. Its subcommand is in [`config_install`].
 
+use super::config_install;
 use super::exit::Status;
 use super::failure::Failure;
 use super::output::{Output, say};
@@ -10,12 +11,15 @@ use bundle::host::{FoundSettings, HostRoot, SettingsFile};
 use bundle::report::config::{
     ConfigFileReport, ConfigFound, ConfigLayer, ConfigReport, SettingReport,
 };
-use clap::Args;
+use clap::{Args, Subcommand};
 use std::path::PathBuf;
 
 /// Print which configuration counts, and from where: /etc/bundle/config.toml and ~/.config/bundle/config.toml
 #[derive(Args)]
+#[command(args_conflicts_with_subcommands = true)]
 pub(super) struct Options {
+    #[command(subcommand)]
+    command: Option<Command>,
     /// Use this directory in place of /
     #[arg(long, value_name = "DIR")]
     root: Option<PathBuf>,
@@ -24,7 +28,20 @@ pub(super) struct Options {
     json: bool,
 }
 
-pub(super) fn run(options: &Options) -> Result<Status, Failure> {
+#[derive(Subcommand)]
+enum Command {
+    /// Configure this host's container stack for the images of a bundle that another run pushed; verifies as unpack does
+    Install(Box<config_install::Options>),
+}
+
+pub(super) fn run(options: Options) -> Result<Status, Failure> {
+    match options.command {
+        Some(Command::Install(install)) => config_install::run(&install),
+        None => print(&options),
+    }
+}
+
+fn print(options: &Options) -> Result<Status, Failure> {
     let root = match &options.root {
         Some(directory) => HostRoot::under(directory),
         None => HostRoot::host(),

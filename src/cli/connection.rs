@@ -23,6 +23,11 @@ pub(super) struct Connection {
 }
 
 impl Connection {
+    /// Whether certificates are checked.
+    pub(super) fn verifies_tls(&self) -> bool {
+        self.tls_verify
+    }
+
     pub(super) fn client(&self) -> Result<Client, Failure> {
         let options = ClientOptions {
             authfile: self.authfile.clone(),

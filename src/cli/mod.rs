@@ -10,18 +10,22 @@
 //! - [`refusal`]: why images are refused, and how to go on
 //! - [`pipes`]: an archive on standard input or output
 //! - [`connection`], [`emission`], [`keys`], [`naming`], [`trust`]: options that several commands share
+//! - [`host_config`]: options and report of the container stack's configuration
 //! - [`volume_size`], [`written`]: sizes of volumes as people give them; what pack leaves
 //! - [`settings`]: configuration files under the options
 //! - [`password`]: passwords of private keys
-//! - [`pack`], [`unpack`], [`inspect`], [`verify`], [`seal`], [`keygen`], [`config`], [`serve`]: the commands
+//! - [`pack`], [`unpack`], [`inspect`], [`verify`], [`seal`], [`keygen`], [`config`] with [`config_install`], [`serve`]:
+//!   the commands
 
 mod certificates;
 mod config;
+mod config_install;
 mod connection;
 mod emission;
 mod exit;
 mod failure;
 mod first_use;
+mod host_config;
 mod inspect;
 mod keygen;
 mod keys;
@@ -81,7 +85,7 @@ enum Command {
     Seal(seal::Options),
     /// Make a key pair to seal bundles with
     Keygen(keygen::Options),
-    /// Print which configuration counts, and from where
+    /// Print which configuration counts, and from where; configure this host's container stack
     Config(config::Options),
     /// Serve a store or bundles as an OCI registry
     Serve(serve::Options),
@@ -125,7 +129,7 @@ pub(crate) fn run() -> ExitCode {
         Command::Verify(options) => verify::run(&options),
         Command::Seal(options) => seal::run(&options),
         Command::Keygen(options) => keygen::run(&options),
-        Command::Config(options) => config::run(&options),
+        Command::Config(options) => config::run(options),
         Command::Serve(options) => {
             runtime().and_then(|runtime| runtime.block_on(serve::run(options)))
         }

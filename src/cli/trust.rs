@@ -34,7 +34,7 @@ pub(super) struct Trust {
     /// Where signatures count that name no repository, although nothing binds the name (repeatable)
     #[arg(long, value_name = "SCOPE", conflicts_with_all = ["policy", "host_policy"])]
     accept_unbound_names: Vec<Scope>,
-    /// Use this directory in place of / for installed keys, /etc/bundle and /var/lib/bundle
+    /// Use this directory in place of / for installed keys, configuration, /etc/bundle and /var/lib/bundle
     #[arg(long, value_name = "DIR")]
     root: Option<PathBuf>,
     /// Read once: what was told about them is not told again.

@@ -8,6 +8,7 @@ use super::emission::Emission;
 use super::exit::Status;
 use super::failure::Failure;
 use super::first_use;
+use super::host_config::InstallConfig;
 use super::inspect::damage_hint;
 use super::naming::Naming;
 use super::output::{Output, tell};
@@ -71,6 +72,8 @@ pub(super) struct Options {
     #[arg(short, long)]
     quiet: bool,
     #[command(flatten)]
+    config: InstallConfig,
+    #[command(flatten)]
     naming: Naming,
     #[command(flatten)]
     emission: Emission,
@@ -131,7 +134,7 @@ pub(super) async fn run(options: Options) -> Result<Status, Failure> {
                 // The refusal outweighs whatever is wrong with standard output.
                 let _ = Output::json(refused).and_then(Output::write);
             }
-            Err(failed(&error, &options, asked))
+            Err(failed(&error, &options.files, asked))
         }
     }
 }
@@ -150,6 +153,7 @@ impl Options {
             memory: Some(self.trust.host_root()?),
             emit: self.emission.options(),
             install: self.install()?,
+            configure: self.config.options(&self.trust, &self.connection, target)?,
             on_existing_attachment: match self.on_existing_attachment {
                 ExistingAttachment::Keep => OnExistingAttachment::KeepOrRefuse,
                 ExistingAttachment::Replace => OnExistingAttachment::Replace,
@@ -174,12 +178,6 @@ impl Options {
             mapping: self.naming.settings(),
             ..Settings::default()
         })
-    }
-
-    /// The bundle as commands in hints name it.
-    fn shown(&self) -> String {
-        let files: Vec<String> = self.files.iter().map(|file| file.display().to_string()).collect();
-        files.join(" ")
     }
 
     fn install(&self) -> Result<Option<InstallOptions>, Failure> {
@@ -208,13 +206,13 @@ pub(super) fn status_of(error: &UnpackError) -> Status {
 }
 
 /// An error with the ways out of it. Whoever was asked to type a fingerprint is not shown those that are carried.
-fn failed(error: &UnpackError, options: &Options, asked: bool) -> Failure {
+pub(super) fn failed(error: &UnpackError, files: &[PathBuf], asked: bool) -> Failure {
     let mut failure = Failure::of(status_of(error), error);
     if let UnpackError::Refused(refused) = error {
         for image in refused.refusals() {
             tell!("refused: {}", line(&verdict::describe(image)));
         }
-        for hint in refusal::ways_on(refused, &options.shown(), asked) {
+        for hint in refusal::ways_on(refused, &shown(files), asked) {
             failure = failure.hint(hint);
         }
         return failure;
@@ -222,13 +220,19 @@ fn failed(error: &UnpackError, options: &Options, asked: bool) -> Failure {
     let mut hints = connection::hints(error);
     hints.extend(error.hint().map(str::to_owned).filter(|hint| !hints.contains(hint)));
     if let UnpackError::Archive(error) = error {
-        hints.extend(damage_hint(error, &options.files[0]));
+        hints.extend(damage_hint(error, &files[0]));
     }
-    hints.extend(damaged_cargo(error, &options.files[0]));
+    hints.extend(damaged_cargo(error, &files[0]));
     for hint in hints {
         failure = failure.hint(hint);
     }
     failure
+}
+
+/// The bundle as commands in hints name it.
+fn shown(files: &[PathBuf]) -> String {
+    let files: Vec<String> = files.iter().map(|file| file.display().to_string()).collect();
+    files.join(" ")
 }
 
 /// The way on from a blob of the archive that is not what it must be, which shows when it is to be pushed.

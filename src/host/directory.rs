@@ -130,6 +130,20 @@ impl Directory {
         Ok(names)
     }
 
+    /// Every name in it that ends with `ending`, hidden ones too, sorted: the container stack reads those as well.
+    pub(super) fn names_ending(&self, ending: &str) -> Result<Vec<OsString>, PathError> {
+        let failed = |e: Errno| PathError::system("list directory", &self.path, e);
+        let mut names = Vec::new();
+        for entry in rustix::fs::Dir::read_from(&self.descriptor).map_err(failed)? {
+            let name = entry.map_err(failed)?.file_name().to_bytes().to_vec();
+            if name.ends_with(ending.as_bytes()) {
+                names.push(OsString::from_vec(name));
+            }
+        }
+        names.sort();
+        Ok(names)
+    }
+
     /// Refuses when files cannot be created here: no permission, or a read-only file system.
     pub(super) fn check_writable(&self) -> Result<(), PathError> {
         let wanted = Access::WRITE_OK | Access::EXEC_OK;

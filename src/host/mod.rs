@@ -19,6 +19,7 @@
 //! - [`policy_file`]: a policy, and where its keys are read from
 //! - [`lookaside`], [`registries_d`]: signatures beside registries, written and looked for
 //! - [`config`]: what configuration files become, as values; nothing is written there
+//! - [`config_files`]: those files, read, checked and written
 //! - [`state`]: what was seen last of each sealed series
 //! - [`settings_file`]: this tool's own configuration
 //! - [`resource_directory`]: resources for a cluster, in a directory of their own
@@ -26,6 +27,7 @@
 //! - [`install`](mod@install) and `install_error`, [`installed`]: the two directions
 
 pub mod config;
+pub mod config_files;
 mod directory;
 mod error;
 pub mod install;

@@ -47,6 +47,7 @@ pub use error::RegistryError;
 pub use extension::{ExtensionSignature, SignaturePushed};
 pub use lookaside::Lookaside;
 pub use manifest::ManifestPushed;
+pub use reach::is_loopback_host;
 pub use referrer::{Referrers, ReferrersFrom, fallback_tag};
 pub use retry::Patience;
 pub use upload::{BlobPushed, Presence};

@@ -43,6 +43,11 @@ pub(super) fn is_loopback(url: &Url) -> bool {
     url.host_str() == Some("localhost") || address(url).is_some_and(|a| a.is_loopback())
 }
 
+/// The same for `host[:port]`, as registries are named.
+pub fn is_loopback_host(host: &str) -> bool {
+    Url::parse(&format!("https://{host}/")).is_ok_and(|url| is_loopback(&url))
+}
+
 /// 169.254.0.0/16 and fe80::/10, where clouds keep their metadata services, and the unspecified address.
 fn is_link_local(url: &Url) -> bool {
     match address(url) {

@@ -1,6 +1,7 @@
 //! What a run did, as values: text for people and JSON for machines are made from the same report.
 
 pub mod config;
+pub mod configuration;
 pub mod inspect;
 pub mod pack;
 pub mod unpack;

@@ -3,6 +3,7 @@
 use crate::inventory::{AttachmentKind, Found, Lookup};
 use crate::oci::atomic::AtomicName;
 use crate::oci::{Digest, Platform, Reference};
+use crate::report::configuration::ConfigurationReport;
 use crate::trust::ImageVerdict;
 use serde::Serialize;
 use std::path::PathBuf;
@@ -37,6 +38,9 @@ pub struct UnpackReport {
     pub emitted: Option<EmissionReport>,
     /// Keys that were installed, or would be.
     pub keys: Vec<KeyReport>,
+    /// What became of the configuration of the container stack, where that was asked for.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub configuration: Option<ConfigurationReport>,
     /// What the operator has to know.
     pub warnings: Vec<String>,
 }

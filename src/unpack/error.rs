@@ -4,6 +4,7 @@ use super::refused::Refused;
 use crate::archive::{ArchiveError, CatalogueError};
 use crate::host::config::mapping::MappingError;
 use crate::host::config::openshift::OpenshiftError;
+use crate::host::config_files::ConfigError;
 use crate::host::{
     InstallError, LookasideError, PathError, ResourceDirectoryError, SourcesFileError,
 };
@@ -182,6 +183,15 @@ pub enum UnpackError {
     /// The push is done, and installing the keys failed.
     #[error("all images are published, but their keys are not installed")]
     NotInstalled(#[source] InstallError),
+    /// A directory serves no images.
+    #[error("a layout directory is no mirror, so no configuration can lead to it")]
+    LayoutIsNoMirror,
+    /// The host's configuration cannot be changed as it should be.
+    #[error(transparent)]
+    Configure(#[from] ConfigError),
+    /// The push is done, and changing the configuration failed.
+    #[error("all images are published, but the host's configuration is not as it should be")]
+    NotConfigured(#[source] ConfigError),
     /// The place where keys are to be installed cannot be used.
     #[error(transparent)]
     Host(#[from] PathError),
@@ -227,6 +237,8 @@ impl UnpackError {
             | Self::Emit(ResourceDirectoryError::Foreign(_) | ResourceDirectoryError::List(_))
             | Self::Collision { .. }
             | Self::ReservedTag(_)
+            | Self::LayoutIsNoMirror
+            | Self::Configure(ConfigError::NotRoot | ConfigError::Ca(_))
             | Self::Install(
                 InstallError::NotRoot
                 | InstallError::NameWithoutKey { .. }
@@ -242,6 +254,8 @@ impl UnpackError {
             Self::InstalledKey { .. }
             | Self::Install(_)
             | Self::NotInstalled(_)
+            | Self::Configure(_)
+            | Self::NotConfigured(_)
             | Self::NotRemembered(_)
             | Self::Emit(_)
             | Self::NotEmitted(_)
@@ -272,7 +286,10 @@ impl UnpackError {
             Self::PassedBy { .. } => Some(
                 "run the same command again, with the archive from its start: what has arrived is not sent again",
             ),
-            Self::NotInstalled(_) | Self::NotRemembered(_) | Self::NotEmitted(_) => Some(
+            Self::NotInstalled(_)
+            | Self::NotConfigured(_)
+            | Self::NotRemembered(_)
+            | Self::NotEmitted(_) => Some(
                 "mend that and run the same command again: what is published is not sent a second time",
             ),
             Self::Install(InstallError::OtherName { .. }) => Some(
@@ -284,6 +301,8 @@ impl UnpackError {
             Self::Install(InstallError::NotRoot) => {
                 Some("run it with sudo, or name a directory of your own: --root DIR")
             }
+            Self::Configure(error) => hint_of(error),
+            Self::LayoutIsNoMirror => Some("unpack into a registry: --to REGISTRY[/PREFIX]"),
             Self::AttachmentDiffers { .. } => {
                 Some("compare the two; to replace what is there: --on-existing-attachment replace")
             }
@@ -292,6 +311,21 @@ impl UnpackError {
             ),
             _ => None,
         }
+    }
+}
+
+fn hint_of(error: &ConfigError) -> Option<&'static str> {
+    match error {
+        ConfigError::NotRoot => Some(
+            "run it with sudo, or write the files elsewhere for review: --config-dir DIR; or name a directory in the place of /: --root DIR",
+        ),
+        ConfigError::Unparsed { .. } => Some(
+            "nothing was changed; where several keys are needed, the hosts may be older than --policy-level says",
+        ),
+        ConfigError::Policy(_) | ConfigError::Lookups(_) | ConfigError::Mirrors(_) => Some(
+            "nothing was changed; mend that file first, or look at the result elsewhere: --config-dir DIR",
+        ),
+        _ => None,
     }
 }
 

@@ -8,8 +8,9 @@
 //! sources   nothing that holds another source is filled unless a rule says so
 //! survey    what the target has already
 //! push      blobs → manifests → attachments → tags → GPG signatures    (layout: the same into a directory)
-//! emit      resources for a cluster, into a directory
 //! install   keys that verified something, for what they verified
+//! configure the container stack of the host: decided before the push, written after it
+//! emit      resources for a cluster, into a directory
 //! ```
 //!
 //! [`unpack`] is the whole of it. The steps are public for who wants some of them: `bundle verify` ends after
@@ -20,6 +21,7 @@
 
 mod arriving;
 mod check;
+mod configure;
 mod emit;
 mod enforcement;
 mod error;
@@ -44,6 +46,7 @@ mod verify;
 mod watched;
 
 pub use check::Checked;
+pub use configure::ConfigureOptions;
 pub use emit::EmitOptions;
 pub use enforcement::{Enforcement, NotEnforceable, Signers};
 pub use error::{Class, UnpackError};
@@ -61,7 +64,9 @@ use crate::oci::Digest;
 use crate::oci::layout::{LayoutDirectory, LayoutError, LayoutWriter};
 use crate::progress::Progress;
 use crate::registry::Client;
+use crate::report::configuration::ConfigInstallReport;
 use crate::report::unpack::{BlobCounts, UnpackReport};
+use configure::KeyPaths;
 use reporting::{Done, report};
 use std::path::PathBuf;
 use std::sync::Arc;
@@ -83,6 +88,8 @@ pub struct UnpackOptions {
     pub emit: Option<EmitOptions>,
     /// Whether and where keys are installed.
     pub install: Option<InstallOptions>,
+    /// Whether and how the container stack of the host is configured.
+    pub configure: Option<ConfigureOptions>,
     /// What to do with other signatures under the same tag.
     pub on_existing_attachment: OnExistingAttachment,
     /// Where GPG signatures are written for a web server, before anything is published.
@@ -98,14 +105,14 @@ pub struct UnpackOptions {
 /// # Errors
 /// Any [`UnpackError`]; [`UnpackError::class`] says what kind. No tag was moved unless it is
 /// [`UnpackError::ReadBack`], an error of the registry while tags or GPG signatures were written, or one of what comes
-/// after the push: [`UnpackError::NotRemembered`], [`UnpackError::NotEmitted`], installing keys.
+/// after the push: [`UnpackError::NotRemembered`], [`UnpackError::NotEmitted`], installing keys or configuration.
 pub async fn unpack(
     input: Input,
     options: UnpackOptions,
     client: &Client,
     progress: &Arc<dyn Progress>,
 ) -> Result<UnpackReport, UnpackError> {
-    let UnpackOptions { target, trust, memory: root, emit, install, .. } = options;
+    let UnpackOptions { target, trust, memory: root, emit, install, configure, .. } = options;
     let UnpackOptions { on_existing_attachment, lookaside, jobs, dry_run, .. } = options;
     let earlier = install::earlier_names(&trust.installed);
     progress.note("verifying");
@@ -119,6 +126,8 @@ pub async fn unpack(
     let install =
         install.map(|options| install::plan(options, &planned.verified, &earlier)).transpose()?;
     let mut keys = install.as_ref().map_or_else(Vec::new, |plan| install::report(plan.keys()));
+    let key_paths = KeyPaths::new(&earlier, install.as_ref().map_or(&[], |plan| plan.keys()));
+    let (planned, configuration) = configure::plan(configure, planned, key_paths).await?;
     let memory = sources::check(&planned.plan, root.as_ref())?;
     let goal = Goal::open(&planned, client, dry_run).await?;
     let survey = goal.survey(&planned, on_existing_attachment).await?;
@@ -132,10 +141,11 @@ pub async fn unpack(
         (blobs, tagged_children) = goal.fill(&planned, &survey, cargo, jobs, progress).await?;
         warnings.extend(sources::record(&planned.plan, root.as_ref())?);
     }
-    let emitted = emission.map(|emission| emit::write(emission, dry_run)).transpose()?;
     if let (Some(plan), false) = (install, dry_run) {
         keys = install::report(&install::install(plan)?.keys);
     }
+    let configuration = configure::finish(configuration, dry_run).await?;
+    let emitted = emission.map(|emission| emit::write(emission, dry_run)).transpose()?;
     let done = Done {
         memory,
         survey,
@@ -144,10 +154,36 @@ pub async fn unpack(
         tagged_children,
         emitted,
         keys,
+        configuration,
         warnings,
         dry_run,
     };
     Ok(report(&planned, done))
+}
+
+/// Only configures the container stack of the host, for images that are, or will be, at the target: verifies and plans
+/// as [`unpack`] does, and contacts nobody. Blocks.
+///
+/// # Errors
+/// Any [`UnpackError`] of verification and planning; [`UnpackError::Configure`].
+pub fn configure(
+    input: Input,
+    target: Target,
+    trust: TrustInputs,
+    options: ConfigureOptions,
+    dry_run: bool,
+) -> Result<ConfigInstallReport, UnpackError> {
+    let earlier = install::earlier_names(&trust.installed);
+    let (opened, _) = input.open()?;
+    let planned = opened.check()?.verify(trust)?.plan(target)?;
+    let configuration = configure::decide(options, &planned, &KeyPaths::new(&earlier, &[]))?;
+    Ok(ConfigInstallReport {
+        report_version: "1.0",
+        file: planned.verified.archive().path().display().to_string(),
+        bundle_digest: planned.verified.archive().bundle_digest(),
+        target: planned.plan.target().to_string(),
+        configuration: configuration.finish(dry_run)?,
+    })
 }
 
 fn access(dry_run: bool) -> LookasideAccess {

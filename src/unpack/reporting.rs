@@ -7,6 +7,7 @@ use super::survey::Survey;
 use crate::host::config::sources::Memory;
 use crate::inventory::Lookup;
 use crate::oci::Digest;
+use crate::report::configuration::ConfigurationReport;
 use crate::report::unpack::{
     AttachmentOutcome, AttachmentReport, BlobCounts, EmissionReport, ImageReport, KeyReport,
     LookasideOutcome, TagChange, UnpackReport,
@@ -21,6 +22,7 @@ pub(super) struct Done {
     pub(super) tagged_children: Vec<Option<Digest>>,
     pub(super) emitted: Option<EmissionReport>,
     pub(super) keys: Vec<KeyReport>,
+    pub(super) configuration: Option<ConfigurationReport>,
     pub(super) warnings: Vec<String>,
     pub(super) dry_run: bool,
 }
@@ -104,6 +106,7 @@ pub(super) fn report(planned: &Planned, done: Done) -> UnpackReport {
         blobs: done.blobs,
         emitted: done.emitted,
         keys: done.keys,
+        configuration: done.configuration,
         warnings,
     }
 }

@@ -11,6 +11,7 @@ pub(crate) mod fault_proxy;
 pub(crate) mod faults;
 pub(crate) mod frames;
 pub(crate) mod gpg;
+pub(crate) mod host;
 pub(crate) mod images;
 pub(crate) mod layers;
 pub(crate) mod long_blob;

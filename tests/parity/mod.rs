@@ -5,7 +5,7 @@
 //! What is measured is one manifest at a time, as runtimes do: of an index each child that they could choose.
 
 mod authorities;
-mod exhibits;
+pub(crate) mod exhibits;
 mod openpgp;
 mod options;
 mod policies;

@@ -1,5 +1,6 @@
 //! What an unpack came to, for people.
 
+use crate::cli::host_config;
 use crate::cli::inspect::form;
 use crate::cli::output::{Output, say};
 use crate::cli::text::{count, line, safe, size};
@@ -67,6 +68,9 @@ pub(super) fn summary(report: &UnpackReport) -> Output {
             key.fingerprint,
             safe(&key.scopes.join(", "))
         );
+    }
+    if let Some(configuration) = &report.configuration {
+        host_config::describe(&mut out, configuration);
     }
     for warning in &report.warnings {
         say!(out, "warning: {}", safe(warning));

@@ -1,3 +1,5 @@
+//! Files of settings: what is read, and what is refused with its line.
+
 use super::*;
 
 fn parse(text: &str) -> Result<Settings, SettingsError> {

@@ -2,7 +2,7 @@
 //! installation without the obstacle, which succeeds.
 
 mod installing;
-mod obstacles;
+pub(super) mod obstacles;
 mod reading;
 
 use super::public_key::tests::key_file;

@@ -162,11 +162,11 @@ fn a_full_disk_leaves_nothing_behind() {
 }
 
 /// A mounted file system; unmounted when dropped.
-struct Mount(PathBuf);
+pub(in crate::host) struct Mount(PathBuf);
 
 impl Mount {
     /// A tiny file system over `scratch`; `None`, and `test` named as left out, where that is not allowed.
-    fn over(scratch: &TempDir, test: &str) -> Option<Self> {
+    pub(in crate::host) fn over(scratch: &TempDir, test: &str) -> Option<Self> {
         let mounted = std::process::Command::new("mount")
             .args(["-t", "tmpfs", "-o", "size=64k,mode=755", "tmpfs"])
             .arg(scratch.path())

@@ -125,6 +125,7 @@ impl Scene {
             memory: None,
             emit: None,
             install: None,
+            configure: None,
             on_existing_attachment: OnExistingAttachment::default(),
             lookaside: None,
             jobs: DEFAULT_JOBS,

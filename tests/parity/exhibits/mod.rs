@@ -4,7 +4,7 @@ mod atomic;
 mod flawed;
 mod named;
 mod signed;
-mod vouched;
+pub(crate) mod vouched;
 
 use super::authorities::Authorities;
 use super::openpgp::OpenPgpKeys;

@@ -11,7 +11,7 @@ use serde_json::json;
 use std::time::{SystemTime, UNIX_EPOCH};
 
 /// Annotations of what vouches for a signature.
-const LOG: &str = "dev.sigstore.cosign/bundle";
+pub(crate) const LOG: &str = "dev.sigstore.cosign/bundle";
 const CERTIFICATE: &str = "dev.sigstore.cosign/certificate";
 const CHAIN: &str = "dev.sigstore.cosign/chain";
 const OLD_CERTIFICATE: &str = "dev.cosignproject.cosign/certificate";
@@ -86,7 +86,7 @@ impl Exhibition {
 }
 
 /// The annotation of an entry of `log` about a signature by the key or certificate in `verifier`, taken in at `time`.
-fn entry(log: &Signer, signature: &SimpleSigning, verifier: &str, time: u64) -> String {
+pub(crate) fn entry(log: &Signer, signature: &SimpleSigning, verifier: &str, time: u64) -> String {
     entry_named(log, log, signature, verifier, time)
 }
 
@@ -120,6 +120,6 @@ fn entry_named(
     json!({"SignedEntryTimestamp": timestamp, "Payload": payload}).to_string()
 }
 
-fn now() -> u64 {
+pub(crate) fn now() -> u64 {
     SystemTime::now().duration_since(UNIX_EPOCH).expect("after 1970").as_secs()
 }

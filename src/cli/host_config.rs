@@ -1,0 +1,174 @@
+//! Options about the configuration of the container stack, and what became of it, for people.
+
+use super::connection::Connection;
+use super::failure::Failure;
+use super::keys::read_file;
+use super::output::{Output, say};
+use super::text::{line, safe};
+use super::trust::Trust;
+use bundle::host::HostRoot;
+use bundle::host::config::policy::{PolicyLevel, Rejected};
+use bundle::host::config::registries_conf::{MirrorTransport, Upstream};
+use bundle::host::config_files::Destination;
+use bundle::registry::is_loopback_host;
+use bundle::report::configuration::{
+    ConfigurationReport, FileOutcome, FileReport, ParserOutcome, SubjectChange,
+};
+use bundle::unpack::{ConfigureOptions, Target};
+use clap::Args;
+use std::path::PathBuf;
+
+/// How the host's configuration is changed, for every command that changes it.
+#[derive(Args)]
+#[command(next_help_heading = "Host configuration")]
+pub(super) struct HostConfig {
+    /// Write the files below DIR (DIR/etc/containers/…) instead, for review or a configuration management: merged with
+    /// the host's, which are not touched. Needs no root; written with --dry-run too
+    #[arg(long, value_name = "DIR")]
+    config_dir: Option<PathBuf>,
+    /// The oldest containers/image among the hosts: 5.24 takes Rekor keys, 5.33 several keys for one repository
+    #[arg(long, value_name = "VERSION", default_value_t, value_parser = super::parsed::<PolicyLevel>)]
+    policy_level: PolicyLevel,
+    /// Admit the bundle's repositories when signed, although the host's policy rejects by default
+    #[arg(long)]
+    admit_signed: bool,
+    /// Never contact the sources: only what the mirror has can be pulled
+    #[arg(long)]
+    block_upstream: bool,
+    /// CA certificates of the target registry, installed for it alone in certs.d (this run itself: --cert-dir)
+    #[arg(long, value_name = "FILE")]
+    registry_ca: Option<PathBuf>,
+}
+
+/// `--install-config` of unpack.
+#[derive(Args)]
+#[command(next_help_heading = "Host configuration")]
+pub(super) struct InstallConfig {
+    /// Make the host's container tools pull these images from the target and demand their signatures: policy.json,
+    /// registries.d, registries.conf.d and certs.d in /etc/containers, merged with what is there
+    #[arg(long)]
+    install_config: bool,
+    #[command(flatten)]
+    host_config: HostConfig,
+}
+
+impl InstallConfig {
+    /// What was asked for, if anything was.
+    pub(super) fn options(
+        &self,
+        trust: &Trust,
+        connection: &Connection,
+        target: &Target,
+    ) -> Result<Option<ConfigureOptions>, Failure> {
+        let given = &self.host_config;
+        if !self.install_config && given.config_dir.is_none() {
+            let alone = [
+                (given.admit_signed, "--admit-signed"),
+                (given.block_upstream, "--block-upstream"),
+                (given.registry_ca.is_some(), "--registry-ca"),
+                (given.policy_level != PolicyLevel::default(), "--policy-level"),
+            ];
+            return match alone.iter().find(|(is_given, _)| *is_given) {
+                None => Ok(None),
+                Some((_, option)) => Err(Failure::usage(format!(
+                    "{option} is about configuration, and none is to be written"
+                ))
+                .hint("add --install-config, or --config-dir DIR")),
+            };
+        }
+        given.options(trust, connection.verifies_tls(), target).map(Some)
+    }
+}
+
+impl HostConfig {
+    /// The options for the library.
+    pub(super) fn options(
+        &self,
+        trust: &Trust,
+        verifies_tls: bool,
+        target: &Target,
+    ) -> Result<ConfigureOptions, Failure> {
+        let registry_ca = self.registry_ca.as_deref().map(read_file).transpose()?;
+        let destination = match &self.config_dir {
+            None => Destination::InPlace,
+            Some(directory) => Destination::Elsewhere(made(directory)?),
+        };
+        // Loopback is spoken to without TLS first, as unpack itself does.
+        let is_plain = target.mapping().is_some_and(|mapping| is_loopback_host(&mapping.host));
+        Ok(ConfigureOptions {
+            root: trust.host_root()?,
+            destination,
+            level: self.policy_level,
+            rejected: match self.admit_signed {
+                true => Rejected::BecomesSigned,
+                false => Rejected::StaysRejected,
+            },
+            upstream: if self.block_upstream { Upstream::Blocked } else { Upstream::AsItWas },
+            transport: match verifies_tls && !is_plain {
+                true => MirrorTransport::Tls,
+                false => MirrorTransport::Insecure,
+            },
+            registry_ca: registry_ca.map(|(content, _)| content),
+        })
+    }
+}
+
+/// The directory for review, made when it is not there.
+fn made(directory: &PathBuf) -> Result<HostRoot, Failure> {
+    let failed = |error: &dyn std::fmt::Display| {
+        Failure::usage(format!("--config-dir {} cannot be used: {error}", directory.display()))
+    };
+    std::fs::create_dir_all(directory).map_err(|error| failed(&error))?;
+    HostRoot::under(directory).map_err(|error| failed(&error))
+}
+
+/// The report for people.
+pub(super) fn describe(out: &mut Output, report: &ConfigurationReport) {
+    if report.root != "/" {
+        say!(out, "configuration below {}:", safe(&report.root));
+    }
+    for file in &report.files {
+        describe_file(out, file, report.dry_run);
+    }
+    for parser in &report.checked_by {
+        let (tool, said) = (parser.tool, line(parser.said.as_deref().unwrap_or_default()));
+        match parser.outcome {
+            ParserOutcome::Accepted => say!(out, "  read by {tool}"),
+            ParserOutcome::Refused => say!(out, "  refused by {tool} of this machine: {said}"),
+            ParserOutcome::Unclear => say!(out, "  {tool} could not be asked: {said}"),
+        }
+    }
+    let is_changed = |file: &FileReport| !file.changes.is_empty();
+    if report.checked_by.is_empty() && report.files.iter().any(is_changed) {
+        say!(out, "  neither skopeo nor podman is there to read it first");
+    }
+}
+
+fn describe_file(out: &mut Output, file: &FileReport, dry_run: bool) {
+    let path = file.path.display().to_string();
+    let outcome = match (file.outcome, dry_run) {
+        (FileOutcome::Created, false) => "new",
+        (FileOutcome::Created, true) => "would be new",
+        (FileOutcome::Changed, false) => "changed",
+        (FileOutcome::Changed, true) => "would change",
+        (FileOutcome::Unchanged, _) => "unchanged",
+        (FileOutcome::Absent, _) => "not needed",
+    };
+    say!(out, "{}: {outcome}", safe(&path));
+    for change in &file.changes {
+        let what = match change.change {
+            SubjectChange::Added => "added",
+            SubjectChange::Replaced => "replaced, was",
+            SubjectChange::Removed => "removed,",
+        };
+        let detail = change.detail.as_ref().map(|detail| format!(" {}", line(detail)));
+        say!(out, "  {}: {what}{}", line(&change.subject), detail.unwrap_or_default());
+    }
+    for left in &file.left {
+        let (subject, reason) = (line(&left.subject), line(&left.reason));
+        say!(out, "  {subject}: left alone ({}): {reason}", left.code);
+    }
+    if let Some(backup) = &file.backup {
+        say!(out, "  backup: {}", safe(&backup.display().to_string()));
+    }
+}

@@ -1,0 +1,187 @@
+//! The container stack's files on the host, changed as [`config`](super::config) decides: read, merged and checked before
+//! anything is pushed, written after it.
+//!
+//! ```text
+//! plan     existing files → merges → what skopeo and podman say of the result; nothing is changed
+//! apply    the same once more, all of it staged beside its place, then renamed over, in this order:
+//!          registries.d      signatures are looked for: demands nothing and admits nothing
+//!          policy.json       signatures are demanded
+//!          certs.d           the registry can be reached
+//!          registries.conf.d sources are served by it
+//! ```
+//!
+//! What demands comes before what opens a way: a power cut between two of them leaves a host on which pulls may fail,
+//! never one that takes from the mirror what it would not verify. Keys that the policy names are installed earlier still.
+//!
+//! - `existing`: the files that are there
+//! - `planned`: what becomes of each
+//! - `write`: staging, backup, renaming
+//! - `parsers`: what the tools that will read the files say of them
+
+mod error;
+mod existing;
+mod parsers;
+mod planned;
+#[cfg(test)]
+mod tests;
+mod write;
+
+pub use error::ConfigError;
+pub use parsers::{Parsed, ParsedBy};
+pub use planned::{Left, PlannedFile};
+
+use super::config::policy::PolicyRequest;
+use super::config::registries_conf::MirrorRequest;
+use super::key_name::KeyName;
+use super::root::HostRoot;
+use existing::Existing;
+use std::path::PathBuf;
+
+/// Where the container stack has its files, below the root.
+const CONTAINERS: [&str; 2] = ["etc", "containers"];
+/// Where the lock of this tool lies.
+const LOCKED: [&str; 2] = ["etc", "bundle"];
+
+/// What a host's configuration is to do.
+#[derive(Debug, Clone)]
+pub struct HostConfig {
+    /// Whose signatures are demanded.
+    pub policy: PolicyRequest,
+    /// Which sources are served where. Signatures are looked for at the same places.
+    pub mirrors: MirrorRequest,
+    /// The CA of a registry.
+    pub ca: Option<RegistryCa>,
+}
+
+/// The CA of a registry, which counts for that registry alone.
+#[derive(Debug, Clone)]
+pub struct RegistryCa {
+    /// `host[:port]`.
+    pub host: String,
+    /// Certificates in PEM.
+    pub content: Vec<u8>,
+}
+
+/// Where files are written.
+#[derive(Debug)]
+pub enum Destination {
+    /// In the place of those that were read. The host's own only root may change.
+    InPlace,
+    /// Below another directory, for review or for a configuration management: all the files as they would be, changed
+    /// or not. Meant for one run at a time.
+    Elsewhere(HostRoot),
+}
+
+/// What will become of the files. Nothing has been changed yet.
+#[derive(Debug)]
+pub struct ConfigPlan {
+    root: HostRoot,
+    destination: Destination,
+    request: HostConfig,
+    decided: Decided,
+}
+
+/// What becomes, or became, of the files.
+#[derive(Debug)]
+pub struct Decided {
+    /// One entry for each file, in the order of writing.
+    pub files: Vec<PlannedFile>,
+    /// What the tools say that will read them; empty when nothing changes, or none is there.
+    pub parsed: Vec<ParsedBy>,
+}
+
+/// Where an installed key lies as the host sees it, whatever the root.
+pub fn key_path(name: &KeyName) -> PathBuf {
+    super::KEYS.iter().fold(PathBuf::from("/"), |path, part| path.join(part)).join(name.key_file())
+}
+
+/// Merges `request` with the files below `root` and has the result read by the tools that are there. Runs programs.
+///
+/// # Errors
+/// [`ConfigError`]. Whatever can be refused is refused here, and nothing is changed.
+pub fn plan_config(
+    root: HostRoot,
+    destination: Destination,
+    request: HostConfig,
+) -> Result<ConfigPlan, ConfigError> {
+    match &destination {
+        Destination::InPlace if !root.may_install() => return Err(ConfigError::NotRoot),
+        Destination::InPlace => write::check_writable(&root, &request)?,
+        Destination::Elsewhere(directory) => write::check_writable(directory, &request)?,
+    }
+    let (existing, files) = decide(&root, &request)?;
+    if matches!(destination, Destination::InPlace) {
+        write::check_backups(&root, &files)?;
+    }
+    let parsed = ask(&existing, &files, &destination)?;
+    Ok(ConfigPlan { root, destination, request, decided: Decided { files, parsed } })
+}
+
+fn decide(
+    root: &HostRoot,
+    request: &HostConfig,
+) -> Result<(Existing, Vec<PlannedFile>), ConfigError> {
+    let existing = Existing::read(root, request.ca.as_ref())?;
+    let files = planned::files(&existing, request)?;
+    Ok((existing, files))
+}
+
+/// Has the result read. What this host's tools do not take is not written for them; other hosts may have others.
+fn ask(
+    existing: &Existing,
+    files: &[PlannedFile],
+    destination: &Destination,
+) -> Result<Vec<ParsedBy>, ConfigError> {
+    let parsed = parsers::check(existing, files)?;
+    for ParsedBy { tool, outcome } in &parsed {
+        if let (Parsed::Refused(why), Destination::InPlace) = (outcome, destination) {
+            return Err(ConfigError::Unparsed { tool, why: why.clone() });
+        }
+    }
+    Ok(parsed)
+}
+
+impl ConfigPlan {
+    /// What will be done.
+    pub fn decided(&self) -> &Decided {
+        &self.decided
+    }
+
+    /// Whether the files that are read are the ones that are written.
+    pub fn is_in_place(&self) -> bool {
+        matches!(self.destination, Destination::InPlace)
+    }
+
+    /// Where it will be done.
+    pub fn destination(&self) -> &HostRoot {
+        match &self.destination {
+            Destination::InPlace => &self.root,
+            Destination::Elsewhere(directory) => directory,
+        }
+    }
+
+    /// Writes the files, after reading and merging once more: what changed since planning counts.
+    ///
+    /// # Errors
+    /// What came up since planning; then nothing is changed. When the system fails while files get their names, those
+    /// whose turn had come are whole, and the others are as they were.
+    pub fn apply(self) -> Result<Decided, ConfigError> {
+        let in_place = self.is_in_place();
+        let changes = self.decided.files.iter().any(PlannedFile::changes_file);
+        if in_place && !changes {
+            return Ok(self.decided);
+        }
+        let locked = in_place.then(|| self.root.create(&LOCKED)).transpose()?;
+        let _lock = locked.as_ref().map(|directory| directory.lock()).transpose()?;
+        let (existing, files) = decide(&self.root, &self.request)?;
+        let parsed = match files == self.decided.files {
+            true => self.decided.parsed,
+            false => ask(&existing, &files, &self.destination)?,
+        };
+        match &self.destination {
+            Destination::InPlace => write::in_place(&self.root, &files)?,
+            Destination::Elsewhere(directory) => write::elsewhere(directory, &files)?,
+        }
+        Ok(Decided { files, parsed })
+    }
+}

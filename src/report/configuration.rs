@@ -1,0 +1,128 @@
+//! What became of the configuration of the container stack.
+
+use crate::oci::Digest;
+use serde::Serialize;
+use std::path::PathBuf;
+
+/// The files of the container stack that a run wrote, or would write.
+#[derive(Debug, Clone, Serialize)]
+#[serde(rename_all = "camelCase")]
+pub struct ConfigurationReport {
+    /// The directory below which they are written: `/`, or the one that was named.
+    pub root: String,
+    /// True when nothing was written.
+    pub dry_run: bool,
+    /// The files, in the order of writing.
+    pub files: Vec<FileReport>,
+    /// The tools that read the result before it was written; empty when nothing changes, or none is installed.
+    pub checked_by: Vec<ParserReport>,
+}
+
+/// One file.
+#[derive(Debug, Clone, Serialize)]
+#[serde(rename_all = "camelCase")]
+pub struct FileReport {
+    /// Where it is as the host sees it.
+    pub path: PathBuf,
+    /// What became of it.
+    pub outcome: FileOutcome,
+    /// What is new in it.
+    pub changes: Vec<ChangeReport>,
+    /// What was not done in it, and why.
+    pub left: Vec<LeftReport>,
+    /// Where the content that was replaced is kept, as the host sees it.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub backup: Option<PathBuf>,
+}
+
+/// What became of a file.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum FileOutcome {
+    /// It is new.
+    Created,
+    /// It was there and has other content now.
+    Changed,
+    /// It was there and stays as it is.
+    Unchanged,
+    /// It was not there, and nothing has to be in it.
+    Absent,
+}
+
+/// One change of a file.
+#[derive(Debug, Clone, Serialize)]
+#[serde(rename_all = "camelCase")]
+pub struct ChangeReport {
+    /// What it is about: a repository, a host.
+    pub subject: String,
+    /// What happened to it.
+    pub change: SubjectChange,
+    /// What it was before, or why it is gone.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub detail: Option<String>,
+}
+
+/// What happened to the subject of a change.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum SubjectChange {
+    /// Nothing was said about it before.
+    Added,
+    /// An earlier run had written something else.
+    Replaced,
+    /// It was taken out of this program's own file.
+    Removed,
+}
+
+/// Something that was not done.
+#[derive(Debug, Clone, Serialize)]
+#[serde(rename_all = "camelCase")]
+pub struct LeftReport {
+    /// What it is about: a repository, a host.
+    pub subject: String,
+    /// Why, by a stable name.
+    pub code: &'static str,
+    /// Why, in words.
+    pub reason: String,
+}
+
+/// A tool that was given the result to read.
+#[derive(Debug, Clone, Serialize)]
+#[serde(rename_all = "camelCase")]
+pub struct ParserReport {
+    /// Its name.
+    pub tool: &'static str,
+    /// What it made of it.
+    pub outcome: ParserOutcome,
+    /// What it said, unless it accepted.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub said: Option<String>,
+}
+
+/// What a tool made of the result.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum ParserOutcome {
+    /// It has read all of it.
+    Accepted,
+    /// It does not take it. On the host itself that stops the run; a directory for review is written all the same.
+    Refused,
+    /// It failed for another reason.
+    Unclear,
+}
+
+/// What `bundle config install` did.
+#[derive(Debug, Clone, Serialize)]
+#[serde(rename_all = "camelCase")]
+pub struct ConfigInstallReport {
+    /// Version of this report's shape.
+    pub report_version: &'static str,
+    /// The archive.
+    pub file: String,
+    /// SHA-256 of the bytes of `bundle.json`.
+    pub bundle_digest: Digest,
+    /// The registry that serves the images, as it was given.
+    pub target: String,
+    /// What became of the files.
+    pub configuration: ConfigurationReport,
+}

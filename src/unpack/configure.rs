@@ -1,0 +1,220 @@
+//! `--install-config`: what the host's configuration is to do, from what was verified and where it goes.
+
+use super::enforcement::{Enforcement, NotEnforceable, Signers};
+use super::error::UnpackError;
+use super::plan::Planned;
+use crate::host::config::ChangeKind;
+use crate::host::config::policy::{EnforcedRepository, PolicyLevel, PolicyRequest, Rejected};
+use crate::host::config::registries_conf::{MirrorRequest, MirrorTransport, Mirrored, Upstream};
+use crate::host::config_files::{
+    ConfigError, ConfigPlan, Decided, Destination, HostConfig, Parsed, PlannedFile, RegistryCa,
+    key_path, plan_config,
+};
+use crate::host::{HostRoot, KeyName, PlannedKey};
+use crate::oci::{Digest, Repository};
+use crate::report::configuration::{
+    ChangeReport, ConfigurationReport, FileOutcome, FileReport, LeftReport, ParserOutcome,
+    ParserReport, SubjectChange,
+};
+use crate::trust::PublicKey;
+use crate::trust::policy::KeySource;
+use std::collections::{BTreeMap, BTreeSet};
+use std::path::PathBuf;
+
+/// How the host's configuration is changed.
+#[derive(Debug)]
+pub struct ConfigureOptions {
+    /// Whose files are merged with.
+    pub root: HostRoot,
+    /// Where the result is written.
+    pub destination: Destination,
+    /// How new the hosts are.
+    pub level: PolicyLevel,
+    /// What to do where the host rejects everything today.
+    pub rejected: Rejected,
+    /// What becomes of the sources.
+    pub upstream: Upstream,
+    /// How the target is reached.
+    pub transport: MirrorTransport,
+    /// CA of the target, in PEM.
+    pub registry_ca: Option<Vec<u8>>,
+}
+
+/// What will become of the configuration.
+#[derive(Debug)]
+pub(super) struct Configuration {
+    plan: ConfigPlan,
+    enforcement: Enforcement,
+}
+
+/// Where keys lie on the host, by fingerprint: those that were installed before and those that will be.
+#[derive(Debug, Default)]
+pub(super) struct KeyPaths(BTreeMap<Digest, PathBuf>);
+
+impl KeyPaths {
+    pub(super) fn new(earlier: &BTreeMap<Digest, KeyName>, planned: &[PlannedKey]) -> Self {
+        let earlier = earlier.iter().map(|(fingerprint, name)| (*fingerprint, key_path(name)));
+        let planned = planned.iter().map(|key| (key.fingerprint, key_path(&key.name)));
+        Self(earlier.chain(planned).collect())
+    }
+
+    /// Files where all of these are installed; else all of them inline, since a rule cannot have both.
+    fn sources(&self, keys: &[PublicKey]) -> Vec<KeySource> {
+        let path = |key: &PublicKey| {
+            let fingerprint: Digest = key.fingerprint().to_string().parse().ok()?;
+            self.0.get(&fingerprint).cloned().map(KeySource::Path)
+        };
+        let inline = |key: &PublicKey| KeySource::Data(key.to_pem().into_bytes());
+        let paths: Option<Vec<KeySource>> = keys.iter().map(path).collect();
+        paths.unwrap_or_else(|| keys.iter().map(inline).collect())
+    }
+}
+
+/// Decides what is changed; refuses what can be refused. Nothing is changed.
+pub(super) async fn plan(
+    options: Option<ConfigureOptions>,
+    planned: Planned,
+    keys: KeyPaths,
+) -> Result<(Planned, Option<Configuration>), UnpackError> {
+    let Some(options) = options else { return Ok((planned, None)) };
+    // Verifies again, and runs the tools that will read the files.
+    let work = move || {
+        let configuration = decide(options, &planned, &keys)?;
+        Ok((planned, Some(configuration)))
+    };
+    tokio::task::spawn_blocking(work).await?
+}
+
+/// As [`plan`]. Blocks.
+pub(super) fn decide(
+    options: ConfigureOptions,
+    planned: &Planned,
+    keys: &KeyPaths,
+) -> Result<Configuration, UnpackError> {
+    let Some(mapping) = planned.plan.target().mapping() else {
+        return Err(UnpackError::LayoutIsNoMirror);
+    };
+    let host = mapping.host.clone();
+    let enforcement = planned.verified.enforcement()?;
+    let ConfigureOptions { root, destination, level, rejected, upstream, transport, registry_ca } =
+        options;
+    let request = HostConfig {
+        policy: policy(&enforcement, keys, level, rejected),
+        mirrors: MirrorRequest { mirrored: mirrored(planned), upstream, transport },
+        ca: registry_ca.map(|content| RegistryCa { host, content }),
+    };
+    Ok(Configuration { plan: plan_config(root, destination, request)?, enforcement })
+}
+
+fn policy(
+    enforcement: &Enforcement,
+    keys: &KeyPaths,
+    level: PolicyLevel,
+    rejected: Rejected,
+) -> PolicyRequest {
+    let rule = |repository: &Repository, signers: &Signers| EnforcedRepository {
+        repository: repository.clone(),
+        keys: keys.sources(&signers.keys),
+        log_keys: keys.sources(&signers.logs),
+    };
+    let all = || enforcement.repositories();
+    PolicyRequest {
+        enforced: all()
+            .filter_map(|(name, said)| said.as_ref().ok().map(|signers| rule(name, signers)))
+            .collect(),
+        unenforced: all().filter(|(_, said)| said.is_err()).map(|(name, _)| name.clone()).collect(),
+        level,
+        rejected,
+    }
+}
+
+/// Each source repository, and the one that its images go to.
+fn mirrored(planned: &Planned) -> Vec<Mirrored> {
+    let plan = &planned.plan;
+    let all = plan.images().iter().filter_map(|image| {
+        let mirror = plan.repositories().get(image.repository)?.clone();
+        Some(Mirrored { source: image.source.repository().clone(), mirror })
+    });
+    all.collect::<BTreeSet<_>>().into_iter().collect()
+}
+
+/// Writes what was planned, or says what would be written.
+pub(super) async fn finish(
+    configuration: Option<Configuration>,
+    dry_run: bool,
+) -> Result<Option<ConfigurationReport>, UnpackError> {
+    let Some(configuration) = configuration else { return Ok(None) };
+    let finished = tokio::task::spawn_blocking(move || configuration.finish(dry_run)).await?;
+    finished.map(Some).map_err(UnpackError::NotConfigured)
+}
+
+impl Configuration {
+    /// Writes the files. A dry run changes nothing on the host; a directory for review is written all the same. Blocks.
+    pub(super) fn finish(self, dry_run: bool) -> Result<ConfigurationReport, ConfigError> {
+        let Self { plan, enforcement } = self;
+        let root = plan.destination().path().display().to_string();
+        if dry_run && plan.is_in_place() {
+            return Ok(describe(root, plan.decided(), &enforcement, true));
+        }
+        Ok(describe(root, &plan.apply()?, &enforcement, false))
+    }
+}
+
+fn describe(
+    root: String,
+    decided: &Decided,
+    enforcement: &Enforcement,
+    dry_run: bool,
+) -> ConfigurationReport {
+    let files = decided.files.iter().map(|file| {
+        let is_policy = file.path().ends_with("policy.json");
+        describe_file(file, is_policy.then_some(enforcement))
+    });
+    let checked_by = decided.parsed.iter().map(|parsed| ParserReport {
+        tool: parsed.tool,
+        outcome: match &parsed.outcome {
+            Parsed::Accepted => ParserOutcome::Accepted,
+            Parsed::Refused(_) => ParserOutcome::Refused,
+            Parsed::Unclear(_) => ParserOutcome::Unclear,
+        },
+        said: match &parsed.outcome {
+            Parsed::Accepted => None,
+            Parsed::Refused(said) | Parsed::Unclear(said) => Some(said.clone()),
+        },
+    });
+    ConfigurationReport { root, dry_run, files: files.collect(), checked_by: checked_by.collect() }
+}
+
+fn describe_file(file: &PlannedFile, enforcement: Option<&Enforcement>) -> FileReport {
+    let changes = file.changes().iter().map(|change| {
+        let (kind, detail) = match &change.kind {
+            ChangeKind::Added => (SubjectChange::Added, None),
+            ChangeKind::Replaced { was } => (SubjectChange::Replaced, Some(was.clone())),
+            ChangeKind::Removed { because } => (SubjectChange::Removed, Some(because.clone())),
+        };
+        ChangeReport { subject: change.subject.clone(), change: kind, detail }
+    });
+    let unenforced = enforcement.into_iter().flat_map(|all| all.repositories());
+    let unenforced = unenforced.filter_map(|(name, said)| {
+        let reason: &NotEnforceable = said.as_ref().err()?;
+        let (code, text) = (reason.code(), reason.to_string());
+        Some(LeftReport { subject: name.to_string(), code, reason: text })
+    });
+    let left = file.left().iter().map(|left| LeftReport {
+        subject: left.subject.clone(),
+        code: left.code,
+        reason: left.reason.clone(),
+    });
+    FileReport {
+        path: file.path(),
+        outcome: match (file.changes_file(), file.is_there()) {
+            (true, true) => FileOutcome::Changed,
+            (true, false) => FileOutcome::Created,
+            (false, true) => FileOutcome::Unchanged,
+            (false, false) => FileOutcome::Absent,
+        },
+        changes: changes.collect(),
+        left: left.chain(unenforced).collect(),
+        backup: file.backup(),
+    }
+}

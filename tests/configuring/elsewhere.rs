@@ -1,0 +1,128 @@
+//! Files for review, dry runs, and the part that needs root alone.
+
+use super::{ACCEPT, LOOKUPS, MIRRORS, POLICY, Scene, file};
+use crate::harness::peers;
+use serde_json::Value;
+use std::fs;
+use std::os::unix::fs::{MetadataExt as _, PermissionsExt as _};
+use std::path::Path;
+
+#[test]
+fn files_for_review_are_merged_with_the_hosts_which_stays_as_it_is() {
+    let scene = Scene::new();
+    let own = "{\"default\": [{\"type\": \"insecureAcceptAnything\"}], \"transports\": {\"docker\": {\"quay.io\": [{\"type\": \"reject\"}]}}}";
+    scene.write(POLICY, own);
+    let before = scene.files();
+    let review = tempfile::tempdir().expect("directory");
+    let directory = review.path().join("made/here");
+    let path = directory.to_str().expect("path");
+    // A dry run pushes nothing, and writes what is there to be looked at.
+    for dry_run in [&["--dry-run"][..], &[]] {
+        let _ = fs::remove_dir_all(&directory);
+        let ran = scene.unpack(&[&["--json", "--config-dir", path], dry_run].concat());
+        let report = ran.expect_code(0).json()["configuration"].clone();
+        assert_eq!(report["root"], path);
+        assert_eq!(report["dryRun"], false);
+        assert_eq!(scene.files(), before);
+        assert_eq!(scene.enclave.tags().is_empty(), !dry_run.is_empty());
+        let policy: Value =
+            serde_json::from_slice(&fs::read(directory.join(POLICY)).expect("policy"))
+                .expect("JSON");
+        let scopes = policy["transports"]["docker"].as_object().expect("scopes");
+        let names: Vec<_> = scopes.keys().map(String::as_str).collect();
+        assert_eq!(names, ["quay.io", "registry.example/team/app"]);
+        assert!(directory.join(LOOKUPS).is_file() && directory.join(MIRRORS).is_file());
+        assert!(!directory.join("etc/bundle").exists());
+    }
+}
+
+#[test]
+fn a_dry_run_says_what_would_change_and_changes_nothing() {
+    let scene = Scene::new();
+    let before = scene.files();
+    let report = scene.configured(&["--dry-run"]);
+    assert_eq!(report["dryRun"], true);
+    assert_eq!(file(&report, POLICY)["changes"][0]["change"], "added");
+    assert_eq!(scene.files(), before);
+    assert_eq!(scene.enclave.tags(), [""; 0]);
+    let text = scene.unpack(&["--install-config", "--dry-run"]).expect_code(0).stdout;
+    assert!(text.contains("/etc/containers/policy.json: would change"), "{text}");
+    assert_eq!(scene.configured(&[])["dryRun"], false);
+    assert_ne!(scene.files(), before);
+}
+
+#[test]
+fn configuration_alone_is_what_unpack_would_have_written() {
+    let scene = Scene::new();
+    let ran = scene.config_install(&["--json"]).expect_code(0);
+    crate::schemas::assert_described("config-install-report.schema.json", &ran.json());
+    assert_eq!(scene.enclave.tags(), [""; 0], "nothing is pushed");
+    let files = scene.files();
+    assert!(scene.read(POLICY).contains("registry.example/team/app"));
+
+    fs::remove_dir_all(scene.place("etc")).expect("removed");
+    scene.write(POLICY, ACCEPT);
+    let again = scene.config_install(&["--dry-run"]).expect_code(0);
+    assert!(again.stdout.contains("nothing was written"), "{again}");
+    assert_eq!(scene.files().len(), 1);
+    scene.configured(&[]);
+    assert_eq!(scene.files(), files);
+}
+
+#[test]
+fn configuration_alone_needs_a_bundle_that_is_trusted() {
+    let scene = Scene::new();
+    let before = scene.files();
+    let file = scene.carried.side.file();
+    let ran = scene.run("config install", &file, &[]);
+    scene.expect_refused(ran, 3, &["no-anchor", "--trust-fingerprint"], &before);
+    let stranger = crate::harness::signer::Signer::generate();
+    let stranger = scene.carried.side.key("stranger.pub", &stranger);
+    let ran = scene.run("config install", &file, &["--key", &stranger]);
+    scene.expect_refused(ran, 3, &["no-trusted-signature"], &before);
+    scene.config_install(&[]).expect_code(0);
+}
+
+#[test]
+fn only_root_configures_the_host_and_that_is_known_before_the_push() {
+    let test = "only_root_configures_the_host_and_that_is_known_before_the_push";
+    let scene = Scene::new();
+    let directory = tempfile::tempdir().expect("directory");
+    let everybody = |path: &Path| {
+        fs::set_permissions(path, fs::Permissions::from_mode(0o755)).expect("mode");
+    };
+    everybody(directory.path());
+    let copy = |from: &Path, name: &str| {
+        let path = directory.path().join(name);
+        fs::copy(from, &path).expect("copy");
+        everybody(&path);
+        path
+    };
+    let program = copy(env!("CARGO_BIN_EXE_bundle").as_ref(), "bundle");
+    let file = copy(&scene.carried.side.file(), "x.tar.zst");
+    let key = copy(scene.carried.key.as_ref(), "release.pub");
+    let is_root = fs::metadata("/proc/self").expect("proc").uid() == 0;
+    let review = directory.path().join("review");
+    fs::create_dir(&review).expect("directory");
+    if is_root {
+        std::os::unix::fs::chown(&review, Some(65_534), Some(65_534)).expect("owner");
+    }
+    let Some(setpriv) = peers::require(test, "setpriv") else { return };
+    let unpack = |arguments: &[&str]| {
+        let run = crate::harness::command::Program::new(&setpriv);
+        let run = match is_root {
+            true => run.args(&["--reuid=65534", "--regid=65534", "--clear-groups"]),
+            false => run,
+        };
+        let run = run.env("HOME", directory.path()).env("TMPDIR", &review);
+        let run = run.env("PATH", scene.tools.path()).arg(&program).arg("unpack").arg(&file);
+        let run = run.args(&["--to", scene.enclave.address(), "--key"]).arg(&key);
+        run.args(arguments).run()
+    };
+    unpack(&["--install-config"]).expect_code(2).expect_error(&["root only", "--config-dir"]);
+    assert_eq!(scene.enclave.tags(), [""; 0], "nothing is tagged");
+    let review = review.join("files");
+    let review = review.to_str().expect("path");
+    unpack(&["--config-dir", review]).expect_code(0);
+    assert!(Path::new(review).join(MIRRORS).is_file());
+}
