@@ -27,6 +27,8 @@ pub enum NotEnforceable {
     ByPolicy,
     /// No key verified a signature of it that container runtimes look at.
     NoKey,
+    /// Keys that verified it are trusted for single tags or digests of it. A rule would admit all that they ever signed.
+    SingleImages,
     /// Logs of a trusted root are demanded, for which runtimes have no rule.
     RootOfLogs,
     /// Its images need different logs.
@@ -82,9 +84,13 @@ impl Verified {
             Ok(logs) => logs,
             Err(reason) => return Ok(Err(reason)),
         };
-        let keys = self.candidates(images);
+        let (keys, narrow): (Vec<_>, Vec<_>) =
+            self.candidates(images).into_iter().partition(|key| self.is_for_all(key, images));
         if keys.is_empty() {
-            return Ok(Err(NotEnforceable::NoKey));
+            return Ok(Err(match narrow.is_empty() {
+                true => NotEnforceable::NoKey,
+                false => NotEnforceable::SingleImages,
+            }));
         }
         for key in &keys {
             let keys = vec![key.clone()];
@@ -105,6 +111,14 @@ impl Verified {
         let keys: BTreeSet<Fingerprint> =
             found.filter(|one| one.is_for_runtimes()).filter_map(|one| one.key).collect();
         keys.iter().filter_map(|key| self.trusted_key(key).cloned()).collect()
+    }
+
+    /// True when the key is trusted for the whole repository of these images.
+    fn is_for_all(&self, key: &PublicKey, images: &[usize]) -> bool {
+        let verdicts = images.iter().map(|number| &self.verdicts()[*number]);
+        verdicts
+            .flat_map(|verdict| self.anchors_of(key.fingerprint(), verdict))
+            .any(|anchor| !matches!(anchor.scope, Scope::Image(_)))
     }
 
     /// The logs that were demanded of these images.
@@ -173,6 +187,7 @@ impl NotEnforceable {
         match self {
             Self::ByPolicy => "by-policy",
             Self::NoKey => "no-key",
+            Self::SingleImages => "single-images",
             Self::RootOfLogs => "root-of-logs",
             Self::SeveralLogs => "several-logs",
             Self::Uncovered { .. } => "uncovered",
@@ -187,6 +202,9 @@ impl fmt::Display for NotEnforceable {
             Self::NoKey => {
                 f.write_str("no key verified a signature of it that container runtimes look at")
             }
+            Self::SingleImages => f.write_str(
+                "the keys that verified it are trusted for single images, and a rule is about all of them",
+            ),
             Self::RootOfLogs => f.write_str(
                 "logs of a trusted root are demanded, and runtimes have no rule for that",
             ),

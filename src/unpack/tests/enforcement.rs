@@ -79,6 +79,28 @@ async fn one_key_is_preferred_and_several_are_named_where_they_are_needed() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
+async fn a_key_for_one_image_is_no_key_for_its_repository() {
+    let mut scene = Scene::new().await;
+    let signer = std::mem::replace(&mut scene.signer, Signer::new());
+    sign_children(&mut scene, 0, &signer);
+    let under = |scopes: &[&str]| {
+        let anchors = Anchors {
+            keys: scopes.iter().flat_map(|scope| anchored(scope, &signer).keys).collect(),
+            ..Anchors::default()
+        };
+        TrustInputs { anchors, ..TrustInputs::default() }
+    };
+    assert_eq!(
+        said_under(&scene, under(&["registry.example", APP])),
+        Err(NotEnforceable::SingleImages)
+    );
+    for scope in ["quay.io/org/app:*", "quay.io/org/app", "quay.io", "*.io", "*"] {
+        let said = said_under(&scene, under(&["registry.example", APP, scope]));
+        assert_eq!(fingerprints(&said), keys(&[&signer]), "{scope}");
+    }
+}
+
+#[tokio::test(flavor = "multi_thread")]
 async fn what_no_key_verified_is_named() {
     let mut scene = Scene::new().await;
     let signer = std::mem::replace(&mut scene.signer, Signer::new());
