@@ -11,7 +11,7 @@
 //! - [`pipes`]: an archive on standard input or output
 //! - [`connection`], [`keys`], [`trust`]: options that several commands share
 //! - [`volume_size`], [`written`]: sizes of volumes as people give them; what pack leaves
-//! - [`password`]: passwords of private keys
+//! - [`password`]: passwords of private keys; [`sealed`]: seals that are demanded, and what is said of them
 //! - [`pack`], [`unpack`], [`inspect`], [`verify`], [`seal`], [`keygen`], [`serve`]: the commands
 
 mod certificates;
@@ -29,6 +29,7 @@ mod pipes;
 mod progress;
 mod refusal;
 mod seal;
+mod sealed;
 mod serve;
 mod signals;
 mod signers;

@@ -3,6 +3,7 @@
 use super::exit::Status;
 use super::failure::Failure;
 use super::output::tell;
+use super::sealed::SealTrust;
 use super::signers::Signers;
 use super::text::safe;
 use bundle::host::{HostRoot, installed_keys};
@@ -30,7 +31,9 @@ pub(super) struct Trust {
     /// Where signatures count that name no repository, although nothing binds the name (repeatable)
     #[arg(long, value_name = "SCOPE", conflicts_with_all = ["policy", "host_policy"])]
     accept_unbound_names: Vec<Scope>,
-    /// Use this directory in place of / for installed keys
+    #[command(flatten)]
+    seal: SealTrust,
+    /// Use this directory in place of / for installed keys and for what was seen of sealed bundles
     #[arg(long, value_name = "DIR")]
     root: Option<PathBuf>,
 }
@@ -65,6 +68,7 @@ impl Trust {
             pins: self.trust_fingerprint.clone(),
             first_use: None,
             expect_bundle: self.expect_bundle,
+            seal: self.seal.inputs(self.host_root()?)?,
         })
     }
 }

@@ -91,6 +91,7 @@ pub fn plan(request: &Request, judged: Judged) -> Result<Plan, PackError> {
         sequence: None,
         created: rfc3339(request.created)?,
         expires: None,
+        rotation: None,
         tool: super::resume::tool(),
         totals: Totals {
             images: entries.len() as u64,

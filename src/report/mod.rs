@@ -2,5 +2,6 @@
 
 pub mod inspect;
 pub mod pack;
+pub mod seal;
 pub mod unpack;
 pub mod verify;

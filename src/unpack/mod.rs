@@ -29,6 +29,8 @@ mod plan;
 mod push;
 mod refused;
 mod reporting;
+mod seal;
+mod seal_refusal;
 mod signatures;
 mod stream;
 mod survey;
@@ -45,6 +47,8 @@ pub use install::InstallOptions;
 pub use open::{Input, Opened};
 pub use plan::{Plan, Planned, PlannedBlob, PlannedImage};
 pub use refused::{CarriedKey, Refused};
+pub use seal::SealInputs;
+pub use seal_refusal::SealRefusal;
 pub use survey::{OnExistingAttachment, Survey};
 pub use target::{Target, TargetError};
 pub use verify::{TrustInputs, Verified};
@@ -57,6 +61,7 @@ use crate::progress::Progress;
 use crate::registry::Client;
 use crate::report::unpack::{BlobCounts, UnpackReport};
 use reporting::{Done, report};
+use seal::Recording;
 use std::path::PathBuf;
 use std::sync::Arc;
 
@@ -113,13 +118,15 @@ pub async fn unpack(
         None => None,
     };
     let (mut blobs, mut tagged_children) = (BlobCounts::default(), Vec::new());
+    let mut recording = Recording::Nothing;
     if !dry_run {
         (blobs, tagged_children) = goal.fill(&planned, &survey, cargo, jobs, progress).await?;
+        recording = planned.verified.seal().record();
         if let Some(plan) = install {
             keys = install::report(&install::install(plan)?.keys);
         }
     }
-    let done = Done { survey, lookaside, blobs, tagged_children, keys, dry_run };
+    let done = Done { survey, lookaside, blobs, tagged_children, keys, dry_run, recording };
     Ok(report(&planned, done))
 }
 

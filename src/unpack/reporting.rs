@@ -1,6 +1,7 @@
 //! The report: what a run came to, as values.
 
 use super::plan::Planned;
+use super::seal::Recording;
 use super::signatures;
 use super::survey::Survey;
 use crate::inventory::Lookup;
@@ -18,6 +19,7 @@ pub(super) struct Done {
     pub(super) tagged_children: Vec<Option<Digest>>,
     pub(super) keys: Vec<KeyReport>,
     pub(super) dry_run: bool,
+    pub(super) recording: Recording,
 }
 
 pub(super) fn report(planned: &Planned, done: Done) -> UnpackReport {
@@ -27,6 +29,7 @@ pub(super) fn report(planned: &Planned, done: Done) -> UnpackReport {
         let text = "tags, completeness and age of this bundle are not authenticated";
         warnings.push(text.to_owned());
     }
+    warnings.extend(verified.seal().warnings(&done.recording));
     let mut images = Vec::new();
     for (number, (entry, image, verdict)) in verified.images().enumerate() {
         let name = &planned.plan.images()[number].target;
@@ -91,6 +94,7 @@ pub(super) fn report(planned: &Planned, done: Done) -> UnpackReport {
         form: verified.archive().form().as_str(),
         bundle_digest: verified.archive().bundle_digest(),
         names_bound: verified.names_bound(),
+        seal: verified.seal().report(&done.recording),
         target: planned.plan.target().to_string(),
         dry_run: done.dry_run,
         images,
