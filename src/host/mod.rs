@@ -52,9 +52,7 @@ pub use policy_file::{PolicyFile, PolicyFileError};
 pub use record::{KeyOrigin, KeyRecord, KeyUse};
 pub use registries_d::{RegistriesD, RegistriesDError};
 pub use root::HostRoot;
-pub use state::{
-    SealState, Series, StateError, Succession, record_seal, seal_state, seal_states,
-};
+pub use state::{SealState, Series, StateError, Succession, record_seal, seal_state, seal_states};
 
 /// Where key files live, below the root.
 const KEYS: [&str; 3] = ["etc", "pki", "sigstore"];

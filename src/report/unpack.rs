@@ -2,8 +2,8 @@
 
 use crate::inventory::{AttachmentKind, Found, Lookup};
 use crate::oci::atomic::AtomicName;
-use crate::report::seal::SealReport;
 use crate::oci::{Digest, Platform, Reference};
+use crate::report::seal::SealReport;
 use crate::trust::ImageVerdict;
 use serde::Serialize;
 use std::path::PathBuf;

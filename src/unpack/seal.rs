@@ -11,8 +11,8 @@ use crate::inventory::{Inventory, KeyEntry, Rotation, SEAL_USE};
 use crate::oci::Digest;
 use crate::report::seal::{KeyStanding, SealReport, SeriesState, VerifiedSeal};
 use crate::seal::{
-    self, Exceptions, ExpiryError, Known, Standing, Verdict, check_expiry, fingerprint_of, heirs, lineage,
-    rotation, sequence,
+    self, Exceptions, ExpiryError, Known, Standing, Verdict, check_expiry, fingerprint_of, heirs,
+    lineage, rotation, sequence,
 };
 use crate::trust::{Anchors, PublicKey, Scope, ScopedKey};
 use std::sync::Arc;
@@ -79,7 +79,8 @@ pub(super) fn examine(
 ) -> Result<Seal, SealRefusal> {
     let inventory = archive.inventory();
     let expiry = || {
-        let now = i64::try_from(now).ok().and_then(|now| OffsetDateTime::from_unix_timestamp(now).ok());
+        let now =
+            i64::try_from(now).ok().and_then(|now| OffsetDateTime::from_unix_timestamp(now).ok());
         let now = now.unwrap_or(OffsetDateTime::UNIX_EPOCH);
         check_expiry(&inventory.created, inventory.expires.as_deref(), now)
     };
@@ -197,8 +198,9 @@ impl Seal {
         }
         for key in carried {
             for scope in &key.scopes {
-                let scope: Scope = scope.parse().map_err(|source| {
-                    SealRefusal::Scope { file: super::error::bounded(&key.file), source }
+                let scope: Scope = scope.parse().map_err(|source| SealRefusal::Scope {
+                    file: super::error::bounded(&key.file),
+                    source,
                 })?;
                 let (key, name) = (key.key.clone(), key.file.clone());
                 anchors.keys.push(ScopedKey { scope, key, name });
