@@ -17,6 +17,8 @@ use serde::{Deserialize, Serialize};
 pub const FORMAT: &str = "bundle";
 /// Version written: `major.minor`. Readers refuse another major.
 pub const FORMAT_VERSION: &str = "1.0";
+/// [`KeyEntry::purpose`] of the key that succeeds in a [`Rotation`]. It verifies no image.
+pub const SEAL_USE: &str = "seal";
 /// Features of `mustUnderstand` that this version understands.
 pub const UNDERSTOOD: [&str; 0] = [];
 
@@ -42,6 +44,13 @@ pub struct Inventory {
     /// RFC 3339, UTC; only a seal gives it weight.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub expires: Option<String>,
+    /// Another key seals the series from some sequence on; only a seal gives it weight.
+    #[serde(
+        default,
+        deserialize_with = "reading::exact_rotation",
+        skip_serializing_if = "Option::is_none"
+    )]
+    pub rotation: Option<Rotation>,
     /// What wrote it.
     pub tool: Tool,
     /// The images, in the order they were asked for.
@@ -68,6 +77,18 @@ pub struct Inventory {
     pub volume_size: Option<u64>,
     /// Sums for people and for bounds.
     pub totals: Totals,
+}
+
+/// From a sequence on, another key seals the series. What may be concluded from it is told by [`crate::seal::rotation`].
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase", deny_unknown_fields)]
+pub struct Rotation {
+    /// Fingerprint of the key that retires.
+    pub retires: Digest,
+    /// Fingerprint of the key that seals instead.
+    pub successor: Digest,
+    /// The first sequence that the successor seals.
+    pub from_sequence: u64,
 }
 
 /// Name and version of a program.
@@ -243,7 +264,7 @@ impl PackVerdict {
 pub struct KeyEntry {
     /// `keys/NAME`.
     pub file: String,
-    /// What it verifies: `cosign`.
+    /// What it verifies: `cosign`, or `seal` of the successor in a [`Rotation`].
     #[serde(rename = "use")]
     pub purpose: String,
     /// `sha256:` of the DER of its SubjectPublicKeyInfo.

@@ -24,7 +24,7 @@ const FLOORS: [Floor; 13] = [
     Floor { name: "inventory", may_use: &["oci"], never: &["reqwest", "tokio", "std::fs"] },
     Floor {
         name: "report",
-        may_use: &["oci", "inventory", "trust", "archive", "host"],
+        may_use: &["oci", "inventory", "trust", "seal", "archive", "host"],
         never: &["reqwest", "tokio", "std::fs"],
     },
     Floor {
@@ -34,7 +34,7 @@ const FLOORS: [Floor; 13] = [
     },
     Floor {
         name: "seal",
-        may_use: &["oci", "trust"],
+        may_use: &["oci", "inventory", "trust"],
         never: &["reqwest", "tokio", "std::fs", "std::net", "rustix"],
     },
     Floor { name: "archive", may_use: &["oci", "inventory", "progress"], never: &["reqwest"] },

@@ -61,6 +61,7 @@ pub(crate) fn blueprint(blobs: &[(Stored, &[u8])], images: usize) -> Blueprint {
         sequence: None,
         created: "2026-01-01T00:00:00Z".into(),
         expires: None,
+        rotation: None,
         tool: Tool { name: "bundle".into(), version: "0".into() },
         images: blobs.iter().take(images).enumerate().map(|(n, blob)| image(n, blob)).collect(),
         keys: Vec::new(),

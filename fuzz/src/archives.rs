@@ -64,6 +64,7 @@ pub fn inventory(contents: &[(Stored, Vec<u8>)], index: &[u8], geometry: Geometr
         sequence: None,
         created: "2026-01-01T00:00:00Z".into(),
         expires: None,
+        rotation: None,
         tool: Tool { name: "bundle".into(), version: "0".into() },
         images: vec![image],
         keys: vec![],

@@ -5,8 +5,8 @@
 
 mod encoding;
 
-pub(super) use encoding::encode_like;
 pub use encoding::{encode, encode_within};
+pub(super) use encoding::{encode_like, with_seal};
 
 use super::ArchiveError;
 use super::blocks::Blocks;

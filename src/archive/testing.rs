@@ -313,6 +313,7 @@ impl Builder {
             sequence: None,
             created: "2026-01-01T00:00:00Z".into(),
             expires: None,
+            rotation: None,
             tool: Tool { name: "bundle".into(), version: "0".into() },
             images: self.images.clone(),
             keys: self.keys.clone(),

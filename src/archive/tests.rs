@@ -61,6 +61,7 @@ fn cut_blueprint(blobs: &[Blob], geometry: Geometry) -> Blueprint {
         sequence: None,
         created: "2026-01-01T00:00:00Z".into(),
         expires: None,
+        rotation: None,
         tool: Tool { name: "bundle".into(), version: "0".into() },
         images: vec![],
         keys: vec![],

@@ -69,7 +69,8 @@ impl ArchiveWriter {
     /// A file cannot be made or is not one that may be replaced ([`check_output`]), another run writes it, there is
     /// no room for it, or the blueprint exceeds a limit.
     pub fn create(target: &Path, blueprint: Blueprint) -> Result<Self, ArchiveError> {
-        Self::new(blueprint, |places| {
+        let head = encode_head(&blueprint, None)?;
+        Self::new(blueprint, head, |places| {
             let output = open_files(target, places, partial::open_or_make)?;
             // A journal must never lie beside an archive that is not its own, so it goes first.
             journal::remove(target).inspect_err(|_| output.discard())?;
@@ -89,7 +90,8 @@ impl ArchiveWriter {
         blueprint: Blueprint,
         found: &Interrupted,
     ) -> Result<Self, ArchiveError> {
-        let mut writer = Self::new(blueprint, |places| {
+        let head = encode_head(&blueprint, None)?;
+        let mut writer = Self::new(blueprint, head, |places| {
             let output = open_files(target, places, partial::reopen)?;
             let journal = Journal::reopen(target, found)?;
             output.allocate(places.longest_volumes())?;
@@ -99,23 +101,26 @@ impl ArchiveWriter {
         Ok(writer)
     }
 
-    /// Writes the head to a stream. Entries then have to be written one after another in the order of the blobs.
+    /// Writes the head to a stream. Entries then have to be written one after another in the order of the blobs. A seal
+    /// lies where it would lie had it been put into the finished archive.
     ///
     /// # Errors
-    /// The stream cannot be written, or the blueprint exceeds a limit.
+    /// The stream cannot be written, the blueprint exceeds a limit, or the seal the room that it has.
     pub fn stream(
         writer: Box<dyn Write + Send>,
         blueprint: Blueprint,
+        seal: Option<&[u8]>,
     ) -> Result<Self, ArchiveError> {
-        Self::new(blueprint, |_| Ok((Output::stream(writer), None)))
+        let head = encode_head(&blueprint, seal)?;
+        Self::new(blueprint, head, |_| Ok((Output::stream(writer), None)))
     }
 
     fn new(
         blueprint: Blueprint,
+        (head, extent): (Vec<u8>, head::Extent),
         output: impl FnOnce(&Places) -> Result<(Output, Option<Journal>), ArchiveError>,
     ) -> Result<Self, ArchiveError> {
         let Blueprint { files, blobs, mtime, geometry, level } = blueprint;
-        let (head, extent) = head::encode(&files, mtime)?;
         let places = Places::new(geometry, extent.end, extent.frames.len(), &blobs, &[])?;
         let bundle = bundle_digest(&files);
         let done: Arc<[AtomicBool]> =
@@ -248,6 +253,19 @@ impl ArchiveWriter {
             self.output.write_at(&marker, self.places.geometry().start_of(volume))?;
         }
         Ok(())
+    }
+}
+
+/// The head of a blueprint. With a seal it takes the same region, in as many frames.
+fn encode_head(
+    blueprint: &Blueprint,
+    seal: Option<&[u8]>,
+) -> Result<(Vec<u8>, head::Extent), ArchiveError> {
+    let Blueprint { files, mtime, .. } = blueprint;
+    let (unsealed, extent) = head::encode(files, *mtime)?;
+    match seal {
+        None => Ok((unsealed, extent)),
+        Some(seal) => head::encode_like(&head::with_seal(files, seal), *mtime, &extent),
     }
 }
 

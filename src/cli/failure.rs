@@ -43,6 +43,13 @@ impl Failure {
         }
     }
 
+    /// Says first what came of it; what went wrong is the cause.
+    pub(super) fn context(mut self, message: impl Into<String>) -> Self {
+        let cause = std::mem::replace(&mut self.message, message.into());
+        self.causes.insert(0, cause);
+        self
+    }
+
     /// Adds a way out.
     pub(super) fn hint(mut self, hint: impl Into<String>) -> Self {
         self.hints.push(hint.into());

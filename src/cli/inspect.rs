@@ -12,6 +12,7 @@ use bundle::archive::stranger::Stranger;
 use bundle::inventory::{AttachmentEntry, Found, ImageEntry, Lookup, Stored};
 use bundle::oci::Platform;
 use bundle::report::inspect::InspectReport;
+use bundle::seal::Claim;
 use clap::Args;
 use std::path::{Path, PathBuf};
 
@@ -134,7 +135,17 @@ fn summary(report: &InspectReport<'_>) -> Output {
         line(&report.tool.name),
         line(&report.tool.version)
     );
-    say!(out, "seal: {}", if report.has_seal { "there, not checked here" } else { "none" });
+    if let Some(sequence) = report.sequence {
+        say!(out, "sequence: {sequence}");
+    }
+    if let Some(expires) = report.expires {
+        say!(out, "expires: {}", line(expires));
+    }
+    if let Some(rotation) = report.rotation {
+        let (old, next, from) = (rotation.retires, rotation.successor, rotation.from_sequence);
+        say!(out, "rotation: from {from} on sealed by {next} instead of {old}");
+    }
+    say!(out, "seal: {}", seal(report));
     if !matches!(report.seek_table, "sound" | "unused") {
         say!(out, "seek table: {} (not needed: frames were walked)", report.seek_table);
     }
@@ -178,6 +189,15 @@ fn summary(report: &InspectReport<'_>) -> Output {
         }
     }
     out
+}
+
+fn seal(report: &InspectReport<'_>) -> String {
+    match &report.seal_claim {
+        _ if !report.has_seal => "none".into(),
+        None => "there, and none that could count".into(),
+        Some(Claim { key: Some(key), .. }) => format!("there, not checked here; it names {key}"),
+        Some(Claim { hint, .. }) => format!("there, not checked here; it names {}", line(hint)),
+    }
 }
 
 fn add_image(out: &mut Output, image: &ImageEntry) {

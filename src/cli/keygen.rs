@@ -5,7 +5,8 @@ use super::failure::Failure;
 use super::output::{Output, say};
 use super::password;
 use super::text::safe;
-use bundle::seal::KeyFile;
+use bundle::report::seal::KeygenReport;
+use bundle::seal::{KeyFile, fingerprint_of};
 use bundle::trust::SigningKey;
 use clap::Args;
 use std::fs::{File, OpenOptions};
@@ -20,6 +21,9 @@ pub(super) struct Options {
     /// Where the two files go, without their endings; no file is overwritten
     #[arg(long, value_name = "PREFIX", default_value = "cosign")]
     output_key_prefix: PathBuf,
+    /// Print the report as JSON
+    #[arg(long)]
+    json: bool,
 }
 
 pub(super) fn run(options: &Options) -> Result<Status, Failure> {
@@ -48,12 +52,23 @@ pub(super) fn run(options: &Options) -> Result<Status, Failure> {
         // Half a pair is of no use, and would be in the way of the next attempt.
         let _ = std::fs::remove_file(&private);
     })?;
-    let mut output = Output::default();
-    say!(output, "private key: {} (encrypted)", safe(&private.display().to_string()));
-    say!(output, "public key: {}", safe(&public.display().to_string()));
-    say!(output, "fingerprint: {}", key.public_key().fingerprint());
+    let report = KeygenReport {
+        report_version: "1.0",
+        private_key: private,
+        public_key: public,
+        fingerprint: fingerprint_of(key.public_key()),
+    };
+    let output = if options.json { Output::json(&report)? } else { summary(&report) };
     output.write()?;
     Ok(Status::Done)
+}
+
+fn summary(report: &KeygenReport) -> Output {
+    let mut output = Output::default();
+    say!(output, "private key: {} (encrypted)", safe(&report.private_key.display().to_string()));
+    say!(output, "public key: {}", safe(&report.public_key.display().to_string()));
+    say!(output, "fingerprint: {}", report.fingerprint);
+    output
 }
 
 /// Writes a file that was not there, and that nobody else may read before it has its mode.

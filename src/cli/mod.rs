@@ -13,7 +13,7 @@
 //! - [`host_config`]: options and report of the container stack's configuration
 //! - [`volume_size`], [`written`]: sizes of volumes as people give them; what pack leaves
 //! - [`settings`]: configuration files under the options
-//! - [`password`]: passwords of private keys
+//! - [`password`]: passwords of private keys; [`sealed`]: seals that are demanded, and what is said of them
 //! - [`pack`], [`unpack`], [`inspect`], [`verify`], [`seal`], [`keygen`], [`config`] with [`config_install`], [`serve`]:
 //!   the commands
 
@@ -37,6 +37,7 @@ mod pipes;
 mod progress;
 mod refusal;
 mod seal;
+mod sealed;
 mod serve;
 mod settings;
 mod signals;

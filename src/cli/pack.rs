@@ -1,7 +1,9 @@
 //! `bundle pack`.
 
+mod sealing;
 mod summary;
 
+use self::sealing::{SealKey, Sealing};
 use self::summary::summary;
 use super::connection::{self, Connection};
 use super::exit::Status;
@@ -32,6 +34,7 @@ use bundle::pack::{
 use bundle::progress::Progress;
 use bundle::registry::Client;
 use bundle::report::pack::PackReport;
+use bundle::seal::fingerprint_of;
 use bundle::trust::Scoped;
 use clap::{Args, ValueEnum};
 use std::num::NonZeroU16;
@@ -99,6 +102,8 @@ pub(super) struct Options {
     #[arg(short, long)]
     quiet: bool,
     #[command(flatten)]
+    sealing: Sealing,
+    #[command(flatten)]
     signers: Signers,
     #[command(flatten)]
     connection: Connection,
@@ -132,7 +137,7 @@ impl Options {
         Ok(settings::jobs(&settings::Files::read(&root)?.in_force(options)))
     }
 
-    fn request(&self) -> Result<Request, Failure> {
+    fn request(&self, seal_key: Option<&SealKey>) -> Result<Request, Failure> {
         let given = self.signers.read(Path::new("/"))?;
         let carried =
             |file: KeyFile| CarriedKey { key: file.key, name: file.name, scopes: vec![file.scope] };
@@ -169,6 +174,7 @@ impl Options {
             anchors_digest: given.digest,
             foreign_layers: self.include_foreign_layers,
             name: self.name.clone(),
+            place: self.sealing.place(seal_key)?,
             created: source_date_epoch.unwrap_or(now),
             source_date_epoch,
             geometry: self.volume_size.map_or(Geometry::WHOLE, |size| size.0),
@@ -226,7 +232,8 @@ impl Options {
 }
 
 pub(super) async fn run(options: Options) -> Result<Status, Failure> {
-    let request = options.request()?;
+    let seal_key = options.sealing.unlock()?;
+    let request = options.request(seal_key.as_ref())?;
     let is_pipe = pipes::is_pipe(&options.output);
     if is_pipe && options.keep_going {
         let what = "--keep-going needs a file: what was written to a pipe cannot be taken back";
@@ -262,7 +269,9 @@ pub(super) async fn run(options: Options) -> Result<Status, Failure> {
     } else {
         let packed = if is_pipe {
             // Nothing has to be kept, so nothing is waited for when the process is asked to end.
-            stream::stream(plan, pipes::output()?, &progress).await.map_err(failed)
+            let seal = seal_key.as_ref().map(|seal_key| plan.seal(&seal_key.key)).transpose();
+            let seal = seal.map_err(|error| Failure::of(Status::Other, &error))?;
+            stream::stream(plan, seal, pipes::output()?, &progress).await.map_err(failed)
         } else {
             let stopped = stopped();
             tokio::select! {
@@ -279,7 +288,12 @@ pub(super) async fn run(options: Options) -> Result<Status, Failure> {
         let mut report = PackReport::new(&inventory, bundle_digest, verdicts, left_out, warnings);
         report.file = Some(options.output.display().to_string());
         report.file_size = Some(length);
+        report.seal_key =
+            seal_key.as_ref().map(|seal_key| fingerprint_of(seal_key.key.public_key()));
         if !is_pipe {
+            if let Some(seal_key) = &seal_key {
+                tokio::task::block_in_place(|| seal_key.seal(&options.output))?;
+            }
             let (output, sha256) = (&options.output, options.sha256);
             written::describe(output, &request.geometry, sha256, &mut report).await?;
         }

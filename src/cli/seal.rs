@@ -8,10 +8,12 @@ use super::output::{Output, say, tell};
 use super::text::safe;
 use super::{password, pipes};
 use bundle::archive::checksums::list_path;
-use bundle::archive::sealing::{self, Sealed, SealingError};
+use bundle::archive::sealing::{Sealed, SealingError};
 use bundle::archive::volumes::volume_name;
-use bundle::seal::{KeyFile, KeyFileError, sign};
-use bundle::trust::{SigningError, SigningKey};
+use bundle::pack::seal::{self, NotSealed};
+use bundle::report::seal::SealingReport;
+use bundle::seal::{KeyFile, KeyFileError, MakingError, fingerprint_of};
+use bundle::trust::SigningKey;
 use clap::Args;
 use std::path::{Path, PathBuf};
 
@@ -28,15 +30,9 @@ pub(super) struct Options {
     /// The private key, as cosign keeps it
     #[arg(long, value_name = "FILE")]
     seal_key: PathBuf,
-}
-
-/// Why there is no seal.
-#[derive(Debug, thiserror::Error)]
-enum Fault {
-    #[error(transparent)]
-    Sealing(#[from] SealingError),
-    #[error(transparent)]
-    Signing(#[from] SigningError),
+    /// Print the report as JSON
+    #[arg(long)]
+    json: bool,
 }
 
 pub(super) fn run(options: &Options) -> Result<Status, Failure> {
@@ -45,21 +41,30 @@ pub(super) fn run(options: &Options) -> Result<Status, Failure> {
             .hint("keep the bundle in a file first, or seal it while packing"));
     }
     let key = unlock(&options.seal_key)?;
-    let sealed = sealing::seal(&options.files, |inventory| Ok(sign(inventory, &key)?));
-    let sealed = sealed.map_err(|fault: Fault| failure(&fault, &options.files[0]))?;
+    let sealed = seal::seal(&options.files, &key);
+    let sealed = sealed.map_err(|error| refusal(&error, &options.files[0]))?;
     say_what_changed(&sealed);
-    let mut output = Output::default();
-    let first = sealed.files.first().unwrap_or(&options.files[0]);
-    let done = if sealed.replaced { "sealed anew" } else { "sealed" };
-    say!(output, "{done}: {}", safe(&first.display().to_string()));
-    say!(output, "bundle digest: {}", sealed.bundle_digest);
-    say!(output, "seal key: {}", key.public_key().fingerprint());
+    let Sealed { files, bundle_digest, replaced, repaired } = sealed;
+    let (report_version, key) = ("1.0", fingerprint_of(key.public_key()));
+    let report = SealingReport { report_version, files, bundle_digest, key, replaced, repaired };
+    let output = if options.json { Output::json(&report)? } else { summary(&report) };
     output.write()?;
     Ok(Status::Done)
 }
 
+fn summary(report: &SealingReport) -> Output {
+    let mut output = Output::default();
+    let done = if report.replaced { "sealed anew" } else { "sealed" };
+    for first in report.files.iter().take(1) {
+        say!(output, "{done}: {}", safe(&first.display().to_string()));
+    }
+    say!(output, "bundle digest: {}", report.bundle_digest);
+    say!(output, "seal key: {}", report.key);
+    output
+}
+
 /// Reads and decrypts a private key.
-fn unlock(path: &Path) -> Result<SigningKey, Failure> {
+pub(super) fn unlock(path: &Path) -> Result<SigningKey, Failure> {
     let (bytes, _) = read_file(path)?;
     let shown = path.display().to_string();
     let refuse = |error: KeyFileError| {
@@ -86,25 +91,30 @@ fn say_what_changed(sealed: &Sealed) {
     }
 }
 
-fn failure(fault: &Fault, path: &Path) -> Failure {
-    let (status, hint) = match fault {
-        Fault::Signing(_) => (Status::Other, None),
-        Fault::Sealing(SealingError::Archive(error)) => {
+/// Why a bundle is not sealed, with the way out.
+pub(super) fn refusal(error: &NotSealed, path: &Path) -> Failure {
+    let (status, hint) = match error {
+        NotSealed::Making(MakingError::Signing(_)) => (Status::Other, None),
+        NotSealed::Making(MakingError::Inventory(_)) => (Status::Medium, None),
+        NotSealed::Making(MakingError::Rotation(_)) => {
+            (Status::Usage, Some("the key that retires seals the bundle that says so".to_owned()))
+        }
+        NotSealed::Sealing(SealingError::Archive(error)) => {
             (Status::from(error), damage_hint(error, path))
         }
-        Fault::Sealing(SealingError::NoRoom { .. } | SealingError::Form { .. }) => {
+        NotSealed::Sealing(SealingError::NoRoom { .. } | SealingError::Form { .. }) => {
             (Status::Medium, Some("pack it anew, and seal it then".to_owned()))
         }
-        Fault::Sealing(SealingError::Stranger { path }) => (
+        NotSealed::Sealing(SealingError::Stranger { path }) => (
             Status::Medium,
             Some(format!(
                 "whose it is can be seen by what else lies there; without {path} the bundle is as it was left"
             )),
         ),
-        Fault::Sealing(SealingError::Changed { .. } | SealingError::Lost { .. }) => {
+        NotSealed::Sealing(SealingError::Changed { .. } | SealingError::Lost { .. }) => {
             (Status::Medium, None)
         }
     };
-    let failure = Failure::of(status, fault);
+    let failure = Failure::of(status, error);
     hint.into_iter().fold(failure, Failure::hint)
 }

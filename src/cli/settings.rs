@@ -95,16 +95,12 @@ pub(super) fn signers(
     Ok(joined)
 }
 
-/// HANDS OVER `trust.seal_pub` and `trust.require_seal`. While nothing takes them, a file that sets them is refused: it
-/// demands something that would not be done.
-pub(super) fn seal(in_force: &InForce) -> Result<(), Failure> {
-    let required = in_force.require_seal.as_ref().filter(|required| required.value);
-    let origin = match (&in_force.seal_pub, required) {
-        (Some(key), _) => &key.origin,
-        (None, Some(required)) => &required.origin,
-        (None, None) => return Ok(()),
-    };
-    Err(Failure::usage(format!(
-        "{origin}: trust.seal_pub and trust.require_seal are not supported yet"
-    )))
+/// Whose seals count, and whether one is required: keys on the command line take the place of the configured one.
+pub(super) fn seal(given: &[PathBuf], in_force: &InForce) -> (Vec<PathBuf>, bool) {
+    let required = in_force.require_seal.as_ref().is_some_and(|required| required.value);
+    let configured = in_force.seal_pub.iter().map(|key| key.value.clone());
+    match given.is_empty() {
+        true => (configured.collect(), required),
+        false => (given.to_vec(), required),
+    }
 }

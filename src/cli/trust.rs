@@ -3,6 +3,7 @@
 use super::exit::Status;
 use super::failure::Failure;
 use super::output::tell;
+use super::sealed::SealTrust;
 use super::settings;
 use super::signers::Signers;
 use super::text::safe;
@@ -34,6 +35,8 @@ pub(super) struct Trust {
     /// Where signatures count that name no repository, although nothing binds the name (repeatable)
     #[arg(long, value_name = "SCOPE", conflicts_with_all = ["policy", "host_policy"])]
     accept_unbound_names: Vec<Scope>,
+    #[command(flatten)]
+    seal: SealTrust,
     /// Use this directory in place of / for installed keys, configuration, /etc/bundle and /var/lib/bundle
     #[arg(long, value_name = "DIR")]
     root: Option<PathBuf>,
@@ -75,7 +78,6 @@ impl Trust {
     /// Reads keys, given, configured and installed.
     pub(super) fn inputs(&self) -> Result<TrustInputs, Failure> {
         let in_force = self.in_force(Settings::default())?;
-        settings::seal(&in_force)?;
         let signers = settings::signers(&self.signers, self.names_keys(), &in_force)?;
         let given = signers.read(self.host_root()?.path())?;
         let mut anchors = given.anchors;
@@ -95,6 +97,7 @@ impl Trust {
             pins: self.trust_fingerprint.clone(),
             first_use: None,
             expect_bundle: self.expect_bundle,
+            seal: self.seal.inputs(self.host_root()?, &in_force)?,
         })
     }
 }

@@ -6,6 +6,7 @@ use super::inspect::{self, damage_hint};
 use super::output::{Output, say, tell};
 use super::progress::{Talk, progress};
 use super::refusal;
+use super::sealed::say_seal;
 use super::text::{count, line, safe, size};
 use super::trust::Trust;
 use super::unpack::status_of;
@@ -13,8 +14,7 @@ use super::verdict;
 use bundle::archive::Archive;
 use bundle::archive::integrity::{self, Damage, Depth};
 use bundle::report::verify::VerifyReport;
-use bundle::trust::ImageVerdict;
-use bundle::unpack::{Opened, TrustInputs, UnpackError};
+use bundle::unpack::{Opened, TrustInputs, UnpackError, Verified};
 use clap::Args;
 use std::path::PathBuf;
 use std::sync::Arc;
@@ -58,9 +58,15 @@ pub(super) fn run(options: &Options) -> Result<Status, Failure> {
     report.any_anchor = trusts_anything(&inputs);
     let mut status = if report.damaged.is_empty() { Status::Done } else { Status::Medium };
     match judge(archive, inputs) {
-        Ok(verdicts) if report.any_anchor => report.verdicts = verdicts,
-        Ok(_) => {}
+        Ok(verified) => {
+            report.seal = Some(verified.seal_report());
+            report.warnings = verified.seal_warnings();
+            if report.any_anchor {
+                report.verdicts = verified.verdicts().to_vec();
+            }
+        }
         Err(UnpackError::Refused(refused)) => {
+            report.seal = Some(refused.seal.clone());
             if report.any_anchor {
                 status = Status::Refused;
                 for hint in refusal::ways_on(&refused, &report.file, false) {
@@ -71,7 +77,10 @@ pub(super) fn run(options: &Options) -> Result<Status, Failure> {
         }
         // What cannot be read is named as damaged already.
         Err(error) if !report.damaged.is_empty() && status_of(&error) == Status::Medium => {}
-        Err(error) => return Err(Failure::of(status_of(&error), &error)),
+        Err(error) => {
+            let failure = Failure::of(status_of(&error), &error);
+            return Err(error.hint().into_iter().fold(failure, Failure::hint));
+        }
     }
     let output = if options.json { Output::json(&report)? } else { summary(&report) };
     output.write()?;
@@ -84,12 +93,12 @@ fn trusts_anything(inputs: &TrustInputs) -> bool {
         || !inputs.installed.is_empty()
         || !inputs.pins.is_empty()
         || inputs.expect_bundle.is_some()
+        || !inputs.seal.keys.is_empty()
 }
 
 /// Judges what was read, through the same open file: a file put in its place meanwhile is not looked at.
-fn judge(archive: Arc<Archive>, inputs: TrustInputs) -> Result<Vec<ImageVerdict>, UnpackError> {
-    let verified = Opened::of(archive).check()?.verify(inputs)?;
-    Ok(verified.verdicts().to_vec())
+fn judge(archive: Arc<Archive>, inputs: TrustInputs) -> Result<Verified, UnpackError> {
+    Opened::of(archive).check()?.verify(inputs)
 }
 
 fn summary(report: &VerifyReport) -> Output {
@@ -107,6 +116,9 @@ fn summary(report: &VerifyReport) -> Output {
             say!(out, "  needed by {}", safe(image));
         }
     }
+    if let Some(seal) = &report.seal {
+        say_seal(&mut out, seal);
+    }
     for image in &report.verdicts {
         let word = if image.is_admitted() { "verified" } else { "refused" };
         say!(out, "{word}: {}", line(&verdict::describe(image)));
@@ -115,6 +127,9 @@ fn summary(report: &VerifyReport) -> Output {
                 say!(out, "  {}", line(&remark));
             }
         }
+    }
+    for warning in &report.warnings {
+        say!(out, "warning: {}", safe(warning));
     }
     if !report.any_anchor {
         say!(

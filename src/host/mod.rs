@@ -67,7 +67,7 @@ pub use settings_file::{
     FoundSettings, SettingsFile, SettingsFileError, system_settings, user_settings,
 };
 pub use sources_file::{Filled, SourcesFileError, check_sources, record_sources};
-pub use state::{SealState, Series, StateError, record_seal, rotations, seal_state};
+pub use state::{SealState, Series, StateError, Succession, record_seal, seal_state, seal_states};
 
 /// Where key files live, below the root.
 const KEYS: [&str; 3] = ["etc", "pki", "sigstore"];

@@ -9,8 +9,8 @@ use super::directory::Directory;
 use super::error::PathError;
 use super::root::HostRoot;
 use crate::oci::{Digest, json};
-use crate::seal::{Exceptions, SequenceError, Verdict};
-use crate::seal::{Known, MAX_SEQUENCE, Rotation, sequence};
+use crate::seal::{MAX_SEQUENCE, Rotation, fingerprint_of};
+use crate::trust::PublicKey;
 use serde::{Deserialize, Serialize};
 use std::path::PathBuf;
 use time::format_description::well_known::Rfc3339;
@@ -42,9 +42,34 @@ pub struct SealState {
     /// The bundle that had it: SHA-256 of its `bundle.json`.
     pub bundle: Digest,
     /// The rotation that the series' key announced.
-    pub rotation: Option<Rotation>,
+    pub rotation: Option<Succession>,
     /// When this was recorded, in UTC.
     pub recorded_at: OffsetDateTime,
+}
+
+/// A rotation that a verified seal announced, with the key that succeeds: later bundles are sealed by it.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Succession {
+    rotation: Rotation,
+    successor: PublicKey,
+}
+
+impl Succession {
+    /// A rotation and its successor's key; `None` when that is not the key which the rotation names.
+    pub fn new(rotation: Rotation, successor: PublicKey) -> Option<Self> {
+        let is_it = fingerprint_of(&successor) == rotation.successor;
+        is_it.then_some(Self { rotation, successor })
+    }
+
+    /// What was announced.
+    pub fn rotation(&self) -> Rotation {
+        self.rotation
+    }
+
+    /// The key that succeeds.
+    pub fn successor(&self) -> &PublicKey {
+        &self.successor
+    }
 }
 
 /// Why nothing can be said about a series, or nothing recorded.
@@ -103,6 +128,8 @@ struct Wire {
     bundle: Digest,
     #[serde(default, skip_serializing_if = "Option::is_none")]
     rotation: Option<Rotation>,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    successor_key: Option<String>,
     recorded_at: String,
 }
 
@@ -136,20 +163,6 @@ impl Series {
 }
 
 impl SealState {
-    /// Compares a bundle of this series with it.
-    ///
-    /// # Errors
-    /// [`SequenceError`].
-    pub fn check(
-        &self,
-        sequence: Option<u64>,
-        bundle: Digest,
-        exceptions: Exceptions,
-    ) -> Result<Verdict, SequenceError> {
-        let known = Known { sequence: self.sequence, bundle: self.bundle };
-        sequence::check(sequence, bundle, Some(known), exceptions)
-    }
-
     fn parse(bytes: &[u8]) -> Result<Self, StateFault> {
         let value = json::parse(bytes)?;
         let is_object = |value: &serde_json::Value| value.is_object() || value.is_null();
@@ -164,6 +177,16 @@ impl SealState {
         if rotation.is_some_and(|r| r.retires != wire.seal_key || r.from_sequence > MAX_SEQUENCE) {
             return Err(StateFault::Value("rotation"));
         }
+        let successor = wire.successor_key.map(|pem| PublicKey::from_pem(pem.as_bytes()));
+        let successor = successor.transpose().map_err(|_| StateFault::Value("successorKey"))?;
+        let rotation = match (rotation, successor) {
+            (None, None) => None,
+            (Some(rotation), Some(successor)) => {
+                let succession = Succession::new(rotation, successor);
+                Some(succession.ok_or(StateFault::Value("successorKey"))?)
+            }
+            _ => return Err(StateFault::Value("successorKey")),
+        };
         if wire.name.len() > MAX_NAME {
             return Err(StateFault::Value("name"));
         }
@@ -186,7 +209,8 @@ impl SealState {
             name: self.series.name.clone(),
             sequence: self.sequence,
             bundle: self.bundle,
-            rotation: self.rotation,
+            rotation: self.rotation.as_ref().map(Succession::rotation),
+            successor_key: self.rotation.as_ref().map(|known| known.successor().to_pem()),
             recorded_at: time.replace_nanosecond(0).unwrap_or(time).format(&Rfc3339)?,
         };
         let mut bytes = serde_json::to_vec_pretty(&wire)?;
@@ -207,28 +231,28 @@ pub fn seal_state(root: &HostRoot, series: &Series) -> Result<Option<SealState>,
     }
 }
 
-/// The rotations that keys announced for bundles of this name.
+/// What is known of all series of this name, whichever key they are of: keys succeed each other. Reads every file, since
+/// only its content says what it is about.
 ///
 /// # Errors
-/// As [`seal_state`]: a file that cannot be read may hold one.
-pub fn rotations(root: &HostRoot, name: Option<&str>) -> Result<Vec<Rotation>, StateError> {
+/// As [`seal_state`]: a file that cannot be read may be one of them.
+pub fn seal_states(root: &HostRoot, name: Option<&str>) -> Result<Vec<SealState>, StateError> {
     let Some(directory) = root.existing(&SEALS)? else { return Ok(Vec::new()) };
     let names = directory.names()?;
     if names.len() > MAX_FILES {
         return Err(StateError::TooMany(directory.path().to_owned()));
     }
-    let mut rotations = Vec::new();
+    let mut states = Vec::new();
     for file in names {
         let Some(file) = file.to_str().filter(|file| is_state_file(file)) else { continue };
         let state = read_file(&directory, file)?;
-        let own = state.filter(|state| state.series.name == name.unwrap_or_default());
-        rotations.extend(own.and_then(|state| state.rotation));
+        states.extend(state.filter(|state| state.series.name == name.unwrap_or_default()));
     }
-    Ok(rotations)
+    Ok(states)
 }
 
-/// Records what was used: only after a verified seal and a completed push. A sequence that is known never goes down, and
-/// a rotation that is known stays. Durable when this returns.
+/// Records what was used: only after a verified seal and a completed push. A sequence that is known never goes down, nor
+/// does another bundle take its place, and a rotation that is known stays. Durable when this returns.
 ///
 /// # Errors
 /// [`StateError`]; what was known is known still.
@@ -237,8 +261,8 @@ pub fn record_seal(root: &HostRoot, state: &SealState) -> Result<SealState, Stat
     let _lock = directory.lock()?;
     let mut merged = state.clone();
     if let Some(known) = read(&directory, &state.series)? {
-        merged.rotation = known.rotation.or(state.rotation);
-        if known.sequence > state.sequence {
+        merged.rotation = known.rotation.or_else(|| state.rotation.clone());
+        if known.sequence >= state.sequence {
             merged.sequence = known.sequence;
             merged.bundle = known.bundle;
         }

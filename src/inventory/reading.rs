@@ -4,13 +4,15 @@
 //! may have, whatever is in it; the document itself not counted.
 
 use super::{
-    AtomicSignature, FORMAT, FORMAT_VERSION, ImageEntry, Inventory, Stored, Totals, UNDERSTOOD,
+    AtomicSignature, FORMAT, FORMAT_VERSION, ImageEntry, Inventory, Rotation, Stored, Totals,
+    UNDERSTOOD,
 };
 use crate::oci::atomic::MAX_SIGNATURES;
 use crate::oci::digest::DigestError;
 use crate::oci::json::{self, Bounds};
 use serde::Deserialize;
-use serde::de::{Deserializer, Error as _, SeqAccess, Visitor};
+use serde::de::value::MapAccessDeserializer;
+use serde::de::{Deserializer, Error as _, MapAccess, SeqAccess, Visitor};
 use std::collections::{HashMap, HashSet};
 use std::fmt;
 use std::marker::PhantomData;
@@ -163,6 +165,25 @@ fn check_signatures(image: &ImageEntry) -> Result<(), String> {
         }
     }
     Ok(())
+}
+
+/// A rotation: an object with exactly its members. No list, and no null that would stand for "none".
+pub(super) fn exact_rotation<'de, D: Deserializer<'de>>(
+    deserializer: D,
+) -> Result<Option<Rotation>, D::Error> {
+    struct Exact;
+    impl<'de> Visitor<'de> for Exact {
+        type Value = Rotation;
+
+        fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+            f.write_str("an object with retires, successor and fromSequence")
+        }
+
+        fn visit_map<A: MapAccess<'de>>(self, map: A) -> Result<Rotation, A::Error> {
+            Rotation::deserialize(MapAccessDeserializer::new(map))
+        }
+    }
+    deserializer.deserialize_map(Exact).map(Some)
 }
 
 /// A list that is refused while it is read when it has more than `MOST` elements.

@@ -1,7 +1,7 @@
 //! Everything that decides the bytes of an archive, as digests: a run goes on only with what was begun for the same, and
 //! says what is another one. A digest of each, and no more: a journal names no host and no file.
 
-use super::{AttachmentErrors, Location, Request, SignatureRule, Source};
+use super::{AttachmentErrors, Handover, Location, Request, SignatureRule, Source};
 use crate::oci::Digest;
 use serde::{Deserialize, Serialize};
 use serde_json::{Value, json};
@@ -39,6 +39,7 @@ pub(super) fn of(request: &Request) -> Fingerprint {
         anchors_digest,
         foreign_layers,
         name,
+        place,
         created: _,
         source_date_epoch,
         geometry,
@@ -73,6 +74,9 @@ pub(super) fn of(request: &Request) -> Fingerprint {
         ("what is trusted", json!(anchors_digest)),
         ("--include-foreign-layers", json!(foreign_layers)),
         ("--name", json!(name)),
+        ("--sequence", json!(place.sequence)),
+        ("--expires", json!(place.expires.map(|expires| expires.to_string()))),
+        ("--successor", json!(place.succession.as_ref().map(Handover::rotation))),
         ("SOURCE_DATE_EPOCH", json!(source_date_epoch)),
         ("--volume-size", json!(geometry.volume_size())),
         ("--compress", json!(level)),
@@ -99,7 +103,7 @@ mod tests {
     use super::*;
     use crate::archive::geometry::Geometry;
     use crate::host::RegistriesD;
-    use crate::pack::{CarriedKey, FailedImages};
+    use crate::pack::{CarriedKey, FailedImages, SeriesPlace};
     use crate::trust::{Anchors, PublicKey};
 
     fn request() -> Request {
@@ -116,6 +120,7 @@ mod tests {
             anchors_digest: Digest::of(b""),
             foreign_layers: false,
             name: None,
+            place: SeriesPlace::default(),
             created: 7,
             source_date_epoch: None,
             geometry: Geometry::WHOLE,
@@ -140,6 +145,11 @@ mod tests {
             name: name.into(),
             scopes: vec![],
         };
+        let handover = |from_sequence| Handover {
+            retires: Digest::of(b"old"),
+            successor: PublicKey::from_pem(KEY.as_bytes()).expect("key"),
+            from_sequence,
+        };
         let mut seen = vec![own.clone()];
         for other in [
             changed(&|r| r.sources.push("quay.io/a/c:1".parse().expect("source"))),
@@ -155,6 +165,11 @@ mod tests {
             changed(&|r| r.anchors_digest = Digest::of(b"other")),
             changed(&|r| r.foreign_layers = true),
             changed(&|r| r.name = Some("series".into())),
+            changed(&|r| r.place.sequence = Some(0)),
+            changed(&|r| r.place.expires = "30d".parse().ok()),
+            changed(&|r| r.place.expires = "1970-01-31T00:00:00Z".parse().ok()),
+            changed(&|r| r.place.succession = Some(handover(8))),
+            changed(&|r| r.place.succession = Some(handover(9))),
             changed(&|r| r.source_date_epoch = Some(7)),
             changed(&|r| r.geometry = Geometry::volumes(1 << 20).expect("size")),
             changed(&|r| r.level = 2),

@@ -11,6 +11,7 @@
 //! - `remainder`: a plan without images that could not be had
 //! - [`transfer`], `fetch`: each blob once, to its place ([`transfer::Packed`])
 //! - [`stream`]: the same bytes into a pipe
+//! - [`series`]: sequence, expiry, the next seal key; [`seal`](mod@seal): the seal at the end
 
 pub mod discover;
 pub mod error;
@@ -23,7 +24,9 @@ pub mod plan;
 mod remainder;
 pub mod resolve;
 pub mod resume;
+pub mod seal;
 pub mod select;
+pub mod series;
 pub mod stream;
 pub mod transfer;
 mod walk;
@@ -32,6 +35,7 @@ pub use error::PackError;
 pub use select::{
     AttachmentErrors, CarriedKey, FailedImages, Location, Request, SignatureRule, Source,
 };
+pub use series::{Expires, Handover, SeriesPlace};
 
 use crate::progress::Progress;
 use crate::registry::Client;
@@ -46,6 +50,7 @@ pub async fn prepare(
     client: &Client,
     progress: &Arc<dyn Progress>,
 ) -> Result<plan::Plan, PackError> {
+    request.place.check(plan::created(request)?)?;
     let resolved = resolve::resolve(request, client, progress).await?;
     let judged = judge::judge(request, resolved)?;
     plan::plan(request, judged)

@@ -76,7 +76,8 @@ pub fn plan(request: &Request, judged: Judged) -> Result<Plan, PackError> {
             if a.stored == Stored::Raw { b.size.cmp(&a.size) } else { std::cmp::Ordering::Equal };
         a.stored.cmp(&b.stored).then(by_size)
     });
-    let keys = key_files(request)?;
+    let mut keys = key_files(request)?;
+    keys.extend(request.place.successor_file(&keys));
     let index = index(&entries, &judged.images)?;
     let file = |name: &str, bytes: &[u8]| HeadFile { name: name.into(), bytes: bytes.into() };
     let mut files =
@@ -88,9 +89,10 @@ pub fn plan(request: &Request, judged: Judged) -> Result<Plan, PackError> {
         format_version: FORMAT_VERSION.into(),
         must_understand: vec![],
         name: request.name.clone(),
-        sequence: None,
-        created: rfc3339(request.created)?,
-        expires: None,
+        sequence: request.place.sequence,
+        created: rfc3339(created(request)?)?,
+        expires: request.place.expires(created(request)?)?,
+        rotation: request.place.rotation()?,
         tool: super::resume::tool(),
         totals: Totals {
             images: entries.len() as u64,
@@ -143,12 +145,20 @@ pub(super) fn bundle_digest(files: &[HeadFile]) -> Digest {
     Digest::of(inventory.map_or(&[], |file| &file.bytes))
 }
 
-fn rfc3339(seconds: u64) -> Result<String, PackError> {
-    let refuse =
-        || PackError::Usage(format!("{seconds} is not a time: is SOURCE_DATE_EPOCH right?"));
-    let seconds = i64::try_from(seconds).map_err(|_| refuse())?;
-    let time = OffsetDateTime::from_unix_timestamp(seconds).map_err(|_| refuse())?;
-    time.format(&Rfc3339).map_err(|_| refuse())
+/// When the bundle is made, as it says.
+pub(super) fn created(request: &Request) -> Result<OffsetDateTime, PackError> {
+    let seconds = request.created;
+    let time = i64::try_from(seconds).ok();
+    let time = time.and_then(|seconds| OffsetDateTime::from_unix_timestamp(seconds).ok());
+    time.ok_or_else(|| no_time(seconds))
+}
+
+fn no_time(seconds: impl std::fmt::Display) -> PackError {
+    PackError::Usage(format!("{seconds} is not a time: is SOURCE_DATE_EPOCH right?"))
+}
+
+fn rfc3339(time: OffsetDateTime) -> Result<String, PackError> {
+    time.format(&Rfc3339).map_err(|_| no_time(time.unix_timestamp()))
 }
 
 /// Keys as head entries, each fingerprint once, names made distinct.

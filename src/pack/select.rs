@@ -1,5 +1,6 @@
 //! What to pack: sources, rules and keys as they were asked for.
 
+use super::series::SeriesPlace;
 use crate::archive::geometry::Geometry;
 use crate::host::{PolicyFile, RegistriesD};
 use crate::oci::{Digest, Platform, Reference, reference::ReferenceError};
@@ -192,6 +193,8 @@ pub struct Request {
     pub foreign_layers: bool,
     /// Name of the series of bundles.
     pub name: Option<String>,
+    /// Where the bundle stands in that series.
+    pub place: SeriesPlace,
     /// Seconds since 1970 for `created`; and, when it was given from outside, for every time in the archive.
     pub created: u64,
     /// `SOURCE_DATE_EPOCH`, when it is set.
@@ -287,6 +290,7 @@ mod tests {
             anchors_digest: Digest::of(b""),
             foreign_layers: false,
             name: None,
+            place: SeriesPlace::default(),
             created: 0,
             source_date_epoch: None,
             geometry: Geometry::WHOLE,

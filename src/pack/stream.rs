@@ -31,19 +31,20 @@ const AHEAD: usize = 16;
 /// Large blobs open at the same time: the one that streams, and the next.
 const OPEN: usize = 2;
 
-/// Writes the archive of a plan to `output`, in order. What it can say about `output` when that fails is its own error;
+/// Writes the archive of a plan to `output`, in order, with this seal if there is one ([`Plan::seal`]). What it can say about `output` when that fails is its own error;
 /// whoever reads may have got half an archive, which every reader refuses.
 ///
 /// # Errors
 /// A blob that cannot be fetched or is not what its descriptor says, or an output that cannot be written.
 pub async fn stream(
     plan: Plan,
+    seal: Option<Vec<u8>>,
     output: Box<dyn Write + Send>,
     progress: &Arc<dyn Progress>,
 ) -> Result<Packed, PackError> {
     let Plan { inventory, blueprint, bundle_digest, mut supply, left_out, .. } = plan;
     progress.total(inventory.totals.blobs, inventory.totals.bytes);
-    let writer = ArchiveWriter::stream(Box::new(GivingWay(output)), blueprint)?;
+    let writer = ArchiveWriter::stream(Box::new(GivingWay(output)), blueprint, seal.as_deref())?;
     let mut blobs = Vec::with_capacity(writer.blobs().len());
     for blob in writer.blobs() {
         let supply = supply.remove(&blob.digest).ok_or(ArchiveError::Absent(blob.digest))?;

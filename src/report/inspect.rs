@@ -1,9 +1,11 @@
 //! What is inside a bundle (schema: `schemas/inspect-report.schema.json`). Nothing in it was verified.
 
+use crate::archive::head::SEAL;
 use crate::archive::read::{Archive, SeekTable};
-use crate::inventory::{ImageEntry, KeyEntry, Stored, Tool, Totals};
+use crate::inventory::{ImageEntry, KeyEntry, Rotation, Stored, Tool, Totals};
 use crate::oci::Digest;
 use crate::report::pack::FileSize;
+use crate::seal::{Claim, claim};
 use serde::Serialize;
 
 /// The report of one inspection.
@@ -35,6 +37,18 @@ pub struct InspectReport<'a> {
     pub tool: &'a Tool,
     /// True when it has a seal. Whether that is worth anything is not looked at here.
     pub has_seal: bool,
+    /// What the seal says of itself, where it is one that could count. Anybody can write it.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub seal_claim: Option<Claim>,
+    /// Position in the series, by the bundle's own words.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub sequence: Option<u64>,
+    /// Until when it may be used, by its own words.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub expires: Option<&'a str>,
+    /// The seal key that takes over, by its own words.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub rotation: Option<Rotation>,
     /// What became of the seek table: `sound`, `missing`, `wrong`, or `unused` by an archive that is read in order.
     pub seek_table: &'static str,
     /// Images, as in the inventory.
@@ -92,7 +106,11 @@ impl<'a> InspectReport<'a> {
             name: inventory.name.as_deref(),
             created: &inventory.created,
             tool: &inventory.tool,
-            has_seal: archive.file(crate::archive::head::SEAL).is_some(),
+            has_seal: archive.file(SEAL).is_some(),
+            seal_claim: archive.file(SEAL).and_then(claim),
+            sequence: inventory.sequence,
+            expires: inventory.expires.as_deref(),
+            rotation: inventory.rotation,
             seek_table: match archive.seek_table() {
                 Some(SeekTable::Sound) => "sound",
                 Some(SeekTable::Missing) => "missing",

@@ -4,5 +4,6 @@ pub mod config;
 pub mod configuration;
 pub mod inspect;
 pub mod pack;
+pub mod seal;
 pub mod unpack;
 pub mod verify;

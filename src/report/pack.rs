@@ -1,7 +1,7 @@
 //! What `pack` did (schema: `schemas/pack-report.schema.json`).
 
 use crate::inventory::{
-    AttachmentKind, ImageEntry, Inventory, KeyEntry, Lookup, PackVerdict, Totals,
+    AttachmentKind, ImageEntry, Inventory, KeyEntry, Lookup, PackVerdict, Rotation, Totals,
 };
 use crate::oci::{Digest, Platform, Reference};
 use crate::trust::ImageVerdict;
@@ -30,6 +30,18 @@ pub struct PackReport {
     pub checksums: Option<String>,
     /// SHA-256 of the bytes of `bundle.json`: what `unpack --expect-bundle` takes.
     pub bundle_digest: Digest,
+    /// Position in the series.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub sequence: Option<u64>,
+    /// Until when the bundle may be used, RFC 3339.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub expires: Option<String>,
+    /// The seal key that takes over.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub rotation: Option<Rotation>,
+    /// Fingerprint of the key that sealed it; none when there is no seal, or nothing was written.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub seal_key: Option<Digest>,
     /// Images in order.
     pub images: Vec<PackedImage>,
     /// Keys that travel along.
@@ -142,6 +154,10 @@ impl PackReport {
             files: Vec::new(),
             checksums: None,
             bundle_digest,
+            sequence: inventory.sequence,
+            expires: inventory.expires.clone(),
+            rotation: inventory.rotation,
+            seal_key: None,
             images,
             keys: inventory.keys.clone(),
             totals: inventory.totals,

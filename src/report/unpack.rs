@@ -4,6 +4,7 @@ use crate::inventory::{AttachmentKind, Found, Lookup};
 use crate::oci::atomic::AtomicName;
 use crate::oci::{Digest, Platform, Reference};
 use crate::report::configuration::ConfigurationReport;
+use crate::report::seal::SealReport;
 use crate::trust::ImageVerdict;
 use serde::Serialize;
 use std::path::PathBuf;
@@ -20,8 +21,11 @@ pub struct UnpackReport {
     pub form: &'static str,
     /// SHA-256 of the bytes of `bundle.json`.
     pub bundle_digest: Digest,
-    /// True when the bundle digest is the one that was expected: names, completeness and age are then authentic.
+    /// True when the bundle digest is the one that was expected, or the seal was verified: names, completeness and age
+    /// are then authentic.
     pub names_bound: bool,
+    /// What became of the seal.
+    pub seal: SealReport,
     /// Where it went, as it was given.
     pub target: String,
     /// True when nothing was changed anywhere: the rest says what would be done.

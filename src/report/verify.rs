@@ -2,6 +2,7 @@
 
 use crate::archive::integrity::{Damage, Integrity};
 use crate::oci::Digest;
+use crate::report::seal::SealReport;
 use crate::trust::ImageVerdict;
 use serde::Serialize;
 
@@ -25,6 +26,11 @@ pub struct VerifyReport {
     pub damaged: Vec<Damage>,
     /// True when anything was given, or is installed, that could admit an image.
     pub any_anchor: bool,
+    /// What became of the seal; nothing when damage came first.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub seal: Option<SealReport>,
+    /// What the operator has to know.
+    pub warnings: Vec<String>,
     /// What the verifier says about each image; empty when nothing is trusted or manifests are damaged.
     pub verdicts: Vec<ImageVerdict>,
 }
@@ -42,6 +48,8 @@ impl VerifyReport {
             bytes,
             damaged,
             any_anchor: false,
+            seal: None,
+            warnings: Vec::new(),
             verdicts: Vec::new(),
         }
     }

@@ -6,6 +6,8 @@
 //!
 //! - [`key_file`]: cosign's encrypted private keys
 //! - [`signature`]: [`sign`] and [`verify`]
+//! - [`lineage`](mod@lineage): which keys seal one series
+//! - [`making`]: [`make`] seals a bundle that may be sealed
 //! - [`expiry`]: whether a sealed bundle is still to be used
 //! - [`sequence`]: whether it is older than one that was used already
 //! - [`rotation`]: how one seal key takes over from another
@@ -15,12 +17,16 @@
 
 pub mod expiry;
 pub mod key_file;
+pub mod lineage;
+pub mod making;
 pub mod rotation;
 pub mod sequence;
 pub mod signature;
 
 pub use expiry::{ExpiryError, check_expiry};
 pub use key_file::{KeyFile, KeyFileError};
+pub use lineage::{heirs, lineage};
+pub use making::{MakingError, make};
 pub use rotation::{Rotation, RotationError, Standing};
 pub use sequence::{Exceptions, Known, MAX_SEQUENCE, SequenceError, Verdict};
-pub use signature::{MAX_SEAL, SealError, sign, verify};
+pub use signature::{Claim, MAX_SEAL, SealError, claim, fingerprint_of, sign, verify};

@@ -3,20 +3,8 @@
 //! Only the key that retires can say so: whoever holds another trusted key must not be able to replace it.
 
 use super::sequence::MAX_SEQUENCE;
+pub use crate::inventory::Rotation;
 use crate::oci::Digest;
-use serde::{Deserialize, Serialize};
-
-/// From a sequence on, another key seals the series.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(rename_all = "camelCase", deny_unknown_fields)]
-pub struct Rotation {
-    /// Fingerprint of the key that retires.
-    pub retires: Digest,
-    /// Fingerprint of the key that seals instead.
-    pub successor: Digest,
-    /// The first sequence that the successor seals.
-    pub from_sequence: u64,
-}
 
 /// Why a rotation does not count, or a key does not seal this sequence.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]

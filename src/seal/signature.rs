@@ -141,9 +141,34 @@ pub fn verify(inventory: &[u8], seal: &[u8], keys: &[PublicKey]) -> Result<Finge
     Err(SealError::OtherKey { hint: bounded(&seal.hint) })
 }
 
+/// The fingerprint of a key as inventories and states have it.
+pub fn fingerprint_of(key: &PublicKey) -> Digest {
+    Digest::of(key.spki())
+}
+
 /// What cosign says of a key: its fingerprint, in base64.
 fn hint_of(key: &PublicKey) -> String {
-    STANDARD.encode(Digest::of(key.spki()).as_bytes())
+    STANDARD.encode(fingerprint_of(key).as_bytes())
+}
+
+/// What a seal says of itself. Anybody can write it.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+#[serde(rename_all = "camelCase")]
+pub struct Claim {
+    /// The hint at its key, bounded; untrusted text.
+    pub hint: String,
+    /// The same, where it is a fingerprint as cosign writes it.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub key: Option<Digest>,
+}
+
+/// What a seal says of itself; `None` when it is none that could count. Nothing is verified.
+pub fn claim(seal: &[u8]) -> Option<Claim> {
+    let Seal { hint, .. } = Seal::parse(seal).ok()?;
+    let bytes = STANDARD.decode(&hint).ok().filter(|bytes| bytes.len() == 32);
+    let hex = |bytes: Vec<u8>| bytes.iter().map(|byte| format!("{byte:02x}")).collect::<String>();
+    let key = bytes.and_then(|bytes| format!("sha256:{}", hex(bytes)).parse().ok());
+    Some(Claim { hint: bounded(&hint), key })
 }
 
 /// A seal that was read. Nothing of it is verified.

@@ -194,6 +194,11 @@ impl Anchors {
         Some(logs)
     }
 
+    /// True when signatures over `source` must be in a log.
+    pub(super) fn demands_log(&self, source: &Reference) -> bool {
+        self.logs.iter().any(|log| log.scope.covers(source))
+    }
+
     /// How many distinct signers `source` needs: what is said for the narrowest scope that covers it, one where
     /// nothing is said.
     fn threshold_for(&self, source: &Reference) -> usize {

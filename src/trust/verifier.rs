@@ -18,7 +18,7 @@ use crate::oci::{Meaning, Reference};
 /// 2. the root is an unsigned index, and everything that it lists is carried, meets every requirement and is of the
 ///    stated platform;
 /// 3. under a policy: it accepts anything in this place, and no number of signers is demanded beside it;
-/// 4. without a policy, and where one signer is enough: the bundle as a whole is authentic and says that the image was
+/// 4. without a policy, and where one signer is enough and no log entry is demanded: the bundle as a whole is authentic and says that the image was
 ///    verified at pack;
 /// 5. without a policy: the image may come unsigned (`Anchors::allow_unsigned`, with the precedence told there).
 ///
@@ -126,6 +126,7 @@ impl Court<'_> {
         } else if self.anchors.bundle_expected
             && self.image.pack_verdict_good
             && self.rule.threshold == 1
+            && !self.anchors.demands_log(&self.source)
         {
             return Ok(Admission::PackVerdict);
         } else if self.anchors.allows_unsigned(&self.source) {

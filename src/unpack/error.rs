@@ -1,6 +1,7 @@
 //! Why an archive is not unpacked.
 
 use super::refused::Refused;
+use super::seal_refusal::SealRefusal;
 use crate::archive::{ArchiveError, CatalogueError};
 use crate::host::config::mapping::MappingError;
 use crate::host::config::openshift::OpenshiftError;
@@ -51,6 +52,9 @@ pub enum UnpackError {
         /// What it is.
         found: Digest,
     },
+    /// The operator's seal, or what it says, does not let it in.
+    #[error(transparent)]
+    Seal(#[from] SealRefusal),
     /// Fingerprints were trusted that no carried key has.
     #[error("no carried key has the trusted fingerprint {}", listed(.0))]
     UnansweredPins(Vec<Scoped<Fingerprint>>),
@@ -244,6 +248,7 @@ impl UnpackError {
                 | InstallError::NameWithoutKey { .. }
                 | InstallError::OtherName { .. },
             ) => Class::Usage,
+            Self::Seal(refusal) => refusal.class(),
             Self::Registry(error) => class_of(error),
             Self::PassedBy { source, .. } => class_of(source),
             Self::AttachmentDiffers { .. }
@@ -269,6 +274,7 @@ impl UnpackError {
     /// What a person could do about it, where that is one sentence.
     pub fn hint(&self) -> Option<&'static str> {
         match self {
+            Self::Seal(refusal) => refusal.hint(),
             Self::Registry(error) => error.hint(),
             Self::Naming(error) => naming_hint(error),
             Self::Emit(ResourceDirectoryError::Foreign(_) | ResourceDirectoryError::List(_)) => {

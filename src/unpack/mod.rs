@@ -35,6 +35,8 @@ mod plan;
 mod push;
 mod refused;
 mod reporting;
+mod seal;
+mod seal_refusal;
 mod signatures;
 mod sources;
 mod stream;
@@ -54,6 +56,8 @@ pub use install::InstallOptions;
 pub use open::{Input, Opened};
 pub use plan::{Plan, Planned, PlannedBlob, PlannedImage};
 pub use refused::{CarriedKey, Refused};
+pub use seal::SealInputs;
+pub use seal_refusal::SealRefusal;
 pub use survey::{OnExistingAttachment, Survey};
 pub use target::{Target, TargetError};
 pub use verify::{TrustInputs, Verified};
@@ -68,6 +72,7 @@ use crate::report::configuration::ConfigInstallReport;
 use crate::report::unpack::{BlobCounts, UnpackReport};
 use configure::KeyPaths;
 use reporting::{Done, report};
+use seal::Recording;
 use std::path::PathBuf;
 use std::sync::Arc;
 
@@ -136,9 +141,10 @@ pub async fn unpack(
         None => None,
     };
     let (mut blobs, mut tagged_children) = (BlobCounts::default(), Vec::new());
-    let mut warnings = Vec::new();
+    let (mut warnings, mut recording) = (Vec::new(), Recording::Nothing);
     if !dry_run {
         (blobs, tagged_children) = goal.fill(&planned, &survey, cargo, jobs, progress).await?;
+        recording = planned.verified.seal().record();
         warnings.extend(sources::record(&planned.plan, root.as_ref())?);
     }
     if let (Some(plan), false) = (install, dry_run) {
@@ -156,6 +162,7 @@ pub async fn unpack(
         keys,
         configuration,
         warnings,
+        recording,
         dry_run,
     };
     Ok(report(&planned, done))

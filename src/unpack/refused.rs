@@ -1,6 +1,7 @@
 //! What is known when images are refused: enough to say how to go on.
 
 use crate::oci::Digest;
+use crate::report::seal::SealReport;
 use crate::trust::{Fingerprint, ImageVerdict, PublicKey};
 use serde::Serialize;
 
@@ -18,6 +19,8 @@ pub struct Refused {
     pub any_anchor: bool,
     /// SHA-256 of `bundle.json`.
     pub bundle_digest: Digest,
+    /// What became of the seal.
+    pub seal: SealReport,
     /// A policy decided, so that nothing else could admit an image.
     #[serde(skip)]
     pub by_policy: bool,

@@ -1,6 +1,7 @@
 //! The report: what a run came to, as values.
 
 use super::plan::Planned;
+use super::seal::Recording;
 use super::signatures;
 use super::sources;
 use super::survey::Survey;
@@ -25,6 +26,7 @@ pub(super) struct Done {
     pub(super) configuration: Option<ConfigurationReport>,
     pub(super) warnings: Vec<String>,
     pub(super) dry_run: bool,
+    pub(super) recording: Recording,
 }
 
 pub(super) fn report(planned: &Planned, done: Done) -> UnpackReport {
@@ -34,6 +36,7 @@ pub(super) fn report(planned: &Planned, done: Done) -> UnpackReport {
         let text = "tags, completeness and age of this bundle are not authenticated";
         warnings.push(text.to_owned());
     }
+    warnings.extend(verified.seal().warnings(&done.recording));
     let mut images = Vec::new();
     for (number, (entry, image, verdict)) in verified.images().enumerate() {
         let name = &planned.plan.images()[number].target;
@@ -99,6 +102,7 @@ pub(super) fn report(planned: &Planned, done: Done) -> UnpackReport {
         form: verified.archive().form().as_str(),
         bundle_digest: verified.archive().bundle_digest(),
         names_bound: verified.names_bound(),
+        seal: verified.seal().report(&done.recording),
         target: planned.plan.target().to_string(),
         dry_run: done.dry_run,
         images,

@@ -4,11 +4,13 @@ use super::check::Checked;
 use super::error::UnpackError;
 use super::evidence::{ArchiveEvidence, found};
 use super::refused::{CarriedKey, Refused};
+use super::seal::{self, Recording, Seal, SealInputs};
 use crate::archive::catalogue::CatalogueImage;
 use crate::archive::{Archive, ArchiveError, Catalogue};
 use crate::host::{InstalledKey, PolicyFile};
 use crate::inventory::ImageEntry;
 use crate::oci::{Descriptor, Digest};
+use crate::report::seal::SealReport;
 use crate::trust::{
     Anchors, AtomicSignature, Attached, Fingerprint, ImageUnderTest, ImageVerdict, PublicKey,
     Scope, Scoped, ScopedKey, judge,
@@ -36,6 +38,8 @@ pub struct TrustInputs {
     pub first_use: Option<Scoped<Fingerprint>>,
     /// The bundle digest, known from elsewhere.
     pub expect_bundle: Option<Digest>,
+    /// Whose seals count, and what is known of earlier ones.
+    pub seal: SealInputs,
 }
 
 /// An archive of which every image may be published. There is no other way to push.
@@ -47,6 +51,7 @@ pub struct Verified {
     anchors: Anchors,
     carried: Vec<CarriedKey>,
     names_bound: bool,
+    seal: Seal,
 }
 
 impl Checked {
@@ -54,17 +59,19 @@ impl Checked {
     ///
     /// # Errors
     /// [`UnpackError::Refused`] when one image may not be published; [`UnpackError::OtherBundle`],
-    /// [`UnpackError::UnansweredPins`], [`UnpackError::FirstUse`]; [`UnpackError::InstalledKey`] when a key of the host cannot be loaded;
+    /// [`UnpackError::Seal`], [`UnpackError::UnansweredPins`], [`UnpackError::FirstUse`]; [`UnpackError::InstalledKey`] when a key of the host cannot be loaded;
     /// [`UnpackError::Archive`] when something that verification reads is damaged.
     pub fn verify(self, trust: TrustInputs) -> Result<Verified, UnpackError> {
         let (archive, catalogue, mut carried) = self.into_parts();
         let bundle = archive.bundle_digest();
-        let names_bound = match trust.expect_bundle {
+        let is_expected = match trust.expect_bundle {
             Some(expected) if expected != bundle => {
                 return Err(UnpackError::OtherBundle { expected, found: bundle });
             }
             expected => expected.is_some(),
         };
+        let seal = seal::examine(&archive, &trust.seal, is_expected, trust.anchors.now)?;
+        let names_bound = is_expected || seal.is_verified();
         for key in &mut carried {
             key.pinned = trust.pins.iter().any(|pin| pin.value == key.fingerprint);
         }
@@ -74,6 +81,7 @@ impl Checked {
         let first_use = trust.first_use.clone();
         let mut anchors = anchors(trust, &carried, names_bound)?;
         anchors.policy = policy;
+        seal.introduce(&mut anchors, &carried)?;
         if let Some(first_use) = first_use {
             super::first_use::admit(&mut anchors, first_use, &carried)?;
         }
@@ -83,11 +91,19 @@ impl Checked {
             let any_anchor = !anchors.is_empty();
             let (report_version, bundle_digest) = ("1.0", bundle);
             let by_policy = anchors.policy.is_some();
-            let refused =
-                Refused { report_version, verdicts, carried, any_anchor, bundle_digest, by_policy };
+            let seal = seal.report(&Recording::Nothing);
+            let refused = Refused {
+                report_version,
+                verdicts,
+                carried,
+                any_anchor,
+                bundle_digest,
+                by_policy,
+                seal,
+            };
             return Err(UnpackError::Refused(Box::new(refused)));
         }
-        Ok(Verified { archive, catalogue, verdicts, anchors, carried, names_bound })
+        Ok(Verified { archive, catalogue, verdicts, anchors, carried, names_bound, seal })
     }
 }
 
@@ -107,9 +123,24 @@ impl Verified {
         &self.verdicts
     }
 
-    /// The bundle digest is the expected one, so what the inventory says is authentic.
+    /// The bundle digest is the expected one, or the seal was verified, so what the inventory says is authentic.
     pub fn names_bound(&self) -> bool {
         self.names_bound
+    }
+
+    /// What became of the seal. Nothing is recorded of it.
+    pub fn seal_report(&self) -> SealReport {
+        self.seal.report(&Recording::Nothing)
+    }
+
+    /// What the operator has to know of the seal.
+    pub fn seal_warnings(&self) -> Vec<String> {
+        self.seal.warnings(&Recording::Nothing)
+    }
+
+    /// The seal.
+    pub(super) fn seal(&self) -> &Seal {
+        &self.seal
     }
 
     /// Everything that was trusted.

@@ -1,8 +1,14 @@
-//! `bundle seal` and `bundle keygen`: what they write, what cosign thinks of it, and what we think of cosign's.
+//! The operator's seal: how it gets into a bundle, what cosign thinks of it and we of cosign's, and what an enclave takes
+//! on its word.
 
+mod admission;
 mod archives;
 mod keygen;
+mod packing;
 mod peers;
+mod replay;
+mod rotation;
+mod scene;
 
 use crate::harness::command::{Program, Ran};
 use crate::unpacking::Carried;

@@ -1,6 +1,6 @@
 //! Entries of a head as bytes: in frames, and with slack behind them.
 
-use super::{Extent, HeadFile};
+use super::{Extent, HeadFile, INVENTORY, SEAL};
 use crate::archive::ArchiveError;
 use crate::archive::entry;
 use crate::archive::frame::{self, SKIP_HEADER};
@@ -49,6 +49,18 @@ pub(in crate::archive) fn encode_like(
     let (long, short) = content.split_at(longer * (each + 1));
     let pieces = long.chunks(each + 1).chain(short.chunks(each));
     fill(pieces, earlier.end)
+}
+
+/// The entries of a head with the seal behind the inventory, in the place of any other.
+pub(in crate::archive) fn with_seal(files: &[HeadFile], seal: &[u8]) -> Vec<HeadFile> {
+    let mut sealed = Vec::with_capacity(files.len() + 1);
+    for file in files.iter().filter(|file| file.name != SEAL) {
+        sealed.push(file.clone());
+        if file.name == INVENTORY {
+            sealed.push(HeadFile { name: SEAL.into(), bytes: seal.to_owned() });
+        }
+    }
+    sealed
 }
 
 fn fill<'a>(

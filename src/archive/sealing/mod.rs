@@ -11,7 +11,7 @@ mod rewrite;
 #[cfg(test)]
 mod tests;
 
-use super::head::{self, HeadFile};
+use super::head;
 use super::partial::{self, Origin};
 use super::read::{Archive, Form, SeekTable};
 use super::volume_set::{self, Found};
@@ -166,7 +166,7 @@ fn prepare<E: From<SealingError>>(
         ArchiveError::Limit(_) => SealingError::NoRoom { path: path.clone(), source },
         other => other.into(),
     };
-    let sealed = with_seal(&head.files, &seal);
+    let sealed = head::with_seal(&head.files, &seal);
     let (bytes, extent) = head::encode_like(&sealed, head.mtime, &head.extent).map_err(no_room)?;
     let table = match archive.seek_table() {
         Some(SeekTable::Missing) | None => None,
@@ -182,18 +182,6 @@ fn in_words(form: Form) -> &'static str {
         Form::Recompressed => "compressed anew by another tool",
         Form::Tar => "a plain tar",
     }
-}
-
-/// The entries of a head with the seal behind the inventory, in the place of any other.
-fn with_seal(files: &[HeadFile], seal: &[u8]) -> Vec<HeadFile> {
-    let mut sealed = Vec::with_capacity(files.len() + 1);
-    for file in files.iter().filter(|file| file.name != head::SEAL) {
-        sealed.push(file.clone());
-        if file.name == head::INVENTORY {
-            sealed.push(HeadFile { name: head::SEAL.into(), bytes: seal.to_owned() });
-        }
-    }
-    sealed
 }
 
 /// Reads back what was written.

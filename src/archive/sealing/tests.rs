@@ -374,7 +374,7 @@ fn two_seals_in_one_head_are_refused_and_so_is_a_flipped_bit() {
         assert!(scene.open().is_err(), "byte {at}");
     }
     let mut twice = head.files.clone();
-    twice.push(HeadFile { name: head::SEAL.into(), bytes: b"other".to_vec() });
+    twice.push(head::HeadFile { name: head::SEAL.into(), bytes: b"other".to_vec() });
     let (bytes, _) = head::encode_like(&twice, head.mtime, &head.extent).expect("encoded");
     scene.put(&[[&bytes, &sound[bytes.len()..]].concat()]);
     let error = scene.open().expect_err("two seals").to_string();

@@ -42,6 +42,19 @@ pub(super) fn summary(report: &PackReport) -> Output {
             if key.scopes.is_empty() { "carried only".into() } else { key.scopes.join(", ") };
         say!(out, "key {} {} ({})", safe(&key.file), key.fingerprint, safe(&scopes));
     }
+    if let Some(sequence) = report.sequence {
+        say!(out, "sequence: {sequence}");
+    }
+    if let Some(expires) = &report.expires {
+        say!(out, "expires: {}", safe(expires));
+    }
+    if let Some(rotation) = report.rotation {
+        let (next, from) = (rotation.successor, rotation.from_sequence);
+        say!(out, "from {from} on sealed by {next}");
+    }
+    if let Some(key) = report.seal_key {
+        say!(out, "seal key: {key}");
+    }
     let unsigned: Vec<&_> = report
         .images
         .iter()

@@ -3,6 +3,7 @@
 use crate::cli::host_config;
 use crate::cli::inspect::form;
 use crate::cli::output::{Output, say};
+use crate::cli::sealed::say_seal;
 use crate::cli::text::{count, line, safe, size};
 use crate::cli::verdict::{self, signed_by};
 use bundle::inventory::{AttachmentKind, Lookup};
@@ -19,6 +20,7 @@ pub(super) fn summary(report: &UnpackReport) -> Output {
     if let Some(form) = form(report.form) {
         say!(out, "form: {form}");
     }
+    say_seal(&mut out, &report.seal);
     for image in &report.images {
         say!(out, "{} -> {}", safe(&image.source.to_string()), safe(&image.target));
         say!(out, "  {}", image.digest);

@@ -1,5 +1,6 @@
 use super::*;
 use crate::host::FileKind;
+use crate::trust::SigningKey;
 use std::error::Error as _;
 use std::fs;
 use std::os::unix::fs::{PermissionsExt as _, symlink};
@@ -24,8 +25,15 @@ fn state(name: &str, sequence: u64) -> SealState {
     }
 }
 
-fn rotation() -> Rotation {
-    Rotation { retires: digest("key"), successor: digest("next"), from_sequence: 100 }
+/// A key that succeeds `retires` from a sequence on.
+fn succession(retires: Digest, from_sequence: u64) -> Succession {
+    let next = SigningKey::generate().expect("a key").public_key().clone();
+    let rotation = Rotation { retires, successor: fingerprint_of(&next), from_sequence };
+    Succession::new(rotation, next).expect("a succession")
+}
+
+fn rotation() -> Succession {
+    succession(digest("key"), 100)
 }
 
 fn scratch() -> (TempDir, HostRoot) {
@@ -69,6 +77,9 @@ fn what_is_known_never_goes_down() {
     let with_rotation = SealState { rotation: Some(rotation()), ..state("a", 9) };
     record_seal(&root, &state("a", 7)).expect("recorded");
     assert_eq!(record_seal(&root, &with_rotation).expect("recorded"), with_rotation);
+    let other = SealState { bundle: digest("another"), ..state("a", 9) };
+    let merged = record_seal(&root, &other).expect("recorded");
+    assert_eq!(merged, with_rotation, "nor does another bundle take its place");
     let merged = record_seal(&root, &state("a", 8)).expect("recorded");
     assert_eq!(merged, with_rotation);
     assert_eq!(seal_state(&root, &series("a")).expect("read"), Some(with_rotation));
@@ -82,19 +93,10 @@ fn what_is_known_never_goes_down() {
 }
 
 #[test]
-fn a_known_series_refuses_what_is_older() {
-    let known = state("a", 7);
-    let none = Exceptions::default();
-    assert_eq!(known.check(Some(7), digest("bundle 7"), none), Ok(Verdict::Same));
-    assert_eq!(known.check(Some(8), digest("bundle 8"), none), Ok(Verdict::Newer));
-    let older = Err(SequenceError::Older { sequence: 6, known: 7 });
-    assert_eq!(known.check(Some(6), digest("bundle 6"), none), older);
-}
-
-#[test]
 fn damage_is_not_absence() {
     let (folder, root) = scratch();
-    record_seal(&root, &state("a", 7)).expect("recorded");
+    let known = SealState { rotation: Some(rotation()), ..state("a", 7) };
+    record_seal(&root, &known).expect("recorded");
     let file = path(&folder, "a");
     let good = fs::read_to_string(&file).expect("a file");
     let value: serde_json::Value = serde_json::from_str(&good).expect("JSON");
@@ -104,6 +106,7 @@ fn damage_is_not_absence() {
         changed.to_string()
     };
     let null = serde_json::Value::Null;
+    let another = rotation().successor().to_pem();
     let turned = serde_json::json!({"retires": digest("other"), "successor": digest("key"),
         "fromSequence": 5});
     let listed = serde_json::json!([digest("key"), digest("next"), 5]);
@@ -123,6 +126,10 @@ fn damage_is_not_absence() {
         ("another key", with("sealKey", digest("x").to_string().into())),
         ("another's rotation", with("rotation", turned)),
         ("a rotation as a list", with("rotation", listed)),
+        ("a key without its rotation", with("rotation", null.clone())),
+        ("a rotation without its key", with("successorKey", null.clone())),
+        ("another successor's key", with("successorKey", another.into())),
+        ("what is no key", with("successorKey", "key".into())),
         ("no time", with("recordedAt", "now".into())),
     ] {
         fs::write(&file, &text).expect("a file");
@@ -130,14 +137,14 @@ fn damage_is_not_absence() {
         assert!(matches!(&error, StateError::Damaged { path, .. } if *path == file), "{what}");
         assert!(error.source().is_some());
         assert!(record_seal(&root, &state("a", 8)).is_err(), "{what}: nothing is written over it");
-        assert!(rotations(&root, Some("a")).is_err(), "{what}: it may have held one");
+        assert!(seal_states(&root, Some("a")).is_err(), "{what}: it may have held a rotation");
         assert_eq!(fs::read_to_string(&file).expect("a file"), text);
     }
     fs::write(&file, "x".repeat(MAX_STATE as usize + 1)).expect("a file");
     let error = seal_state(&root, &series("a")).expect_err("too long");
     assert!(matches!(error, StateError::Path(PathError::TooLarge { .. })));
     fs::write(&file, good).expect("a file");
-    assert_eq!(seal_state(&root, &series("a")).expect("read"), Some(state("a", 7)));
+    assert_eq!(seal_state(&root, &series("a")).expect("read"), Some(known));
 }
 
 #[test]
@@ -168,20 +175,26 @@ fn only_what_nobody_else_could_write_counts() {
 }
 
 #[test]
-fn rotations_of_a_name_are_found_whoever_announced_them() {
+fn states_of_a_name_are_found_whoever_sealed() {
     let (folder, root) = scratch();
-    assert_eq!(rotations(&root, Some("a")).expect("read"), []);
-    record_seal(&root, &SealState { rotation: Some(rotation()), ..state("a", 7) }).expect("a");
-    record_seal(&root, &state("b", 7)).expect("b");
-    let next = Rotation { retires: digest("next"), successor: digest("c"), from_sequence: 200 };
-    let series = Series::new(digest("next"), Some("a")).expect("a series");
-    record_seal(&root, &SealState { series, rotation: Some(next), ..state("a", 150) }).expect("c");
+    assert_eq!(seal_states(&root, Some("a")).expect("read"), []);
+    let first = SealState { rotation: Some(rotation()), ..state("a", 7) };
+    let Some(known) = &first.rotation else { unreachable!() };
+    let next = known.rotation().successor;
+    let series = Series::new(next, Some("a")).expect("a series");
+    let second = SealState { series, rotation: Some(succession(next, 200)), ..state("a", 150) };
+    for state in [&first, &state("b", 7), &second] {
+        record_seal(&root, state).expect("recorded");
+    }
     fs::write(directory(&folder).join("README"), "not a state").expect("a file");
-    let mut found = rotations(&root, Some("a")).expect("read");
-    found.sort_by_key(|rotation| rotation.from_sequence);
-    assert_eq!(found, [rotation(), next]);
-    assert_eq!(rotations(&root, Some("b")).expect("read"), []);
-    assert_eq!(rotations(&root, None).expect("read"), []);
+    let mut found = seal_states(&root, Some("a")).expect("read");
+    found.sort_by_key(|state| state.sequence);
+    assert_eq!(found, [first, second]);
+    assert_eq!(seal_states(&root, Some("b")).expect("read"), [state("b", 7)]);
+    assert_eq!(seal_states(&root, None).expect("read"), []);
+    let wrong = Rotation { retires: next, successor: digest("other"), from_sequence: 9 };
+    let key = found[0].rotation.as_ref().expect("a rotation").successor().clone();
+    assert_eq!(Succession::new(wrong, key), None, "another key than it names");
 }
 
 #[test]

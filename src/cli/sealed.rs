@@ -1,0 +1,93 @@
+//! Options about the operator's seal for who unpacks or verifies, and what is said of it.
+
+use super::failure::Failure;
+use super::keys;
+use super::output::{Output, say};
+use super::settings;
+use super::text::safe;
+use bundle::host::HostRoot;
+use bundle::host::config::in_force::InForce;
+use bundle::report::seal::{KeyStanding, SealReport, SeriesState, VerifiedSeal};
+use bundle::seal::{Exceptions, MAX_SEQUENCE};
+use bundle::unpack::SealInputs;
+use clap::Args;
+use std::path::PathBuf;
+use std::sync::Arc;
+
+/// The operator's seal.
+#[derive(Args)]
+#[command(next_help_heading = "Seal")]
+pub(super) struct SealTrust {
+    /// The bundle must be sealed with the private half of this key, or of one that a sealed bundle announced as its
+    /// successor: names, completeness, age and the verdicts at pack are then authentic (repeatable)
+    #[arg(long, value_name = "FILE")]
+    seal_pub: Vec<PathBuf>,
+    /// Keys that the sealed bundle carries with scopes are trusted for these scopes
+    #[arg(long, conflicts_with_all = ["policy", "host_policy"])]
+    seal_introduces_keys: bool,
+    /// Take a sealed bundle with this sequence although a newer one was used here
+    #[arg(long, value_name = "SEQUENCE", value_parser = clap::value_parser!(u64).range(0..=MAX_SEQUENCE))]
+    allow_rollback: Option<u64>,
+    /// Take a sealed bundle whose sequence is more than a million above the newest that was used here
+    #[arg(long)]
+    allow_sequence_jump: bool,
+}
+
+impl SealTrust {
+    /// Reads the keys, given or configured. `root` is where it is remembered what was seen.
+    pub(super) fn inputs(&self, root: HostRoot, in_force: &InForce) -> Result<SealInputs, Failure> {
+        let (keys, required) = settings::seal(&self.seal_pub, in_force);
+        let keys = keys.iter().map(|path| Ok(keys::read(path)?.0));
+        Ok(SealInputs {
+            keys: keys.collect::<Result<_, Failure>>()?,
+            required,
+            introduces_keys: self.seal_introduces_keys,
+            exceptions: Exceptions {
+                rollback_to: self.allow_rollback,
+                long_step: self.allow_sequence_jump,
+            },
+            state: Some(Arc::new(root)),
+        })
+    }
+}
+
+/// What people read about the seal.
+pub(super) fn say_seal(out: &mut Output, seal: &SealReport) {
+    let seal = match seal {
+        SealReport::Absent => return,
+        SealReport::Unexamined => {
+            say!(out, "seal: there, not verified");
+            return;
+        }
+        SealReport::Verified(seal) => seal,
+    };
+    say!(out, "seal: by {}{}", seal.key, standing(seal));
+    let name = seal.name.as_deref().unwrap_or("(without a name)");
+    let sequence = seal.sequence.map_or_else(|| "no sequence".to_owned(), |n| n.to_string());
+    say!(out, "  series {}: {sequence}, {}", safe(name), state(seal.state));
+    if let Some(expires) = &seal.expires {
+        say!(out, "  expires {}", safe(expires));
+    }
+    if let Some(rotation) = seal.rotation {
+        let (next, from) = (rotation.successor, rotation.from_sequence);
+        say!(out, "  from {from} on sealed by {next}");
+    }
+}
+
+fn standing(seal: &VerifiedSeal) -> String {
+    match seal.standing {
+        KeyStanding::Unmentioned => String::new(),
+        KeyStanding::Outgoing => ", which retires later".to_owned(),
+        KeyStanding::Successor { succeeds } => format!(", the successor of {succeeds}"),
+    }
+}
+
+fn state(state: SeriesState) -> String {
+    match state {
+        SeriesState::Unnumbered => "of unknown age".to_owned(),
+        SeriesState::First => "the first that is known here".to_owned(),
+        SeriesState::Newer => "newer than what was used here".to_owned(),
+        SeriesState::Same => "used here before".to_owned(),
+        SeriesState::RolledBack { known } => format!("allowed although {known} was used here"),
+    }
+}

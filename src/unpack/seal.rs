@@ -1,0 +1,300 @@
+//! The operator's seal: who made it, whether the bundle is still to be used, and what is remembered of its series.
+//!
+//! What a verified seal grants is that the inventory is authentic, as an expected bundle digest does. What is demanded of
+//! single images beside it holds as ever.
+
+use super::refused::CarriedKey;
+use super::seal_refusal::SealRefusal;
+use crate::archive::{Archive, head};
+use crate::host::{HostRoot, SealState, Series, StateError, Succession, record_seal, seal_states};
+use crate::inventory::{Inventory, KeyEntry, Rotation, SEAL_USE};
+use crate::oci::Digest;
+use crate::report::seal::{KeyStanding, SealReport, SeriesState, VerifiedSeal};
+use crate::seal::{
+    self, Exceptions, ExpiryError, Known, Standing, Verdict, check_expiry, fingerprint_of, heirs,
+    lineage, rotation, sequence,
+};
+use crate::trust::{Anchors, PublicKey, Scope, ScopedKey};
+use std::sync::Arc;
+use time::OffsetDateTime;
+
+/// Whose seals count, and what is known of earlier ones. All of it comes from outside the bundle.
+#[derive(Debug, Clone, Default)]
+pub struct SealInputs {
+    /// Keys whose seals count (`--seal-pub`). With one of them a bundle without a good seal is refused.
+    pub keys: Vec<PublicKey>,
+    /// Whether a bundle without a good seal is refused in any case (`require_seal`); without a key that is an error of
+    /// the configuration.
+    pub required: bool,
+    /// Whether carried keys become anchors for the scopes that the sealed inventory gives them.
+    pub introduces_keys: bool,
+    /// What is allowed for this run.
+    pub exceptions: Exceptions,
+    /// Where it is remembered what was seen of each series. `None` remembers nothing: a replay is then not noticed, and
+    /// the report says so.
+    pub state: Option<Arc<HostRoot>>,
+}
+
+/// What became of the seal.
+#[derive(Debug)]
+pub(super) enum Seal {
+    /// There is none, or nobody can say whose it is. `expired` is what the bundle says without anybody to vouch for it.
+    Unverified {
+        is_there: bool,
+        expired: Option<ExpiryError>,
+    },
+    Verified(Box<Verified>),
+}
+
+/// A seal of a trusted key over this bundle, which is neither too old nor expired.
+#[derive(Debug)]
+pub(super) struct Verified {
+    series: Series,
+    bundle: Digest,
+    sequence: Option<u64>,
+    expires: Option<String>,
+    standing: Standing,
+    verdict: Verdict,
+    announces: Option<Succession>,
+    introduces_keys: bool,
+    state: Option<Arc<HostRoot>>,
+}
+
+/// Whether the sequence was written down.
+#[derive(Debug)]
+pub(super) enum Recording {
+    /// It was not to be: nothing was pushed, there is no sequence, or nothing is remembered at all.
+    Nothing,
+    Done,
+    Failed(StateError),
+}
+
+/// Looks at the seal of a bundle: its signature first, then whether its key may seal this sequence, then the bundle's age.
+/// `is_expected` says that its digest is the expected one, so that `expires` is authentic without a seal too.
+pub(super) fn examine(
+    archive: &Archive,
+    inputs: &SealInputs,
+    is_expected: bool,
+    now: u64,
+) -> Result<Seal, SealRefusal> {
+    let inventory = archive.inventory();
+    let expiry = || {
+        let now =
+            i64::try_from(now).ok().and_then(|now| OffsetDateTime::from_unix_timestamp(now).ok());
+        let now = now.unwrap_or(OffsetDateTime::UNIX_EPOCH);
+        check_expiry(&inventory.created, inventory.expires.as_deref(), now)
+    };
+    let bytes = archive.file(head::SEAL);
+    if inputs.keys.is_empty() {
+        for (wanted, what) in [
+            (inputs.required, "a seal is required"),
+            (inputs.introduces_keys, "a seal is to introduce keys"),
+        ] {
+            if wanted {
+                return Err(SealRefusal::NoKey(what));
+            }
+        }
+        let expired = match expiry() {
+            Err(error) if is_expected => return Err(error.into()),
+            other => other.err(),
+        };
+        return Ok(Seal::Unverified { is_there: bytes.is_some(), expired });
+    }
+    let bytes = bytes.ok_or(SealRefusal::Absent)?;
+    let states = match &inputs.state {
+        Some(root) => seal_states(root, inventory.name.as_deref())?,
+        None => Vec::new(),
+    };
+    let rotations: Vec<Rotation> = successions(&states).map(Succession::rotation).collect();
+    let keys = keys_that_count(&inputs.keys, &states, &rotations);
+    let signed = archive.file(head::INVENTORY).unwrap_or_default();
+    let verified = seal::verify(signed, bytes, &keys)?;
+    let key = keys.iter().find(|key| key.fingerprint() == verified).map(fingerprint_of);
+    let key = key.ok_or(seal::SealError::NoKey)?;
+    let standing = rotation::standing(key, inventory.sequence, &rotations)?;
+    let announces = announced(archive, inventory, key, &rotations)?;
+    expiry()?;
+    let bundle = archive.bundle_digest();
+    let known = newest(&states, key, &rotations);
+    let verdict = sequence::check(inventory.sequence, bundle, known, inputs.exceptions)?;
+    Ok(Seal::Verified(Box::new(Verified {
+        series: Series::new(key, inventory.name.as_deref())?,
+        bundle,
+        sequence: inventory.sequence,
+        expires: inventory.expires.clone(),
+        standing,
+        verdict,
+        announces,
+        introduces_keys: inputs.introduces_keys,
+        state: inputs.state.clone(),
+    })))
+}
+
+fn successions(states: &[SealState]) -> impl Iterator<Item = &Succession> {
+    states.iter().filter_map(|state| state.rotation.as_ref())
+}
+
+/// The given keys, and those that succeeded them in the series of this name.
+fn keys_that_count(
+    given: &[PublicKey],
+    states: &[SealState],
+    rotations: &[Rotation],
+) -> Vec<PublicKey> {
+    let heirs = heirs(given.iter().map(fingerprint_of), rotations);
+    let successors = successions(states).map(Succession::successor);
+    let successors = successors.filter(|key| heirs.contains(&fingerprint_of(key)));
+    let mut keys = given.to_vec();
+    for key in successors {
+        if !keys.contains(key) {
+            keys.push(key.clone());
+        }
+    }
+    keys
+}
+
+/// The newest bundle that is known of the series, whichever of its keys sealed it.
+fn newest(states: &[SealState], key: Digest, rotations: &[Rotation]) -> Option<Known> {
+    let line = lineage(key, rotations);
+    let of_line = states.iter().filter(|state| line.contains(&state.series.key()));
+    let newest = of_line.max_by_key(|state| (state.sequence, state.series.key() == key));
+    newest.map(|state| Known { sequence: state.sequence, bundle: state.bundle })
+}
+
+/// The rotation that a sealed bundle announces, with the key that it carries for it.
+fn announced(
+    archive: &Archive,
+    inventory: &Inventory,
+    key: Digest,
+    known: &[Rotation],
+) -> Result<Option<Succession>, SealRefusal> {
+    let Some(rotation) = inventory.rotation else { return Ok(None) };
+    let rotation = rotation.announce(key, inventory.sequence, known)?;
+    let successor = rotation.successor;
+    let is_it =
+        |entry: &&KeyEntry| entry.purpose == SEAL_USE && entry.fingerprint == successor.to_string();
+    let entry = inventory.keys.iter().find(is_it);
+    let entry = entry.ok_or(SealRefusal::SuccessorMissing { successor })?;
+    let file = archive.file(&entry.file).unwrap_or_default();
+    let carried = PublicKey::from_pem(file)
+        .map_err(|source| SealRefusal::SuccessorUnusable { successor, source })?;
+    let succession = Succession::new(rotation, carried);
+    Ok(Some(succession.ok_or(SealRefusal::SuccessorMissing { successor })?))
+}
+
+impl Seal {
+    pub(super) fn is_verified(&self) -> bool {
+        matches!(self, Self::Verified(_))
+    }
+
+    /// Makes carried keys anchors for the scopes that the sealed inventory gives them, where that was asked for. One
+    /// without a scope is only carried.
+    pub(super) fn introduce(
+        &self,
+        anchors: &mut Anchors,
+        carried: &[CarriedKey],
+    ) -> Result<(), SealRefusal> {
+        if !matches!(self, Self::Verified(verified) if verified.introduces_keys) {
+            return Ok(());
+        }
+        for key in carried {
+            for scope in &key.scopes {
+                let scope: Scope = scope.parse().map_err(|source| SealRefusal::Scope {
+                    file: super::error::bounded(&key.file),
+                    source,
+                })?;
+                let (key, name) = (key.key.clone(), key.file.clone());
+                anchors.keys.push(ScopedKey { scope, key, name });
+            }
+        }
+        Ok(())
+    }
+
+    /// Writes down what was used. Only after everything is published: what was not used makes nothing old.
+    pub(super) fn record(&self) -> Recording {
+        let Self::Verified(verified) = self else { return Recording::Nothing };
+        let Verified { series, bundle, sequence, announces, state, .. } = &**verified;
+        let (Some(root), Some(sequence)) = (state, sequence) else { return Recording::Nothing };
+        let state = SealState {
+            series: series.clone(),
+            sequence: *sequence,
+            bundle: *bundle,
+            rotation: announces.clone(),
+            recorded_at: OffsetDateTime::now_utc(),
+        };
+        match record_seal(root, &state) {
+            Ok(_) => Recording::Done,
+            Err(error) => Recording::Failed(error),
+        }
+    }
+
+    /// What reports say of it.
+    pub(super) fn report(&self, recording: &Recording) -> SealReport {
+        let verified = match self {
+            Self::Unverified { is_there: false, .. } => return SealReport::Absent,
+            Self::Unverified { is_there: true, .. } => return SealReport::Unexamined,
+            Self::Verified(verified) => verified,
+        };
+        let name = Some(verified.series.name()).filter(|name| !name.is_empty());
+        SealReport::Verified(Box::new(VerifiedSeal {
+            key: verified.series.key(),
+            name: name.map(str::to_owned),
+            sequence: verified.sequence,
+            expires: verified.expires.clone(),
+            standing: match verified.standing {
+                Standing::Unmentioned => KeyStanding::Unmentioned,
+                Standing::Outgoing => KeyStanding::Outgoing,
+                Standing::Successor { of } => KeyStanding::Successor { succeeds: of },
+            },
+            state: match verified.verdict {
+                Verdict::Unnumbered => SeriesState::Unnumbered,
+                Verdict::First => SeriesState::First,
+                Verdict::Newer => SeriesState::Newer,
+                Verdict::Same => SeriesState::Same,
+                Verdict::RolledBack { from } => SeriesState::RolledBack { known: from },
+            },
+            rotation: verified.announces.as_ref().map(Succession::rotation),
+            recorded: matches!(recording, Recording::Done),
+        }))
+    }
+
+    /// What the operator has to know of it.
+    pub(super) fn warnings(&self, recording: &Recording) -> Vec<String> {
+        let mut warnings = Vec::new();
+        let verified = match self {
+            Self::Verified(verified) => verified,
+            Self::Unverified { is_there, expired } => {
+                if *is_there {
+                    warnings.push(UNEXAMINED.to_owned());
+                }
+                let expired = expired.as_ref();
+                warnings.extend(expired.map(|e| format!("{e}; nothing authenticates that")));
+                return warnings;
+            }
+        };
+        match verified.verdict {
+            Verdict::Unnumbered => {
+                warnings.push(format!("the bundle has no sequence: {UNNOTICED}"));
+            }
+            Verdict::First => warnings.push(format!(
+                "nothing is known here of this series: it is its first bundle, or what was known is lost; {UNNOTICED}"
+            )),
+            Verdict::RolledBack { from } => warnings.push(format!(
+                "the bundle has an older sequence than {from}, or the same; going back to it was allowed"
+            )),
+            Verdict::Newer | Verdict::Same => {}
+        }
+        if let Recording::Failed(error) = recording {
+            let causes =
+                std::iter::successors(Some(error as &dyn std::error::Error), |e| e.source());
+            let causes: Vec<String> = causes.map(ToString::to_string).collect();
+            warnings.push(format!(
+                "the sequence of this bundle is not recorded, so an older one will not be noticed: {}",
+                causes.join(": ")
+            ));
+        }
+        warnings
+    }
+}
+
+const UNEXAMINED: &str = "the bundle has a seal that nobody looked at: --seal-pub names its key";
+const UNNOTICED: &str = "a replay of an older bundle would not have been noticed";

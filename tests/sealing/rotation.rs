@@ -1,0 +1,187 @@
+//! One seal key takes over from another: forward only, and no older bundle comes back by it.
+
+use super::scene::{Operator, recorded};
+use super::{PASSWORD, seal, verified};
+use crate::harness::command::Program;
+use crate::harness::scene::{Enclave, inspect};
+use std::path::PathBuf;
+
+impl Operator {
+    /// With seal keys `ours`, `next` and `other`.
+    fn with_successors() -> Self {
+        let operator = Self::new();
+        for name in ["next", "other"] {
+            operator.keys.generate(name, PASSWORD).expect_code(0);
+        }
+        operator
+    }
+
+    /// A bundle that says that `next` seals from `from` on.
+    fn announcing(&self, seal_key: &str, next: &str, sequence: u64, from: u64) -> PathBuf {
+        let (public, from) = (self.public(next), from.to_string());
+        self.numbered_by(seal_key, sequence, &["--successor", &public, "--from-sequence", &from])
+    }
+}
+
+#[test]
+fn a_successor_seals_without_being_named_and_its_predecessor_no_more() {
+    let operator = Operator::with_successors();
+    let announcing = operator.announcing("ours", "next", 7, 10);
+    let last = operator.numbered(9);
+    let (retired, early) = (operator.numbered(10), operator.numbered_by("next", 8, &[]));
+    let (first, second) =
+        (operator.numbered_by("next", 10, &[]), operator.numbered_by("next", 11, &[]));
+    let enclave = Enclave::start();
+    let refused = |key: &str, file: &PathBuf, words: &[&str]| {
+        operator.refused(&enclave, key, file, &[], words);
+    };
+    // Before anybody said so.
+    refused("ours", &first, &["another key than those that are trusted"]);
+    let report = operator.taken(&enclave, "ours", &announcing, &[]);
+    let rotation = &report["seal"]["rotation"];
+    assert_eq!(rotation["successor"], operator.fingerprint("next"));
+    assert_eq!(rotation["fromSequence"], 10);
+    refused("ours", &early, &["sealed by", "which seals from 10 on"]);
+    refused("next", &early, &["which seals from 10 on"]);
+    refused("ours", &retired, &["which retired in favour of", "from 10 on"]);
+    let report = operator.taken(&enclave, "ours", &last, &[]);
+    assert_eq!(report["seal"]["standing"], "outgoing");
+    let report = operator.taken(&enclave, "ours", &first, &[]);
+    assert_eq!(report["seal"]["standing"], "successor");
+    assert_eq!(report["seal"]["succeeds"], operator.fingerprint("ours"));
+    assert_eq!(report["seal"]["state"], "newer", "the series goes on");
+    assert_eq!(recorded(&enclave), [9, 10]);
+    // What came before the rotation is old, whichever key is named.
+    for key in ["ours", "next"] {
+        let words = if key == "ours" { "it is older" } else { "another key" };
+        refused(key, &last, &[words]);
+        refused(key, &announcing, &[words]);
+    }
+    operator.taken(&enclave, "next", &second, &[]);
+    refused("ours", &first, &["has sequence 10, and 11"]);
+    // Not for other series.
+    let elsewhere = operator.sealed_by("next", "t", &["--name", "t", "--sequence", "12"]);
+    refused("ours", &elsewhere, &["another key"]);
+}
+
+#[test]
+fn a_successor_goes_on_where_the_series_ended() {
+    let operator = Operator::with_successors();
+    let twenty = operator.numbered(20);
+    let announcing = operator.announcing("ours", "next", 7, 10);
+    let (twelve, later) =
+        (operator.numbered_by("next", 12, &[]), operator.numbered_by("next", 21, &[]));
+    let enclave = Enclave::start();
+    operator.taken(&enclave, "ours", &twenty, &[]);
+    operator.taken(&enclave, "ours", &announcing, &["--allow-rollback", "7"]);
+    // The new key has no state of its own; what the old one's says counts for it.
+    for key in ["ours", "next"] {
+        operator.refused(&enclave, key, &twelve, &[], &["has sequence 12, and 20"]);
+    }
+    operator.taken(&enclave, "next", &later, &[]);
+    assert_eq!(recorded(&enclave), [20, 21]);
+}
+
+#[test]
+fn a_rotation_is_not_turned_round_nor_said_by_others() {
+    let operator = Operator::with_successors();
+    let announcing = operator.announcing("ours", "next", 7, 10);
+    let again = operator.announcing("ours", "other", 8, 11);
+    let back = operator.announcing("next", "ours", 12, 20);
+    let on = operator.announcing("next", "other", 13, 20);
+    let third = operator.numbered_by("other", 20, &[]);
+    let enclave = Enclave::start();
+    operator.taken(&enclave, "ours", &announcing, &[]);
+    let refused = |file: &PathBuf, words: &str| {
+        operator.refused(&enclave, "ours", file, &[], &[words]);
+    };
+    refused(&again, "retired in favour of");
+    refused(&back, "as its own successor");
+    refused(&third, "another key");
+    operator.taken(&enclave, "ours", &on, &[]);
+    let report = operator.taken(&enclave, "ours", &third, &[]);
+    assert_eq!(report["seal"]["succeeds"], operator.fingerprint("next"));
+    assert_eq!(recorded(&enclave), [7, 13, 20]);
+    // A sequence of the retired key stays refused, whatever is named beside it.
+    let both = ["--seal-pub", &operator.public("other")];
+    operator.refused(&enclave, "ours", &operator.numbered(30), &both, &["retired"]);
+}
+
+#[test]
+fn a_key_that_seals_verifies_no_image() {
+    let operator = Operator::with_successors();
+    let announcing = operator.announcing("ours", "next", 7, 10);
+    let report = inspect(&announcing);
+    let keys = report["keys"].as_array().expect("keys");
+    let own = keys.iter().find(|key| key["use"] == "seal").expect("the successor");
+    assert_eq!(own["fingerprint"], operator.fingerprint("next"));
+    crate::schemas::assert_described("inspect-report.schema.json", &report);
+    let enclave = Enclave::start();
+    let ran = enclave.unpack(&announcing, &["--trust-fingerprint", &operator.fingerprint("next")]);
+    ran.expect_code(3).expect_error(&["no carried key has the trusted fingerprint"]);
+    enclave.expect_untouched();
+}
+
+#[test]
+fn a_bundle_with_a_rotation_is_sealed_elsewhere_by_the_key_that_retires() {
+    let operator = Operator::with_successors();
+    let (old, new) = (operator.public("ours"), operator.public("next"));
+    let arguments =
+        ["--name", "s", "--sequence", "7", "--successor", &new, "--from-sequence", "10"];
+    let (program, _) = operator.packing("later", &arguments);
+    program.run().expect_code(2).expect_error(&["which key retires", "--retires FILE"]);
+    let (program, file) =
+        operator.packing("later", &[&arguments[..], &["--retires", &old]].concat());
+    program.run().expect_code(0);
+    let ran = seal(&file, &operator.keys.private("next")).expect_code(2);
+    ran.expect_error(&["that this key cannot seal", "a key retires only itself"]);
+    seal(&file, &operator.keys.private("ours")).expect_code(0);
+    assert!(verified(&file, &[operator.keys.public("ours")]).is_ok());
+    let enclave = Enclave::start();
+    operator.taken(&enclave, "ours", &file, &[]);
+    operator.taken(&enclave, "ours", &operator.numbered_by("next", 10, &[]), &[]);
+}
+
+#[test]
+fn a_rotation_that_no_enclave_would_take_is_not_packed() {
+    let operator = Operator::with_successors();
+    let (old, new) = (operator.public("ours"), operator.public("next"));
+    let private = operator.keys.private("ours").display().to_string();
+    for (arguments, words) in [
+        (
+            &["--sequence", "7", "--successor", &new, "--from-sequence", "7", "--retires", &old][..],
+            "begins with sequence 7",
+        ),
+        (
+            &["--sequence", "7", "--successor", &old, "--from-sequence", "8", "--retires", &old],
+            "as its own successor",
+        ),
+        (&["--successor", &new, "--from-sequence", "8", "--retires", &old], "--sequence"),
+        (&["--sequence", "7", "--successor", &new, "--retires", &old], "--from-sequence"),
+        (&["--sequence", "7", "--from-sequence", "8"], "--successor"),
+        (
+            &[
+                "--sequence",
+                "7",
+                "--successor",
+                &new,
+                "--from-sequence",
+                "8",
+                "--retires",
+                &new,
+                "--seal-key",
+                &private,
+            ],
+            "a key retires only itself",
+        ),
+        (&["--sequence", "9007199254740993"], "9007199254740992"),
+        (&["--expires", "yesterday"], "neither a time"),
+        (&["--expires", "2001-01-01T00:00:00Z"], "before it is made"),
+    ] {
+        let (program, file) = operator.packing("refused", arguments);
+        let program: Program = program;
+        program.run().expect_code(2).expect_error(&[words]);
+        assert!(!file.exists());
+    }
+    assert_eq!(operator.side.left(), [""; 0]);
+}
