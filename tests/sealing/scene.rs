@@ -108,7 +108,7 @@ impl Operator {
 
 /// Tags of the enclave's registry, and every file of its host with its content.
 pub(super) fn everything(enclave: &Enclave) -> (Vec<String>, Vec<(String, Vec<u8>)>) {
-    let files = enclave.installed().into_iter();
+    let files = enclave.files().into_iter();
     let files = files.map(|name| {
         let content = fs::read(enclave.root().join(&name)).expect("a file");
         (name, content)
@@ -119,7 +119,7 @@ pub(super) fn everything(enclave: &Enclave) -> (Vec<String>, Vec<(String, Vec<u8
 /// The files of what was seen of series.
 pub(super) fn states(enclave: &Enclave) -> Vec<PathBuf> {
     let below = "var/lib/bundle/seals/";
-    let files = enclave.installed().into_iter();
+    let files = enclave.files().into_iter();
     let files = files.filter(|name| name.starts_with(below) && name.ends_with(".json"));
     files.map(|name| enclave.root().join(name)).collect()
 }
