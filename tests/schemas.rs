@@ -214,6 +214,9 @@ fn every_schema_is_one_and_describes_each_of_its_properties() {
         UNPACK_REPORT,
         UNPACK_REFUSAL,
         KEY_RECORD,
+        "seal-report.schema.json",
+        "keygen-report.schema.json",
+        "seal-state.schema.json",
     ];
     for name in expected {
         assert!(names.contains(name), "{name} is missing");

@@ -1,5 +1,6 @@
 //! Refused images: why, and how to go on.
 
+use bundle::report::seal::SealReport;
 use bundle::trust::{Admission, ImageVerdict, RefusalCode, SignatureCode};
 use bundle::unpack::Refused;
 
@@ -7,6 +8,13 @@ use bundle::unpack::Refused;
 /// keys are not told to who was `asked` for a fingerprint: it would be there to be copied.
 pub(super) fn ways_on(refused: &Refused, file: &str, asked: bool) -> Vec<String> {
     let mut hints = by_codes(refused);
+    if refused.seal == SealReport::Unexamined && !refused.by_policy {
+        hints.push(
+            "the bundle has a seal: with the operator's public key, received by another way, --seal-pub FILE admits what \
+             was verified when it was packed"
+                .into(),
+        );
+    }
     if refused.by_policy {
         hints.push(
             "the policy decides alone: containers-policy.json(5) tells what it can say; without --policy and \
@@ -65,7 +73,8 @@ pub(super) fn ways_on(refused: &Refused, file: &str, asked: bool) -> Vec<String>
     }
     // A bundle that is authentic has no more signers for it.
     let short = |v: &ImageVerdict| code(v) == Some(RefusalCode::ThresholdNotMet);
-    if unbound.is_empty() && !refused.refusals().all(short) {
+    let is_sealed = matches!(refused.seal, SealReport::Verified(_));
+    if unbound.is_empty() && !is_sealed && !refused.refusals().all(short) {
         hints.push("with the bundle digest that pack printed, received by another way: --expect-bundle sha256:…".into());
     }
     // Never offered where something claims to sign: letting it in unsigned would waive the check that failed.

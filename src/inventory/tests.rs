@@ -138,3 +138,35 @@ fn gpg_signatures_are_named_after_what_they_sign_and_once_each() {
     let placed = with(vec![placed]).expect("read");
     assert_eq!(placed.images[0].atomic_signatures[0].found, Some(AtomicFound::Extension));
 }
+
+#[test]
+fn a_rotation_is_an_object_with_exactly_its_members() {
+    let rotation =
+        json!({"retires": Digest::of(b"a"), "successor": Digest::of(b"b"), "fromSequence": 8});
+    let with = |rotation: Value| {
+        let mut value = minimal();
+        value["rotation"] = rotation;
+        read(&value)
+    };
+    let read_back = with(rotation.clone()).expect("a rotation").rotation.expect("there");
+    assert_eq!(json!(read_back), rotation);
+    assert_eq!(read(&minimal()).expect("none").rotation, None);
+    let changed = |key: &str, value: Value| {
+        let mut rotation = rotation.clone();
+        rotation[key] = value;
+        rotation
+    };
+    for wrong in [
+        Value::Null,
+        json!([Digest::of(b"a"), Digest::of(b"b"), 8]),
+        json!({}),
+        json!("rotation"),
+        changed("more", json!(1)),
+        changed("fromSequence", json!("8")),
+        changed("fromSequence", json!(-8)),
+        changed("retires", json!("sha256:00")),
+        changed("successor", Value::Null),
+    ] {
+        assert!(matches!(with(wrong.clone()), Err(InventoryError::Json(_))), "{wrong}");
+    }
+}

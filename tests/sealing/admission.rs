@@ -135,7 +135,8 @@ fn what_is_demanded_of_single_images_holds_beside_a_seal() {
     let predicate = "https://slsa.dev/provenance/v1";
     let enclave = Enclave::start();
     for (demand, code) in [
-        (&["--threshold", "2"][..], "threshold-not-met"),
+        (&["--threshold", "2"][..], "no-anchor"),
+        (&["--threshold", "2", "--key", &operator.key], "threshold-not-met"),
         (&["--rekor-key", &rekor], "no-anchor"),
         (&["--rekor-key", &rekor, "--key", &operator.key], "no-trusted-signature"),
         (&["--require-attestation", predicate], "attestation-missing"),

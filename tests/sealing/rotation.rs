@@ -4,6 +4,8 @@ use super::scene::{Operator, recorded};
 use super::{PASSWORD, seal, verified};
 use crate::harness::command::Program;
 use crate::harness::scene::{Enclave, inspect};
+use bundle::archive::{Archive, head};
+use std::fs;
 use std::path::PathBuf;
 
 impl Operator {
@@ -184,4 +186,33 @@ fn a_rotation_that_no_enclave_would_take_is_not_packed() {
         assert!(!file.exists());
     }
     assert_eq!(operator.side.left(), [""; 0]);
+}
+
+/// What is said of the successor, changed before the key that retires seals it.
+#[test]
+fn a_rotation_whose_key_is_not_carried_is_refused() {
+    let operator = Operator::with_successors();
+    let announcing = operator.announcing("ours", "next", 7, 10);
+    let archive = Archive::open(&announcing).expect("archive");
+    let read = head::read(archive.medium().expect("a file")).expect("head");
+    let (next, other) = (operator.fingerprint("next"), operator.fingerprint("other"));
+    let enclave = Enclave::start();
+    for (most, words) in [(1, "and does not carry it"), (2, "and does not carry it"), (0, "")] {
+        let mut files = read.files.clone();
+        files.retain(|file| file.name != head::SEAL);
+        let own = files.iter_mut().find(|file| file.name == head::INVENTORY).expect("inventory");
+        let text = String::from_utf8(own.bytes.clone()).expect("JSON");
+        assert_eq!(text.matches(&next).count(), 2, "in the rotation, and with the key");
+        own.bytes = text.replacen(&next, &other, most).into_bytes();
+        let (bytes, _) = head::encode_within(&files, read.mtime, read.extent.end).expect("encoded");
+        let file = operator.side.output(&format!("changed-{most}"));
+        let mut changed = fs::read(&announcing).expect("archive");
+        changed[..bytes.len()].copy_from_slice(&bytes);
+        fs::write(&file, changed).expect("archive");
+        seal(&file, &operator.keys.private("ours")).expect_code(0);
+        match words {
+            "" => drop(operator.taken(&enclave, "ours", &file, &[])),
+            words => operator.refused(&enclave, "ours", &file, &[], &[words]),
+        }
+    }
 }

@@ -89,6 +89,17 @@ fn the_verdict_at_pack_is_the_word_of_one() {
 }
 
 #[test]
+fn the_verdict_at_pack_is_no_log_entry() {
+    for (scope, admitted) in [("*", false), ("quay.io", false), ("other.example", true)] {
+        let mut scene = Scene::image();
+        scene.anchors.bundle_expected = true;
+        scene.pack_verdict_good = true;
+        demand(&mut scene.anchors, "log", scope);
+        assert_eq!(scene.judge().is_admitted(), admitted, "{scope}");
+    }
+}
+
+#[test]
 fn a_policy_that_accepts_anything_is_not_several_signers() {
     let mut scene = Scene::image();
     scene.set_policy(&serde_json::json!({"default": [{"type": "insecureAcceptAnything"}]}));

@@ -5,6 +5,7 @@ mod attachments;
 mod courier;
 mod enforcement;
 mod registries;
+mod seal;
 mod signatures;
 mod targets;
 mod way;
