@@ -134,6 +134,10 @@ pub(super) fn describe(out: &mut Output, report: &ConfigurationReport) {
         let (tool, said) = (parser.tool, line(parser.said.as_deref().unwrap_or_default()));
         match parser.outcome {
             ParserOutcome::Accepted => say!(out, "  read by {tool}"),
+            ParserOutcome::ChecksNothing => say!(
+                out,
+                "  read by {tool}, which cannot check such signatures and will refuse these images: {said}"
+            ),
             ParserOutcome::Refused => say!(out, "  refused by {tool} of this machine: {said}"),
             ParserOutcome::Unclear => say!(out, "  {tool} could not be asked: {said}"),
         }

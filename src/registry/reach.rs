@@ -70,6 +70,18 @@ mod tests {
     use Tls::{Unverified, Verified};
 
     #[test]
+    fn hosts_of_this_machine_are_known_by_name_and_address() {
+        for host in ["localhost", "localhost:5000", "127.0.0.1:5000", "127.9.9.9", "[::1]:5000"] {
+            assert!(is_loopback_host(host), "{host}");
+        }
+        for host in
+            ["r.example", "127.0.0.1.example:5000", "10.0.0.7", "localhost.example", "[::2]"]
+        {
+            assert!(!is_loopback_host(host), "{host}");
+        }
+    }
+
+    #[test]
     fn nothing_leads_from_tls_to_plain_http_or_to_this_machine() {
         for (tls, base, to, allowed) in [
             (Verified, "https://r.example/", "https://s3.example/x", true),

@@ -105,6 +105,8 @@ pub struct ParserReport {
 pub enum ParserOutcome {
     /// It has read all of it.
     Accepted,
+    /// It has read all of it, but cannot check what is demanded: it will refuse every image that has to be signed.
+    ChecksNothing,
     /// It does not take it. On the host itself that stops the run; a directory for review is written all the same.
     Refused,
     /// It failed for another reason.

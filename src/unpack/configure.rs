@@ -174,12 +174,15 @@ fn describe(
         tool: parsed.tool,
         outcome: match &parsed.outcome {
             Parsed::Accepted => ParserOutcome::Accepted,
+            Parsed::ChecksNothing(_) => ParserOutcome::ChecksNothing,
             Parsed::Refused(_) => ParserOutcome::Refused,
             Parsed::Unclear(_) => ParserOutcome::Unclear,
         },
         said: match &parsed.outcome {
             Parsed::Accepted => None,
-            Parsed::Refused(said) | Parsed::Unclear(said) => Some(said.clone()),
+            Parsed::ChecksNothing(said) | Parsed::Refused(said) | Parsed::Unclear(said) => {
+                Some(said.clone())
+            }
         },
     });
     ConfigurationReport { root, dry_run, files: files.collect(), checked_by: checked_by.collect() }

@@ -1,6 +1,6 @@
 //! What stops a run before anything is pushed or changed, each beside the same run without the obstacle.
 
-use super::{ACCEPT, LOOKUPS, POLICY, Scene, Tools, file, left, skopeo};
+use super::{ACCEPT, LOOKUPS, MIRRORS, POLICY, Scene, Tools, file, left, skopeo};
 use crate::harness::fault_proxy::FaultProxy;
 use crate::harness::faults::{Fault, Rule};
 use crate::harness::peers;
@@ -110,7 +110,17 @@ fn podman_is_asked_too_by_root() {
     let mut scene = Scene::new();
     scene.tools = Tools::none().with("podman", &podman);
     let report = scene.configured(&[]);
-    assert_eq!(report["checkedBy"], json!([{"tool": "podman", "outcome": "accepted"}]));
+    let [checked] = &report["checkedBy"].as_array().expect("tools")[..] else {
+        panic!("one tool: {report}")
+    };
+    assert_eq!(checked["tool"], "podman");
+    // That of Debian 12 takes the files, and refuses whatever has to be signed.
+    let said = checked["said"].as_str().unwrap_or_default();
+    match checked["outcome"].as_str() {
+        Some("accepted") => assert_eq!(said, ""),
+        Some("checks-nothing") => assert!(said.contains("sigstore disabled"), "{said}"),
+        other => panic!("{other:?}: {said}"),
+    }
 }
 
 fn is_root() -> bool {
@@ -143,6 +153,10 @@ fn the_registrys_ca_is_installed_once_and_never_replaced() {
     let place = format!("etc/containers/certs.d/{}/bundle-ca.crt", scene.enclave.address());
     let report = scene.configured(&["--registry-ca", &ca]);
     assert_eq!(file(&report, &place)["outcome"], "created");
+    // What demands is written before what opens a way.
+    let files = report["files"].as_array().expect("files");
+    let order: Vec<_> = files.iter().map(|file| file["path"].as_str().expect("path")).collect();
+    assert_eq!(order, [LOOKUPS, POLICY, &place, MIRRORS].map(|name| format!("/{name}")));
     let content = scene.read(&place);
     let report = scene.configured(&["--registry-ca", &ca]);
     assert_eq!(file(&report, &place)["outcome"], "unchanged");

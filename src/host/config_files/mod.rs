@@ -16,10 +16,11 @@
 //! - `existing`: the files that are there
 //! - `planned`: what becomes of each
 //! - `write`: staging, backup, renaming
-//! - `parsers`: what the tools that will read the files say of them
+//! - `parsers`: what the tools that will read the files say of them, each asked in a `home` of its own
 
 mod error;
 mod existing;
+mod home;
 mod parsers;
 mod planned;
 #[cfg(test)]

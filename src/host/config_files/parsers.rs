@@ -1,32 +1,33 @@
 //! What the tools say of the files that would be written: whatever they refuse would stop every pull of the host.
 //!
-//! skopeo and podman take all of a user's configuration from below `$HOME/.config/containers` when it is there. So a
-//! home is made with the files as they would be, and one more entry that blocks a host which does not exist. To pull
-//! from that host fails without a request to anybody, and says that it is blocked, once policy, `registries.d` and
-//! `registries.conf` have been read. (Tried with skopeo 1.22 and podman 4.3.)
+//! skopeo and podman take all of a user's configuration from below `$HOME/.config/containers` when it is there. So they
+//! are asked in a home that holds the files as they would be, and one more entry that blocks a host which does not
+//! exist. To pull from that host fails without a request to anybody, and says that it is blocked, once policy,
+//! `registries.d` and `registries.conf` have been read. (Tried with skopeo 1.22 and podman 4.3.)
+//!
+//! Some distributions build the tools without the code that checks Sigstore signatures. They read the policy and then
+//! refuse every image of which it demands one. A second home has an image whose signature lacks the signature: a tool
+//! that checks any says just that. (Tried with podman 4.3 of Debian 12, which does not.)
 
 use super::ConfigError;
 use super::existing::{DropIns, Existing};
+use super::home::{Home, Tool};
 use super::planned::PlannedFile;
 use crate::host::config::{registries_conf, registries_d};
-use crate::oci::Digest;
-use std::fs::{DirBuilder, File};
-use std::io::{self, ErrorKind, Read as _};
-use std::os::unix::fs::DirBuilderExt as _;
-use std::path::PathBuf;
-use std::process::{Command, Stdio};
-use std::time::{Duration, Instant};
+use base64::Engine as _;
+use base64::engine::general_purpose::STANDARD;
 
-/// Longer than a tool takes to read some files.
-const PATIENCE: Duration = Duration::from_secs(30);
-/// How often it is looked whether a tool has ended.
-const PAUSE: Duration = Duration::from_millis(10);
-/// Most of what a tool says that is read, in bytes.
-const MAX_SAID: u64 = 64 << 10;
-/// Most of it that a message repeats, in characters.
+/// Most of what a tool says that a message repeats, in characters.
 const MAX_SHOWN: usize = 600;
 /// A policy for a host that has none: the tools do not start without.
 const NO_POLICY: &str = r#"{"default": [{"type": "reject"}]}"#;
+/// Some key; nobody has its other half.
+const ANY_KEY: &str = "-----BEGIN PUBLIC KEY-----\n\
+MFkwEwYHKoZIzj0CAQYIKoZIzj0DAQcDQgAEEyrimG5+6lEpRh1a+I4WMM8gPBHy\n\
+nJg+ohs5LPkN4Px+/9yKKVvbbceZwA3LePCGfZz8aQ36ak1f17sc5TR8Bg==\n\
+-----END PUBLIC KEY-----\n";
+/// What a signature must have beside its payload (cosign's SIGNATURE_SPEC).
+const SIGNATURE: &str = "dev.cosignproject.cosign/signature";
 
 /// A tool that was asked.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -42,6 +43,8 @@ pub struct ParsedBy {
 pub enum Parsed {
     /// It has read them all.
     Accepted,
+    /// It has read them all, but cannot check what they demand: it will refuse every image that has to be signed.
+    ChecksNothing(String),
     /// It does not take them, for this reason.
     Refused(String),
     /// It failed for another reason, before or after.
@@ -53,164 +56,104 @@ pub(super) fn check(
     existing: &Existing,
     files: &[PlannedFile],
 ) -> Result<Vec<ParsedBy>, ConfigError> {
-    if !files.iter().any(PlannedFile::changes_file) {
+    let is_changed = |file: &&PlannedFile| file.changes_file();
+    if !files.iter().any(|file| file.changes_file()) {
         return Ok(Vec::new());
     }
-    let home =
-        Home::make().map_err(|source| ConfigError::Asking { doing: "make a directory", source })?;
-    home.fill(existing, files)
-        .map_err(|source| ConfigError::Asking { doing: "write files", source })?;
+    let demands = files.iter().filter(is_changed).any(|file| file.name == "policy.json");
     let mut parsed = Vec::new();
-    for tool in tools() {
-        if let Some(outcome) = home.ask(tool)? {
-            parsed.push(ParsedBy { tool, outcome });
+    for tool in Tool::all() {
+        let Some(mut outcome) = read(*tool, existing, files)? else { continue };
+        if outcome == Parsed::Accepted && demands {
+            outcome = verify(*tool)?;
         }
+        parsed.push(ParsedBy { tool: tool.name(), outcome });
     }
     Ok(parsed)
 }
 
-/// Without root, podman starts a process that stays.
-fn tools() -> &'static [&'static str] {
-    if rustix::process::geteuid().is_root() { &["skopeo", "podman"] } else { &["skopeo"] }
+/// Whether a tool takes the files; `None` when it is not there.
+fn read(
+    tool: Tool,
+    existing: &Existing,
+    files: &[PlannedFile],
+) -> Result<Option<Parsed>, ConfigError> {
+    let home = Home::make()?;
+    let after = |name: &str| {
+        let file = files.iter().find(|file| file.name == name);
+        file.and_then(|file| file.after())
+    };
+    home.configure("policy.json", after("policy.json").unwrap_or(NO_POLICY.as_bytes()))?;
+    let main = existing.main.as_ref().map_or("", |file| &file.content);
+    home.configure("registries.conf", main.as_bytes())?;
+    let lookups = after(registries_d::FILE).map(|content| (registries_d::FILE, content));
+    let mirrors = after(registries_conf::FILE).map(|content| (registries_conf::FILE, content));
+    write_drop_ins(&home, "registries.d", &existing.lookups, lookups)?;
+    write_drop_ins(&home, "registries.conf.d", &existing.mirrors, mirrors)?;
+    // Nobody knows this name beforehand, so no other file has an entry for it.
+    let nowhere = format!("{}.invalid", home.name());
+    let blocked =
+        format!("[[registry]]\nprefix = \"{nowhere}\"\nlocation = \"{nowhere}\"\nblocked = true\n");
+    home.configure(&format!("registries.conf.d/{nowhere}.conf"), blocked.as_bytes())?;
+
+    let Some(said) = home.fetch(tool, &format!("docker://{nowhere}/image:1"))? else {
+        return Ok(None);
+    };
+    let containers = home.containers().display().to_string();
+    let shown = shown(&said.replace(&containers, "/etc/containers"));
+    Ok(Some(if said.contains(&format!("{nowhere} is blocked in")) {
+        Parsed::Accepted
+    } else if said.contains(&containers) {
+        Parsed::Refused(shown)
+    } else {
+        Parsed::Unclear(shown)
+    }))
 }
 
-/// A directory of this process alone, removed when dropped.
-struct Home {
-    path: PathBuf,
-    /// The blocked host, which has the directory's name.
-    nowhere: String,
+fn write_drop_ins(
+    home: &Home,
+    directory: &str,
+    existing: &DropIns,
+    own: Option<(&str, &[u8])>,
+) -> Result<(), ConfigError> {
+    let others = existing.others.iter().map(|file| (file.name.as_str(), file.content.as_bytes()));
+    for (name, content) in others.chain(own) {
+        home.configure(&format!("{directory}/{name}"), content)?;
+    }
+    Ok(())
 }
 
-impl Home {
-    fn make() -> io::Result<Self> {
-        let now = std::time::SystemTime::UNIX_EPOCH.elapsed().map_or(0, |time| time.as_nanos());
-        for number in 0..100u32 {
-            // Short: podman takes no directory for its state whose path has more than 50 characters.
-            let seed = format!("{} {now} {number}", std::process::id());
-            let name = format!("bundle-{}", &Digest::of(seed.as_bytes()).hex()[..12]);
-            let path = std::env::temp_dir().join(&name);
-            match DirBuilder::new().mode(0o700).create(&path) {
-                Ok(()) => return Ok(Self { path, nowhere: format!("{name}.invalid") }),
-                Err(error) if error.kind() == ErrorKind::AlreadyExists => {}
-                Err(error) => return Err(error),
-            }
-        }
-        Err(ErrorKind::AlreadyExists.into())
+/// Whether a tool that takes the files checks what they demand.
+fn verify(tool: Tool) -> Result<Parsed, ConfigError> {
+    let home = Home::make()?;
+    let policy = format!(
+        r#"{{"default": [{{"type": "sigstoreSigned", "keyData": "{}"}}]}}"#,
+        STANDARD.encode(ANY_KEY)
+    );
+    home.configure("policy.json", policy.as_bytes())?;
+    for (name, content) in IMAGE {
+        home.write(&format!("image/{name}"), content.as_bytes())?;
     }
-
-    fn containers(&self) -> PathBuf {
-        self.path.join(".config/containers")
-    }
-
-    fn fill(&self, existing: &Existing, files: &[PlannedFile]) -> io::Result<()> {
-        let after = |name: &str| {
-            let file = files.iter().find(|file| file.name == name);
-            file.and_then(|file| file.after())
-        };
-        self.write("policy.json", after("policy.json").unwrap_or(NO_POLICY.as_bytes()))?;
-        let main = existing.main.as_ref().map_or("", |file| &file.content);
-        self.write("registries.conf", main.as_bytes())?;
-        self.write_drop_ins("registries.d", &existing.lookups, (registries_d::FILE, after))?;
-        self.write_drop_ins(
-            "registries.conf.d",
-            &existing.mirrors,
-            (registries_conf::FILE, after),
-        )?;
-        let nowhere = &self.nowhere;
-        let blocked = format!(
-            "[[registry]]\nprefix = \"{nowhere}\"\nlocation = \"{nowhere}\"\nblocked = true\n"
-        );
-        self.write(&format!("registries.conf.d/{nowhere}.conf"), blocked.as_bytes())
-    }
-
-    fn write_drop_ins<'f>(
-        &self,
-        directory: &str,
-        existing: &DropIns,
-        (own, after): (&str, impl Fn(&str) -> Option<&'f [u8]>),
-    ) -> io::Result<()> {
-        let others =
-            existing.others.iter().map(|file| (file.name.as_str(), file.content.as_bytes()));
-        for (name, content) in others.chain(after(own).map(|content| (own, content))) {
-            self.write(&format!("{directory}/{name}"), content)?;
-        }
-        Ok(())
-    }
-
-    fn write(&self, name: &str, content: &[u8]) -> io::Result<()> {
-        let place = self.containers().join(name);
-        std::fs::create_dir_all(place.parent().unwrap_or(&self.path))?;
-        std::fs::write(place, content)
-    }
-
-    /// What `tool` makes of the files; `None` when it is not there.
-    fn ask(&self, tool: &'static str) -> Result<Option<Parsed>, ConfigError> {
-        let asking = |source| ConfigError::Asking { doing: "run a program", source };
-        let said = self.path.join(format!("said-by-{tool}"));
-        let sink = File::create(&said).map_err(asking)?;
-        let mut command = Command::new(tool);
-        command.env_clear().env("HOME", &self.path).env("TMPDIR", &self.path).env("LC_ALL", "C");
-        if let Some(path) = std::env::var_os("PATH") {
-            command.env("PATH", path);
-        }
-        command.current_dir(&self.path).args(self.arguments(tool));
-        command.stdin(Stdio::null()).stdout(Stdio::null()).stderr(sink);
-        let mut child = match command.spawn() {
-            Ok(child) => child,
-            Err(error) if error.kind() == ErrorKind::NotFound => return Ok(None),
-            Err(error) => return Ok(Some(Parsed::Unclear(error.to_string()))),
-        };
-        let start = Instant::now();
-        while child.try_wait().map_err(asking)?.is_none() {
-            if start.elapsed() > PATIENCE {
-                child.kill().map_err(asking)?;
-                child.wait().map_err(asking)?;
-                return Ok(Some(Parsed::Unclear("it did not end".to_owned())));
-            }
-            std::thread::sleep(PAUSE);
-        }
-        let mut text = Vec::new();
-        File::open(&said)
-            .and_then(|file| file.take(MAX_SAID).read_to_end(&mut text))
-            .map_err(asking)?;
-        Ok(Some(self.judge(&String::from_utf8_lossy(&text))))
-    }
-
-    fn arguments(&self, tool: &str) -> Vec<String> {
-        let source = format!("docker://{}/image:1", self.nowhere);
-        let below = |name: &str| self.path.join(name).display().to_string();
-        match tool {
-            "skopeo" => vec!["copy".to_owned(), source, format!("dir:{}", below("copied"))],
-            // Its storage and its notes lie in the same directory, so that those of the host are not touched.
-            _ => [
-                ["--root".to_owned(), below("storage")],
-                ["--runroot".to_owned(), below("run")],
-                ["--tmpdir".to_owned(), below("tmp")],
-                ["--storage-driver".to_owned(), "vfs".to_owned()],
-                ["--events-backend".to_owned(), "none".to_owned()],
-                ["pull".to_owned(), source],
-            ]
-            .concat(),
-        }
-    }
-
-    fn judge(&self, said: &str) -> Parsed {
-        let containers = self.containers().display().to_string();
-        if said.contains(&format!("{} is blocked in", self.nowhere)) {
-            return Parsed::Accepted;
-        }
-        let shown = said.trim().replace(&containers, "/etc/containers");
-        let shown: String = shown.chars().take(MAX_SHOWN).collect();
-        match said.contains(&containers) {
-            true => Parsed::Refused(shown),
-            false => Parsed::Unclear(shown),
-        }
-    }
+    let said = home.fetch(tool, &format!("dir:{}", home.below("image")))?.unwrap_or_default();
+    Ok(match said.contains("Source image rejected") && !said.contains(SIGNATURE) {
+        true => Parsed::ChecksNothing(shown(&said)),
+        false => Parsed::Accepted,
+    })
 }
 
-impl Drop for Home {
-    fn drop(&mut self) {
-        // What cannot be removed is a copy of public configuration.
-        let _ = std::fs::remove_dir_all(&self.path);
-    }
+/// An image in the form of `dir:` (containers-transports(5)). Its content is never asked for.
+const IMAGE: [(&str, &str); 3] = [
+    ("version", "Directory Transport Version: 1.1\n"),
+    (
+        "manifest.json",
+        r#"{"schemaVersion":2,"mediaType":"application/vnd.oci.image.manifest.v1+json","config":{"mediaType":"application/vnd.oci.image.config.v1+json","digest":"sha256:44136fa355b3678a1146ad16f7e8649e94fb4fc21fe77e8310c060f61caaff8a","size":2},"layers":[]}"#,
+    ),
+    (
+        "signature-1",
+        "\0sigstore-json\n{\"mimeType\":\"application/vnd.dev.cosign.simplesigning.v1+json\",\"payload\":\"e30=\",\"annotations\":{}}",
+    ),
+];
+
+fn shown(said: &str) -> String {
+    said.trim().chars().take(MAX_SHOWN).collect()
 }
