@@ -9,10 +9,12 @@
 //! - [`refusal`]: why images are refused, and how to go on
 //! - [`pipes`]: an archive on standard input or output
 //! - [`connection`], [`keys`], [`trust`]: options that several commands share
+//! - [`carry`]: keys that pack takes along
 //! - [`volume_size`], [`written`]: sizes of volumes as people give them; what pack leaves
 //! - [`password`]: passwords of private keys
 //! - [`pack`], [`unpack`], [`inspect`], [`verify`], [`seal`], [`keygen`], [`serve`]: the commands
 
+mod carry;
 mod certificates;
 mod connection;
 mod exit;

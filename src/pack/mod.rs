@@ -6,12 +6,14 @@
 //! - `walk`: from a root through indexes to every manifest that is wanted
 //! - [`discover`]: everything attached to them, in both schemes, recursively
 //! - [`judge`]: the verifier of the enclave, run before the trip
+//! - `carried`: keys that travel along
 //! - [`plan`], `gather`: inventory, order and places, decided before the first byte ([`plan::Plan`])
 //! - `fingerprint`, [`resume`]: what an interrupted run was doing, so that the next one goes on
 //! - `remainder`: a plan without images that could not be had
 //! - [`transfer`], `fetch`: each blob once, to its place ([`transfer::Packed`])
 //! - [`stream`]: the same bytes into a pipe
 
+mod carried;
 pub mod discover;
 pub mod error;
 mod fetch;
@@ -28,10 +30,9 @@ pub mod stream;
 pub mod transfer;
 mod walk;
 
+pub use carried::CarriedKey;
 pub use error::PackError;
-pub use select::{
-    AttachmentErrors, CarriedKey, FailedImages, Location, Request, SignatureRule, Source,
-};
+pub use select::{AttachmentErrors, FailedImages, Location, Request, SignatureRule, Source};
 
 use crate::progress::Progress;
 use crate::registry::Client;

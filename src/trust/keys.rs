@@ -47,6 +47,12 @@ impl Fingerprint {
     }
 }
 
+impl From<Fingerprint> for Digest {
+    fn from(fingerprint: Fingerprint) -> Self {
+        fingerprint.0
+    }
+}
+
 impl fmt::Display for Fingerprint {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         self.0.fmt(f)
