@@ -11,15 +11,18 @@
 //! - [`connection`], [`keys`], [`trust`]: options that several commands share
 //! - [`carry`]: keys that pack takes along
 //! - [`volume_size`], [`written`]: sizes of volumes as people give them; what pack leaves
+//! - [`key_naming`]: names of installed keys, and what people read of them
 //! - [`password`]: passwords of private keys
-//! - [`pack`], [`unpack`], [`inspect`], [`verify`], [`seal`], [`keygen`], [`serve`]: the commands
+//! - [`pack`], [`unpack`], [`inspect`], [`verify`], [`seal`], [`keygen`], [`host_keys`], [`serve`]: the commands
 
 mod carry;
 mod certificates;
 mod connection;
 mod exit;
 mod failure;
+mod host_keys;
 mod inspect;
+mod key_naming;
 mod keygen;
 mod keys;
 mod output;
@@ -76,6 +79,8 @@ enum Command {
     Seal(seal::Options),
     /// Make a key pair to seal bundles with
     Keygen(keygen::Options),
+    /// Show, install and remove the keys by which bundles are verified on this host
+    Keys(host_keys::Options),
     /// Serve a store or bundles as an OCI registry
     Serve(serve::Options),
 }
@@ -118,6 +123,7 @@ pub(crate) fn run() -> ExitCode {
         Command::Verify(options) => verify::run(&options),
         Command::Seal(options) => seal::run(&options),
         Command::Keygen(options) => keygen::run(&options),
+        Command::Keys(options) => host_keys::run(&options),
         Command::Serve(options) => {
             runtime().and_then(|runtime| runtime.block_on(serve::run(options)))
         }

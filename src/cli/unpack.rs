@@ -7,6 +7,7 @@ use super::connection::{self, Connection};
 use super::exit::Status;
 use super::failure::Failure;
 use super::inspect::damage_hint;
+use super::key_naming::KeyNaming;
 use super::output::{Output, tell};
 use super::pipes;
 use super::progress::{Talk, progress};
@@ -14,9 +15,7 @@ use super::refusal;
 use super::text::line;
 use super::trust::Trust;
 use super::verdict;
-use bundle::host::KeyName;
 use bundle::inventory::Lookup;
-use bundle::oci::Digest;
 use bundle::oci::layout::LayoutError;
 use bundle::registry::RegistryError;
 use bundle::report::unpack::ImageReport;
@@ -24,9 +23,7 @@ use bundle::unpack::{
     self, Class, Input, InstallOptions, OnExistingAttachment, Target, UnpackError, UnpackOptions,
 };
 use clap::{Args, ValueEnum};
-use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
-use std::str::FromStr;
 
 /// Verify a bundle offline, push it to a registry, install its keys
 #[derive(Args)]
@@ -37,12 +34,11 @@ pub(super) struct Options {
     /// Where to: REGISTRY[/PREFIX], or oci:DIR
     #[arg(long, value_name = "TARGET")]
     to: Option<String>,
-    /// Install the keys that verified something under /etc/pki/sigstore, for the repositories they verified
+    /// Install the keys that verified something under /etc/pki, for the repositories they verified
     #[arg(long)]
     install_keys: bool,
-    /// Name of an installed key's file (repeatable; default: bundle- and 16 digits of its fingerprint)
-    #[arg(long, value_name = "FINGERPRINT=NAME", requires = "install_keys")]
-    install_keys_as: Vec<NamedKey>,
+    #[command(flatten)]
+    key_naming: KeyNaming,
     /// Write GPG signatures into this directory too, for a web server that podman and skopeo ask (registries.d lookaside)
     #[arg(long, value_name = "DIR")]
     lookaside: Option<PathBuf>,
@@ -73,23 +69,6 @@ enum ExistingAttachment {
     Keep,
     /// Replace it
     Replace,
-}
-
-/// `FINGERPRINT=NAME`.
-#[derive(Debug, Clone)]
-struct NamedKey(Digest, KeyName);
-
-impl FromStr for NamedKey {
-    type Err = String;
-
-    fn from_str(text: &str) -> Result<Self, String> {
-        let (fingerprint, name) =
-            text.split_once('=').ok_or_else(|| "expected FINGERPRINT=NAME".to_owned())?;
-        let fingerprint =
-            fingerprint.parse().map_err(|e: bundle::oci::digest::DigestError| e.to_string())?;
-        let name = name.parse().map_err(|e| format!("{e}"))?;
-        Ok(Self(fingerprint, name))
-    }
 }
 
 pub(super) async fn run(options: Options) -> Result<Status, Failure> {
@@ -133,30 +112,29 @@ pub(super) async fn run(options: Options) -> Result<Status, Failure> {
                 // The refusal outweighs whatever is wrong with standard output.
                 let _ = Output::json(refused).and_then(Output::write);
             }
-            Err(failed(&error, &options))
+            Err(failed(&error, &options.files))
         }
     }
 }
 
 impl Options {
-    /// The bundle as commands in hints name it.
-    fn shown(&self) -> String {
-        let files: Vec<String> = self.files.iter().map(|file| file.display().to_string()).collect();
-        files.join(" ")
-    }
-
     fn install(&self) -> Result<Option<InstallOptions>, Failure> {
-        if !self.install_keys {
-            return Ok(None);
+        if self.install_keys {
+            return Ok(Some(self.key_naming.options(self.trust.host_root()?)?));
         }
-        let mut names = BTreeMap::new();
-        for NamedKey(fingerprint, name) in &self.install_keys_as {
-            if names.insert(*fingerprint, name.clone()).is_some() {
-                return Err(Failure::usage(format!("{fingerprint} is given two names")));
-            }
+        match self.key_naming.is_empty() {
+            true => Ok(None),
+            false => Err(Failure::usage(
+                "--install-keys-as and --replace-key say how keys are installed, and --install-keys is missing",
+            )),
         }
-        Ok(Some(InstallOptions { root: self.trust.host_root()?, names }))
     }
+}
+
+/// The bundle as commands in hints name it.
+fn shown(files: &[PathBuf]) -> String {
+    let files: Vec<String> = files.iter().map(|file| file.display().to_string()).collect();
+    files.join(" ")
 }
 
 /// The exit status of an error.
@@ -171,13 +149,13 @@ pub(super) fn status_of(error: &UnpackError) -> Status {
 }
 
 /// An error with the ways out of it.
-fn failed(error: &UnpackError, options: &Options) -> Failure {
+pub(super) fn failed(error: &UnpackError, files: &[PathBuf]) -> Failure {
     let mut failure = Failure::of(status_of(error), error);
     if let UnpackError::Refused(refused) = error {
         for image in refused.refusals() {
             tell!("refused: {}", line(&verdict::describe(image)));
         }
-        for hint in refusal::ways_on(refused, &options.shown()) {
+        for hint in refusal::ways_on(refused, &shown(files)) {
             failure = failure.hint(hint);
         }
         return failure;
@@ -185,9 +163,9 @@ fn failed(error: &UnpackError, options: &Options) -> Failure {
     let mut hints = connection::hints(error);
     hints.extend(error.hint().map(str::to_owned).filter(|hint| !hints.contains(hint)));
     if let UnpackError::Archive(error) = error {
-        hints.extend(damage_hint(error, &options.files[0]));
+        hints.extend(damage_hint(error, &files[0]));
     }
-    hints.extend(damaged_cargo(error, &options.files[0]));
+    hints.extend(damaged_cargo(error, &files[0]));
     for hint in hints {
         failure = failure.hint(hint);
     }

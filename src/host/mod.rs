@@ -2,7 +2,8 @@
 //!
 //! A key that verified something becomes two files (FORMATS §3, DESIGN §4 "Installing"):
 //!
-//! - `/etc/pki/sigstore/NAME.pub`: one canonical PEM block, which any tool can read;
+//! - `/etc/pki/sigstore/NAME.pub`: one canonical PEM block, which any tool can read; `NAME.json` there is a trusted root,
+//!   and OpenPGP keys are `/etc/pki/rpm-gpg/NAME.asc`;
 //! - `/etc/bundle/trust.d/NAME.json`: its [`KeyRecord`]. Only this makes the key an anchor, and only within its scopes.
 //!
 //! [`plan_install`] refuses what can be refused before anything is pushed, [`install`](fn@install) acts after the push, and
@@ -20,11 +21,15 @@
 //! - [`lookaside`], [`registries_d`]: signatures beside registries, written and looked for
 //! - [`config`]: what configuration files become, as values; nothing is written there
 //! - [`state`]: what was seen last of each sealed series
-//! - [`install`](mod@install) and `install_error`, [`installed`]: the two directions
+//! - `store`: the directories of keys and records, as far as they exist
+//! - `selinux`: the label of what is written
+//! - `wanted`: keys that are to be installed, with names; [`holder`]: whom certificates must name
+//! - [`install`](mod@install) and `install_error`, [`installed`], [`remove`]: there, back, and away again
 
 pub mod config;
 mod directory;
 mod error;
+pub mod holder;
 pub mod install;
 mod install_error;
 pub mod installed;
@@ -34,27 +39,43 @@ pub mod policy_file;
 pub mod public_key;
 pub mod record;
 pub mod registries_d;
+pub mod remove;
 pub mod root;
+mod selinux;
 mod staged;
 pub mod state;
+mod store;
 #[cfg(test)]
 mod tests;
+mod wanted;
 
+pub use crate::trust::{KeyFingerprint, KeyUse};
 pub use error::{FileKind, PathError};
-pub use install::{
-    Change, InstallPlan, Installed, KeyToInstall, PlannedKey, install, plan_install,
-};
+pub use holder::Holder;
+pub use install::{Change, InstallPlan, Installed, PlannedKey, install, plan_install};
 pub use install_error::InstallError;
 pub use installed::{InstalledKey, InstalledKeys, SkipReason, Skipped, installed_keys};
 pub use key_name::KeyName;
 pub use lookaside::{LookasideAccess, LookasideChange, LookasideDirectory, LookasideError};
 pub use policy_file::{PolicyFile, PolicyFileError};
-pub use record::{KeyOrigin, KeyRecord, KeyUse};
+pub use record::{Grant, KeyOrigin, KeyRecord};
 pub use registries_d::{RegistriesD, RegistriesDError};
+pub use remove::{KeySelector, RemoveError, RemovedFile, RemovedKey, remove_keys};
 pub use root::HostRoot;
 pub use state::{SealState, Series, StateError, record_seal, rotations, seal_state};
+pub use wanted::{KeyToInstall, Naming, Replacement};
 
 /// Where key files live, below the root.
 const KEYS: [&str; 3] = ["etc", "pki", "sigstore"];
+/// Where OpenPGP keys live.
+const OPENPGP_KEYS: [&str; 3] = ["etc", "pki", "rpm-gpg"];
 /// Where records live, below the root.
 const RECORDS: [&str; 3] = ["etc", "bundle", "trust.d"];
+
+/// The directory of the keys of a use.
+const fn place(usage: KeyUse) -> &'static [&'static str; 3] {
+    match usage {
+        KeyUse::Cosign | KeyUse::Rekor | KeyUse::TrustedRoot => &KEYS,
+        KeyUse::OpenPgp => &OPENPGP_KEYS,
+    }
+}

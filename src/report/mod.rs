@@ -1,6 +1,7 @@
 //! What a run did, as values: text for people and JSON for machines are made from the same report.
 
 pub mod inspect;
+pub mod keys;
 pub mod pack;
 pub mod unpack;
 pub mod verify;

@@ -47,6 +47,13 @@ impl Fingerprint {
     }
 }
 
+/// Whoever states a SHA-256 as that of a key, states its fingerprint.
+impl From<Digest> for Fingerprint {
+    fn from(digest: Digest) -> Self {
+        Self(digest)
+    }
+}
+
 impl From<Fingerprint> for Digest {
     fn from(fingerprint: Fingerprint) -> Self {
         fingerprint.0

@@ -9,7 +9,7 @@ use crate::oci::reference::ReferenceError;
 use crate::oci::source::{SourceError, Trouble};
 use crate::oci::{Digest, Reference, Repository};
 use crate::registry::RegistryError;
-use crate::trust::{Fingerprint, KeyError, Scoped};
+use crate::trust::{Fingerprint, KeyFingerprint, KeyMaterialError};
 
 /// Why an archive is not unpacked.
 #[derive(Debug, thiserror::Error)]
@@ -27,7 +27,7 @@ pub enum UnpackError {
         file: String,
         /// What is wrong with it.
         #[source]
-        source: KeyError,
+        source: Box<KeyMaterialError>,
     },
     /// The inventory states another fingerprint than a carried key has.
     #[error("the carried key {file:?} is {found}, but the bundle says {stated:?}")]
@@ -37,7 +37,7 @@ pub enum UnpackError {
         /// What the inventory says, bounded.
         stated: String,
         /// The key's own.
-        found: Fingerprint,
+        found: KeyFingerprint,
     },
     /// It is another bundle than was expected.
     #[error("this is bundle {found}, not {expected}")]
@@ -48,8 +48,11 @@ pub enum UnpackError {
         found: Digest,
     },
     /// Fingerprints were trusted that no carried key has.
-    #[error("no carried key has the trusted fingerprint {}", listed(.0))]
-    UnansweredPins(Vec<Scoped<Fingerprint>>),
+    #[error("no carried key of a signer has the trusted fingerprint {}", listed(.0))]
+    UnansweredPins(Vec<KeyFingerprint>),
+    /// A fingerprint was trusted that is the key of a log.
+    #[error("{0} is the key of a transparency log: it cannot be trusted to sign images")]
+    PinnedLog(Fingerprint),
     /// An installed key that cannot be used as what it is recorded as.
     #[error("the installed key {name} cannot be used")]
     InstalledKey {
@@ -188,6 +191,7 @@ impl UnpackError {
             | Self::Fingerprint { .. }
             | Self::OtherBundle { .. }
             | Self::UnansweredPins(_)
+            | Self::PinnedLog(_)
             | Self::Refused(_) => Class::Refused,
             Self::TargetName { .. }
             | Self::Collision { .. }
@@ -195,7 +199,11 @@ impl UnpackError {
             | Self::Install(
                 InstallError::NotRoot
                 | InstallError::NameWithoutKey { .. }
-                | InstallError::OtherName { .. },
+                | InstallError::OtherName { .. }
+                | InstallError::TwoNames { .. }
+                | InstallError::ReplacesItself { .. }
+                | InstallError::ReplacementNotTrusted { .. }
+                | InstallError::NotTheOldKey { .. },
             ) => Class::Usage,
             Self::Registry(error) => class_of(error),
             Self::PassedBy { source, .. } => class_of(source),
@@ -229,6 +237,15 @@ impl UnpackError {
             Self::Install(InstallError::OtherName { .. }) => Some(
                 "leave out --install-keys-as to keep the name; to change it, remove the key file and its record first",
             ),
+            Self::Install(InstallError::DifferentKey { .. }) => Some(
+                "to let one installed key take the place of another: --replace-key NAME=OLD:NEW; or give another name with --install-keys-as",
+            ),
+            Self::Install(InstallError::NotTheOldKey { .. }) => {
+                Some("bundle keys list shows what is installed")
+            }
+            Self::Install(InstallError::ReplacementNotTrusted { .. }) => Some(
+                "the new key must be trusted by itself, and have verified an image of this bundle: --key SCOPE=FILE or --trust-fingerprint",
+            ),
             Self::Install(InstallError::NotRoot) => {
                 Some("run it with sudo, or name a directory of your own: --root DIR")
             }
@@ -260,8 +277,8 @@ fn class_of_source(error: &SourceError) -> Class {
     }
 }
 
-fn listed(pins: &[Scoped<Fingerprint>]) -> String {
-    let pins: Vec<String> = pins.iter().map(|pin| pin.value.to_string()).collect();
+fn listed(pins: &[KeyFingerprint]) -> String {
+    let pins: Vec<String> = pins.iter().map(ToString::to_string).collect();
     pins.join(", ")
 }
 

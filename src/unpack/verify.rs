@@ -3,15 +3,17 @@
 use super::check::Checked;
 use super::error::UnpackError;
 use super::evidence::{ArchiveEvidence, found};
-use super::refused::{CarriedKey, Refused};
+use super::refused::{CarriedAuthority, CarriedKey, Refused};
+use super::{installed, pins};
 use crate::archive::catalogue::CatalogueImage;
 use crate::archive::{Archive, ArchiveError, Catalogue};
 use crate::host::{InstalledKey, PolicyFile};
 use crate::inventory::ImageEntry;
 use crate::oci::{Descriptor, Digest};
+use crate::trust::openpgp::OpenPgpFingerprint;
 use crate::trust::{
-    Anchors, AtomicSignature, Attached, Fingerprint, ImageUnderTest, ImageVerdict, PublicKey,
-    Scope, Scoped, ScopedKey, judge,
+    Anchors, AtomicSignature, Attached, Fingerprint, ImageUnderTest, ImageVerdict, LogAuthority,
+    Scoped, ScopedAuthority, ScopedKey, judge,
 };
 use std::collections::BTreeSet;
 use std::sync::Arc;
@@ -29,8 +31,10 @@ pub struct TrustInputs {
     pub policy: Option<PolicyFile>,
     /// Keys that were installed earlier; each counts within its recorded scopes.
     pub installed: Vec<InstalledKey>,
-    /// Fingerprints that admit carried keys.
+    /// Fingerprints that admit carried keys as signers of cosign signatures.
     pub pins: Vec<Scoped<Fingerprint>>,
+    /// Fingerprints that admit carried OpenPGP keys.
+    pub openpgp_pins: Vec<Scoped<OpenPgpFingerprint>>,
     /// The bundle digest, known from elsewhere.
     pub expect_bundle: Option<Digest>,
 }
@@ -42,7 +46,10 @@ pub struct Verified {
     catalogue: Arc<Catalogue>,
     verdicts: Vec<ImageVerdict>,
     keys: Vec<ScopedKey>,
+    authorities: Vec<ScopedAuthority>,
+    logs: Vec<LogAuthority>,
     carried: Vec<CarriedKey>,
+    carried_authorities: Vec<CarriedAuthority>,
     names_bound: bool,
 }
 
@@ -51,10 +58,10 @@ impl Checked {
     ///
     /// # Errors
     /// [`UnpackError::Refused`] when one image may not be published; [`UnpackError::OtherBundle`],
-    /// [`UnpackError::UnansweredPins`]; [`UnpackError::InstalledKey`] when a key of the host cannot be loaded;
+    /// [`UnpackError::UnansweredPins`], [`UnpackError::PinnedLog`]; [`UnpackError::InstalledKey`] when a key of the host cannot be loaded;
     /// [`UnpackError::Archive`] when something that verification reads is damaged.
     pub fn verify(self, trust: TrustInputs) -> Result<Verified, UnpackError> {
-        let (archive, catalogue, mut carried) = self.into_parts();
+        let (archive, catalogue, mut carried, mut carried_authorities) = self.into_parts();
         let bundle = archive.bundle_digest();
         let names_bound = match trust.expect_bundle {
             Some(expected) if expected != bundle => {
@@ -65,21 +72,44 @@ impl Checked {
         for key in &mut carried {
             key.pinned = trust.pins.iter().any(|pin| pin.value == key.fingerprint);
         }
+        for authority in &mut carried_authorities {
+            let is_pinned =
+                |pin: &Scoped<OpenPgpFingerprint>| authority.fingerprint == pin.value.into();
+            authority.pinned = trust.openpgp_pins.iter().any(is_pinned);
+        }
         let policy = trust.policy.as_ref().map(|policy| {
             policy.prepare(archive.inventory().images.iter().map(|image| &image.source))
         });
-        let mut anchors = anchors(trust, &carried, names_bound)?;
+        let mut anchors = anchors(trust, &carried, &carried_authorities, names_bound)?;
         anchors.policy = policy;
         let verdicts = judge_all(&archive, &catalogue, &anchors, names_bound)?;
         if !verdicts.iter().all(ImageVerdict::is_admitted) {
             let any_anchor = !anchors.is_empty();
             let (report_version, bundle_digest) = ("1.0", bundle);
             let by_policy = anchors.policy.is_some();
-            let refused =
-                Refused { report_version, verdicts, carried, any_anchor, bundle_digest, by_policy };
+            let refused = Refused {
+                report_version,
+                verdicts,
+                carried,
+                carried_authorities,
+                any_anchor,
+                bundle_digest,
+                by_policy,
+            };
             return Err(UnpackError::Refused(Box::new(refused)));
         }
-        Ok(Verified { archive, catalogue, verdicts, keys: anchors.keys, carried, names_bound })
+        let Anchors { keys, authorities, logs, .. } = anchors;
+        Ok(Verified {
+            archive,
+            catalogue,
+            verdicts,
+            keys,
+            authorities,
+            logs,
+            carried,
+            carried_authorities,
+            names_bound,
+        })
     }
 }
 
@@ -104,9 +134,14 @@ impl Verified {
         self.names_bound
     }
 
-    /// The keys that travel in the bundle.
+    /// The keys of use `cosign` that travel in the bundle.
     pub fn carried_keys(&self) -> &[CarriedKey] {
         &self.carried
+    }
+
+    /// OpenPGP keys, keys of logs and trusted roots that travel in the bundle.
+    pub fn carried_authorities(&self) -> &[CarriedAuthority] {
+        &self.carried_authorities
     }
 
     /// Images of the inventory, with their manifests and verdicts.
@@ -118,22 +153,19 @@ impl Verified {
         images.map(|((entry, image), verdict)| (entry, image, verdict))
     }
 
-    /// The anchors that let this key vouch for an image.
-    pub(super) fn anchors_of<'a>(
-        &'a self,
-        fingerprint: Fingerprint,
-        verdict: &'a ImageVerdict,
-    ) -> impl Iterator<Item = &'a ScopedKey> {
-        let source = verdict.source().with_digest(verdict.digest());
-        self.keys.iter().filter(move |anchor| {
-            anchor.key.fingerprint() == fingerprint && anchor.scope.covers(&source)
-        })
+    /// Keys that were trusted in this run.
+    pub(super) fn trusted_keys(&self) -> &[ScopedKey] {
+        &self.keys
     }
 
-    /// The trusted key with this fingerprint.
-    pub(super) fn trusted_key(&self, fingerprint: &Fingerprint) -> Option<&PublicKey> {
-        let mut keys = self.keys.iter().map(|anchor| &anchor.key);
-        keys.find(|key| key.fingerprint() == *fingerprint)
+    /// Others who were trusted.
+    pub(super) fn trusted_authorities(&self) -> &[ScopedAuthority] {
+        &self.authorities
+    }
+
+    /// Logs whose entries were demanded.
+    pub(super) fn trusted_logs(&self) -> &[LogAuthority] {
+        &self.logs
     }
 }
 
@@ -141,25 +173,14 @@ impl Verified {
 fn anchors(
     trust: TrustInputs,
     carried: &[CarriedKey],
+    carried_authorities: &[CarriedAuthority],
     names_bound: bool,
 ) -> Result<Anchors, UnpackError> {
     let mut anchors = trust.anchors;
     anchors.bundle_expected = names_bound;
-    for installed in trust.installed {
-        let name = installed.record.name.to_string();
-        let unusable = |source| UnpackError::InstalledKey { name: name.clone(), source };
-        let key = PublicKey::from_pem(installed.pem.as_bytes()).map_err(|e| unusable(e.into()))?;
-        for scope in &installed.record.scopes {
-            let scope = Scope::recorded(scope).map_err(|e| unusable(e.into()))?;
-            anchors.keys.push(ScopedKey { scope, key: key.clone(), name: name.clone() });
-        }
-    }
-    let answers: Vec<_> = carried.iter().map(|key| (key.file.as_str(), &key.key)).collect();
-    let unanswered = anchors.admit_carried(&trust.pins, answers);
-    match unanswered.is_empty() {
-        true => Ok(anchors),
-        false => Err(UnpackError::UnansweredPins(unanswered)),
-    }
+    installed::admit(&mut anchors, trust.installed)?;
+    pins::admit(&mut anchors, &trust.pins, &trust.openpgp_pins, carried, carried_authorities)?;
+    Ok(anchors)
 }
 
 /// The verdicts about all images, in the inventory's order; an error when the archive is damaged where they are read.

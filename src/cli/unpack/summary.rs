@@ -1,12 +1,13 @@
 //! What an unpack came to, for people.
 
 use crate::cli::inspect::form;
+use crate::cli::key_naming::add_keys;
 use crate::cli::output::{Output, say};
 use crate::cli::text::{count, line, safe, size};
 use crate::cli::verdict::{self, signed_by};
 use bundle::inventory::{AttachmentKind, Lookup};
 use bundle::report::unpack::{
-    ImageReport, KeyChange, LookasideOutcome, SignatureOutcome, TagChange, UnpackReport,
+    ImageReport, LookasideOutcome, SignatureOutcome, TagChange, UnpackReport,
 };
 use bundle::trust::ChildStatus;
 use std::collections::BTreeMap;
@@ -42,22 +43,7 @@ pub(super) fn summary(report: &UnpackReport) -> Output {
         }
         add_attachments(&mut out, image);
     }
-    for key in &report.keys {
-        let path = key.path.display().to_string();
-        let change = match key.change {
-            KeyChange::Created => "installed",
-            KeyChange::Recorded => "made an anchor",
-            KeyChange::Widened => "scopes added",
-            KeyChange::Unchanged => "was installed already",
-        };
-        say!(
-            out,
-            "key {}: {change}, {} for {}",
-            safe(&path),
-            key.fingerprint,
-            safe(&key.scopes.join(", "))
-        );
-    }
+    add_keys(&mut out, &report.keys);
     for warning in &report.warnings {
         say!(out, "warning: {}", safe(warning));
     }
