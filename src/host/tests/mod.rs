@@ -2,8 +2,11 @@
 //! installation without the obstacle, which succeeds.
 
 mod installing;
+mod kinds;
 mod obstacles;
 mod reading;
+mod removing;
+mod replacing;
 
 use super::public_key::tests::key_file;
 use super::root::Owners;
