@@ -85,3 +85,58 @@ fn add(
 fn recorded(scopes: &BTreeSet<String>) -> Result<Vec<Scope>, Box<dyn Error + Send + Sync>> {
     scopes.iter().map(|scope| Scope::recorded(scope).map_err(Into::into)).collect()
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::host::{Grant, Holder, KeyOrigin};
+    use crate::oci::Digest;
+    use std::collections::BTreeMap;
+
+    fn root(grant: Grant) -> InstalledKey {
+        let key = PublicKey::from_pem(include_bytes!("../host/testdata/p256.pub")).expect("key");
+        let content = crate::trust::trusted_root::text_of_log(&key).into_bytes();
+        let record = KeyRecord {
+            name: "instance".parse().expect("a name"),
+            usage: KeyUse::TrustedRoot,
+            fingerprint: Digest::of(&content).into(),
+            grant,
+            origin: KeyOrigin {
+                bundle: Digest::of(b""),
+                file: String::new(),
+                installed_at: time::OffsetDateTime::UNIX_EPOCH,
+                found_key_file: false,
+            },
+        };
+        InstalledKey { record, content, path: "etc/pki/sigstore/instance.json".into() }
+    }
+
+    fn scopes() -> BTreeSet<String> {
+        ["quay.io/org/app".to_owned()].into()
+    }
+
+    /// Otherwise anybody with a certificate of the instance would be trusted.
+    #[test]
+    fn a_root_is_an_authority_for_the_recorded_identity_only_and_a_demand_without_one() {
+        let mut demand = Anchors::default();
+        let grant = Grant { scopes: scopes(), ..Grant::default() };
+        admit(&mut demand, vec![root(grant)]).expect("anchors");
+        assert_eq!((demand.logs.len(), demand.authorities.len()), (1, 0));
+        assert!(demand.is_empty() && !demand.is_silent(), "it demands, and admits nobody");
+
+        let (identity, issuer) = ("release@org.example", "https://issuer.example");
+        let holder = Holder { identity: identity.into(), issuer: issuer.into() };
+        let grant = Grant { holders: BTreeMap::from([(holder, scopes())]), ..Grant::default() };
+        let mut named = Anchors::default();
+        admit(&mut named, vec![root(grant)]).expect("anchors");
+        assert_eq!((named.logs.len(), named.authorities.len()), (0, 1));
+        let ScopedAuthority { scopes, authority: Authority::Keyless(policy), .. } =
+            &named.authorities[0]
+        else {
+            panic!("{:?}", named.authorities)
+        };
+        assert_eq!((&*policy.identity, &*policy.issuer), (identity, issuer));
+        let exactly = Scope::recorded("quay.io/org/app").expect("a scope");
+        assert_eq!(scopes[..], [exactly], "nothing below the repository");
+    }
+}

@@ -13,6 +13,7 @@ pub(crate) mod frames;
 pub(crate) mod gpg;
 pub(crate) mod images;
 pub(crate) mod layers;
+pub(crate) mod log;
 pub(crate) mod long_blob;
 pub(crate) mod peers;
 pub(crate) mod registry;

@@ -5,6 +5,7 @@ use crate::host::holder::Holder;
 use crate::host::installed::SkipReason;
 use crate::trust::openpgp::SingleKey;
 use std::collections::BTreeSet;
+use std::os::unix::fs::symlink;
 
 const OPENPGP: &[u8] = include_bytes!("../testdata/openpgp.asc");
 const RENEWED: &[u8] = include_bytes!("../testdata/openpgp-renewed.asc");
@@ -161,5 +162,66 @@ fn whom_certificates_may_name_is_recorded_with_the_root_and_with_no_key() {
     ] {
         let refused = plan(&scratch, &[broken]);
         assert!(matches!(refused, Err(InstallError::Scopes { .. })), "{what}: {refused:?}");
+    }
+}
+
+#[test]
+fn whatever_else_stands_at_the_place_of_a_kind_is_refused() {
+    type Obstacle = fn(&Path);
+    let obstacles: [(&str, Obstacle); 5] = [
+        ("is a symbolic link", |path| symlink("/nowhere", path).expect("link")),
+        ("is a named pipe", super::obstacles::pipe),
+        ("is a directory", |path| fs::create_dir(path).expect("directory")),
+        ("holds something else", |path| fs::write(path, "something").expect("file")),
+        ("is a symbolic link", |path| {
+            let directory = path.parent().expect("directory");
+            fs::remove_dir(directory).expect("remove");
+            symlink("/tmp", directory).expect("link");
+        }),
+    ];
+    for (key, file) in each() {
+        for (expected, obstacle) in obstacles {
+            let (first, second) = (scratch(), scratch());
+            let path = first.path().join(file);
+            fs::create_dir_all(path.parent().expect("parent")).expect("parents");
+            obstacle(&path);
+            let before = listing(first.path());
+            let Err(error) = plan(&first, std::slice::from_ref(&key)) else { panic!("{file}") };
+            assert!(messages(&error).contains(expected), "{file}: {}", messages(&error));
+            assert_eq!(listing(first.path()), before, "{file}");
+            try_install(&second, std::slice::from_ref(&key)).expect("twin");
+        }
+    }
+}
+
+#[cfg(target_os = "linux")]
+#[test]
+fn a_disk_that_is_full_leaves_nothing_of_any_kind() {
+    for (key, file) in each() {
+        let scratch = scratch();
+        let mount = super::obstacles::Mount::over(
+            &scratch,
+            "a_disk_that_is_full_leaves_nothing_of_any_kind",
+        );
+        let Some(_mount) = mount else { return };
+        for directory in ["etc/pki/sigstore", "etc/pki/rpm-gpg", "etc/bundle/trust.d"] {
+            fs::create_dir_all(scratch.path().join(directory)).expect("directory");
+        }
+        fs::write(scratch.path().join("etc/bundle/trust.d/.lock"), "").expect("lock");
+        let ballast = scratch.path().join("ballast");
+        let mut size = 64 << 10;
+        while fs::write(&ballast, vec![0; size]).is_err() {
+            size -= 4 << 10;
+        }
+        // One page is left: the key file has room, its record has none.
+        fs::write(&ballast, vec![0; size - (4 << 10)]).expect("ballast");
+        let before = listing(scratch.path());
+        let Err(error) = try_install(&scratch, std::slice::from_ref(&key)) else {
+            panic!("{file}: the disk is full")
+        };
+        assert!(messages(&error).contains("No space left"), "{}", messages(&error));
+        assert_eq!(listing(scratch.path()), before, "{file}");
+        fs::remove_file(ballast).expect("room");
+        try_install(&scratch, std::slice::from_ref(&key)).expect("twin");
     }
 }

@@ -64,7 +64,7 @@ fn link_to_the_key(path: &Path) {
     symlink(beside, path).expect("link");
 }
 
-fn pipe(path: &Path) {
+pub(super) fn pipe(path: &Path) {
     let mode = rustix::fs::Mode::from_raw_mode(0o644);
     rustix::fs::mknodat(rustix::fs::CWD, path, rustix::fs::FileType::Fifo, mode, 0).expect("pipe");
 }
@@ -162,11 +162,11 @@ fn a_full_disk_leaves_nothing_behind() {
 }
 
 /// A mounted file system; unmounted when dropped.
-struct Mount(PathBuf);
+pub(super) struct Mount(PathBuf);
 
 impl Mount {
     /// A tiny file system over `scratch`; `None`, and `test` named as left out, where that is not allowed.
-    fn over(scratch: &TempDir, test: &str) -> Option<Self> {
+    pub(super) fn over(scratch: &TempDir, test: &str) -> Option<Self> {
         let mounted = std::process::Command::new("mount")
             .args(["-t", "tmpfs", "-o", "size=64k,mode=755", "tmpfs"])
             .arg(scratch.path())
