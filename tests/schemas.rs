@@ -22,9 +22,15 @@ const DEFINITIONS: &str = "definitions.schema.json";
 const INVENTORY_SCHEMA: &str = "inventory.schema.json";
 const PACK_REPORT: &str = "pack-report.schema.json";
 const INSPECT_REPORT: &str = "inspect-report.schema.json";
-const UNPACK_REPORT: &str = "unpack-report.schema.json";
-const UNPACK_REFUSAL: &str = "unpack-refusal.schema.json";
-const KEY_RECORD: &str = "key-record.schema.json";
+pub(crate) const UNPACK_REPORT: &str = "unpack-report.schema.json";
+pub(crate) const UNPACK_REFUSAL: &str = "unpack-refusal.schema.json";
+pub(crate) const KEY_RECORD: &str = "key-record.schema.json";
+/// Of `bundle keys list`.
+pub(crate) const KEYS_LIST: &str = "keys-list-report.schema.json";
+/// Of `bundle keys install`.
+pub(crate) const KEYS_INSTALL: &str = "keys-install-report.schema.json";
+/// Of `bundle keys remove`.
+pub(crate) const KEYS_REMOVE: &str = "keys-remove-report.schema.json";
 
 /// Where the schemas lie as far as the validator knows; nothing is fetched.
 const BASE: &str = "bundle:///schemas/";
@@ -217,6 +223,9 @@ fn every_schema_is_one_and_describes_each_of_its_properties() {
         "seal-report.schema.json",
         "keygen-report.schema.json",
         "seal-state.schema.json",
+        KEYS_LIST,
+        KEYS_INSTALL,
+        KEYS_REMOVE,
     ];
     for name in expected {
         assert!(names.contains(name), "{name} is missing");

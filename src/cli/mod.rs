@@ -11,12 +11,15 @@
 //! - [`pipes`]: an archive on standard input or output
 //! - [`connection`], [`emission`], [`keys`], [`naming`], [`trust`]: options that several commands share
 //! - [`host_config`]: options and report of the container stack's configuration
+//! - [`carry`]: keys that pack takes along
+//! - [`key_naming`]: names of installed keys, and what people read of them
 //! - [`volume_size`], [`written`]: sizes of volumes as people give them; what pack leaves
 //! - [`settings`]: configuration files under the options
 //! - [`password`]: passwords of private keys; [`sealed`]: seals that are demanded, and what is said of them
-//! - [`pack`], [`unpack`], [`inspect`], [`verify`], [`seal`], [`keygen`], [`config`] with [`config_install`], [`serve`]:
-//!   the commands
+//! - [`pack`], [`unpack`], [`inspect`], [`verify`], [`seal`], [`keygen`], [`host_keys`], [`config`] with
+//!   [`config_install`], [`serve`]: the commands
 
+mod carry;
 mod certificates;
 mod config;
 mod config_install;
@@ -26,7 +29,9 @@ mod exit;
 mod failure;
 mod first_use;
 mod host_config;
+mod host_keys;
 mod inspect;
+mod key_naming;
 mod keygen;
 mod keys;
 mod naming;
@@ -88,6 +93,8 @@ enum Command {
     Keygen(keygen::Options),
     /// Print which configuration counts, and from where; configure this host's container stack
     Config(config::Options),
+    /// Show, install and remove the keys by which bundles are verified on this host
+    Keys(host_keys::Options),
     /// Serve a store or bundles as an OCI registry
     Serve(serve::Options),
 }
@@ -131,6 +138,7 @@ pub(crate) fn run() -> ExitCode {
         Command::Seal(options) => seal::run(&options),
         Command::Keygen(options) => keygen::run(&options),
         Command::Config(options) => config::run(options),
+        Command::Keys(options) => host_keys::run(&options),
         Command::Serve(options) => {
             runtime().and_then(|runtime| runtime.block_on(serve::run(options)))
         }

@@ -5,10 +5,10 @@ mod summary;
 
 use self::sealing::{SealKey, Sealing};
 use self::summary::summary;
+use super::carry::Carry;
 use super::connection::{self, Connection};
 use super::exit::Status;
 use super::failure::Failure;
-use super::keys::{self, KeyFile};
 use super::output::{Output, tell};
 use super::pipes;
 use super::progress::{Talk, progress};
@@ -28,8 +28,8 @@ use bundle::oci::Platform;
 use bundle::pack::plan::Plan;
 use bundle::pack::transfer::Packed;
 use bundle::pack::{
-    self, AttachmentErrors, CarriedKey, FailedImages, Location, PackError, Request, SignatureRule,
-    Source, resume, stream, transfer,
+    self, AttachmentErrors, FailedImages, Location, PackError, Request, SignatureRule, Source,
+    resume, stream, transfer,
 };
 use bundle::progress::Progress;
 use bundle::registry::Client;
@@ -54,9 +54,8 @@ pub(super) struct Options {
     /// Keep only these platforms of indexes, such as linux/amd64 (repeatable; default: all)
     #[arg(long, value_name = "OS/ARCH[/VARIANT]")]
     platform: Vec<Platform>,
-    /// Carry this public key without verifying with it (repeatable)
-    #[arg(long, value_name = "FILE")]
-    carry_key: Vec<PathBuf>,
+    #[command(flatten)]
+    carry: Carry,
     /// required, if-present or none (default: if-present; required where a key covers)
     #[arg(long, value_name = "[SCOPE=]RULE")]
     signatures: Vec<Scoped<SignatureRule>>,
@@ -139,13 +138,8 @@ impl Options {
 
     fn request(&self, seal_key: Option<&SealKey>) -> Result<Request, Failure> {
         let given = self.signers.read(Path::new("/"))?;
-        let carried =
-            |file: KeyFile| CarriedKey { key: file.key, name: file.name, scopes: vec![file.scope] };
-        let mut carried: Vec<CarriedKey> = given.keys.into_iter().map(carried).collect();
-        for path in &self.carry_key {
-            let (key, name) = keys::read(path)?;
-            carried.push(CarriedKey { key, name, scopes: vec![] });
-        }
+        let mut carried = given.carried;
+        carried.extend(self.carry.read()?);
         let source_date_epoch = match std::env::var("SOURCE_DATE_EPOCH") {
             Ok(text) => Some(text.parse().map_err(|_| {
                 Failure::usage(format!(

@@ -1,7 +1,7 @@
 //! Refused images: why, and how to go on.
 
 use bundle::report::seal::SealReport;
-use bundle::trust::{Admission, ImageVerdict, RefusalCode, SignatureCode};
+use bundle::trust::{Admission, ImageVerdict, KeyUse, RefusalCode, SignatureCode};
 use bundle::unpack::Refused;
 
 /// What to do about refused images: which keys are carried, what to compare them with, which commands go on. Carried
@@ -54,7 +54,12 @@ pub(super) fn ways_on(refused: &Refused, file: &str, asked: bool) -> Vec<String>
             key.file, key.fingerprint, key.algorithm
         ));
     }
-    if refused.carried.is_empty() {
+    let openpgp = refused.carried_authorities.iter().filter(|of| of.usage == KeyUse::OpenPgp);
+    let openpgp: Vec<String> =
+        openpgp.map(|key| format!("the bundle carries {} {}", key.file, key.fingerprint)).collect();
+    let carries_keys = !refused.carried.is_empty() || !openpgp.is_empty();
+    hints.extend(openpgp);
+    if !carries_keys {
         if !refused.any_anchor {
             hints.push(
                 "the bundle carries no key: give the publisher's public key with --key SCOPE=FILE"
@@ -64,7 +69,7 @@ pub(super) fn ways_on(refused: &Refused, file: &str, asked: bool) -> Vec<String>
     } else {
         hints.push(
             "a carried key proves nothing by itself: compare its fingerprint with what the publisher of the images \
-             says by another way, then: --trust-fingerprint SCOPE=sha256:…"
+             says by another way, then: --trust-fingerprint SCOPE=FINGERPRINT"
                 .into(),
         );
         hints.push(format!(

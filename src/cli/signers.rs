@@ -6,11 +6,13 @@ use super::failure::Failure;
 use super::keys::{self, KeyFile};
 use bundle::host::PolicyFile;
 use bundle::oci::Digest;
-use bundle::trust::openpgp::Keyring;
+use bundle::pack::CarriedKey;
+use bundle::trust::openpgp::{Keyring, SingleKey};
 use bundle::trust::rekor::LogKey;
 use bundle::trust::trusted_root::TrustedRoot;
 use bundle::trust::{
-    Anchors, Authority, Log, LogAuthority, PredicateType, Scope, Scoped, ScopedAuthority, ScopedKey,
+    Anchors, Authority, KeyMaterial, Log, LogAuthority, PredicateType, Scope, Scoped,
+    ScopedAuthority, ScopedKey,
 };
 use clap::Args;
 use std::num::NonZeroUsize;
@@ -65,8 +67,8 @@ pub(super) struct Signers {
 pub(super) struct Given {
     pub(super) anchors: Anchors,
     pub(super) policy: Option<PolicyFile>,
-    /// The files of `--key`.
-    pub(super) keys: Vec<KeyFile>,
+    /// What was given, to be carried along.
+    pub(super) carried: Vec<CarriedKey>,
     /// SHA-256 over every option and file.
     pub(super) digest: Digest,
 }
@@ -93,13 +95,17 @@ impl Signers {
             made_of.push(serde_json::json!([option, scope.to_string(), value.to_string()]));
         };
         let mut anchors = Anchors::default();
-        let mut keys = Vec::new();
+        let mut carried = Vec::new();
+        let mut carry = |material: KeyMaterial, name: &str, scope: &Scope| {
+            let (name, scopes) = (name.to_owned(), vec![scope.clone()]);
+            carried.push(CarriedKey { material, name, scopes });
+        };
         for option in &self.key {
             let file = keys::read_scoped(option)?;
             note("key", &file.scope, &file.key.fingerprint());
             let (scope, key, name) = (file.scope.clone(), file.key.clone(), file.name.clone());
+            carry(KeyMaterial::Cosign(key.clone()), &name, &scope);
             anchors.keys.push(ScopedKey { scope, key, name });
-            keys.push(file);
         }
         for option in &self.rekor_key {
             let KeyFile { key, name, scope } = keys::read_scoped(option)?;
@@ -110,6 +116,7 @@ impl Signers {
                     option.value.display()
                 ))
             })?;
+            carry(KeyMaterial::Rekor(key.clone()), &name, &scope);
             let log = Log::of_key(key).map_err(|error| {
                 Failure::usage(format!(
                     "--rekor-key {} cannot be used: {error}",
@@ -144,6 +151,7 @@ impl Signers {
                 Failure::usage(format!("--trusted-root {file} cannot be used: {error}"))
             })?;
             let root = Arc::new(root);
+            carry(KeyMaterial::TrustedRoot(Arc::clone(&root)), &name, &option.scope);
             if holders.is_empty() {
                 let (scope, log) = (option.scope.clone(), Log::Root(root));
                 anchors.logs.push(LogAuthority { scope, log, name });
@@ -152,7 +160,7 @@ impl Signers {
                 anchors.authorities.extend(keyless);
             }
         }
-        anchors.authorities.extend(self.gpg_keys(&mut note)?);
+        anchors.authorities.extend(self.gpg_keys(&mut note, &mut carry)?);
         let policy_file = match (&self.policy, self.host_policy) {
             (Some(file), _) => Some(PolicyFile::open(file)),
             (None, true) => Some(PolicyFile::of_host(root)),
@@ -177,23 +185,28 @@ impl Signers {
         let digest = Digest::of(serde_json::Value::from(made_of).to_string().as_bytes());
         anchors.now =
             SystemTime::now().duration_since(UNIX_EPOCH).map_or(0, |since| since.as_secs());
-        Ok(Given { anchors, policy, keys, digest })
+        Ok(Given { anchors, policy, carried, digest })
     }
 
     /// GPG keys; all of them together must make sense, because a revocation in one file counts for the others.
     fn gpg_keys(
         &self,
         note: &mut dyn FnMut(&str, &dyn ToString, &dyn ToString),
+        carry: &mut dyn FnMut(KeyMaterial, &str, &Scope),
     ) -> Result<Vec<ScopedAuthority>, Failure> {
         let mut authorities = Vec::new();
         let mut keyrings = Vec::new();
         for option in &self.gpg_key {
             let (bytes, name) = keys::read_file(&option.value)?;
             note("gpg-key", &option.scope, &Digest::of(&bytes));
-            let keyring = Keyring::read(&bytes).map_err(|error| {
+            let unusable = |error| {
                 let file = option.value.display();
                 Failure::usage(format!("--gpg-key {file} cannot be used: {error}"))
-            })?;
+            };
+            let keyring = Keyring::read(&bytes).map_err(unusable)?;
+            for key in SingleKey::all_of(&bytes).map_err(unusable)? {
+                carry(KeyMaterial::OpenPgp(key), &name, &option.scope);
+            }
             keyrings.push(keyring.clone());
             let (scopes, authority) =
                 (vec![option.scope.clone()], Authority::OpenPgp(Arc::new(keyring)));

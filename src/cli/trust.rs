@@ -11,7 +11,8 @@ use bundle::host::config::in_force::InForce;
 use bundle::host::config::settings::Settings;
 use bundle::host::{HostRoot, installed_keys};
 use bundle::oci::Digest;
-use bundle::trust::{Fingerprint, Pattern, Scope, Scoped};
+use bundle::trust::openpgp::OpenPgpFingerprint;
+use bundle::trust::{Fingerprint, KeyFingerprint, Pattern, Scope, Scoped};
 use bundle::unpack::TrustInputs;
 use clap::Args;
 use std::cell::OnceCell;
@@ -23,9 +24,10 @@ use std::path::PathBuf;
 pub(super) struct Trust {
     #[command(flatten)]
     signers: Signers,
-    /// Trust the carried key that has this fingerprint, for SCOPE (repeatable)
-    #[arg(long, value_name = "[SCOPE=]sha256:…", conflicts_with_all = ["policy", "host_policy"])]
-    trust_fingerprint: Vec<Scoped<Fingerprint>>,
+    /// Trust the carried key that has this fingerprint to sign images of SCOPE: sha256:… with cosign, openpgp:… with GPG
+    /// (repeatable)
+    #[arg(long, value_name = "[SCOPE=]FINGERPRINT", conflicts_with_all = ["policy", "host_policy"])]
+    trust_fingerprint: Vec<Scoped<KeyFingerprint>>,
     /// The bundle digest that pack printed, received another way: names and verdicts in this bundle are then authentic
     #[arg(long, value_name = "sha256:…")]
     expect_bundle: Option<Digest>,
@@ -75,6 +77,24 @@ impl Trust {
         self.signers.names_keys().or(own)
     }
 
+    fn pins(&self) -> Vec<Scoped<Fingerprint>> {
+        let pins = self.trust_fingerprint.iter().filter_map(|pin| match pin.value {
+            KeyFingerprint::Sha256(digest) => {
+                Some(Scoped { scope: pin.scope.clone(), value: digest.into() })
+            }
+            KeyFingerprint::OpenPgp(_) => None,
+        });
+        pins.collect()
+    }
+
+    fn openpgp_pins(&self) -> Vec<Scoped<OpenPgpFingerprint>> {
+        let pins = self.trust_fingerprint.iter().filter_map(|pin| match pin.value {
+            KeyFingerprint::OpenPgp(value) => Some(Scoped { scope: pin.scope.clone(), value }),
+            KeyFingerprint::Sha256(_) => None,
+        });
+        pins.collect()
+    }
+
     /// Reads keys, given, configured and installed.
     pub(super) fn inputs(&self) -> Result<TrustInputs, Failure> {
         let in_force = self.in_force(Settings::default())?;
@@ -94,7 +114,8 @@ impl Trust {
             anchors,
             policy: given.policy,
             installed: installed.keys,
-            pins: self.trust_fingerprint.clone(),
+            pins: self.pins(),
+            openpgp_pins: self.openpgp_pins(),
             first_use: None,
             expect_bundle: self.expect_bundle,
             seal: self.seal.inputs(self.host_root()?, &in_force)?,

@@ -10,6 +10,7 @@ use super::failure::Failure;
 use super::first_use;
 use super::host_config::InstallConfig;
 use super::inspect::damage_hint;
+use super::key_naming::KeyNaming;
 use super::naming::Naming;
 use super::output::{Output, tell};
 use super::pipes;
@@ -19,11 +20,9 @@ use super::settings;
 use super::text::line;
 use super::trust::Trust;
 use super::verdict;
-use bundle::host::KeyName;
 use bundle::host::config::in_force::InForce;
 use bundle::host::config::settings::Settings;
 use bundle::inventory::Lookup;
-use bundle::oci::Digest;
 use bundle::oci::layout::LayoutError;
 use bundle::registry::{Client, RegistryError};
 use bundle::report::unpack::{ImageReport, UnpackReport};
@@ -33,10 +32,8 @@ use bundle::unpack::{
     UnpackOptions,
 };
 use clap::{Args, ValueEnum};
-use std::collections::BTreeMap;
 use std::num::NonZeroU16;
 use std::path::{Path, PathBuf};
-use std::str::FromStr;
 
 /// Verify a bundle offline, push it to a registry, install its keys
 #[derive(Args)]
@@ -47,12 +44,11 @@ pub(super) struct Options {
     /// Where to: REGISTRY[/PREFIX], or oci:DIR
     #[arg(long, value_name = "TARGET")]
     to: Option<String>,
-    /// Install the keys that verified something under /etc/pki/sigstore, for the repositories they verified
+    /// Install the keys that verified something under /etc/pki, for the repositories they verified
     #[arg(long)]
     install_keys: bool,
-    /// Name of an installed key's file (repeatable; default: bundle- and 16 digits of its fingerprint)
-    #[arg(long, value_name = "FINGERPRINT=NAME", requires = "install_keys")]
-    install_keys_as: Vec<NamedKey>,
+    #[command(flatten)]
+    key_naming: KeyNaming,
     /// Write GPG signatures into this directory too, for a web server that podman and skopeo ask (registries.d lookaside)
     #[arg(long, value_name = "DIR")]
     lookaside: Option<PathBuf>,
@@ -89,23 +85,6 @@ enum ExistingAttachment {
     Keep,
     /// Replace it
     Replace,
-}
-
-/// `FINGERPRINT=NAME`.
-#[derive(Debug, Clone)]
-struct NamedKey(Digest, KeyName);
-
-impl FromStr for NamedKey {
-    type Err = String;
-
-    fn from_str(text: &str) -> Result<Self, String> {
-        let (fingerprint, name) =
-            text.split_once('=').ok_or_else(|| "expected FINGERPRINT=NAME".to_owned())?;
-        let fingerprint =
-            fingerprint.parse().map_err(|e: bundle::oci::digest::DigestError| e.to_string())?;
-        let name = name.parse().map_err(|e| format!("{e}"))?;
-        Ok(Self(fingerprint, name))
-    }
 }
 
 pub(super) async fn run(options: Options) -> Result<Status, Failure> {
@@ -181,17 +160,22 @@ impl Options {
     }
 
     fn install(&self) -> Result<Option<InstallOptions>, Failure> {
-        if !self.install_keys {
-            return Ok(None);
+        if self.install_keys {
+            return Ok(Some(self.key_naming.options(self.trust.host_root()?)?));
         }
-        let mut names = BTreeMap::new();
-        for NamedKey(fingerprint, name) in &self.install_keys_as {
-            if names.insert(*fingerprint, name.clone()).is_some() {
-                return Err(Failure::usage(format!("{fingerprint} is given two names")));
-            }
+        match self.key_naming.is_empty() {
+            true => Ok(None),
+            false => Err(Failure::usage(
+                "--install-keys-as and --replace-key say how keys are installed, and --install-keys is missing",
+            )),
         }
-        Ok(Some(InstallOptions { root: self.trust.host_root()?, names }))
     }
+}
+
+/// The bundle as commands in hints name it.
+fn shown(files: &[PathBuf]) -> String {
+    let files: Vec<String> = files.iter().map(|file| file.display().to_string()).collect();
+    files.join(" ")
 }
 
 /// The exit status of an error.
@@ -227,12 +211,6 @@ pub(super) fn failed(error: &UnpackError, files: &[PathBuf], asked: bool) -> Fai
         failure = failure.hint(hint);
     }
     failure
-}
-
-/// The bundle as commands in hints name it.
-fn shown(files: &[PathBuf]) -> String {
-    let files: Vec<String> = files.iter().map(|file| file.display().to_string()).collect();
-    files.join(" ")
 }
 
 /// The way on from a blob of the archive that is not what it must be, which shows when it is to be pushed.

@@ -92,6 +92,7 @@ fn trusts_anything(inputs: &TrustInputs) -> bool {
         || inputs.policy.is_some()
         || !inputs.installed.is_empty()
         || !inputs.pins.is_empty()
+        || !inputs.openpgp_pins.is_empty()
         || inputs.expect_bundle.is_some()
         || !inputs.seal.keys.is_empty()
 }

@@ -3,29 +3,19 @@
 use super::directory::Directory;
 use super::error::PathError;
 use super::install_error::InstallError;
-use super::installed::{SkipReason, read_record};
 use super::key_name::KeyName;
-use super::public_key::{self, MAX_KEY_FILE};
-use super::record::{KeyOrigin, KeyRecord, KeyUse, check_scopes, shown_file};
+use super::record::{Grant, KeyOrigin, KeyRecord};
 use super::root::HostRoot;
-use super::{KEYS, RECORDS};
+use super::staged::Staged;
+use super::store::{Present, Store};
+use super::wanted::{KeyToInstall, Naming, Wanted, settle};
+use super::{RECORDS, place};
 use crate::oci::Digest;
+use crate::trust::openpgp::SingleKey;
+use crate::trust::{KeyFingerprint, KeyUse};
 use std::collections::{BTreeMap, BTreeSet};
 use std::path::PathBuf;
 use time::OffsetDateTime;
-
-/// A key that verified something and shall be trusted by later runs.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct KeyToInstall {
-    /// One canonical PEM block.
-    pub pem: String,
-    /// SHA-256 of its DER SubjectPublicKeyInfo.
-    pub fingerprint: Digest,
-    /// The scopes that it verified. Nothing wider may be given here.
-    pub scopes: Vec<String>,
-    /// Its file in the bundle, for the record.
-    pub file: String,
-}
 
 /// What will be installed. Nothing has been changed yet.
 #[derive(Debug)]
@@ -41,14 +31,18 @@ pub struct InstallPlan {
 pub struct PlannedKey {
     /// Its name.
     pub name: KeyName,
-    /// SHA-256 of its DER SubjectPublicKeyInfo.
-    pub fingerprint: Digest,
+    /// What it verifies.
+    pub usage: KeyUse,
+    /// Its name by its content.
+    pub fingerprint: KeyFingerprint,
     /// Where the key file lies.
     pub path: PathBuf,
-    /// Every scope it has afterwards, sorted.
-    pub scopes: BTreeSet<String>,
+    /// Everything that it is good for afterwards.
+    pub grant: Grant,
     /// What that takes.
     pub change: Change,
+    /// Scopes of the key in whose place it stands now, which it did not verify and so does not have.
+    pub dropped: BTreeSet<String>,
 }
 
 /// What installing a key changes.
@@ -60,6 +54,10 @@ pub enum Change {
     Record,
     /// The key was installed before; the record gets more scopes.
     Widen,
+    /// The OpenPGP key was installed before, and there is news of it: another expiry, a subkey, a revocation.
+    Renew,
+    /// It takes the place of this key.
+    Replace(KeyFingerprint),
     /// The key was installed before, with these scopes.
     Nothing,
 }
@@ -71,43 +69,28 @@ pub struct Installed {
     pub keys: Vec<PlannedKey>,
 }
 
-/// A key whose name is settled.
-#[derive(Debug)]
-struct Wanted {
-    name: KeyName,
-    pem: String,
-    fingerprint: Digest,
-    scopes: BTreeSet<String>,
-    file: String,
-}
-
-/// The directories of the key store, as far as they exist.
-struct Store<'a> {
-    root: &'a HostRoot,
-    keys: Option<Directory>,
-    records: Option<Directory>,
-}
-
-/// Decides what installing `keys` below `root` takes. `names` are those given on the command line; a key without one
-/// is named after its fingerprint. `bundle` is the bundle digest, for the records.
+/// Decides what installing `keys` below `root` takes. `bundle` is the bundle digest, for the records.
 ///
 /// # Errors
 /// Whatever can be refused is refused here: not being root, forms, names, scopes, other keys under the same names,
-/// links and other things in the way, directories that cannot be written to. Nothing is changed.
+/// replacements of something else, links and other things in the way, directories that cannot be written to. Nothing is
+/// changed.
 pub fn plan_install(
     root: HostRoot,
     keys: &[KeyToInstall],
-    names: &BTreeMap<Digest, KeyName>,
+    naming: &Naming,
     bundle: Digest,
 ) -> Result<InstallPlan, InstallError> {
     if !root.may_install() {
         return Err(InstallError::NotRoot);
     }
-    let wanted = settle(keys, names)?;
-    for components in [&KEYS, &RECORDS] {
+    let wanted = settle(keys, naming)?;
+    let uses = wanted.iter().map(|wanted| wanted.usage).chain([KeyUse::Cosign]);
+    for components in uses.map(place).chain([&RECORDS]) {
         root.walk(components)?.deepest.check_writable()?;
     }
-    let keys = decide(&Store::open(&root)?, &wanted)?;
+    let decided = decide(&Store::open(&root)?, &wanted)?;
+    let keys = decided.into_iter().map(|decided| decided.planned).collect();
     Ok(InstallPlan { root, bundle, wanted, keys })
 }
 
@@ -122,7 +105,8 @@ impl InstallPlan {
 ///
 /// All content is written and synced under temporary names first; a full disk is noticed then, and leaves nothing
 /// behind. Then each key gets its name, and after that its record: a record never names a key that is not there, and
-/// a key without its record grants nothing, so that running again after a power cut completes the work.
+/// a key without its record grants nothing, so that running again after a power cut completes the work. A key that is
+/// replaced loses its record first, for the same reason.
 ///
 /// # Errors
 /// What came up since planning, as [`plan_install`] says; then nothing is changed. When the system fails while names
@@ -131,173 +115,198 @@ pub fn install(plan: InstallPlan, now: OffsetDateTime) -> Result<Installed, Inst
     if plan.wanted.is_empty() {
         return Ok(Installed { keys: Vec::new() });
     }
-    let key_directory = plan.root.create(&KEYS)?;
+    let mut key_directories = BTreeMap::new();
+    for usage in plan.wanted.iter().map(|wanted| wanted.usage) {
+        key_directories.insert(usage, plan.root.create(place(usage))?);
+    }
     let record_directory = plan.root.create(&RECORDS)?;
     let _lock = record_directory.lock()?;
-    let keys = decide(&Store::open(&plan.root)?, &plan.wanted)?;
+    let decided = decide(&Store::open(&plan.root)?, &plan.wanted)?;
 
     let mut staged = Vec::new();
-    for (wanted, planned) in plan.wanted.iter().zip(&keys) {
-        let key = match planned.change {
-            Change::Nothing => continue,
-            Change::Record | Change::Widen => None,
-            Change::Create => {
-                Some(key_directory.stage(&wanted.name.key_file(), wanted.pem.as_bytes())?)
-            }
+    for (wanted, decided) in plan.wanted.iter().zip(&decided) {
+        if decided.planned.change == Change::Nothing {
+            continue;
+        }
+        let Some(keys) = key_directories.get(&wanted.usage) else { continue };
+        let key = match &decided.content {
+            Some(content) => Some(keys.stage(&wanted.name.key_file(wanted.usage), content)?),
+            None => None,
         };
-        let bytes = record(wanted, planned, plan.bundle, now)
+        let bytes = record(wanted, decided, plan.bundle, now)
             .to_json()
             .map_err(|source| InstallError::Unwritable { name: wanted.name.clone(), source })?;
         let record = record_directory.stage(&wanted.name.record_file(), &bytes)?;
-        staged.push((planned, key, record));
+        staged.push(Ready { planned: &decided.planned, keys, key, record });
     }
-    for (planned, key, record) in staged {
-        let fresh = key.is_some();
-        if let Some(key) = key {
-            key.publish_new()?;
+    for ready in staged {
+        ready.publish(&record_directory)?;
+    }
+    Ok(Installed { keys: decided.into_iter().map(|decided| decided.planned).collect() })
+}
+
+/// One key whose files are on disk under temporary names.
+struct Ready<'a> {
+    planned: &'a PlannedKey,
+    keys: &'a Directory,
+    key: Option<Staged<'a>>,
+    record: Staged<'a>,
+}
+
+impl Ready<'_> {
+    fn publish(self, records: &Directory) -> Result<(), PathError> {
+        let Self { planned, keys, key, record } = self;
+        let (name, change) = (&planned.name, planned.change);
+        if let Change::Replace(_) = change {
+            // From here on nothing is trusted under this name, until its new record is there.
+            if records.holds(&name.record_file(), super::FileKind::Regular)? {
+                records.remove(&name.record_file())?;
+                records.sync()?;
+            }
         }
-        let recorded = key_directory.sync().and_then(|()| match planned.change {
-            Change::Widen => record.publish_over(),
+        if let Some(key) = key {
+            match change {
+                Change::Create => key.publish_new()?,
+                _ => key.publish_over()?,
+            }
+        }
+        let recorded = keys.sync().and_then(|()| match change {
+            Change::Widen | Change::Renew => record.publish_over(),
             _ => record.publish_new(),
         });
         if let Err(error) = recorded {
-            if fresh {
-                key_directory.remove(&planned.name.key_file())?;
+            if change == Change::Create {
+                keys.remove(&name.key_file(planned.usage))?;
             }
-            return Err(error.into());
+            return Err(error);
         }
-        record_directory.sync()?;
+        records.sync()
     }
-    Ok(Installed { keys })
 }
 
-/// Checks the keys themselves and settles their names; the same key twice counts once, with the scopes of both.
-fn settle(
-    keys: &[KeyToInstall],
-    names: &BTreeMap<Digest, KeyName>,
-) -> Result<Vec<Wanted>, InstallError> {
-    let mut wanted: BTreeMap<KeyName, Wanted> = BTreeMap::new();
-    for key in keys {
-        let fingerprint = key.fingerprint;
-        let found = public_key::fingerprint(key.pem.as_bytes())
-            .map_err(|source| InstallError::Key { fingerprint, source })?;
-        if found != fingerprint {
-            return Err(InstallError::Fingerprint { stated: fingerprint, found });
-        }
-        let name = match names.get(&fingerprint) {
-            Some(name) => name.clone(),
-            None => KeyName::of_fingerprint(&fingerprint),
-        };
-        let scopes = merge(&name, BTreeSet::new(), key.scopes.iter().cloned())?;
-        match wanted.get_mut(&name) {
-            None => {
-                let (pem, file) = (key.pem.clone(), shown_file(&key.file));
-                let first = Wanted { name: name.clone(), pem, fingerprint, scopes, file };
-                wanted.insert(name, first);
-            }
-            Some(first) if first.fingerprint == fingerprint => {
-                first.scopes = merge(&name, std::mem::take(&mut first.scopes), scopes)?;
-            }
-            Some(first) => {
-                let first = first.fingerprint;
-                return Err(InstallError::SameName { name, first, second: fingerprint });
-            }
-        }
-    }
-    for (fingerprint, name) in names {
-        if wanted.get(name).is_none_or(|key| key.fingerprint != *fingerprint) {
-            let (name, fingerprint) = (name.clone(), *fingerprint);
-            return Err(InstallError::NameWithoutKey { name, fingerprint });
-        }
-    }
-    Ok(wanted.into_values().collect())
+/// What one key takes, given what is there.
+struct Decided {
+    planned: PlannedKey,
+    /// What its key file becomes, where that is not there already.
+    content: Option<Vec<u8>>,
+    /// The key file was there before any record of it.
+    found_key_file: bool,
 }
 
-/// What each key takes, given what is there. All are looked at before any is refused or changed.
-fn decide(store: &Store<'_>, wanted: &[Wanted]) -> Result<Vec<PlannedKey>, InstallError> {
-    wanted.iter().map(|wanted| store.decide(wanted)).collect()
+/// What each key takes. All are looked at before any is refused or changed.
+fn decide(store: &Store<'_>, wanted: &[Wanted]) -> Result<Vec<Decided>, InstallError> {
+    wanted.iter().map(|wanted| decide_one(store, wanted)).collect()
 }
 
-impl<'a> Store<'a> {
-    fn open(root: &'a HostRoot) -> Result<Self, PathError> {
-        Ok(Self { root, keys: root.existing(&KEYS)?, records: root.existing(&RECORDS)? })
+fn decide_one(store: &Store<'_>, wanted: &Wanted) -> Result<Decided, InstallError> {
+    let Wanted { name, usage, fingerprint, .. } = wanted;
+    let different = |path| InstallError::DifferentKey { path, fingerprint: *fingerprint };
+    let decided = |grant: Grant, change, content| Decided {
+        planned: PlannedKey {
+            name: name.clone(),
+            usage: *usage,
+            fingerprint: *fingerprint,
+            path: store.key_path(name, *usage),
+            grant,
+            change,
+            dropped: BTreeSet::new(),
+        },
+        content,
+        found_key_file: change == Change::Record,
+    };
+    // The record first: where another run is at work, a record that is there has its key already.
+    let record = store.record(name)?;
+    let present = store.present(name, *usage)?;
+    if let Some(replaced) = replaced(wanted, record.as_ref(), &present)? {
+        let content = Some(wanted.content.clone());
+        let mut decided = decided(wanted.grant.clone(), Change::Replace(replaced), content);
+        let had = record.map_or_else(BTreeSet::new, |record| record.grant.all_scopes());
+        decided.planned.dropped = had.difference(&wanted.grant.all_scopes()).cloned().collect();
+        return Ok(decided);
     }
-
-    fn decide(&self, wanted: &Wanted) -> Result<PlannedKey, InstallError> {
-        let name = &wanted.name;
-        let path = self.root.path_of(&KEYS, &name.key_file());
-        let record_path = self.root.path_of(&RECORDS, &name.record_file());
-        let different = |path| InstallError::DifferentKey { path, fingerprint: wanted.fingerprint };
-        // The record first: where another run is at work, a record that is there has its key already.
-        let record = self.record(name)?;
-        let (scopes, change) = match (self.holds_key(wanted)?, record) {
-            (_, Some(record)) if record.fingerprint != wanted.fingerprint => {
-                return Err(different(record_path));
-            }
-            (Present::Different, _) => return Err(different(path)),
-            (Present::Missing, None) => (wanted.scopes.clone(), Change::Create),
-            (Present::Same, None) => (wanted.scopes.clone(), Change::Record),
-            (Present::Missing, Some(_)) => {
-                return Err(InstallError::RecordWithoutKey { path: record_path });
-            }
-            (Present::Same, Some(record)) => {
-                let merged = merge(name, record.scopes.clone(), wanted.scopes.iter().cloned())?;
-                let more = merged != record.scopes;
-                (merged, if more { Change::Widen } else { Change::Nothing })
-            }
-        };
-        let fingerprint = wanted.fingerprint;
-        Ok(PlannedKey { name: name.clone(), fingerprint, path, scopes, change })
-    }
-
-    fn holds_key(&self, wanted: &Wanted) -> Result<Present, PathError> {
-        let Some(keys) = &self.keys else {
-            return Ok(Present::Missing);
-        };
-        match keys.read(&wanted.name.key_file(), MAX_KEY_FILE) {
-            Ok(None) => Ok(Present::Missing),
-            Ok(Some(content)) if content == wanted.pem.as_bytes() => Ok(Present::Same),
-            Ok(Some(_)) | Err(PathError::TooLarge { .. }) => Ok(Present::Different),
-            Err(error) => Err(error),
+    match (present, record) {
+        (_, Some(record)) if (record.fingerprint, record.usage) != (*fingerprint, *usage) => {
+            Err(different(store.record_path(name)))
+        }
+        (Present::Other, _) => Err(different(store.key_path(name, *usage))),
+        (Present::Key(found, _), _) if found != *fingerprint => {
+            Err(different(store.key_path(name, *usage)))
+        }
+        (Present::Missing, None) => {
+            Ok(decided(wanted.grant.clone(), Change::Create, Some(wanted.content.clone())))
+        }
+        (Present::Missing, Some(_)) => {
+            Err(InstallError::RecordWithoutKey { path: store.record_path(name) })
+        }
+        // Somebody else's file is taken for what it is, and never changed.
+        (Present::Key(_, content), None) if content != wanted.content => {
+            Err(different(store.key_path(name, *usage)))
+        }
+        (Present::Key(..), None) => Ok(decided(wanted.grant.clone(), Change::Record, None)),
+        (Present::Key(_, content), Some(record)) => {
+            let mut grant = record.grant.clone();
+            grant.add(&wanted.grant);
+            grant.check(*usage).map_err(|source| InstallError::Scopes {
+                name: name.clone(),
+                source: Box::new(source),
+            })?;
+            let renewed = renewed(&content, &wanted.content);
+            let change = match (&renewed, grant != record.grant) {
+                (Some(_), _) => Change::Renew,
+                (None, true) => Change::Widen,
+                (None, false) => Change::Nothing,
+            };
+            let found_key_file = record.origin.found_key_file;
+            Ok(Decided { found_key_file, ..decided(grant, change, renewed) })
         }
     }
+}
 
-    fn record(&self, name: &KeyName) -> Result<Option<KeyRecord>, InstallError> {
-        let Some(records) = &self.records else {
-            return Ok(None);
-        };
-        read_record(records, name).map_err(|reason| match reason {
-            SkipReason::Path(error) => InstallError::Path(error),
-            other => InstallError::Record {
-                path: records.path_of(&name.record_file()),
-                source: Box::new(other),
-            },
-        })
+/// The key that `wanted` takes the place of; `None` where nobody asked for that, or where it was done before.
+fn replaced(
+    wanted: &Wanted,
+    record: Option<&KeyRecord>,
+    present: &Present,
+) -> Result<Option<KeyFingerprint>, InstallError> {
+    let Some(old) = wanted.replaces else { return Ok(None) };
+    let is_done = |record: &KeyRecord| record.fingerprint == wanted.fingerprint;
+    let found = match (record, present) {
+        (Some(record), _) if is_done(record) => return Ok(None),
+        (Some(record), _) if (record.fingerprint, record.usage) != (old, wanted.usage) => {
+            format!("key {} of use {}", record.fingerprint, record.usage)
+        }
+        // What a power cut left after the old record was removed: the old key, or the new one already.
+        (None, Present::Key(found, _)) if *found == wanted.fingerprint => return Ok(None),
+        (_, Present::Key(found, _)) if *found == old => return Ok(Some(old)),
+        (Some(_), Present::Missing) => return Ok(Some(old)),
+        (None, Present::Missing) => "not installed".to_owned(),
+        (_, Present::Key(found, _)) => format!("key {found}"),
+        (_, Present::Other) => "something else".to_owned(),
+    };
+    Err(InstallError::NotTheOldKey { name: wanted.name.clone(), stated: old, found })
+}
+
+/// What the file of a key becomes that is there in another state: what both copies say. Only OpenPGP keys have states.
+fn renewed(there: &[u8], news: &[u8]) -> Option<Vec<u8>> {
+    if there == news {
+        return None;
     }
+    let both = SingleKey::all_of(&[there, news].concat()).ok()?;
+    let joined = both.first()?.armored().as_bytes().to_vec();
+    (joined != there).then_some(joined)
 }
 
-/// What lies at the place of a key file.
-enum Present {
-    Missing,
-    Same,
-    Different,
-}
-
-fn merge(
-    name: &KeyName,
-    first: BTreeSet<String>,
-    second: impl IntoIterator<Item = String>,
-) -> Result<BTreeSet<String>, InstallError> {
-    check_scopes(first.into_iter().chain(second))
-        .map_err(|source| InstallError::Scopes { name: name.clone(), source })
-}
-
-fn record(wanted: &Wanted, planned: &PlannedKey, bundle: Digest, now: OffsetDateTime) -> KeyRecord {
+fn record(wanted: &Wanted, decided: &Decided, bundle: Digest, now: OffsetDateTime) -> KeyRecord {
     KeyRecord {
         name: wanted.name.clone(),
-        usage: KeyUse::Cosign,
+        usage: wanted.usage,
         fingerprint: wanted.fingerprint,
-        scopes: planned.scopes.clone(),
-        origin: KeyOrigin { bundle, file: wanted.file.clone(), installed_at: now },
+        grant: decided.planned.grant.clone(),
+        origin: KeyOrigin {
+            bundle,
+            file: wanted.file.clone(),
+            installed_at: now,
+            found_key_file: decided.found_key_file,
+        },
     }
 }

@@ -4,8 +4,8 @@ use super::error::PathError;
 use super::installed::SkipReason;
 use super::key_name::KeyName;
 use super::public_key::PublicKeyError;
-use super::record::{RecordError, ScopeError};
-use crate::oci::Digest;
+use super::record::{GrantError, RecordError};
+use crate::trust::KeyFingerprint;
 use std::path::PathBuf;
 
 /// Why keys are not installed.
@@ -21,7 +21,7 @@ pub enum InstallError {
     #[error("key {fingerprint} cannot be installed")]
     Key {
         /// Of which key.
-        fingerprint: Digest,
+        fingerprint: KeyFingerprint,
         /// What is wrong with it.
         #[source]
         source: PublicKeyError,
@@ -30,9 +30,9 @@ pub enum InstallError {
     #[error("the key given as {stated} is {found}")]
     Fingerprint {
         /// What was said.
-        stated: Digest,
+        stated: KeyFingerprint,
         /// What it is.
-        found: Digest,
+        found: KeyFingerprint,
     },
     /// Its scopes cannot be recorded.
     #[error("the scopes of key {name} cannot be recorded")]
@@ -41,7 +41,7 @@ pub enum InstallError {
         name: KeyName,
         /// What is wrong with them.
         #[source]
-        source: ScopeError,
+        source: Box<GrantError>,
     },
     /// A name was given to a key that is not among the trusted ones.
     #[error(
@@ -51,7 +51,7 @@ pub enum InstallError {
         /// The name.
         name: KeyName,
         /// The fingerprint it was given to.
-        fingerprint: Digest,
+        fingerprint: KeyFingerprint,
     },
     /// The key is installed under another name. A second copy would outlive the first when that is taken away.
     #[error(
@@ -59,7 +59,7 @@ pub enum InstallError {
     )]
     OtherName {
         /// The key.
-        fingerprint: Digest,
+        fingerprint: KeyFingerprint,
         /// The name it has.
         installed: KeyName,
         /// The name it was to get.
@@ -71,9 +71,47 @@ pub enum InstallError {
         /// That name.
         name: KeyName,
         /// One key.
-        first: Digest,
+        first: KeyFingerprint,
         /// The other.
-        second: Digest,
+        second: KeyFingerprint,
+    },
+    /// One key would get two names.
+    #[error("key {fingerprint} is given two names, {first} and {second}")]
+    TwoNames {
+        /// The key.
+        fingerprint: KeyFingerprint,
+        /// One name.
+        first: KeyName,
+        /// The other.
+        second: KeyName,
+    },
+    /// A key is to take its own place.
+    #[error("{name}: key {fingerprint} cannot be replaced by itself")]
+    ReplacesItself {
+        /// The name.
+        name: KeyName,
+        /// The key.
+        fingerprint: KeyFingerprint,
+    },
+    /// The key that is to take another's place did not verify anything here.
+    #[error(
+        "key {new} is not among the trusted keys that verified something, so it does not take the place of {name}"
+    )]
+    ReplacementNotTrusted {
+        /// The name of the installed key.
+        name: KeyName,
+        /// The key that was to take its place.
+        new: KeyFingerprint,
+    },
+    /// What is installed under the name is not what was to be replaced.
+    #[error("{name} is {found}, not key {stated} that is to be replaced")]
+    NotTheOldKey {
+        /// The name.
+        name: KeyName,
+        /// What was said to be installed.
+        stated: KeyFingerprint,
+        /// What is there.
+        found: String,
     },
     /// The name is taken by a different key.
     #[error("{path} is there already and holds something else than key {fingerprint}", path = .path.display())]
@@ -81,7 +119,7 @@ pub enum InstallError {
         /// The key file or the record.
         path: PathBuf,
         /// The key that was to be installed.
-        fingerprint: Digest,
+        fingerprint: KeyFingerprint,
     },
     /// A record lies there whose key was taken away. Installing the key would bring back all that it was good for.
     #[error("{path} is the record of a key that was removed; remove it too before the key is installed again", path = .path.display())]

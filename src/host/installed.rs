@@ -3,11 +3,11 @@
 use super::directory::Directory;
 use super::error::PathError;
 use super::key_name::{KeyName, KeyNameError};
-use super::public_key::{self, MAX_KEY_FILE, PublicKeyError};
+use super::public_key::{self, PublicKeyError};
 use super::record::{KeyRecord, MAX_RECORD, RecordError};
 use super::root::HostRoot;
-use super::{KEYS, RECORDS};
-use crate::oci::Digest;
+use super::store::Store;
+use crate::trust::KeyFingerprint;
 use std::ffi::OsStr;
 use std::path::PathBuf;
 
@@ -16,8 +16,10 @@ use std::path::PathBuf;
 pub struct InstalledKey {
     /// What it may vouch for. It is an anchor within these scopes and nowhere else.
     pub record: KeyRecord,
-    /// The key: one canonical PEM block.
-    pub pem: String,
+    /// Its file, in the one form in which keys of its use are installed.
+    pub content: Vec<u8>,
+    /// Where that lies.
+    pub path: PathBuf,
 }
 
 /// What the key store holds.
@@ -71,9 +73,9 @@ pub enum SkipReason {
         /// The key file.
         path: PathBuf,
         /// Fingerprint of what it holds.
-        found: Digest,
+        found: KeyFingerprint,
         /// Fingerprint in the record.
-        recorded: Digest,
+        recorded: KeyFingerprint,
     },
 }
 
@@ -88,12 +90,12 @@ pub enum SkipReason {
 /// cannot be read: then nothing can be said about any key.
 pub fn installed_keys(root: &HostRoot) -> Result<InstalledKeys, PathError> {
     let mut found = InstalledKeys::default();
-    let Some(records) = root.existing(&RECORDS)? else {
+    let store = Store::open(root)?;
+    let Some(records) = &store.records else {
         return Ok(found);
     };
-    let keys = root.existing(&KEYS)?;
     for file in records.names()? {
-        match installed_key(&records, keys.as_ref(), root, &file) {
+        match installed_key(&store, records, &file) {
             Ok(key) => found.keys.push(key),
             Err(reason) => {
                 let path = records.path().join(&file);
@@ -105,31 +107,34 @@ pub fn installed_keys(root: &HostRoot) -> Result<InstalledKeys, PathError> {
 }
 
 fn installed_key(
+    store: &Store<'_>,
     records: &Directory,
-    keys: Option<&Directory>,
-    root: &HostRoot,
     file: &OsStr,
 ) -> Result<InstalledKey, SkipReason> {
+    let name = recorded_name(file)?;
+    let record = read_record(records, &name)?.ok_or(SkipReason::NotARecord)?;
+    let (usage, path) = (record.usage, store.key_path(&name, record.usage));
+    let content = match store.keys(usage) {
+        Some(keys) => keys.read(&name.key_file(usage), public_key::max_file(usage))?,
+        None => None,
+    };
+    let content = content.ok_or_else(|| SkipReason::NoKey(path.clone()))?;
+    let found = public_key::check(usage, &content)
+        .map_err(|source| SkipReason::Key { path: path.clone(), source })?;
+    if found != record.fingerprint {
+        return Err(SkipReason::OtherKey { path, found, recorded: record.fingerprint });
+    }
+    Ok(InstalledKey { record, content, path })
+}
+
+/// The name that a record with this file name is of.
+pub(super) fn recorded_name(file: &OsStr) -> Result<KeyName, SkipReason> {
     let stem = file.to_str().and_then(|file| file.strip_suffix(".json"));
     let name: KeyName = stem.ok_or(SkipReason::NotARecord)?.parse()?;
     if name.record_file().as_str() != file {
         return Err(SkipReason::NotARecord);
     }
-    let record = read_record(records, &name)?.ok_or(SkipReason::NotARecord)?;
-    let key_file = name.key_file();
-    let path = root.path_of(&KEYS, &key_file);
-    let content = match keys {
-        Some(keys) => keys.read(&key_file, MAX_KEY_FILE)?,
-        None => None,
-    };
-    let content = content.ok_or_else(|| SkipReason::NoKey(path.clone()))?;
-    let unusable = |source| SkipReason::Key { path: path.clone(), source };
-    let found = public_key::fingerprint(&content).map_err(unusable)?;
-    if found != record.fingerprint {
-        return Err(SkipReason::OtherKey { path, found, recorded: record.fingerprint });
-    }
-    let pem = String::from_utf8(content).map_err(|_| unusable(PublicKeyError::NotCanonical))?;
-    Ok(InstalledKey { record, pem })
+    Ok(name)
 }
 
 /// The record of `name`, or `None` when there is none.

@@ -1,6 +1,6 @@
 //! Names of installed keys.
 
-use crate::oci::Digest;
+use crate::trust::{KeyFingerprint, KeyUse};
 use std::fmt;
 use std::str::FromStr;
 
@@ -10,7 +10,7 @@ const MAX_LENGTH: usize = 64;
 /// vendor's, so no bundle may bring one.
 const VENDOR_PREFIXES: [&str; 3] = ["sigstore-", "rekor-", "rpm-gpg-key-"];
 
-/// The name of an installed key, without `.pub`: a letter or digit, then up to 63 of `A-Z a-z 0-9 . _ -`, no `..`, and
+/// The name of an installed key, without its ending: a letter or digit, then up to 63 of `A-Z a-z 0-9 . _ -`, no `..`, and
 /// nothing that looks like a vendor's key.
 #[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub struct KeyName(String);
@@ -32,7 +32,7 @@ pub enum KeyNameError {
 
 impl KeyName {
     /// The name of a key that nobody named: `bundle-` and the first 16 hex digits of its fingerprint.
-    pub fn of_fingerprint(fingerprint: &Digest) -> Self {
+    pub fn of_fingerprint(fingerprint: &KeyFingerprint) -> Self {
         Self(format!("bundle-{}", &fingerprint.hex()[..16]))
     }
 
@@ -42,8 +42,8 @@ impl KeyName {
     }
 
     /// The name of the key file.
-    pub fn key_file(&self) -> String {
-        format!("{}.pub", self.0)
+    pub fn key_file(&self, usage: KeyUse) -> String {
+        format!("{}{}", self.0, usage.ending())
     }
 
     /// The name of the record.
@@ -55,9 +55,10 @@ impl KeyName {
 impl FromStr for KeyName {
     type Err = KeyNameError;
 
-    /// Takes `NAME` and `NAME.pub` for the same name.
+    /// Takes `NAME` and `NAME.pub`, or another ending of key files, for the same name.
     fn from_str(text: &str) -> Result<Self, KeyNameError> {
-        let name = text.strip_suffix(".pub").unwrap_or(text);
+        let mut endings = KeyUse::ALL.iter().map(|usage| usage.ending());
+        let name = endings.find_map(|ending| text.strip_suffix(ending)).unwrap_or(text);
         let shown = || text.chars().take(2 * MAX_LENGTH).collect();
         let well_formed = name.len() <= MAX_LENGTH
             && name.starts_with(|c: char| c.is_ascii_alphanumeric())
@@ -90,7 +91,14 @@ mod tests {
         for text in ["a", "0", "acme-release.2026_1", "Sigstore", "my-SIGSTORE-key", &longest] {
             assert_eq!(text.parse::<KeyName>().map(|n| n.0), Ok(text.to_owned()));
         }
-        assert_eq!("acme.pub".parse::<KeyName>().map(|n| n.key_file()), Ok("acme.pub".into()));
+        assert_eq!(
+            "acme.pub".parse::<KeyName>().map(|n| n.key_file(KeyUse::Rekor)),
+            Ok("acme.pub".into())
+        );
+        assert_eq!(
+            "acme.asc".parse::<KeyName>().map(|n| n.key_file(KeyUse::OpenPgp)),
+            Ok("acme.asc".into())
+        );
         assert_eq!("acme".parse::<KeyName>().map(|n| n.record_file()), Ok("acme.json".into()));
     }
 
@@ -140,7 +148,7 @@ mod tests {
 
     #[test]
     fn a_key_that_nobody_named_is_named_by_its_fingerprint() {
-        let name = KeyName::of_fingerprint(&Digest::of(b""));
+        let name = KeyName::of_fingerprint(&crate::oci::Digest::of(b"").into());
         assert_eq!(name.as_str(), "bundle-e3b0c44298fc1c14");
         assert_eq!(name.as_str().parse(), Ok(name));
     }

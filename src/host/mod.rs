@@ -2,7 +2,8 @@
 //!
 //! A key that verified something becomes two files (FORMATS §3, DESIGN §4 "Installing"):
 //!
-//! - `/etc/pki/sigstore/NAME.pub`: one canonical PEM block, which any tool can read;
+//! - `/etc/pki/sigstore/NAME.pub`: one canonical PEM block, which any tool can read; `NAME.json` there is a trusted root,
+//!   and OpenPGP keys are `/etc/pki/rpm-gpg/NAME.asc`;
 //! - `/etc/bundle/trust.d/NAME.json`: its [`KeyRecord`]. Only this makes the key an anchor, and only within its scopes.
 //!
 //! [`plan_install`] refuses what can be refused before anything is pushed, [`install`](fn@install) acts after the push, and
@@ -24,12 +25,16 @@
 //! - [`settings_file`]: this tool's own configuration
 //! - [`resource_directory`]: resources for a cluster, in a directory of their own
 //! - [`sources_file`]: where target repositories were filled from
-//! - [`install`](mod@install) and `install_error`, [`installed`]: the two directions
+//! - `store`: the directories of keys and records, as far as they exist
+//! - `selinux`: the label of what is written
+//! - `wanted`: keys that are to be installed, with names; [`holder`]: whom certificates must name
+//! - [`install`](mod@install) and `install_error`, [`installed`], [`remove`]: there, back, and away again
 
 pub mod config;
 pub mod config_files;
 mod directory;
 mod error;
+pub mod holder;
 pub mod install;
 mod install_error;
 pub mod installed;
@@ -39,26 +44,31 @@ pub mod policy_file;
 pub mod public_key;
 pub mod record;
 pub mod registries_d;
+pub mod remove;
 pub mod resource_directory;
 pub mod root;
+mod selinux;
 pub mod settings_file;
 pub mod sources_file;
 mod staged;
 pub mod state;
+mod store;
 #[cfg(test)]
 mod tests;
+mod wanted;
 
+pub use crate::trust::{KeyFingerprint, KeyUse};
 pub use error::{FileKind, PathError};
-pub use install::{
-    Change, InstallPlan, Installed, KeyToInstall, PlannedKey, install, plan_install,
-};
+pub use holder::Holder;
+pub use install::{Change, InstallPlan, Installed, PlannedKey, install, plan_install};
 pub use install_error::InstallError;
 pub use installed::{InstalledKey, InstalledKeys, SkipReason, Skipped, installed_keys};
 pub use key_name::KeyName;
 pub use lookaside::{LookasideAccess, LookasideChange, LookasideDirectory, LookasideError};
 pub use policy_file::{PolicyFile, PolicyFileError};
-pub use record::{KeyOrigin, KeyRecord, KeyUse};
+pub use record::{Grant, KeyOrigin, KeyRecord};
 pub use registries_d::{RegistriesD, RegistriesDError};
+pub use remove::{KeySelector, RemoveError, RemovedFile, RemovedKey, remove_keys};
 pub use resource_directory::{
     ResourceChange, ResourceDirectoryError, WrittenResource, check_resources, write_resources,
 };
@@ -68,8 +78,19 @@ pub use settings_file::{
 };
 pub use sources_file::{Filled, SourcesFileError, check_sources, record_sources};
 pub use state::{SealState, Series, StateError, Succession, record_seal, seal_state, seal_states};
+pub use wanted::{KeyToInstall, Naming, Replacement};
 
 /// Where key files live, below the root.
 const KEYS: [&str; 3] = ["etc", "pki", "sigstore"];
+/// Where OpenPGP keys live.
+const OPENPGP_KEYS: [&str; 3] = ["etc", "pki", "rpm-gpg"];
 /// Where records live, below the root.
 const RECORDS: [&str; 3] = ["etc", "bundle", "trust.d"];
+
+/// The directory of the keys of a use.
+const fn place(usage: KeyUse) -> &'static [&'static str; 3] {
+    match usage {
+        KeyUse::Cosign | KeyUse::Rekor | KeyUse::TrustedRoot => &KEYS,
+        KeyUse::OpenPgp => &OPENPGP_KEYS,
+    }
+}

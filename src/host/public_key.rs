@@ -1,14 +1,19 @@
-//! Key files: exactly one public key, written in exactly one way.
+//! Key files: exactly one public key, written in exactly one way; or a trusted root, as it came.
 //!
 //! What kind of key it is, and whether it is strong enough, is decided where it verifies something; here it is made
 //! sure that what lies on the host is that key and nothing beside it.
 
 use crate::oci::Digest;
+use crate::trust::openpgp::{KeyringError, SingleKey};
+use crate::trust::trusted_root::{MAX_TRUSTED_ROOT, TrustedRoot};
+use crate::trust::{KeyFingerprint, KeyUse};
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
 
-/// Largest key file read. An RSA-16384 key takes about 2,800 bytes.
-pub const MAX_KEY_FILE: u64 = 16 << 10;
+/// Largest file of one PEM key read. An RSA-16384 key takes about 2,800 bytes.
+const MAX_PEM_FILE: u64 = 16 << 10;
+/// Largest file of one OpenPGP key read. Years of new expiries and subkeys of a vendor's key take some 20 KiB.
+const MAX_OPENPGP_FILE: u64 = 1 << 20;
 
 const BEGIN: &str = "-----BEGIN PUBLIC KEY-----";
 const END: &str = "-----END PUBLIC KEY-----";
@@ -27,6 +32,36 @@ pub enum PublicKeyError {
     /// More than one block, text around it, other line lengths or line ends.
     #[error("it is not exactly one PEM block in canonical form")]
     NotCanonical,
+    /// It is not one OpenPGP key in canonical form.
+    #[error(transparent)]
+    OpenPgp(#[from] KeyringError),
+    /// It is not a trusted root that can be used.
+    #[error("it is not a trusted root: {0}")]
+    TrustedRoot(String),
+}
+
+/// Largest key file of this use.
+pub(super) const fn max_file(usage: KeyUse) -> u64 {
+    match usage {
+        KeyUse::Cosign | KeyUse::Rekor => MAX_PEM_FILE,
+        KeyUse::OpenPgp => MAX_OPENPGP_FILE,
+        KeyUse::TrustedRoot => MAX_TRUSTED_ROOT as u64,
+    }
+}
+
+/// The fingerprint of the key in a file, which must be in the one form in which keys of this use are installed.
+///
+/// # Errors
+/// Anything else.
+pub fn check(usage: KeyUse, content: &[u8]) -> Result<KeyFingerprint, PublicKeyError> {
+    match usage {
+        KeyUse::Cosign | KeyUse::Rekor => fingerprint(content).map(KeyFingerprint::Sha256),
+        KeyUse::OpenPgp => Ok(SingleKey::read(content)?.fingerprint().into()),
+        KeyUse::TrustedRoot => match TrustedRoot::parse(content) {
+            Ok(_) => Ok(Digest::of(content).into()),
+            Err(error) => Err(PublicKeyError::TrustedRoot(error.to_string())),
+        },
+    }
 }
 
 /// The SHA-256 of the key (its DER SubjectPublicKeyInfo) in a canonical PEM file: one `PUBLIC KEY` block by RFC 7468,

@@ -1,10 +1,12 @@
 //! What is recorded about an installed key: `/etc/bundle/trust.d/NAME.json`.
 
+use super::holder::{Holder, HolderError};
 use super::key_name::{KeyName, KeyNameError};
 use crate::oci::{Digest, json};
+use crate::trust::{KeyFingerprint, KeyUse};
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
 use time::format_description::well_known::Rfc3339;
 use time::{OffsetDateTime, UtcOffset};
 
@@ -24,20 +26,70 @@ pub struct KeyRecord {
     pub name: KeyName,
     /// What it verifies.
     pub usage: KeyUse,
-    /// SHA-256 of the key's DER SubjectPublicKeyInfo.
-    pub fingerprint: Digest,
-    /// The repositories it may vouch for, and no others. Never empty.
-    pub scopes: BTreeSet<String>,
+    /// The key's name by its content.
+    pub fingerprint: KeyFingerprint,
+    /// What it is good for, and nothing else.
+    pub grant: Grant,
     /// The installation that last changed this record.
     pub origin: KeyOrigin,
 }
 
-/// What a key verifies.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(rename_all = "kebab-case")]
-pub enum KeyUse {
-    /// Cosign signatures, both forms.
-    Cosign,
+/// What a key is good for. Never nothing.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct Grant {
+    /// The repositories it may vouch for, or whose signatures its log must have. Empty only for a trusted root whose
+    /// logs are not demanded of keys.
+    pub scopes: BTreeSet<String>,
+    /// Of a trusted root: whom its certificates may name, and for which repositories.
+    pub holders: BTreeMap<Holder, BTreeSet<String>>,
+}
+
+impl Grant {
+    /// Every scope, whoever it is for.
+    pub fn all_scopes(&self) -> BTreeSet<String> {
+        self.scopes.iter().chain(self.holders.values().flatten()).cloned().collect()
+    }
+
+    /// Adds all that `other` grants.
+    pub(super) fn add(&mut self, other: &Self) {
+        self.scopes.extend(other.scopes.iter().cloned());
+        for (holder, scopes) in &other.holders {
+            self.holders.entry(holder.clone()).or_default().extend(scopes.iter().cloned());
+        }
+    }
+
+    /// Refuses what cannot be recorded of a key of this use.
+    pub(super) fn check(&self, usage: KeyUse) -> Result<(), GrantError> {
+        if usage != KeyUse::TrustedRoot && !self.holders.is_empty() {
+            return Err(GrantError::HoldersOfKey(usage));
+        }
+        if self.holders.is_empty() || !self.scopes.is_empty() {
+            check_scopes(&self.scopes)?;
+        }
+        for (holder, scopes) in &self.holders {
+            holder.check()?;
+            check_scopes(scopes)?;
+        }
+        let number = self.scopes.len() + self.holders.values().map(BTreeSet::len).sum::<usize>();
+        if number > MAX_SCOPES {
+            return Err(ScopeError::TooMany(number).into());
+        }
+        Ok(())
+    }
+}
+
+/// Why what a key is good for cannot be recorded.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+pub enum GrantError {
+    /// A scope, or the number of them.
+    #[error(transparent)]
+    Scope(#[from] ScopeError),
+    /// An identity or an issuer.
+    #[error(transparent)]
+    Holder(#[from] HolderError),
+    /// Only certificates name somebody.
+    #[error("a key of use {0} has no certificates that could name somebody")]
+    HoldersOfKey(KeyUse),
 }
 
 /// Where a key came from.
@@ -49,6 +101,8 @@ pub struct KeyOrigin {
     pub file: String,
     /// When it was installed, in UTC.
     pub installed_at: OffsetDateTime,
+    /// The key file was there before its record: it is not taken away with it.
+    pub found_key_file: bool,
 }
 
 /// Why a record cannot be used.
@@ -71,15 +125,23 @@ pub enum RecordError {
         /// The name of the file.
         outside: KeyName,
     },
+    /// The fingerprint is not one that keys of this use have.
+    #[error("{fingerprint} is not the fingerprint of a key of use {usage}")]
+    OtherKind {
+        /// The use.
+        usage: KeyUse,
+        /// What stands as its fingerprint.
+        fingerprint: KeyFingerprint,
+    },
     /// The time in it is none.
     #[error("the record's time of installation is not valid by RFC 3339")]
     Time(#[from] time::error::Parse),
     /// The time of installation lies outside what RFC 3339 can say.
     #[error("the time of installation cannot be written by RFC 3339")]
     Clock(#[from] time::error::Format),
-    /// A scope, or the number of them.
+    /// What the key is good for.
     #[error(transparent)]
-    Scope(#[from] ScopeError),
+    Grant(#[from] GrantError),
 }
 
 /// Why scopes cannot be recorded.
@@ -105,9 +167,19 @@ struct Wire {
     name: String,
     #[serde(rename = "use")]
     usage: KeyUse,
-    fingerprint: Digest,
+    fingerprint: KeyFingerprint,
     scopes: Vec<String>,
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    holders: Vec<WireHolder>,
     origin: WireOrigin,
+}
+
+#[derive(Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+struct WireHolder {
+    identity: String,
+    issuer: String,
+    scopes: Vec<String>,
 }
 
 #[derive(Serialize, Deserialize)]
@@ -116,6 +188,8 @@ struct WireOrigin {
     bundle: Digest,
     file: String,
     installed_at: String,
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    found_key_file: bool,
 }
 
 impl KeyRecord {
@@ -128,20 +202,37 @@ impl KeyRecord {
         if value.get("origin").is_some_and(Value::is_array) {
             return Err(RecordError::NotAnObject("origin"));
         }
+        let holders = value.get("holders").and_then(Value::as_array);
+        if holders.is_some_and(|holders| holders.iter().any(Value::is_array)) {
+            return Err(RecordError::NotAnObject("a holder"));
+        }
         let wire: Wire = serde_json::from_value(value)?;
         let name: KeyName = wire.name.parse()?;
         if name != *expected {
             return Err(RecordError::OtherName { inside: name, outside: expected.clone() });
         }
+        let mut grant = Grant { scopes: wire.scopes.into_iter().collect(), ..Grant::default() };
+        for WireHolder { identity, issuer, scopes } in wire.holders {
+            grant.holders.entry(Holder { identity, issuer }).or_default().extend(scopes);
+        }
+        grant.check(wire.usage)?;
+        if matches!(wire.fingerprint, KeyFingerprint::OpenPgp(_)) != (wire.usage == KeyUse::OpenPgp)
+        {
+            return Err(RecordError::OtherKind {
+                usage: wire.usage,
+                fingerprint: wire.fingerprint,
+            });
+        }
         Ok(Self {
             name,
             usage: wire.usage,
             fingerprint: wire.fingerprint,
-            scopes: check_scopes(wire.scopes)?,
+            grant,
             origin: KeyOrigin {
                 bundle: wire.origin.bundle,
                 file: shown_file(&wire.origin.file),
                 installed_at: OffsetDateTime::parse(&wire.origin.installed_at, &Rfc3339)?,
+                found_key_file: wire.origin.found_key_file,
             },
         })
     }
@@ -152,11 +243,13 @@ impl KeyRecord {
             name: self.name.to_string(),
             usage: self.usage,
             fingerprint: self.fingerprint,
-            scopes: self.scopes.iter().cloned().collect(),
+            scopes: self.grant.scopes.iter().cloned().collect(),
+            holders: self.grant.holders.iter().map(wire_holder).collect(),
             origin: WireOrigin {
                 bundle: self.origin.bundle,
                 file: self.origin.file.clone(),
                 installed_at: to_second(self.origin.installed_at).format(&Rfc3339)?,
+                found_key_file: self.origin.found_key_file,
             },
         };
         let mut bytes = serde_json::to_vec_pretty(&wire)?;
@@ -165,17 +258,19 @@ impl KeyRecord {
     }
 }
 
+fn wire_holder((holder, scopes): (&Holder, &BTreeSet<String>)) -> WireHolder {
+    let Holder { identity, issuer } = holder.clone();
+    WireHolder { identity, issuer, scopes: scopes.iter().cloned().collect() }
+}
+
 /// The time in UTC, without the fraction of its second.
 fn to_second(time: OffsetDateTime) -> OffsetDateTime {
     let time = time.to_offset(UtcOffset::UTC);
     time.replace_nanosecond(0).unwrap_or(time)
 }
 
-/// Scopes that may be recorded, sorted and without duplicates.
-pub(super) fn check_scopes(
-    scopes: impl IntoIterator<Item = String>,
-) -> Result<BTreeSet<String>, ScopeError> {
-    let scopes: BTreeSet<String> = scopes.into_iter().collect();
+/// Refuses scopes that cannot be recorded.
+fn check_scopes(scopes: &BTreeSet<String>) -> Result<(), ScopeError> {
     if scopes.is_empty() {
         return Err(ScopeError::None);
     }
@@ -187,7 +282,7 @@ pub(super) fn check_scopes(
     };
     match scopes.iter().find(|scope| !fits(scope)) {
         Some(scope) => Err(ScopeError::Malformed(scope.chars().take(MAX_SCOPE).collect())),
-        None => Ok(scopes),
+        None => Ok(()),
     }
 }
 
@@ -227,7 +322,7 @@ mod tests {
     #[test]
     fn a_record_reads_back_as_it_was_written() {
         let record = parse(&document()).expect("record");
-        assert_eq!(record.scopes.len(), 2);
+        assert_eq!(record.grant.scopes.len(), 2);
         let bytes = record.to_json().expect("bytes");
         assert_eq!(serde_json::from_slice::<Value>(&bytes).expect("json"), document());
         assert_eq!(KeyRecord::parse(&bytes, &name()).expect("again"), record);
@@ -238,7 +333,7 @@ mod tests {
         let breaks: [(&str, &str, Value); 14] = [
             ("an unknown field", "/more", json!(1)),
             ("an unknown field of the origin", "/origin/more", json!(1)),
-            ("a use that this version does not know", "/use", json!("rekor")),
+            ("a use that this version does not know", "/use", json!("seal")),
             ("a name that leads elsewhere", "/name", json!("../acme")),
             ("another name", "/name", json!("other")),
             ("a fingerprint in upper case", "/fingerprint", json!("sha256:AB")),
@@ -283,7 +378,7 @@ mod tests {
 
     #[test]
     fn scopes_are_counted() {
-        let many = |n: usize| check_scopes((0..n).map(|i| format!("quay.io/{i}")));
+        let many = |n: usize| check_scopes(&(0..n).map(|i| format!("quay.io/{i}")).collect());
         assert!(many(MAX_SCOPES).is_ok());
         assert_eq!(many(MAX_SCOPES + 1), Err(ScopeError::TooMany(MAX_SCOPES + 1)));
     }
@@ -291,7 +386,7 @@ mod tests {
     #[test]
     fn the_largest_record_can_be_read_again() {
         let mut record = parse(&document()).expect("record");
-        record.scopes =
+        record.grant.scopes =
             (0..MAX_SCOPES).map(|i| format!("{i:0>width$}", width = MAX_SCOPE)).collect();
         record.origin.file = shown_file(&"\"".repeat(1_000));
         assert!(record.to_json().expect("bytes").len() as u64 <= MAX_RECORD);

@@ -2,6 +2,7 @@
 
 use super::directory::Directory;
 use super::error::PathError;
+use super::selinux;
 use rustix::fs::{AtFlags, Mode, OFlags};
 use rustix::io::Errno;
 use std::fs::File;
@@ -43,7 +44,8 @@ impl<'a> Staged<'a> {
         file.write_all(content).map_err(|e| PathError::system("write", &path, e))?;
         rustix::fs::fchmod(&file, FILE_MODE)
             .map_err(|e| PathError::system("set the mode of", &path, e))?;
-        // The place for the SELinux label of the final path: content and mode are final, the name is not yet taken.
+        // Content and mode are final, and the name is not yet taken.
+        selinux::label(&file, &directory.path_of(name))?;
         file.sync_all().map_err(|e| PathError::system("sync", &path, e))?;
         Ok(staged)
     }

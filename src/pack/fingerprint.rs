@@ -56,7 +56,8 @@ pub(super) fn of(request: &Request) -> Fingerprint {
     });
     let keys = keys.iter().map(|key| {
         let scopes: Vec<String> = key.scopes.iter().map(ToString::to_string).collect();
-        json!([key.key.fingerprint().to_string(), key.name, scopes])
+        let (usage, fingerprint) = (key.material.usage(), key.material.fingerprint());
+        json!([usage, fingerprint, key.name, scopes])
     });
     let lookasides = sources.iter().filter_map(|source| match &source.location {
         Location::Registry(reference) => lookasides.lookaside(reference),
@@ -104,7 +105,7 @@ mod tests {
     use crate::archive::geometry::Geometry;
     use crate::host::RegistriesD;
     use crate::pack::{CarriedKey, FailedImages, SeriesPlace};
-    use crate::trust::{Anchors, PublicKey};
+    use crate::trust::{Anchors, KeyMaterial, KeyUse, PublicKey};
 
     fn request() -> Request {
         Request {
@@ -141,7 +142,7 @@ mod tests {
             of(&request)
         };
         let key = |name: &str| CarriedKey {
-            key: PublicKey::from_pem(KEY.as_bytes()).expect("key"),
+            material: KeyMaterial::read(KeyUse::Cosign, KEY.as_bytes()).expect("key"),
             name: name.into(),
             scopes: vec![],
         };

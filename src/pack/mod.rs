@@ -6,6 +6,7 @@
 //! - `walk`: from a root through indexes to every manifest that is wanted
 //! - [`discover`]: everything attached to them, in both schemes, recursively
 //! - [`judge`]: the verifier of the enclave, run before the trip
+//! - `carried`: keys that travel along
 //! - [`plan`], `gather`: inventory, order and places, decided before the first byte ([`plan::Plan`])
 //! - `fingerprint`, [`resume`]: what an interrupted run was doing, so that the next one goes on
 //! - `remainder`: a plan without images that could not be had
@@ -13,6 +14,7 @@
 //! - [`stream`]: the same bytes into a pipe
 //! - [`series`]: sequence, expiry, the next seal key; [`seal`](mod@seal): the seal at the end
 
+mod carried;
 pub mod discover;
 pub mod error;
 mod fetch;
@@ -31,10 +33,9 @@ pub mod stream;
 pub mod transfer;
 mod walk;
 
+pub use carried::CarriedKey;
 pub use error::PackError;
-pub use select::{
-    AttachmentErrors, CarriedKey, FailedImages, Location, Request, SignatureRule, Source,
-};
+pub use select::{AttachmentErrors, FailedImages, Location, Request, SignatureRule, Source};
 pub use series::{Expires, Handover, SeriesPlace};
 
 use crate::progress::Progress;

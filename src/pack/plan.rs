@@ -1,5 +1,6 @@
 //! Inventory, order and places: everything decided before the first byte. Printing it is `--dry-run`.
 
+use super::carried::key_files;
 pub(super) use super::gather::{Form, Part, Supply};
 use super::gather::{Gathered, gather_image};
 use super::judge::Judged;
@@ -12,8 +13,8 @@ use crate::archive::journal::Interrupted;
 use crate::archive::limits::MAX_INVENTORY;
 use crate::archive::write::Blueprint;
 use crate::inventory::{
-    BlobEntry, FORMAT, FORMAT_VERSION, FileEntry, Found, ImageEntry, Inventory, KeyEntry,
-    PackVerdict, Stored, Totals,
+    BlobEntry, FORMAT, FORMAT_VERSION, FileEntry, Found, ImageEntry, Inventory, PackVerdict,
+    Stored, Totals,
 };
 use crate::oci::{Digest, media_type};
 use crate::report::pack::{LeftOut, RecordedVerdict};
@@ -76,7 +77,7 @@ pub fn plan(request: &Request, judged: Judged) -> Result<Plan, PackError> {
             if a.stored == Stored::Raw { b.size.cmp(&a.size) } else { std::cmp::Ordering::Equal };
         a.stored.cmp(&b.stored).then(by_size)
     });
-    let mut keys = key_files(request)?;
+    let mut keys = key_files(&request.keys);
     keys.extend(request.place.successor_file(&keys));
     let index = index(&entries, &judged.images)?;
     let file = |name: &str, bytes: &[u8]| HeadFile { name: name.into(), bytes: bytes.into() };
@@ -159,41 +160,6 @@ fn no_time(seconds: impl std::fmt::Display) -> PackError {
 
 fn rfc3339(time: OffsetDateTime) -> Result<String, PackError> {
     time.format(&Rfc3339).map_err(|_| no_time(time.unix_timestamp()))
-}
-
-/// Keys as head entries, each fingerprint once, names made distinct.
-fn key_files(request: &Request) -> Result<Vec<(KeyEntry, HeadFile)>, PackError> {
-    let mut files: Vec<(KeyEntry, HeadFile)> = Vec::new();
-    for carried in &request.keys {
-        let fingerprint = carried.key.fingerprint();
-        let scopes: Vec<String> = carried.scopes.iter().map(ToString::to_string).collect();
-        if let Some((known, _)) =
-            files.iter_mut().find(|(entry, _)| entry.fingerprint == fingerprint.to_string())
-        {
-            known.scopes.extend(scopes);
-            known.scopes.sort();
-            known.scopes.dedup();
-            continue;
-        }
-        let stem = carried.name.strip_suffix(".pub").unwrap_or(&carried.name);
-        let plain = |c: char| if c.is_ascii_alphanumeric() || "._-".contains(c) { c } else { '-' };
-        let stem: String = stem.chars().map(plain).collect();
-        let stem = stem.trim_start_matches('.');
-        let taken = |name: &str| files.iter().any(|(entry, _)| entry.file == name);
-        let mut name = format!("{}{}.pub", head::KEYS, if stem.is_empty() { "key" } else { stem });
-        if taken(&name) {
-            name = format!("{}{stem}-{}.pub", head::KEYS, &fingerprint.hex()[..16]);
-        }
-        let pem = carried.key.to_pem();
-        let entry = KeyEntry {
-            file: name.clone(),
-            purpose: "cosign".into(),
-            fingerprint: fingerprint.to_string(),
-            scopes,
-        };
-        files.push((entry, HeadFile { name, bytes: pem.into_bytes() }));
-    }
-    Ok(files)
 }
 
 /// The bytes of an inventory that every reader takes: what they would refuse in the enclave is noticed here.

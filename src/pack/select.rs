@@ -1,10 +1,11 @@
 //! What to pack: sources, rules and keys as they were asked for.
 
+use super::CarriedKey;
 use super::series::SeriesPlace;
 use crate::archive::geometry::Geometry;
 use crate::host::{PolicyFile, RegistriesD};
 use crate::oci::{Digest, Platform, Reference, reference::ReferenceError};
-use crate::trust::{Anchors, PublicKey, Scope, Scoped};
+use crate::trust::{Anchors, Scoped};
 use std::fmt;
 use std::path::PathBuf;
 use std::str::FromStr;
@@ -153,17 +154,6 @@ pub enum FailedImages {
     Fail,
     /// It is left out and named; the others are packed.
     LeaveOut,
-}
-
-/// A public key that travels along.
-#[derive(Debug, Clone)]
-pub struct CarriedKey {
-    /// The key.
-    pub key: PublicKey,
-    /// File name, without folders.
-    pub name: String,
-    /// Scopes that it is given for; empty when it is only carried.
-    pub scopes: Vec<Scope>,
 }
 
 /// Everything a pack needs to know.

@@ -3,6 +3,7 @@
 pub mod config;
 pub mod configuration;
 pub mod inspect;
+pub mod keys;
 pub mod pack;
 pub mod seal;
 pub mod unpack;

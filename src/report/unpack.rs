@@ -5,7 +5,7 @@ use crate::oci::atomic::AtomicName;
 use crate::oci::{Digest, Platform, Reference};
 use crate::report::configuration::ConfigurationReport;
 use crate::report::seal::SealReport;
-use crate::trust::ImageVerdict;
+use crate::trust::{ImageVerdict, KeyFingerprint, KeyUse};
 use serde::Serialize;
 use std::path::PathBuf;
 
@@ -270,14 +270,38 @@ pub struct EmissionLeft {
 pub struct KeyReport {
     /// Its name on the host.
     pub name: String,
-    /// SHA-256 of its SubjectPublicKeyInfo.
-    pub fingerprint: Digest,
+    /// What it verifies.
+    #[serde(rename = "use")]
+    pub usage: KeyUse,
+    /// Its name by its content.
+    pub fingerprint: KeyFingerprint,
     /// Where it lies.
     pub path: PathBuf,
-    /// Everything that it may vouch for afterwards.
+    /// Everything that it is good for afterwards.
     pub scopes: Vec<String>,
+    /// Of a trusted root: whom its certificates may name.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    pub holders: Vec<HolderReport>,
     /// What was changed.
     pub change: KeyChange,
+    /// The key in whose place it stands now.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub replaces: Option<KeyFingerprint>,
+    /// Scopes of that key which this one did not verify, so that nothing installed covers them any more.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    pub dropped_scopes: Vec<String>,
+}
+
+/// Somebody whom certificates under a trusted root may name.
+#[derive(Debug, Clone, Serialize)]
+#[serde(rename_all = "camelCase")]
+pub struct HolderReport {
+    /// The subject alternative name.
+    pub identity: String,
+    /// The OIDC issuer.
+    pub issuer: String,
+    /// For which repositories.
+    pub scopes: Vec<String>,
 }
 
 /// What installing a key changed.
@@ -290,6 +314,10 @@ pub enum KeyChange {
     Recorded,
     /// The key got more scopes.
     Widened,
+    /// The OpenPGP key was there in an earlier state.
+    Renewed,
+    /// It stands in the place of another key.
+    Replaced,
     /// It was there with these scopes.
     Unchanged,
 }

@@ -47,6 +47,19 @@ impl Fingerprint {
     }
 }
 
+/// Whoever states a SHA-256 as that of a key, states its fingerprint.
+impl From<Digest> for Fingerprint {
+    fn from(digest: Digest) -> Self {
+        Self(digest)
+    }
+}
+
+impl From<Fingerprint> for Digest {
+    fn from(fingerprint: Fingerprint) -> Self {
+        fingerprint.0
+    }
+}
+
 impl fmt::Display for Fingerprint {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         self.0.fmt(f)

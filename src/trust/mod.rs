@@ -5,6 +5,7 @@
 //! - [`anchors`]: which keys are trusted for which images; [`scope`] and [`scoped`] are how that is written, `overlap`
 //!   compares scopes
 //! - [`keys`]: public keys and fingerprints; [`pem`] reads them, [`crypto`] is the one door to the crypto library
+//! - [`key_material`] and [`key_fingerprint`]: keys of every use, as they are carried and installed
 //! - [`signing`]: private keys, and the signatures that the product makes itself
 //! - [`certificate`]: signing certificates under a policy `fulcio` or `pki`
 //! - [`rekor`]: entries of a log, proven by a signed entry timestamp
@@ -39,6 +40,8 @@ pub mod finding;
 pub mod identity;
 mod index;
 mod judgement;
+pub mod key_fingerprint;
+pub mod key_material;
 mod keyring;
 pub mod keys;
 pub mod openpgp;
@@ -73,6 +76,8 @@ pub use evidence::{AtomicSignature, Attached, Evidence, EvidenceError, Found, Im
 pub use fields::ShapeError;
 pub use finding::{Form, SignatureFinding};
 pub use identity::IdentityRule;
+pub use key_fingerprint::{KeyFingerprint, KeyFingerprintError};
+pub use key_material::{KeyMaterial, KeyMaterialError, KeyUse};
 pub use keys::{Fingerprint, KeyError, PublicKey, SignatureError};
 pub use outcome::{RefusalCode, SignatureCode};
 pub use policy::{Policy, PolicyError, PreparedPolicy};

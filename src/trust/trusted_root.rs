@@ -7,6 +7,7 @@ use super::Algorithm;
 use super::fields::{Fields, ShapeError, document};
 use super::keys::PublicKey;
 use super::text::{bounded, explain};
+use crate::oci::digest::hex;
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
 use serde_json::{Value, json};
@@ -33,6 +34,7 @@ const LISTS: [&str; 4] = ["tlogs", "certificateAuthorities", "ctlogs", "timestam
 /// What it names becomes mandatory: log entries where it has a transparency log, certificate timestamps where it has a
 /// certificate transparency log. So a root without them is a statement of who pins it, not an omission of the bundle.
 pub struct TrustedRoot {
+    bytes: Vec<u8>,
     verifier: Verifier,
     logs: Vec<TrustedLog>,
     ct_logs: usize,
@@ -89,7 +91,7 @@ impl TrustedRoot {
         }
         let value = document("the trusted root", bytes)?;
         check_shape(&value)?;
-        Self::build(value)
+        Ok(Self { bytes: bytes.to_vec(), ..Self::build(value)? })
     }
 
     /// A root that holds nothing but transparency logs: what `--rekor-key` says. Each is valid at any time.
@@ -99,25 +101,17 @@ impl TrustedRoot {
     pub fn of_log_keys(keys: &[PublicKey]) -> Result<Self, TrustedRootError> {
         let mut seen = BTreeSet::new();
         let distinct = keys.iter().filter(|key| seen.insert(key.fingerprint()));
-        let logs = distinct.map(|key| {
-            let details = match key.algorithm() {
-                Algorithm::EcdsaP256 => "PKIX_ECDSA_P256_SHA_256",
-                Algorithm::EcdsaP384 => "PKIX_ECDSA_P384_SHA_384",
-                other => return Err(TrustedRootError::LogKey(other)),
-            };
-            Ok(json!({
-                "baseUrl": "",
-                "hashAlgorithm": "SHA2_256",
-                "publicKey": {
-                    "rawBytes": STANDARD.encode(key.spki()),
-                    "keyDetails": details,
-                    "validFor": {"start": "1970-01-01T00:00:00Z"},
-                },
-                "logId": {"keyId": STANDARD.encode(key.fingerprint().as_bytes())},
-            }))
-        });
-        let logs = logs.collect::<Result<Vec<Value>, _>>()?;
-        Self::build(json!({"mediaType": MEDIA_TYPES[0], "tlogs": logs}))
+        Self::build(document_of_logs(distinct)?)
+    }
+
+    /// The file that it was read from; empty for one that was made of keys.
+    pub fn bytes(&self) -> &[u8] {
+        &self.bytes
+    }
+
+    /// True when it names the log with this identifier, in lower-case hex.
+    pub fn names_log(&self, id: &str) -> bool {
+        self.logs.iter().any(|log| hex(&log.id) == id)
     }
 
     /// True when signing certificates must be proven to be in a certificate transparency log.
@@ -172,6 +166,7 @@ impl TrustedRoot {
             Ok(TrustedLog { id, key, valid_for: log.public_key.valid_for })
         });
         Ok(Self {
+            bytes: Vec::new(),
             logs: logs.collect::<Result<_, TrustedRootError>>()?,
             ct_logs: root.ctlogs.len(),
             timestamp_authorities: root.timestamp_authorities.len(),
@@ -188,6 +183,37 @@ impl fmt::Debug for TrustedRoot {
             .field("timestamp_authorities", &self.timestamp_authorities)
             .finish_non_exhaustive()
     }
+}
+
+/// A root that names these logs and nothing else, each valid at any time.
+fn document_of_logs<'a>(
+    keys: impl Iterator<Item = &'a PublicKey>,
+) -> Result<Value, TrustedRootError> {
+    let logs = keys.map(|key| {
+        let details = match key.algorithm() {
+            Algorithm::EcdsaP256 => "PKIX_ECDSA_P256_SHA_256",
+            Algorithm::EcdsaP384 => "PKIX_ECDSA_P384_SHA_384",
+            other => return Err(TrustedRootError::LogKey(other)),
+        };
+        Ok(json!({
+            "baseUrl": "",
+            "hashAlgorithm": "SHA2_256",
+            "publicKey": {
+                "rawBytes": STANDARD.encode(key.spki()),
+                "keyDetails": details,
+                "validFor": {"start": "1970-01-01T00:00:00Z"},
+            },
+            "logId": {"keyId": STANDARD.encode(key.fingerprint().as_bytes())},
+        }))
+    });
+    let logs = logs.collect::<Result<Vec<Value>, _>>()?;
+    Ok(json!({"mediaType": MEDIA_TYPES[0], "tlogs": logs}))
+}
+
+/// The text of a trusted root that names one log.
+#[cfg(test)]
+pub(crate) fn text_of_log(key: &PublicKey) -> String {
+    document_of_logs(std::iter::once(key)).expect("a key of a log").to_string()
 }
 
 /// Unknown keys and missing periods are found before the types of the library, which ignore both.

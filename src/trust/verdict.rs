@@ -185,6 +185,11 @@ impl ImageVerdict {
         self.counting().next().is_some() && !self.counting().any(SignatureFinding::is_for_runtimes)
     }
 
+    /// Every signature that counts.
+    pub fn verifying(&self) -> impl Iterator<Item = &SignatureFinding> {
+        self.counting()
+    }
+
     /// Verified signatures of the image itself and its children. Those of something that is attached to it say nothing
     /// of the image.
     fn counting(&self) -> impl Iterator<Item = &SignatureFinding> {

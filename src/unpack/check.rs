@@ -1,14 +1,12 @@
 //! Checking: the archive is a closed world, and its keys are what the inventory says.
 
 use super::error::{UnpackError, bounded};
-use super::refused::CarriedKey;
+use super::refused::{CarriedAuthority, CarriedKey};
 use crate::archive::{Archive, Catalogue};
 use crate::inventory::KeyEntry;
-use crate::trust::PublicKey;
+use crate::trust::openpgp::KeyringError;
+use crate::trust::{KeyMaterial, KeyMaterialError, KeyUse};
 use std::sync::Arc;
-
-/// The only use of a key that this version knows.
-const COSIGN: &str = "cosign";
 
 /// An archive that is whole and consistent. Nobody has vouched for it yet.
 #[derive(Debug)]
@@ -16,6 +14,7 @@ pub struct Checked {
     archive: Arc<Archive>,
     catalogue: Arc<Catalogue>,
     carried: Vec<CarriedKey>,
+    authorities: Vec<CarriedAuthority>,
 }
 
 impl Checked {
@@ -23,13 +22,32 @@ impl Checked {
         archive: Arc<Archive>,
         catalogue: Arc<Catalogue>,
     ) -> Result<Self, UnpackError> {
-        let keys = &archive.inventory().keys;
-        let carried = keys
-            .iter()
-            .filter(|entry| entry.purpose == COSIGN)
-            .map(|entry| carried_key(&archive, entry))
-            .collect::<Result<_, _>>()?;
-        Ok(Self { archive, catalogue, carried })
+        let (mut carried, mut authorities) = (Vec::new(), Vec::new());
+        for entry in &archive.inventory().keys {
+            // A use that this version does not know makes it cargo like any other.
+            let Ok(usage) = entry.purpose.parse::<KeyUse>() else { continue };
+            let Some(material) = material(&archive, entry, usage)? else { continue };
+            let (file, scopes) = (entry.file.clone(), entry.scopes.clone());
+            match material {
+                KeyMaterial::Cosign(key) => carried.push(CarriedKey {
+                    file,
+                    fingerprint: key.fingerprint(),
+                    algorithm: key.algorithm().to_string(),
+                    scopes,
+                    pinned: false,
+                    key,
+                }),
+                material => authorities.push(CarriedAuthority {
+                    file,
+                    usage,
+                    fingerprint: material.fingerprint(),
+                    scopes,
+                    pinned: false,
+                    material,
+                }),
+            }
+        }
+        Ok(Self { archive, catalogue, carried, authorities })
     }
 
     /// The archive.
@@ -42,34 +60,40 @@ impl Checked {
         &self.catalogue
     }
 
-    /// The keys that travel in it; each is what the inventory says.
+    /// The keys of use `cosign` that travel in it; each is what the inventory says.
     pub fn carried_keys(&self) -> &[CarriedKey] {
         &self.carried
     }
 
-    pub(super) fn into_parts(self) -> (Arc<Archive>, Arc<Catalogue>, Vec<CarriedKey>) {
-        (self.archive, self.catalogue, self.carried)
+    /// OpenPGP keys, keys of logs and trusted roots that travel in it; each is what the inventory says.
+    pub fn carried_authorities(&self) -> &[CarriedAuthority] {
+        &self.authorities
+    }
+
+    pub(super) fn into_parts(
+        self,
+    ) -> (Arc<Archive>, Arc<Catalogue>, Vec<CarriedKey>, Vec<CarriedAuthority>) {
+        (self.archive, self.catalogue, self.carried, self.authorities)
     }
 }
 
-/// Reads a carried key. What counts is its content; the inventory must agree.
-fn carried_key(archive: &Archive, entry: &KeyEntry) -> Result<CarriedKey, UnpackError> {
+/// Reads a carried key. What counts is its content; the inventory must agree. `None` for what a program without OpenPGP
+/// cannot read: there it is cargo.
+fn material(
+    archive: &Archive,
+    entry: &KeyEntry,
+    usage: KeyUse,
+) -> Result<Option<KeyMaterial>, UnpackError> {
     let file = bounded(&entry.file);
-    let key = match PublicKey::from_pem(archive.file(&entry.file).unwrap_or_default()) {
-        Ok(key) => key,
-        Err(source) => return Err(UnpackError::CarriedKey { file, source }),
+    let material = match KeyMaterial::read(usage, archive.file(&entry.file).unwrap_or_default()) {
+        Ok(material) => material,
+        Err(KeyMaterialError::OpenPgp(KeyringError::NotBuilt)) => return Ok(None),
+        Err(source) => return Err(UnpackError::CarriedKey { file, source: Box::new(source) }),
     };
-    let found = key.fingerprint();
+    let found = material.fingerprint();
     if found.to_string() != entry.fingerprint {
         let stated = bounded(&entry.fingerprint);
         return Err(UnpackError::Fingerprint { file, stated, found });
     }
-    Ok(CarriedKey {
-        file: entry.file.clone(),
-        fingerprint: found,
-        algorithm: key.algorithm().to_string(),
-        scopes: entry.scopes.clone(),
-        pinned: false,
-        key,
-    })
+    Ok(Some(material))
 }

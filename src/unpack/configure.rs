@@ -10,14 +10,14 @@ use crate::host::config_files::{
     ConfigError, ConfigPlan, Decided, Destination, HostConfig, Parsed, PlannedFile, RegistryCa,
     key_path, plan_config,
 };
-use crate::host::{HostRoot, KeyName, PlannedKey};
-use crate::oci::{Digest, Repository};
+use crate::host::{HostRoot, InstalledKey, PlannedKey};
+use crate::oci::Repository;
 use crate::report::configuration::{
     ChangeReport, ConfigurationReport, FileOutcome, FileReport, LeftReport, ParserOutcome,
     ParserReport, SubjectChange,
 };
-use crate::trust::PublicKey;
 use crate::trust::policy::KeySource;
+use crate::trust::{KeyFingerprint, KeyUse, PublicKey};
 use std::collections::{BTreeMap, BTreeSet};
 use std::path::PathBuf;
 
@@ -47,22 +47,35 @@ pub(super) struct Configuration {
     enforcement: Enforcement,
 }
 
-/// Where keys lie on the host, by fingerprint: those that were installed before and those that will be.
+/// Where keys lie on the host: those that were installed before and those that will be.
 #[derive(Debug, Default)]
-pub(super) struct KeyPaths(BTreeMap<Digest, PathBuf>);
+pub(super) struct KeyPaths(BTreeMap<(KeyUse, KeyFingerprint), PathBuf>);
 
 impl KeyPaths {
-    pub(super) fn new(earlier: &BTreeMap<Digest, KeyName>, planned: &[PlannedKey]) -> Self {
-        let earlier = earlier.iter().map(|(fingerprint, name)| (*fingerprint, key_path(name)));
-        let planned = planned.iter().map(|key| (key.fingerprint, key_path(&key.name)));
-        Self(earlier.chain(planned).collect())
+    /// Of keys that were installed before.
+    pub(super) fn installed(keys: &[InstalledKey]) -> Self {
+        let paths = keys.iter().map(|key| {
+            let record = &key.record;
+            ((record.usage, record.fingerprint), key_path(&record.name, record.usage))
+        });
+        Self(paths.collect())
+    }
+
+    /// With those that will be. A key that makes way for another one has no place any more.
+    pub(super) fn and(mut self, planned: &[PlannedKey]) -> Self {
+        for key in planned {
+            let path = key_path(&key.name, key.usage);
+            self.0.retain(|_, other| *other != path);
+            self.0.insert((key.usage, key.fingerprint), path);
+        }
+        self
     }
 
     /// Files where all of these are installed; else all of them inline, since a rule cannot have both.
-    fn sources(&self, keys: &[PublicKey]) -> Vec<KeySource> {
+    fn sources(&self, usage: KeyUse, keys: &[PublicKey]) -> Vec<KeySource> {
         let path = |key: &PublicKey| {
-            let fingerprint: Digest = key.fingerprint().to_string().parse().ok()?;
-            self.0.get(&fingerprint).cloned().map(KeySource::Path)
+            let known = self.0.get(&(usage, key.fingerprint().into()));
+            known.cloned().map(KeySource::Path)
         };
         let inline = |key: &PublicKey| KeySource::Data(key.to_pem().into_bytes());
         let paths: Option<Vec<KeySource>> = keys.iter().map(path).collect();
@@ -114,8 +127,8 @@ fn policy(
 ) -> PolicyRequest {
     let rule = |repository: &Repository, signers: &Signers| EnforcedRepository {
         repository: repository.clone(),
-        keys: keys.sources(&signers.keys),
-        log_keys: keys.sources(&signers.logs),
+        keys: keys.sources(KeyUse::Cosign, &signers.keys),
+        log_keys: keys.sources(KeyUse::Rekor, &signers.logs),
     };
     let all = || enforcement.repositories();
     PolicyRequest {

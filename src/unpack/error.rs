@@ -14,7 +14,7 @@ use crate::oci::layout::LayoutError;
 use crate::oci::source::{SourceError, Trouble};
 use crate::oci::{Digest, Reference, Repository};
 use crate::registry::RegistryError;
-use crate::trust::{Fingerprint, KeyError, Scope, Scoped};
+use crate::trust::{Fingerprint, KeyFingerprint, KeyMaterialError, Scope};
 
 /// Why an archive is not unpacked.
 #[derive(Debug, thiserror::Error)]
@@ -32,7 +32,7 @@ pub enum UnpackError {
         file: String,
         /// What is wrong with it.
         #[source]
-        source: KeyError,
+        source: Box<KeyMaterialError>,
     },
     /// The inventory states another fingerprint than a carried key has.
     #[error("the carried key {file:?} is {found}, but the bundle says {stated:?}")]
@@ -42,7 +42,7 @@ pub enum UnpackError {
         /// What the inventory says, bounded.
         stated: String,
         /// The key's own.
-        found: Fingerprint,
+        found: KeyFingerprint,
     },
     /// It is another bundle than was expected.
     #[error("this is bundle {found}, not {expected}")]
@@ -56,8 +56,8 @@ pub enum UnpackError {
     #[error(transparent)]
     Seal(#[from] SealRefusal),
     /// Fingerprints were trusted that no carried key has.
-    #[error("no carried key has the trusted fingerprint {}", listed(.0))]
-    UnansweredPins(Vec<Scoped<Fingerprint>>),
+    #[error("no carried key of a signer has the trusted fingerprint {}", listed(.0))]
+    UnansweredPins(Vec<KeyFingerprint>),
     /// A key was to be trusted for the first time in a scope that has an anchor already.
     #[error("{scope} is no scope of a first use: {anchor} is trusted for {covered} already")]
     FirstUse {
@@ -73,6 +73,9 @@ pub enum UnpackError {
         "a key is trusted for the first time for a registry, a namespace or a repository, not for everything"
     )]
     FirstUseEverywhere,
+    /// A fingerprint was trusted that is the key of a log.
+    #[error("{0} is the key of a transparency log: it cannot be trusted to sign images")]
+    PinnedLog(Fingerprint),
     /// An installed key that cannot be used as what it is recorded as.
     #[error("the installed key {name} cannot be used")]
     InstalledKey {
@@ -235,6 +238,7 @@ impl UnpackError {
             | Self::Sources(_)
             | Self::FirstUse { .. }
             | Self::FirstUseEverywhere
+            | Self::PinnedLog(_)
             | Self::Refused(_) => Class::Refused,
             Self::Naming(_)
             | Self::EmitWithoutRegistry
@@ -246,7 +250,11 @@ impl UnpackError {
             | Self::Install(
                 InstallError::NotRoot
                 | InstallError::NameWithoutKey { .. }
-                | InstallError::OtherName { .. },
+                | InstallError::OtherName { .. }
+                | InstallError::TwoNames { .. }
+                | InstallError::ReplacesItself { .. }
+                | InstallError::ReplacementNotTrusted { .. }
+                | InstallError::NotTheOldKey { .. },
             ) => Class::Usage,
             Self::Seal(refusal) => refusal.class(),
             Self::Registry(error) => class_of(error),
@@ -303,6 +311,15 @@ impl UnpackError {
             ),
             Self::FirstUse { .. } => Some(
                 "a narrower scope that no anchor is for, or give the key itself: --key SCOPE=FILE",
+            ),
+            Self::Install(InstallError::DifferentKey { .. }) => Some(
+                "to let one installed key take the place of another: --replace-key NAME=OLD:NEW; or give another name with --install-keys-as",
+            ),
+            Self::Install(InstallError::NotTheOldKey { .. }) => {
+                Some("bundle keys list shows what is installed")
+            }
+            Self::Install(InstallError::ReplacementNotTrusted { .. }) => Some(
+                "the new key must be trusted by itself, and have verified an image of this bundle: --key SCOPE=FILE or --trust-fingerprint",
             ),
             Self::Install(InstallError::NotRoot) => {
                 Some("run it with sudo, or name a directory of your own: --root DIR")
@@ -365,8 +382,8 @@ fn class_of_source(error: &SourceError) -> Class {
     }
 }
 
-fn listed(pins: &[Scoped<Fingerprint>]) -> String {
-    let pins: Vec<String> = pins.iter().map(|pin| pin.value.to_string()).collect();
+fn listed(pins: &[KeyFingerprint]) -> String {
+    let pins: Vec<String> = pins.iter().map(ToString::to_string).collect();
     pins.join(", ")
 }
 

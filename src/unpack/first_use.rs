@@ -26,7 +26,7 @@ pub(super) fn admit(
     let answers: Vec<_> = carried.iter().map(|key| (key.file.as_str(), &key.key)).collect();
     match anchors.admit_carried(std::slice::from_ref(&typed), answers).is_empty() {
         true => Ok(()),
-        false => Err(UnpackError::UnansweredPins(vec![typed])),
+        false => Err(UnpackError::UnansweredPins(vec![typed.value.into()])),
     }
 }
 

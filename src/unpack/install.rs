@@ -1,14 +1,15 @@
-//! Which keys are installed after a push: those that verified something in it, for what they verified.
+//! Which keys are installed after a push, and under which names; and the same without a push.
 
 use super::error::UnpackError;
-use super::verify::Verified;
+use super::open::Input;
+use super::proven::proven;
+use super::verify::{TrustInputs, Verified};
 use crate::host::{
-    Change, HostRoot, InstallError, InstallPlan, Installed, InstalledKey, KeyName, KeyToInstall,
-    PlannedKey, plan_install,
+    Change, HostRoot, InstallError, InstallPlan, Installed, InstalledKey, KeyFingerprint, KeyName,
+    KeyToInstall, Naming, PlannedKey, Replacement, plan_install,
 };
-use crate::oci::Digest;
-use crate::report::unpack::{KeyChange, KeyReport};
-use crate::trust::{Admission, Fingerprint, ImageVerdict, Scope, ScopedKey};
+use crate::report::keys::InstallReport;
+use crate::report::unpack::{HolderReport, KeyChange, KeyReport};
 use std::collections::{BTreeMap, BTreeSet};
 
 /// How keys are installed.
@@ -17,17 +18,55 @@ pub struct InstallOptions {
     /// Below which root.
     pub root: HostRoot,
     /// Names given on the command line, by fingerprint.
-    pub names: BTreeMap<Digest, KeyName>,
+    pub names: BTreeMap<KeyFingerprint, KeyName>,
+    /// Installed keys that others take the place of.
+    pub replacements: Vec<Replacement>,
+}
+
+/// Verifies a bundle as unpacking does, and installs the keys that verified something: what has to be done as root, where
+/// images are pushed by somebody else. Blocks.
+///
+/// # Errors
+/// As [`super::unpack`], but for the target's.
+pub fn install_keys(
+    input: Input,
+    trust: TrustInputs,
+    options: InstallOptions,
+    dry_run: bool,
+) -> Result<InstallReport, UnpackError> {
+    if !options.root.may_install() {
+        return Err(InstallError::NotRoot.into());
+    }
+    let earlier = earlier_names(&trust.installed);
+    let (opened, _cargo) = input.open()?;
+    let verified = opened.check()?.verify(trust)?;
+    let plan = plan(options, &verified, &earlier)?;
+    let keys = if dry_run {
+        report(plan.keys())
+    } else {
+        let done = crate::host::install(plan, time::OffsetDateTime::now_utc())?;
+        report(&done.keys)
+    };
+    Ok(InstallReport {
+        report_version: "1.0",
+        file: verified.archive().path().display().to_string(),
+        bundle_digest: verified.archive().bundle_digest(),
+        names_bound: verified.names_bound(),
+        dry_run,
+        verdicts: verified.verdicts().to_vec(),
+        keys,
+    })
 }
 
 /// Decides what is installed; refuses what can be refused. Nothing is changed.
 pub(super) fn plan(
     options: InstallOptions,
     verified: &Verified,
-    earlier: &BTreeMap<Digest, KeyName>,
+    earlier: &BTreeMap<KeyFingerprint, KeyName>,
 ) -> Result<InstallPlan, UnpackError> {
-    let keys = keys_to_install(verified);
-    let mut names = options.names;
+    let keys = proven(verified);
+    let InstallOptions { root, mut names, replacements } = options;
+    let replacing: BTreeSet<_> = replacements.iter().map(|replacement| replacement.new).collect();
     for key in &keys {
         // A key that was installed before keeps its name.
         let Some(installed) = earlier.get(&key.fingerprint) else { continue };
@@ -38,74 +77,70 @@ pub(super) fn plan(
             return Err(InstallError::OtherName { fingerprint, installed, name }.into());
         }
     }
+    if verified.names_bound() {
+        let unnamed = keys.iter().filter(|key| {
+            !names.contains_key(&key.fingerprint) && !replacing.contains(&key.fingerprint)
+        });
+        names.extend(authentic_names(unnamed));
+    }
     let bundle = verified.archive().bundle_digest();
-    Ok(plan_install(options.root, &keys, &names, bundle)?)
+    Ok(plan_install(root, &keys, &Naming { names, replacements }, bundle)?)
+}
+
+/// Names that an authentic inventory has for its keys, where they are names that may be installed and each is one key's.
+fn authentic_names<'a>(
+    keys: impl Iterator<Item = &'a KeyToInstall>,
+) -> BTreeMap<KeyFingerprint, KeyName> {
+    let mut named: BTreeMap<KeyName, Vec<KeyFingerprint>> = BTreeMap::new();
+    for key in keys {
+        let name = key.file.strip_prefix(crate::archive::head::KEYS);
+        if let Some(Ok(name)) = name.map(str::parse::<KeyName>) {
+            named.entry(name).or_default().push(key.fingerprint);
+        }
+    }
+    let single = |(name, keys): (KeyName, Vec<KeyFingerprint>)| match keys[..] {
+        [key] => Some((key, name)),
+        _ => None,
+    };
+    named.into_iter().filter_map(single).collect()
 }
 
 /// Names of the keys that were installed before.
-pub(super) fn earlier_names(installed: &[InstalledKey]) -> BTreeMap<Digest, KeyName> {
+pub(super) fn earlier_names(installed: &[InstalledKey]) -> BTreeMap<KeyFingerprint, KeyName> {
     let named = |key: &InstalledKey| (key.record.fingerprint, key.record.name.clone());
     installed.iter().map(named).collect()
 }
 
-/// Keys that verified an image which is admitted by its signatures, each for exactly the repositories of those images,
-/// or for less where it was trusted for one tag or digest only.
-fn keys_to_install(verified: &Verified) -> Vec<KeyToInstall> {
-    let mut scopes: BTreeMap<Fingerprint, BTreeSet<String>> = BTreeMap::new();
-    for verdict in verified.verdicts() {
-        if matches!(verdict.admission(), Admission::Signed | Admission::IndexUnsigned) {
-            for key in verdict.verifying_keys() {
-                scopes.entry(key).or_default().extend(verified_scopes(verified, key, verdict));
-            }
-        }
-    }
-    let carried = verified.carried_keys();
-    scopes
-        .into_iter()
-        .filter_map(|(fingerprint, scopes)| {
-            let key = verified.trusted_key(&fingerprint)?;
-            let file = carried.iter().find(|carried| carried.fingerprint == fingerprint);
-            Some(KeyToInstall {
-                pem: key.to_pem(),
-                fingerprint: fingerprint.to_string().parse().ok()?,
-                scopes: scopes.into_iter().collect(),
-                file: file.map_or_else(String::new, |carried| carried.file.clone()),
-            })
-        })
-        .collect()
-}
-
-/// What a key may vouch for from now on, by what it verified here.
-fn verified_scopes(
-    verified: &Verified,
-    key: Fingerprint,
-    verdict: &ImageVerdict,
-) -> BTreeSet<String> {
-    let repository = verdict.source().repository();
-    let scope = |anchor: &ScopedKey| match &anchor.scope {
-        Scope::Image(_) => anchor.scope.to_string(),
-        _ => repository.to_string(),
-    };
-    let scopes: BTreeSet<String> = verified.anchors_of(key, verdict).map(scope).collect();
-    match scopes.contains(&repository.to_string()) {
-        true => BTreeSet::from([repository.to_string()]),
-        false => scopes,
-    }
-}
-
 pub(super) fn report(keys: &[PlannedKey]) -> Vec<KeyReport> {
+    let holders = |key: &PlannedKey| {
+        let report = |(holder, scopes): (&crate::host::Holder, &BTreeSet<String>)| HolderReport {
+            identity: holder.identity.clone(),
+            issuer: holder.issuer.clone(),
+            scopes: scopes.iter().cloned().collect(),
+        };
+        key.grant.holders.iter().map(report).collect()
+    };
     keys.iter()
         .map(|key| KeyReport {
             name: key.name.to_string(),
+            usage: key.usage,
             fingerprint: key.fingerprint,
             path: key.path.clone(),
-            scopes: key.scopes.iter().cloned().collect(),
+            scopes: key.grant.all_scopes().into_iter().collect(),
+            holders: holders(key),
             change: match key.change {
                 Change::Create => KeyChange::Created,
                 Change::Record => KeyChange::Recorded,
                 Change::Widen => KeyChange::Widened,
+                Change::Renew => KeyChange::Renewed,
+                Change::Replace(_) => KeyChange::Replaced,
                 Change::Nothing => KeyChange::Unchanged,
             },
+            replaces: match key.change {
+                Change::Replace(old) => Some(old),
+                _ => None,
+            },
+            dropped_scopes: key.dropped.iter().cloned().collect(),
         })
         .collect()
 }

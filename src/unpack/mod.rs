@@ -28,10 +28,13 @@ mod error;
 mod evidence;
 mod first_use;
 mod install;
+mod installed;
 mod layout;
 mod open;
 mod openshift;
+mod pins;
 mod plan;
+mod proven;
 mod push;
 mod refused;
 mod reporting;
@@ -52,10 +55,10 @@ pub use configure::ConfigureOptions;
 pub use emit::EmitOptions;
 pub use enforcement::{Enforcement, NotEnforceable, Signers};
 pub use error::{Class, UnpackError};
-pub use install::InstallOptions;
+pub use install::{InstallOptions, install_keys};
 pub use open::{Input, Opened};
 pub use plan::{Plan, Planned, PlannedBlob, PlannedImage};
-pub use refused::{CarriedKey, Refused};
+pub use refused::{CarriedAuthority, CarriedKey, Refused};
 pub use seal::SealInputs;
 pub use seal_refusal::SealRefusal;
 pub use survey::{OnExistingAttachment, Survey};
@@ -120,6 +123,7 @@ pub async fn unpack(
     let UnpackOptions { target, trust, memory: root, emit, install, configure, .. } = options;
     let UnpackOptions { on_existing_attachment, lookaside, jobs, dry_run, .. } = options;
     let earlier = install::earlier_names(&trust.installed);
+    let key_paths = KeyPaths::installed(&trust.installed);
     progress.note("verifying");
     let prepare = move || {
         let (opened, cargo) = input.open()?;
@@ -131,7 +135,7 @@ pub async fn unpack(
     let install =
         install.map(|options| install::plan(options, &planned.verified, &earlier)).transpose()?;
     let mut keys = install.as_ref().map_or_else(Vec::new, |plan| install::report(plan.keys()));
-    let key_paths = KeyPaths::new(&earlier, install.as_ref().map_or(&[], |plan| plan.keys()));
+    let key_paths = key_paths.and(install.as_ref().map_or(&[], |plan| plan.keys()));
     let (planned, configuration) = configure::plan(configure, planned, key_paths).await?;
     let memory = sources::check(&planned.plan, root.as_ref())?;
     let goal = Goal::open(&planned, client, dry_run).await?;
@@ -180,10 +184,10 @@ pub fn configure(
     options: ConfigureOptions,
     dry_run: bool,
 ) -> Result<ConfigInstallReport, UnpackError> {
-    let earlier = install::earlier_names(&trust.installed);
+    let key_paths = KeyPaths::installed(&trust.installed);
     let (opened, _) = input.open()?;
     let planned = opened.check()?.verify(trust)?.plan(target)?;
-    let configuration = configure::decide(options, &planned, &KeyPaths::new(&earlier, &[]))?;
+    let configuration = configure::decide(options, &planned, &key_paths)?;
     Ok(ConfigInstallReport {
         report_version: "1.0",
         file: planned.verified.archive().path().display().to_string(),

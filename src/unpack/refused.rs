@@ -2,7 +2,7 @@
 
 use crate::oci::Digest;
 use crate::report::seal::SealReport;
-use crate::trust::{Fingerprint, ImageVerdict, PublicKey};
+use crate::trust::{Fingerprint, ImageVerdict, KeyFingerprint, KeyMaterial, KeyUse, PublicKey};
 use serde::Serialize;
 
 /// At least one image may not be published, so nothing is.
@@ -15,6 +15,9 @@ pub struct Refused {
     pub verdicts: Vec<ImageVerdict>,
     /// The keys that travel in the bundle. None is trusted by being there.
     pub carried: Vec<CarriedKey>,
+    /// OpenPGP keys, keys of logs and trusted roots that travel in it.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    pub carried_authorities: Vec<CarriedAuthority>,
     /// True when there was anything at all that could admit an image.
     pub any_anchor: bool,
     /// SHA-256 of `bundle.json`.
@@ -26,7 +29,28 @@ pub struct Refused {
     pub by_policy: bool,
 }
 
-/// A key in the bundle, by its own bytes.
+/// Something else in the bundle by which signatures could be verified, by its own bytes. None of these is ever taken for
+/// the key of a cosign signer.
+#[derive(Debug, Clone, Serialize)]
+#[serde(rename_all = "camelCase")]
+pub struct CarriedAuthority {
+    /// Its file in the bundle; untrusted text.
+    pub file: String,
+    /// What it would verify, as the bundle says.
+    #[serde(rename = "use")]
+    pub usage: KeyUse,
+    /// Its name, computed from the carried file.
+    pub fingerprint: KeyFingerprint,
+    /// Scopes it was given for at pack, as the bundle says; untrusted text.
+    pub scopes: Vec<String>,
+    /// True when its fingerprint was trusted from outside.
+    pub pinned: bool,
+    /// What was read.
+    #[serde(skip)]
+    pub material: KeyMaterial,
+}
+
+/// A key of use `cosign` in the bundle, by its own bytes.
 #[derive(Debug, Clone, Serialize)]
 #[serde(rename_all = "camelCase")]
 pub struct CarriedKey {

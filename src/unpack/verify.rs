@@ -3,17 +3,19 @@
 use super::check::Checked;
 use super::error::UnpackError;
 use super::evidence::{ArchiveEvidence, found};
-use super::refused::{CarriedKey, Refused};
+use super::refused::{CarriedAuthority, CarriedKey, Refused};
 use super::seal::{self, Recording, Seal, SealInputs};
+use super::{installed, pins};
 use crate::archive::catalogue::CatalogueImage;
 use crate::archive::{Archive, ArchiveError, Catalogue};
 use crate::host::{InstalledKey, PolicyFile};
 use crate::inventory::ImageEntry;
 use crate::oci::{Descriptor, Digest};
 use crate::report::seal::SealReport;
+use crate::trust::openpgp::OpenPgpFingerprint;
 use crate::trust::{
-    Anchors, AtomicSignature, Attached, Fingerprint, ImageUnderTest, ImageVerdict, PublicKey,
-    Scope, Scoped, ScopedKey, judge,
+    Anchors, AtomicSignature, Attached, Fingerprint, ImageUnderTest, ImageVerdict, LogAuthority,
+    PublicKey, Scoped, ScopedAuthority, ScopedKey, judge,
 };
 use std::collections::BTreeSet;
 use std::sync::Arc;
@@ -31,11 +33,13 @@ pub struct TrustInputs {
     pub policy: Option<PolicyFile>,
     /// Keys that were installed earlier; each counts within its recorded scopes.
     pub installed: Vec<InstalledKey>,
-    /// Fingerprints that admit carried keys.
+    /// Fingerprints that admit carried keys as signers of cosign signatures.
     pub pins: Vec<Scoped<Fingerprint>>,
     /// A fingerprint that the operator typed because nothing vouched for some images. Refused where an anchor for its
     /// scope exists: what was decided once is not decided anew in the middle of a run.
     pub first_use: Option<Scoped<Fingerprint>>,
+    /// Fingerprints that admit carried OpenPGP keys.
+    pub openpgp_pins: Vec<Scoped<OpenPgpFingerprint>>,
     /// The bundle digest, known from elsewhere.
     pub expect_bundle: Option<Digest>,
     /// Whose seals count, and what is known of earlier ones.
@@ -50,6 +54,7 @@ pub struct Verified {
     verdicts: Vec<ImageVerdict>,
     anchors: Anchors,
     carried: Vec<CarriedKey>,
+    carried_authorities: Vec<CarriedAuthority>,
     names_bound: bool,
     seal: Seal,
 }
@@ -59,10 +64,11 @@ impl Checked {
     ///
     /// # Errors
     /// [`UnpackError::Refused`] when one image may not be published; [`UnpackError::OtherBundle`],
-    /// [`UnpackError::Seal`], [`UnpackError::UnansweredPins`], [`UnpackError::FirstUse`]; [`UnpackError::InstalledKey`] when a key of the host cannot be loaded;
+    /// [`UnpackError::Seal`], [`UnpackError::UnansweredPins`], [`UnpackError::PinnedLog`], [`UnpackError::FirstUse`];
+    /// [`UnpackError::InstalledKey`] when a key of the host cannot be loaded;
     /// [`UnpackError::Archive`] when something that verification reads is damaged.
     pub fn verify(self, trust: TrustInputs) -> Result<Verified, UnpackError> {
-        let (archive, catalogue, mut carried) = self.into_parts();
+        let (archive, catalogue, mut carried, mut carried_authorities) = self.into_parts();
         let bundle = archive.bundle_digest();
         let is_expected = match trust.expect_bundle {
             Some(expected) if expected != bundle => {
@@ -75,11 +81,16 @@ impl Checked {
         for key in &mut carried {
             key.pinned = trust.pins.iter().any(|pin| pin.value == key.fingerprint);
         }
+        for authority in &mut carried_authorities {
+            let is_pinned =
+                |pin: &Scoped<OpenPgpFingerprint>| authority.fingerprint == pin.value.into();
+            authority.pinned = trust.openpgp_pins.iter().any(is_pinned);
+        }
         let policy = trust.policy.as_ref().map(|policy| {
             policy.prepare(archive.inventory().images.iter().map(|image| &image.source))
         });
         let first_use = trust.first_use.clone();
-        let mut anchors = anchors(trust, &carried, names_bound)?;
+        let mut anchors = anchors(trust, &carried, &carried_authorities, names_bound)?;
         anchors.policy = policy;
         seal.introduce(&mut anchors, &carried)?;
         if let Some(first_use) = first_use {
@@ -96,6 +107,7 @@ impl Checked {
                 report_version,
                 verdicts,
                 carried,
+                carried_authorities,
                 any_anchor,
                 bundle_digest,
                 by_policy,
@@ -103,7 +115,16 @@ impl Checked {
             };
             return Err(UnpackError::Refused(Box::new(refused)));
         }
-        Ok(Verified { archive, catalogue, verdicts, anchors, carried, names_bound, seal })
+        Ok(Verified {
+            archive,
+            catalogue,
+            verdicts,
+            anchors,
+            carried,
+            carried_authorities,
+            names_bound,
+            seal,
+        })
     }
 }
 
@@ -158,9 +179,14 @@ impl Verified {
         judge_all(&self.archive, &self.catalogue, images, anchors, false)
     }
 
-    /// The keys that travel in the bundle.
+    /// The keys of use `cosign` that travel in the bundle.
     pub fn carried_keys(&self) -> &[CarriedKey] {
         &self.carried
+    }
+
+    /// OpenPGP keys, keys of logs and trusted roots that travel in the bundle.
+    pub fn carried_authorities(&self) -> &[CarriedAuthority] {
+        &self.carried_authorities
     }
 
     /// Images of the inventory, with their manifests and verdicts.
@@ -189,30 +215,34 @@ impl Verified {
         let mut keys = self.anchors.keys.iter().map(|anchor| &anchor.key);
         keys.find(|key| key.fingerprint() == *fingerprint)
     }
+
+    /// Keys that were trusted in this run.
+    pub(super) fn trusted_keys(&self) -> &[ScopedKey] {
+        &self.anchors.keys
+    }
+
+    /// Others who were trusted.
+    pub(super) fn trusted_authorities(&self) -> &[ScopedAuthority] {
+        &self.anchors.authorities
+    }
+
+    /// Logs whose entries were demanded.
+    pub(super) fn trusted_logs(&self) -> &[LogAuthority] {
+        &self.anchors.logs
+    }
 }
 
 /// Everything trusted as anchors: carried keys only by pinned fingerprints.
 fn anchors(
     trust: TrustInputs,
     carried: &[CarriedKey],
+    carried_authorities: &[CarriedAuthority],
     names_bound: bool,
 ) -> Result<Anchors, UnpackError> {
     let mut anchors = trust.anchors;
     anchors.bundle_expected = names_bound;
-    for installed in trust.installed {
-        let name = installed.record.name.to_string();
-        let unusable = |source| UnpackError::InstalledKey { name: name.clone(), source };
-        let key = PublicKey::from_pem(installed.pem.as_bytes()).map_err(|e| unusable(e.into()))?;
-        for scope in &installed.record.scopes {
-            let scope = Scope::recorded(scope).map_err(|e| unusable(e.into()))?;
-            anchors.keys.push(ScopedKey { scope, key: key.clone(), name: name.clone() });
-        }
-    }
-    let answers: Vec<_> = carried.iter().map(|key| (key.file.as_str(), &key.key)).collect();
-    let unanswered = anchors.admit_carried(&trust.pins, answers);
-    if !unanswered.is_empty() {
-        return Err(UnpackError::UnansweredPins(unanswered));
-    }
+    installed::admit(&mut anchors, trust.installed)?;
+    pins::admit(&mut anchors, &trust.pins, &trust.openpgp_pins, carried, carried_authorities)?;
     Ok(anchors)
 }
 

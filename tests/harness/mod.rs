@@ -14,6 +14,7 @@ pub(crate) mod gpg;
 pub(crate) mod host;
 pub(crate) mod images;
 pub(crate) mod layers;
+pub(crate) mod log;
 pub(crate) mod long_blob;
 pub(crate) mod peers;
 pub(crate) mod registry;

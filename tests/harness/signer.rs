@@ -84,6 +84,11 @@ impl Signer {
         format!("-----BEGIN PUBLIC KEY-----\n{}\n-----END PUBLIC KEY-----\n", lines.join("\n"))
     }
 
+    /// The key's DER SubjectPublicKeyInfo.
+    pub(crate) fn spki(&self) -> &[u8] {
+        &self.spki
+    }
+
     /// SHA-256 of the key's DER SubjectPublicKeyInfo.
     pub(crate) fn fingerprint(&self) -> Digest {
         Digest::of(&self.spki)

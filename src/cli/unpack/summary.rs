@@ -2,14 +2,15 @@
 
 use crate::cli::host_config;
 use crate::cli::inspect::form;
+use crate::cli::key_naming::add_keys;
 use crate::cli::output::{Output, say};
 use crate::cli::sealed::say_seal;
 use crate::cli::text::{count, line, safe, size};
 use crate::cli::verdict::{self, signed_by};
 use bundle::inventory::{AttachmentKind, Lookup};
 use bundle::report::unpack::{
-    EmissionChange, EmissionReport, EmittedFile, ImageReport, KeyChange, LookasideOutcome,
-    SignatureOutcome, SourceMemory, TagChange, UnpackReport,
+    EmissionChange, EmissionReport, EmittedFile, ImageReport, LookasideOutcome, SignatureOutcome,
+    SourceMemory, TagChange, UnpackReport,
 };
 use bundle::trust::ChildStatus;
 use std::collections::BTreeMap;
@@ -55,22 +56,7 @@ pub(super) fn summary(report: &UnpackReport) -> Output {
     if let Some(emitted) = &report.emitted {
         add_emitted(&mut out, emitted);
     }
-    for key in &report.keys {
-        let path = key.path.display().to_string();
-        let change = match key.change {
-            KeyChange::Created => "installed",
-            KeyChange::Recorded => "made an anchor",
-            KeyChange::Widened => "scopes added",
-            KeyChange::Unchanged => "was installed already",
-        };
-        say!(
-            out,
-            "key {}: {change}, {} for {}",
-            safe(&path),
-            key.fingerprint,
-            safe(&key.scopes.join(", "))
-        );
-    }
+    add_keys(&mut out, &report.keys);
     if let Some(configuration) = &report.configuration {
         host_config::describe(&mut out, configuration);
     }

@@ -31,6 +31,7 @@ pub use error::ConfigError;
 pub use parsers::{Parsed, ParsedBy};
 pub use planned::{Left, PlannedFile};
 
+use super::KeyUse;
 use super::config::policy::PolicyRequest;
 use super::config::registries_conf::MirrorRequest;
 use super::key_name::KeyName;
@@ -92,8 +93,12 @@ pub struct Decided {
 }
 
 /// Where an installed key lies as the host sees it, whatever the root.
-pub fn key_path(name: &KeyName) -> PathBuf {
-    super::KEYS.iter().fold(PathBuf::from("/"), |path, part| path.join(part)).join(name.key_file())
+pub fn key_path(name: &KeyName, usage: KeyUse) -> PathBuf {
+    let directory = super::place(usage);
+    directory
+        .iter()
+        .fold(PathBuf::from("/"), |path, part| path.join(part))
+        .join(name.key_file(usage))
 }
 
 /// Merges `request` with the files below `root` and has the result read by the tools that are there. Runs programs.

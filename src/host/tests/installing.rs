@@ -15,17 +15,18 @@ fn an_installed_key_reads_back_with_its_record() {
     let found = installed_keys(&root(&scratch)).expect("keys");
     assert!(found.skipped.is_empty(), "{:?}", found.skipped);
     let [first, second] = &found.keys[..] else { panic!("{:?}", found.keys) };
-    assert_eq!(first.pem, keys[0].pem);
+    assert_eq!(first.content, keys[0].content);
     assert_eq!(first.record.name.as_str(), "acme");
     assert_eq!(first.record.fingerprint, keys[0].fingerprint);
     let origin = KeyOrigin {
         bundle: Digest::of(b"bundle"),
         file: "keys/one.pub".into(),
         installed_at: now(),
+        found_key_file: false,
     };
     assert_eq!(first.record.origin, origin);
     assert_eq!(second.record.name, KeyName::of_fingerprint(&keys[1].fingerprint));
-    let scopes: Vec<_> = second.record.scopes.iter().collect();
+    let scopes: Vec<_> = second.record.grant.scopes.iter().collect();
     assert_eq!(scopes, ["quay.io/another", "quay.io/other"]);
 }
 
@@ -69,7 +70,7 @@ fn the_same_key_again_adds_its_scopes_and_nothing_else() {
     let widened = try_install(&scratch, &[wider]).expect("wider");
     assert_eq!(widened.keys[0].change, Change::Widen);
     let found = installed_keys(&root(&scratch)).expect("keys").keys;
-    let scopes: Vec<_> = found[0].record.scopes.iter().collect();
+    let scopes: Vec<_> = found[0].record.grant.scopes.iter().collect();
     assert_eq!(scopes, ["quay.io/acme/app", "quay.io/acme/web"]);
 }
 
@@ -79,13 +80,13 @@ fn the_same_key_twice_in_one_run_counts_once() {
     let installed =
         try_install(&scratch, &[acme(), key(b"acme", &["quay.io/acme/web"])]).expect("install");
     assert_eq!(installed.keys.len(), 1);
-    assert_eq!(installed.keys[0].scopes.len(), 2);
+    assert_eq!(installed.keys[0].grant.scopes.len(), 2);
 }
 
 #[test]
 fn a_key_that_a_power_cut_left_without_its_record_is_completed() {
     let scratch = scratch();
-    write(&scratch, KEY, acme().pem.as_bytes());
+    write(&scratch, KEY, &acme().content);
     assert!(
         installed_keys(&root(&scratch)).expect("keys").keys.is_empty(),
         "a bare file is no anchor"
@@ -118,7 +119,7 @@ fn the_record_of_a_removed_key_is_not_brought_back_to_life() {
     assert!(matches!(error, InstallError::RecordWithoutKey { .. }), "{error:?}");
     fs::remove_file(scratch.path().join(RECORD)).expect("remove");
     let installed = try_install(&scratch, &[acme()]).expect("twin");
-    assert_eq!(installed.keys[0].scopes.len(), 1);
+    assert_eq!(installed.keys[0].grant.scopes.len(), 1);
 }
 
 #[test]
@@ -129,7 +130,7 @@ fn only_root_installs_on_the_host_itself() {
     assert!(host.admits_installer(0));
     assert!(root(&scratch).admits_installer(1000));
     if !host.may_install() {
-        let refused = plan_install(host, &[acme()], &BTreeMap::new(), Digest::of(b"bundle"));
+        let refused = plan_install(host, &[acme()], &Naming::default(), Digest::of(b"bundle"));
         assert!(matches!(refused, Err(InstallError::NotRoot)), "{refused:?}");
     }
 }
@@ -139,10 +140,12 @@ fn keys_in_another_form_than_they_are_installed_in_are_refused() {
     let scratch = scratch();
     type Break = fn(&mut KeyToInstall);
     let breaks: [(&str, Break); 5] = [
-        ("two blocks", |key| key.pem = key.pem.repeat(2)),
-        ("a private key", |key| key.pem = key.pem.replace("PUBLIC", "PRIVATE")),
-        ("a certificate", |key| key.pem = key.pem.replace("PUBLIC KEY", "CERTIFICATE")),
-        ("another key's fingerprint", |key| key.fingerprint = Digest::of(b"other")),
+        ("two blocks", |key| key.content = key.content.repeat(2)),
+        ("a private key", |key| key.content = text(key).replace("PUBLIC", "PRIVATE").into()),
+        ("a certificate", |key| {
+            key.content = text(key).replace("PUBLIC KEY", "CERTIFICATE").into()
+        }),
+        ("another key's fingerprint", |key| key.fingerprint = Digest::of(b"other").into()),
         ("no scope", |key| key.scopes.clear()),
     ];
     for (what, break_it) in breaks {
@@ -160,12 +163,12 @@ fn a_name_belongs_to_one_key_that_is_there() {
     let keys = [acme(), key(b"second", &["quay.io/second"])];
     let name = |text: &str| text.parse::<KeyName>().expect("name");
     let mut names = named(&keys);
-    names.insert(keys[1].fingerprint, name("acme"));
+    names.names.insert(keys[1].fingerprint, name("acme"));
     let refused = plan_install(root(&scratch), &keys, &names, bundle);
     assert!(matches!(refused, Err(InstallError::SameName { .. })), "{refused:?}");
-    names.insert(keys[1].fingerprint, name("second"));
+    names.names.insert(keys[1].fingerprint, name("second"));
     plan_install(root(&scratch), &keys, &names, bundle).expect("twin");
-    names.insert(Digest::of(b"nobody's"), name("third"));
+    names.names.insert(Digest::of(b"nobody's").into(), name("third"));
     let refused = plan_install(root(&scratch), &keys, &names, bundle);
     assert!(matches!(refused, Err(InstallError::NameWithoutKey { .. })), "{refused:?}");
 }
@@ -185,5 +188,5 @@ fn what_two_runs_install_at_once_is_all_there() {
         }
     });
     let found = installed_keys(&root(&scratch)).expect("keys");
-    assert_eq!(found.keys[0].record.scopes.len(), 8);
+    assert_eq!(found.keys[0].record.grant.scopes.len(), 8);
 }

@@ -2,8 +2,11 @@
 //! installation without the obstacle, which succeeds.
 
 mod installing;
+mod kinds;
 pub(super) mod obstacles;
 mod reading;
+mod removing;
+mod replacing;
 
 use super::public_key::tests::key_file;
 use super::root::Owners;
@@ -28,12 +31,24 @@ fn root(scratch: &TempDir) -> HostRoot {
 
 fn key(content: &[u8], scopes: &[&str]) -> KeyToInstall {
     let (pem, fingerprint) = key_file(content);
-    let scopes = scopes.iter().map(ToString::to_string).collect();
-    KeyToInstall { pem, fingerprint, scopes, file: "keys/one.pub".into() }
+    KeyToInstall {
+        usage: KeyUse::Cosign,
+        content: pem.into_bytes(),
+        fingerprint: fingerprint.into(),
+        scopes: scopes.iter().map(ToString::to_string).collect(),
+        holders: BTreeMap::new(),
+        file: "keys/one.pub".into(),
+    }
 }
 
-fn named(keys: &[KeyToInstall]) -> BTreeMap<Digest, KeyName> {
-    keys.iter().take(1).map(|key| (key.fingerprint, "acme".parse().expect("name"))).collect()
+fn text(key: &KeyToInstall) -> String {
+    String::from_utf8(key.content.clone()).expect("text")
+}
+
+fn named(keys: &[KeyToInstall]) -> Naming {
+    let first = keys.iter().take(1);
+    let names = first.map(|key| (key.fingerprint, "acme".parse().expect("name"))).collect();
+    Naming { names, replacements: Vec::new() }
 }
 
 fn now() -> OffsetDateTime {

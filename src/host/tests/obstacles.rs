@@ -60,11 +60,11 @@ fn whatever_else_stands_at_a_target_or_above_it_is_refused() {
 
 fn link_to_the_key(path: &Path) {
     let beside = path.with_file_name("elsewhere");
-    fs::write(&beside, acme().pem).expect("write");
+    fs::write(&beside, acme().content).expect("write");
     symlink(beside, path).expect("link");
 }
 
-fn pipe(path: &Path) {
+pub(super) fn pipe(path: &Path) {
     let mode = rustix::fs::Mode::from_raw_mode(0o644);
     rustix::fs::mknodat(rustix::fs::CWD, path, rustix::fs::FileType::Fifo, mode, 0).expect("pipe");
 }
@@ -75,7 +75,7 @@ fn socket(path: &Path) {
 }
 
 fn exposed(path: &Path) {
-    fs::write(path, acme().pem).expect("write");
+    fs::write(path, acme().content).expect("write");
     fs::set_permissions(path, fs::Permissions::from_mode(0o664)).expect("mode");
 }
 
@@ -145,7 +145,7 @@ fn a_full_disk_leaves_nothing_behind() {
     // Directories, the lock and one key are there, and one page is left: enough for the next key file, not for its
     // record.
     let first = [key(b"first", &["quay.io/first"])];
-    let planned = plan_install(root(&scratch), &first, &BTreeMap::new(), Digest::of(b"bundle"));
+    let planned = plan_install(root(&scratch), &first, &Naming::default(), Digest::of(b"bundle"));
     install(planned.expect("plan"), now()).expect("first");
     let ballast = scratch.path().join("ballast");
     let mut size = 64 << 10;

@@ -7,12 +7,8 @@ use std::os::unix::fs::{MetadataExt as _, PermissionsExt as _, symlink};
 fn what_was_tampered_with_grants_nothing_and_is_told() {
     type Tamper = fn(&TempDir);
     let tampers: [(&str, Tamper, &str); 9] = [
-        ("another key", |s| write(s, KEY, key(b"intruder", &[]).pem.as_bytes()), "was recorded"),
-        (
-            "a second block",
-            |s| write(s, KEY, acme().pem.repeat(2).as_bytes()),
-            "exactly one PEM block",
-        ),
+        ("another key", |s| write(s, KEY, &key(b"intruder", &[]).content), "was recorded"),
+        ("a second block", |s| write(s, KEY, &acme().content.repeat(2)), "exactly one PEM block"),
         ("no key", |s| fs::remove_file(s.path().join(KEY)).expect("remove"), "is missing"),
         ("a link as key", |s| move_and_link(&s.path().join(KEY)), "is a symbolic link"),
         ("a link as record", |s| move_and_link(&s.path().join(RECORD)), "is a symbolic link"),

@@ -49,6 +49,46 @@ impl Keyring {
     }
 }
 
+/// One public key by itself; without the cargo feature `openpgp` no value of it exists.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum SingleKey {}
+
+impl SingleKey {
+    /// Refuses.
+    ///
+    /// # Errors
+    /// [`KeyringError::NotBuilt`], always.
+    pub fn all_of(_file: &[u8]) -> Result<Vec<Self>, KeyringError> {
+        Err(KeyringError::NotBuilt)
+    }
+
+    /// Refuses.
+    ///
+    /// # Errors
+    /// [`KeyringError::NotBuilt`], always.
+    pub fn read(_text: &[u8]) -> Result<Self, KeyringError> {
+        Err(KeyringError::NotBuilt)
+    }
+
+    /// There is nothing to join.
+    pub fn joined<'a>(
+        _keyrings: impl IntoIterator<Item = &'a Keyring>,
+        _primary: &OpenPgpFingerprint,
+    ) -> Option<Self> {
+        None
+    }
+
+    /// Never called: there is no key.
+    pub fn fingerprint(&self) -> OpenPgpFingerprint {
+        match *self {}
+    }
+
+    /// Never called: there is no key.
+    pub fn armored(&self) -> &str {
+        match *self {}
+    }
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;

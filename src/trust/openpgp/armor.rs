@@ -12,6 +12,8 @@ const BEGIN: &str = "-----BEGIN PGP";
 const BEGIN_PUBLIC: &str = "-----BEGIN PGP PUBLIC KEY BLOCK-----";
 const BEGIN_PRIVATE: &str = "-----BEGIN PGP PRIVATE KEY BLOCK-----";
 const END_PUBLIC: &str = "-----END PGP PUBLIC KEY BLOCK-----";
+/// Characters of a line, as in PEM.
+const LINE: usize = 64;
 
 /// The packets of a file: itself where it is binary, else the content of all its key blocks.
 pub(super) fn packets_of(file: &[u8]) -> Result<Vec<u8>, KeyringError> {
@@ -64,6 +66,22 @@ fn decode(content: &str, checksum: Option<&str>) -> Result<Vec<u8>, KeyringError
     }
 }
 
+/// One key block without headers, with a checksum, which rpm wants; lines of 64 characters.
+pub(super) fn encode(packets: &[u8]) -> String {
+    let content = STANDARD.encode(packets);
+    let mut text = format!("{BEGIN_PUBLIC}\n\n");
+    let mut rest = content.as_str();
+    while !rest.is_empty() {
+        let (line, after) = rest.split_at(rest.len().min(LINE));
+        text.push_str(line);
+        text.push('\n');
+        rest = after;
+    }
+    let sum = STANDARD.encode(&crc24(packets).to_be_bytes()[1..]);
+    text.push_str(&format!("={sum}\n{END_PUBLIC}\n"));
+    text
+}
+
 /// RFC 9580 §6.1.1.
 fn crc24(bytes: &[u8]) -> u32 {
     bytes.iter().fold(0x00b7_04ce, |mut crc, byte| {
@@ -93,6 +111,16 @@ mod tests {
     fn the_checksum_is_that_of_the_standard() {
         assert_eq!(crc24(b""), 0x00b7_04ce);
         assert_eq!(crc24(b"123456789"), 0x0021_cf02);
+    }
+
+    #[test]
+    fn what_is_written_is_read() {
+        for length in [1_usize, 47, 48, 49, 400] {
+            let packets = vec![0x99; length];
+            let text = encode(&packets);
+            assert_eq!(packets_of(text.as_bytes()), Ok(packets), "{text}");
+            assert!(text.lines().all(|line| line.len() <= LINE));
+        }
     }
 
     #[test]

@@ -17,6 +17,9 @@ pub enum KeyringError {
     /// A secret key: it has no business where public keys are read.
     #[error("it holds a secret key; give the public key instead")]
     SecretKey,
+    /// Not one key by itself, in the one form in which keys are carried and installed.
+    #[error("it is not one OpenPGP public key in canonical form")]
+    NotCanonical,
     /// The text around binary keys is not well formed (RFC 9580 §6).
     #[error("the armor of the key block is damaged: {0}")]
     Armor(&'static str),

@@ -8,7 +8,7 @@ use pgp::packet::{PacketHeader, PublicKey, PublicSubkey, Signature, UserId};
 use pgp::types::{Fingerprint, KeyDetails, Tag};
 
 /// Most packets of a keyring: each costs memory, a self-signature also a public-key operation.
-const MAX_PACKETS: usize = 20_000;
+pub(super) const MAX_PACKETS: usize = 20_000;
 /// Most primary keys of a keyring.
 const MAX_KEYS: usize = 512;
 /// Most subkeys of a primary key.

@@ -16,6 +16,8 @@ use pgp::types::VerifyingKey;
 /// OpenPGP public keys, each primary key once. Whoever holds one decides that these keys are trusted.
 #[derive(Debug, Clone)]
 pub struct Keyring {
+    /// What it was read from.
+    packets: Vec<u8>,
     certificates: Vec<Certificate>,
 }
 
@@ -31,8 +33,10 @@ impl Keyring {
         if file.len() > MAX_KEYRING {
             return Err(KeyringError::TooLarge(file.len()));
         }
-        let gathered = gather(&armor::packets_of(file)?)?;
-        join(gathered.into_iter().map(Certificate::prove)).map(|certificates| Self { certificates })
+        let packets = armor::packets_of(file)?;
+        let gathered = gather(&packets)?;
+        let certificates = join(gathered.into_iter().map(Certificate::prove))?;
+        Ok(Self { packets, certificates })
     }
 
     /// One keyring of several. To verify with several keyrings, join them: a key that is revoked in one of them is
@@ -41,8 +45,10 @@ impl Keyring {
     /// # Errors
     /// [`KeyringError::NoKey`] when there is nothing to join.
     pub fn merged(keyrings: impl IntoIterator<Item = Self>) -> Result<Self, KeyringError> {
-        let certificates = keyrings.into_iter().flat_map(|keyring| keyring.certificates);
-        join(certificates).map(|certificates| Self { certificates })
+        let (packets, certificates): (Vec<_>, Vec<_>) =
+            keyrings.into_iter().map(|keyring| (keyring.packets, keyring.certificates)).unzip();
+        let certificates = join(certificates.into_iter().flatten())?;
+        Ok(Self { packets: packets.concat(), certificates })
     }
 
     /// Takes from `other` what it says of keys that are in this ring, such as that they are revoked; no key is added.
@@ -58,6 +64,11 @@ impl Keyring {
     /// Every primary key, in the file's order.
     pub fn keys(&self) -> Vec<KeyDescription> {
         self.certificates.iter().map(Certificate::description).collect()
+    }
+
+    /// The packets that it was read from, those of all keyrings that were merged.
+    pub(super) fn packets(&self) -> &[u8] {
+        &self.packets
     }
 
     /// True when `primary` is the fingerprint of a primary key of this ring. Subkeys are not named by policies.

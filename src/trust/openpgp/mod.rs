@@ -7,6 +7,7 @@
 //! - `armor`, `packets`: text to bytes, bytes to packets (RFC 9580 §4, §6)
 //! - `gather`, `certificate`: packets to keys, their statements about themselves proven once, when they are read
 //! - `statement`, `standing`: what a self-signature says, and what all of them come to at a given time
+//! - [`canonical`]: a key by itself, in the one form in which it is carried and installed
 //! - `strength`: which algorithms are strong enough
 //! - `message`: one inline-signed message, and nothing else
 //! - [`keyring`]: all of it together; [`atomic`]: the payload
@@ -19,6 +20,8 @@ mod absent;
 #[cfg(feature = "openpgp")]
 mod armor;
 pub mod atomic;
+#[cfg(feature = "openpgp")]
+pub mod canonical;
 #[cfg(feature = "openpgp")]
 mod certificate;
 pub mod errors;
@@ -40,8 +43,10 @@ mod statement;
 mod strength;
 
 #[cfg(not(feature = "openpgp"))]
-pub use absent::Keyring;
+pub use absent::{Keyring, SingleKey};
 pub use atomic::{AtomicClaim, AtomicError, AtomicFinding, judge_atomic};
+#[cfg(feature = "openpgp")]
+pub use canonical::SingleKey;
 pub use errors::{FormFault, KeyFault, KeyringError, OpenPgpError};
 pub use fingerprint::{OpenPgpFingerprint, OpenPgpFingerprintError};
 #[cfg(feature = "openpgp")]

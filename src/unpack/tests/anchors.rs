@@ -1,7 +1,7 @@
 //! What is trusted and what is not; a refusal leaves the target untouched.
 
 use super::*;
-use crate::host::{HostRoot, InstalledKey, KeyOrigin, KeyRecord, KeyUse, installed_keys};
+use crate::host::{Grant, HostRoot, InstalledKey, KeyOrigin, KeyRecord, KeyUse, installed_keys};
 use crate::report::unpack::KeyChange;
 use crate::trust::{Admission, RefusalCode};
 use std::collections::BTreeMap;
@@ -113,15 +113,20 @@ fn installed(signer: &Signer, scope: &str) -> TrustInputs {
     let record = KeyRecord {
         name: "vendor".parse().expect("a name"),
         usage: KeyUse::Cosign,
-        fingerprint: signer.fingerprint(),
-        scopes: [scope.to_owned()].into(),
+        fingerprint: signer.fingerprint().into(),
+        grant: Grant { scopes: [scope.to_owned()].into(), ..Grant::default() },
         origin: KeyOrigin {
             bundle: Digest::of(b""),
             file: "keys/0.pub".into(),
             installed_at: time::OffsetDateTime::UNIX_EPOCH,
+            found_key_file: false,
         },
     };
-    let key = InstalledKey { record, pem: signer.pem() };
+    let key = InstalledKey {
+        record,
+        content: signer.pem().into_bytes(),
+        path: "etc/pki/sigstore/vendor.pub".into(),
+    };
     TrustInputs { installed: vec![key], ..TrustInputs::default() }
 }
 
@@ -169,7 +174,8 @@ async fn a_key_for_one_tag_is_installed_for_that_tag_alone() {
         std::fs::create_dir(&root).expect("a root");
         let root = HostRoot::under(&root).expect("a root");
         let mut options = scene.options(scene.trusting(scope));
-        options.install = Some(InstallOptions { root, names: BTreeMap::new() });
+        options.install =
+            Some(InstallOptions { root, names: BTreeMap::new(), replacements: vec![] });
         let report = scene.run(options).await.expect("unpacked");
         assert_eq!(report.keys[0].scopes, [recorded], "{scope}");
     }
@@ -182,8 +188,11 @@ async fn keys_are_installed_for_what_they_verified_and_after_the_push() {
     scene.builder.carry(&stranger);
     let root = scene.folder.path().join("root");
     std::fs::create_dir(&root).expect("a root");
-    let install =
-        || InstallOptions { root: HostRoot::under(&root).expect("a root"), names: BTreeMap::new() };
+    let install = || InstallOptions {
+        root: HostRoot::under(&root).expect("a root"),
+        names: BTreeMap::new(),
+        replacements: vec![],
+    };
     let mut options = scene.options(TrustInputs::default());
     options.install = Some(install());
     assert!(scene.run(options).await.is_err());
@@ -196,7 +205,7 @@ async fn keys_are_installed_for_what_they_verified_and_after_the_push() {
     assert_eq!(report.keys[0].change, KeyChange::Created);
     assert_eq!(report.keys[0].scopes, ["quay.io/org/app", "registry.example/web"]);
     let keys = found().keys;
-    assert_eq!(keys[0].record.fingerprint, scene.signer.fingerprint());
+    assert_eq!(keys[0].record.fingerprint, scene.signer.fingerprint().into());
     // What was installed is enough for the next time.
     let trust = TrustInputs { installed: keys, ..TrustInputs::default() };
     let mut options = scene.options(trust);

@@ -1,5 +1,10 @@
 //! `--install-keys`: which keys come to the host, under which names and for what, and what they admit later.
 
+mod command;
+mod kinds;
+mod pins;
+mod replacing;
+
 use crate::harness::command::{Program, Ran};
 use crate::harness::fault_proxy::FaultProxy;
 use crate::harness::faults::{Fault, Rule};
@@ -289,6 +294,12 @@ fn only_root_installs_on_the_host_and_that_is_known_before_the_push() {
     };
     ran.expect_code(2).expect_error(&["root", "--root"]);
     enclave.expect_untouched();
+    let keys_install = |arguments: &[&str]| {
+        let keys = unprivileged()?.env("HOME", directory.path()).args(&["keys", "install"]);
+        Some(keys.arg(&file).arg("--key").arg(&key).args(arguments).run())
+    };
+    let refused = keys_install(&[]).expect("as before").expect_code(2);
+    refused.expect_error(&["root", "--root"]);
     // Unpacking alone needs nobody's rights, and below a directory of his own anybody may install.
     unpack(&[]).expect("as before").expect_code(0);
     let own = directory.path().join("own");
@@ -299,6 +310,8 @@ fn only_root_installs_on_the_host_and_that_is_known_before_the_push() {
     let own_path = own.to_str().expect("path");
     unpack(&["--install-keys", "--root", own_path]).expect("as before").expect_code(0);
     assert!(own.join("etc/pki/sigstore").is_dir());
+    let again = keys_install(&["--root", own_path]).expect("as before").expect_code(0);
+    assert!(again.stdout.contains("was installed already"), "{again}");
 }
 
 #[test]
