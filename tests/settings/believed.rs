@@ -1,6 +1,7 @@
 //! Files that somebody else could have written, and files that say what cannot be.
 
 use super::Scene;
+use crate::harness::command::Program;
 use std::fs;
 use std::os::unix::fs::{PermissionsExt as _, symlink};
 use std::path::Path;
@@ -75,13 +76,29 @@ fn a_users_file_that_others_could_have_written_does_not_count() {
 #[test]
 fn a_seal_that_is_demanded_is_not_passed_over() {
     let scene = Scene::new();
-    for demand in ["require_seal = true", "seal_pub = \"/etc/bundle/seal.pub\""] {
-        let file = scene.system_to(&format!("[trust]\n{demand}"));
-        let ran = scene.unpack(&["--key", &scene.carried.key]).expect_code(2);
-        ran.expect_error(&[file.to_str().expect("path"), "seal"]);
-        scene.run(&["config"]).expect_code(0);
+    let unpack = || scene.unpack(&["--key", &scene.carried.key]);
+    scene.system_to("[trust]\nrequire_seal = true");
+    unpack().expect_code(2).expect_error(&["a seal is required", "--seal-pub"]);
+    scene.user("[trust]\nrequire_seal = false");
+    unpack().expect_code(2).expect_error(&["a seal is required"]);
+
+    let pair = scene.below_root("etc/bundle/operator", "");
+    let with_password = |arguments: &[&str]| {
+        let program = Program::bundle().env("COSIGN_PASSWORD", "correct horse");
+        program.args(arguments).run().expect_code(0);
+    };
+    with_password(&["keygen", "--output-key-prefix", pair.to_str().expect("path")]);
+    for demand in ["", "require_seal = true\n"] {
+        scene.system_to(&format!("[trust]\n{demand}seal_pub = \"/etc/bundle/operator.pub\""));
+        unpack().expect_code(3).expect_error(&["seal"]);
     }
     assert_eq!(scene.enclave.tags(), [""; 0]);
-    scene.system_to("[trust]\nrequire_seal = false");
-    scene.unpack(&["--key", &scene.carried.key]).expect_code(0);
+    let (file, key) = (scene.carried.side.file(), pair.with_extension("key"));
+    with_password(&[
+        "seal",
+        file.to_str().expect("path"),
+        "--seal-key",
+        key.to_str().expect("path"),
+    ]);
+    unpack().expect_code(0);
 }
