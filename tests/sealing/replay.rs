@@ -2,12 +2,15 @@
 
 use super::PASSWORD;
 use super::scene::{Operator, everything, recorded, states, warnings};
+use crate::harness::command::Program;
 use crate::harness::fault_proxy::FaultProxy;
 use crate::harness::faults::{Fault, Rule};
+use crate::harness::peers;
 use crate::harness::scene::{Connected, Enclave};
 use reqwest::Method;
 use std::fs;
 use std::os::unix::fs::{PermissionsExt as _, chown};
+use std::path::Path;
 
 #[test]
 fn an_older_bundle_is_refused_unless_that_very_one_is_allowed() {
@@ -110,8 +113,8 @@ fn only_a_push_that_was_completed_is_remembered() {
     enclave.expect_untouched();
     // A registry that takes no manifest.
     let proxy = FaultProxy::start(enclave.address());
-    let fault = Fault::Answer { status: 403, headers: vec![], body: String::new() };
-    proxy.add(Rule::new(Method::PUT, |path| path.contains("/manifests/"), fault));
+    let manifests = |path: &str| path.contains("/manifests/");
+    proxy.add(Rule::new(Method::PUT, manifests, Fault::status(403)));
     let trusting = ["--seal-pub", public.as_str(), "--install-keys", "--key", &operator.key];
     enclave.unpack_to(&seven, proxy.address(), &trusting).expect_code(5);
     enclave.expect_untouched();
@@ -201,7 +204,7 @@ fn nothing_is_remembered_of_what_was_refused_for_its_images() {
     operator.side.unsigned("team/plain");
     let file = operator.side.output("plain");
     let side: &Connected = &operator.side;
-    let pack = crate::harness::command::Program::bundle().args(&["pack", "-q", "-o"]).arg(&file);
+    let pack = Program::bundle().args(&["pack", "-q", "-o"]).arg(&file);
     let pack = pack.arg(side.source("team/plain:1")).args(&["--name", "s", "--sequence", "9"]);
     let pack = pack.arg("--seal-key").arg(operator.keys.private("ours"));
     pack.env("COSIGN_PASSWORD", PASSWORD).run().expect_code(0);
@@ -212,4 +215,42 @@ fn nothing_is_remembered_of_what_was_refused_for_its_images() {
     assert_eq!(ran.json()["seal"]["status"], "verified");
     assert_eq!(everything(&enclave), before);
     operator.taken(&enclave, "ours", &operator.numbered(7), &[]);
+}
+
+#[test]
+fn who_may_not_write_the_state_is_warned_after_the_push() {
+    let test = "who_may_not_write_the_state_is_warned_after_the_push";
+    let Some([setpriv, cp]) = peers::require_all(test, ["setpriv", "cp"]) else { return };
+    if !rustix::process::geteuid().is_root() {
+        println!("left out: {test} needs root, to become somebody else");
+        return;
+    }
+    let operator = Operator::new();
+    let seven = operator.numbered(7);
+    let enclave = Enclave::start();
+    let open = |path: &Path| {
+        fs::set_permissions(path, fs::Permissions::from_mode(0o755)).expect("mode");
+    };
+    let directory = tempfile::tempdir().expect("directory");
+    open(directory.path());
+    open(enclave.root());
+    // By another process: a program that this one had open for writing may be busy still.
+    let copy = |from: &Path, name: &str| {
+        let path = directory.path().join(name);
+        Program::new(&cp).arg(from).arg(&path).run().expect_code(0);
+        open(&path);
+        path
+    };
+    let program = copy(env!("CARGO_BIN_EXE_bundle").as_ref(), "bundle");
+    let file = copy(&seven, "seven");
+    let public = copy(&operator.keys.public_file("ours"), "ours.pub");
+    let arguments = ["--reuid=65534", "--regid=65534", "--clear-groups"];
+    let unpack = Program::new(&setpriv).args(&arguments).arg(&program);
+    let unpack = unpack.args(&["unpack", "-q", "--json"]).arg(&file).arg("--seal-pub").arg(&public);
+    let unpack = unpack.args(&["--to", enclave.address(), "--root"]).arg(enclave.root());
+    let report = unpack.env("HOME", directory.path()).run().expect_code(0).json();
+    assert_eq!(report["seal"]["recorded"], false);
+    assert!(warnings(&report).contains("is not recorded"), "{report}");
+    assert!(enclave.tags().contains(&"team/app:1".to_owned()));
+    assert_eq!(enclave.installed(), [""; 0]);
 }

@@ -2,6 +2,7 @@
 
 use super::{Keys, PASSWORD};
 use crate::harness::command::{Program, Ran};
+use crate::harness::images::TestImage;
 use crate::harness::scene::{Connected, Enclave};
 use crate::harness::signer::Signer;
 use serde_json::Value;
@@ -16,6 +17,7 @@ pub(super) struct Operator {
     pub(super) side: Connected,
     pub(super) keys: Keys,
     pub(super) signer: Signer,
+    pub(super) image: TestImage,
     /// The vendor's public key.
     pub(super) key: String,
 }
@@ -25,9 +27,9 @@ impl Operator {
     pub(super) fn new() -> Self {
         let side = Connected::start();
         let signer = Signer::generate();
-        side.signed("team/app", &signer);
+        let image = side.signed("team/app", &signer);
         let key = side.key("release.pub", &signer);
-        Self { side, keys: Keys::made("ours"), signer, key }
+        Self { side, keys: Keys::made("ours"), signer, image, key }
     }
 
     /// `bundle pack` of the image with `arguments` to `NAME`, verified with the vendor's key.
