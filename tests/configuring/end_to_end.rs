@@ -138,10 +138,10 @@ impl Arrived {
         program.arg(format!("dir:{}", target.path().join("image").display())).run()
     }
 
-    fn pull_by_podman(&self) -> Ran {
+    fn pull_by(&self, podman: &Path) -> Ran {
         let pull =
             ["--storage-driver", "vfs", "--events-backend", "none", "pull", "--arch", "amd64"];
-        self.host.command("podman").args(&pull).arg(format!("{}:1", self.source)).run()
+        self.host.command(podman).args(&pull).arg(format!("{}:1", self.source)).run()
     }
 }
 
@@ -229,12 +229,11 @@ fn what_lacks_a_signature_of_a_child_is_not_enforced_and_can_be_pulled() {
 #[test]
 fn podman_takes_what_was_verified_from_the_mirror_and_nothing_else() {
     let test = "podman_takes_what_was_verified_from_the_mirror_and_nothing_else";
-    if peers::require(test, "podman").is_none() {
-        return;
-    }
+    let podman = peers::find("podman-new").or_else(|| peers::require(test, "podman"));
+    let Some(podman) = podman else { return };
     let Some(arrived) = Arrived::by(test, &Publisher::Tests(Signer::generate())) else { return };
     arrived.replace("of somebody else", Some(&Signer::generate()));
-    let wrong = arrived.pull_by_podman();
+    let wrong = arrived.pull_by(&podman);
     // Debian 12 has the check patched out: its podman refuses whatever a policy demands such signatures of.
     if wrong.code == Some(0) || wrong.stderr.contains("sigstore disabled") {
         println!(
@@ -244,7 +243,7 @@ fn podman_takes_what_was_verified_from_the_mirror_and_nothing_else() {
     }
     wrong.expect_code(125).expect_error(&["signature"]);
     arrived.restore();
-    arrived.pull_by_podman().expect_code(0);
+    arrived.pull_by(&podman).expect_code(0);
     arrived.replace("unsigned", None);
-    arrived.pull_by_podman().expect_code(125).expect_error(&["A signature was required"]);
+    arrived.pull_by(&podman).expect_code(125).expect_error(&["A signature was required"]);
 }

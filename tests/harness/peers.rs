@@ -25,7 +25,8 @@ pub(crate) fn require_all<const N: usize>(test: &str, names: [&str; N]) -> Optio
     found?.try_into().ok()
 }
 
-fn find(name: &str) -> Option<PathBuf> {
+/// The program `name`, wherever peers lie.
+pub(crate) fn find(name: &str) -> Option<PathBuf> {
     let peers = match env::var_os("BUNDLE_PEERS") {
         Some(directory) => PathBuf::from(directory),
         None => Path::new(env!("CARGO_MANIFEST_DIR")).join(".peers/bin"),
