@@ -2,6 +2,8 @@
 //! installation without the obstacle, which succeeds.
 
 mod installing;
+// Each of their tests is about all kinds of keys.
+#[cfg(feature = "openpgp")]
 mod kinds;
 pub(super) mod obstacles;
 mod reading;
