@@ -8,7 +8,7 @@ use crate::harness::terminal::{converse, terminal};
 use crate::unpacking::Carried;
 use std::fs::File;
 
-const FINGERPRINT: &str = "Fingerprint (sha256:…): ";
+const FINGERPRINT: &str = "Fingerprint (sha256:… or openpgp:…): ";
 const SCOPE: &str = "HOST/REPOSITORY: ";
 const PROMPTS: [&str; 2] = [FINGERPRINT, SCOPE];
 
@@ -53,12 +53,17 @@ fn another_fingerprint_scope_or_nothing_admits_nothing_and_shows_no_carried_one(
     let other = format!("{}\n", Signer::generate().fingerprint());
     let scope = format!("{HOST}\n");
     for (fingerprint, scope, said) in [
-        (other.as_str(), scope.as_str(), "no carried key has the trusted fingerprint"),
+        (other.as_str(), scope.as_str(), "no carried key of a signer has the trusted fingerprint"),
         (&typed, "other.example\n", "no-anchor"),
         (&typed, "*\n", "not for everything"),
         (&typed, "\n", "nothing was typed"),
         (&typed, "?\n", "is not"),
         ("sha256:abc\n", "", "no key was trusted"),
+        (
+            "openpgp:0000000000000000000000000000000000000000\n",
+            &scope,
+            "no carried key of a signer",
+        ),
         ("\n", "", "nothing was typed"),
         ("\x04", "", "nothing was typed"),
     ] {

@@ -5,7 +5,7 @@ use super::exit::Status;
 use super::failure::Failure;
 use super::output::tell;
 use super::text::{count, safe};
-use bundle::trust::{Fingerprint, Scope, Scoped};
+use bundle::trust::{KeyFingerprint, KeyFingerprintError, Scope, Scoped};
 use bundle::unpack::Refused;
 use std::io::{BufRead as _, IsTerminal as _, Read as _, Write as _};
 
@@ -25,7 +25,7 @@ pub(super) fn may_ask(refused: &Refused) -> bool {
 ///
 /// # Errors
 /// Nothing, or something else, was typed.
-pub(super) fn ask(refused: &Refused) -> Result<Scoped<Fingerprint>, Failure> {
+pub(super) fn ask(refused: &Refused) -> Result<Scoped<KeyFingerprint>, Failure> {
     let images = refused.without_anchor();
     tell!("nobody is trusted to vouch for {}:", count(images.len() as u64, "image"));
     for image in images.iter().take(NAMED) {
@@ -38,9 +38,13 @@ pub(super) fn ask(refused: &Refused) -> Result<Scoped<Fingerprint>, Failure> {
         "Keys in the bundle prove nothing by themselves. If you have the fingerprint of the publisher's key by another"
     );
     tell!("way than this bundle, type it now. Ctrl-D gives up, and nothing is pushed.");
-    let value: Fingerprint = answer("Fingerprint (sha256:…): ")?
+    // As gpg prints them: groups of upper-case digits.
+    let typed = answer("Fingerprint (sha256:… or openpgp:…): ")?.to_ascii_lowercase();
+    let value: KeyFingerprint = typed
+        .split_whitespace()
+        .collect::<String>()
         .parse()
-        .map_err(|error: bundle::oci::digest::DigestError| refuse(&error.to_string()))?;
+        .map_err(|error: KeyFingerprintError| refuse(&error.to_string()))?;
     let scope = answer("Whose images is it for? HOST, HOST/NAMESPACE or HOST/REPOSITORY: ")?;
     let scope: Scope =
         scope.parse().map_err(|error: bundle::trust::ScopeError| refuse(&error.to_string()))?;

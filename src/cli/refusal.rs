@@ -31,8 +31,8 @@ pub(super) fn ways_on(refused: &Refused, file: &str, asked: bool) -> Vec<String>
         refused.refusals().filter(|v| code(v) == Some(RefusalCode::NameUnbound)).collect();
     if let Some(verdict) = unbound.first() {
         hints.push(
-            "where signatures name no repository, the bundle digest that pack printed, received by another way, binds \
-             the names: --expect-bundle sha256:…"
+            "where signatures name no repository, the operator's seal binds the names (--seal-pub FILE), or the bundle \
+             digest that pack printed, received by another way: --expect-bundle sha256:…"
                 .into(),
         );
         hints.push(format!(

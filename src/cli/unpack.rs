@@ -26,7 +26,7 @@ use bundle::inventory::Lookup;
 use bundle::oci::layout::LayoutError;
 use bundle::registry::{Client, RegistryError};
 use bundle::report::unpack::{ImageReport, UnpackReport};
-use bundle::trust::{Fingerprint, Scoped};
+use bundle::trust::{KeyFingerprint, Scoped};
 use bundle::unpack::{
     self, Class, Input, InstallOptions, OnExistingAttachment, Target, TrustInputs, UnpackError,
     UnpackOptions,
@@ -124,7 +124,7 @@ impl Options {
         &self,
         target: &Target,
         client: &Client,
-        first_use: Option<Scoped<Fingerprint>>,
+        first_use: Option<Scoped<KeyFingerprint>>,
     ) -> Result<Result<UnpackReport, UnpackError>, Failure> {
         let unpack = UnpackOptions {
             target: target.clone(),

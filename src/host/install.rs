@@ -2,9 +2,10 @@
 
 use super::directory::Directory;
 use super::error::PathError;
+use super::grant::Grant;
 use super::install_error::InstallError;
 use super::key_name::KeyName;
-use super::record::{Grant, KeyOrigin, KeyRecord};
+use super::record::{KeyOrigin, KeyRecord};
 use super::root::HostRoot;
 use super::staged::Staged;
 use super::store::{Present, Store};

@@ -1,10 +1,11 @@
 //! Why keys are not installed.
 
 use super::error::PathError;
+use super::grant::GrantError;
 use super::installed::SkipReason;
 use super::key_name::KeyName;
 use super::public_key::PublicKeyError;
-use super::record::{GrantError, RecordError};
+use super::record::RecordError;
 use crate::trust::KeyFingerprint;
 use std::path::PathBuf;
 

@@ -27,13 +27,14 @@
 //! - [`sources_file`]: where target repositories were filled from
 //! - `store`: the directories of keys and records, as far as they exist
 //! - `selinux`: the label of what is written
-//! - `wanted`: keys that are to be installed, with names; [`holder`]: whom certificates must name
+//! - `wanted`: keys that are to be installed, with names; [`grant`] and [`holder`]: what for
 //! - [`install`](mod@install) and `install_error`, [`installed`], [`remove`]: there, back, and away again
 
 pub mod config;
 pub mod config_files;
 mod directory;
 mod error;
+pub mod grant;
 pub mod holder;
 pub mod install;
 mod install_error;
@@ -59,6 +60,7 @@ mod wanted;
 
 pub use crate::trust::{KeyFingerprint, KeyUse};
 pub use error::{FileKind, PathError};
+pub use grant::{Grant, GrantError};
 pub use holder::Holder;
 pub use install::{Change, InstallPlan, Installed, PlannedKey, install, plan_install};
 pub use install_error::InstallError;
@@ -66,7 +68,7 @@ pub use installed::{InstalledKey, InstalledKeys, SkipReason, Skipped, installed_
 pub use key_name::KeyName;
 pub use lookaside::{LookasideAccess, LookasideChange, LookasideDirectory, LookasideError};
 pub use policy_file::{PolicyFile, PolicyFileError};
-pub use record::{Grant, KeyOrigin, KeyRecord};
+pub use record::{KeyOrigin, KeyRecord};
 pub use registries_d::{RegistriesD, RegistriesDError};
 pub use remove::{KeySelector, RemoveError, RemovedFile, RemovedKey, remove_keys};
 pub use resource_directory::{

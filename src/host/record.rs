@@ -1,20 +1,17 @@
 //! What is recorded about an installed key: `/etc/bundle/trust.d/NAME.json`.
 
-use super::holder::{Holder, HolderError};
+use super::grant::{Grant, GrantError};
+use super::holder::Holder;
 use super::key_name::{KeyName, KeyNameError};
 use crate::oci::{Digest, json};
 use crate::trust::{KeyFingerprint, KeyUse};
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::BTreeSet;
 use time::format_description::well_known::Rfc3339;
 use time::{OffsetDateTime, UtcOffset};
 
-/// Most scopes of one key. A catalogue of 1,000 repositories fits twice.
-pub const MAX_SCOPES: usize = 2_000;
-/// Longest scope: a repository has at most 255 characters (distribution/reference), with room for a pattern around it.
-pub const MAX_SCOPE: usize = 300;
-/// Largest record read: [`MAX_SCOPES`] of [`MAX_SCOPE`] characters, and what surrounds them.
+/// Largest record read: as many scopes as may be, of the length that they may have, and what surrounds them.
 pub(super) const MAX_RECORD: u64 = 1 << 20;
 /// Longest name of a file in a bundle, as most file systems have it.
 const MAX_FILE: usize = 255;
@@ -32,64 +29,6 @@ pub struct KeyRecord {
     pub grant: Grant,
     /// The installation that last changed this record.
     pub origin: KeyOrigin,
-}
-
-/// What a key is good for. Never nothing.
-#[derive(Debug, Clone, Default, PartialEq, Eq)]
-pub struct Grant {
-    /// The repositories it may vouch for, or whose signatures its log must have. Empty only for a trusted root whose
-    /// logs are not demanded of keys.
-    pub scopes: BTreeSet<String>,
-    /// Of a trusted root: whom its certificates may name, and for which repositories.
-    pub holders: BTreeMap<Holder, BTreeSet<String>>,
-}
-
-impl Grant {
-    /// Every scope, whoever it is for.
-    pub fn all_scopes(&self) -> BTreeSet<String> {
-        self.scopes.iter().chain(self.holders.values().flatten()).cloned().collect()
-    }
-
-    /// Adds all that `other` grants.
-    pub(super) fn add(&mut self, other: &Self) {
-        self.scopes.extend(other.scopes.iter().cloned());
-        for (holder, scopes) in &other.holders {
-            self.holders.entry(holder.clone()).or_default().extend(scopes.iter().cloned());
-        }
-    }
-
-    /// Refuses what cannot be recorded of a key of this use.
-    pub(super) fn check(&self, usage: KeyUse) -> Result<(), GrantError> {
-        if usage != KeyUse::TrustedRoot && !self.holders.is_empty() {
-            return Err(GrantError::HoldersOfKey(usage));
-        }
-        if self.holders.is_empty() || !self.scopes.is_empty() {
-            check_scopes(&self.scopes)?;
-        }
-        for (holder, scopes) in &self.holders {
-            holder.check()?;
-            check_scopes(scopes)?;
-        }
-        let number = self.scopes.len() + self.holders.values().map(BTreeSet::len).sum::<usize>();
-        if number > MAX_SCOPES {
-            return Err(ScopeError::TooMany(number).into());
-        }
-        Ok(())
-    }
-}
-
-/// Why what a key is good for cannot be recorded.
-#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
-pub enum GrantError {
-    /// A scope, or the number of them.
-    #[error(transparent)]
-    Scope(#[from] ScopeError),
-    /// An identity or an issuer.
-    #[error(transparent)]
-    Holder(#[from] HolderError),
-    /// Only certificates name somebody.
-    #[error("a key of use {0} has no certificates that could name somebody")]
-    HoldersOfKey(KeyUse),
 }
 
 /// Where a key came from.
@@ -142,22 +81,6 @@ pub enum RecordError {
     /// What the key is good for.
     #[error(transparent)]
     Grant(#[from] GrantError),
-}
-
-/// Why scopes cannot be recorded.
-#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
-pub enum ScopeError {
-    /// A key without scopes would vouch for nothing.
-    #[error("the key has no scope")]
-    None,
-    /// More than [`MAX_SCOPES`].
-    #[error("the key has {0} scopes, more than {MAX_SCOPES}")]
-    TooMany(usize),
-    /// Empty, too long, or with characters that no scope has.
-    #[error(
-        "{0:?} is not a scope: expected 1 to {MAX_SCOPE} printable ASCII characters without blanks"
-    )]
-    Malformed(String),
 }
 
 /// The record as it is written. Only what is named here is read.
@@ -269,23 +192,6 @@ fn to_second(time: OffsetDateTime) -> OffsetDateTime {
     time.replace_nanosecond(0).unwrap_or(time)
 }
 
-/// Refuses scopes that cannot be recorded.
-fn check_scopes(scopes: &BTreeSet<String>) -> Result<(), ScopeError> {
-    if scopes.is_empty() {
-        return Err(ScopeError::None);
-    }
-    if scopes.len() > MAX_SCOPES {
-        return Err(ScopeError::TooMany(scopes.len()));
-    }
-    let fits = |scope: &&String| {
-        (1..=MAX_SCOPE).contains(&scope.len()) && scope.bytes().all(|b| b.is_ascii_graphic())
-    };
-    match scopes.iter().find(|scope| !fits(scope)) {
-        Some(scope) => Err(ScopeError::Malformed(scope.chars().take(MAX_SCOPE).collect())),
-        None => Ok(()),
-    }
-}
-
 /// A file name out of a bundle, as it is recorded: a hint for people, never opened, so it is cut and not refused.
 pub(super) fn shown_file(name: &str) -> String {
     name.chars().filter(|c| c.is_ascii_graphic()).take(MAX_FILE).collect()
@@ -293,6 +199,7 @@ pub(super) fn shown_file(name: &str) -> String {
 
 #[cfg(test)]
 mod tests {
+    use super::super::grant::{MAX_SCOPE, MAX_SCOPES};
     use super::*;
     use serde_json::json;
     use std::error::Error as _;
@@ -374,13 +281,6 @@ mod tests {
         let Err(error) = parse(&broken) else { panic!("refused") };
         let cause = error.source().expect("cause").to_string();
         assert!(cause.contains("unknown field `valid-until`"), "{cause}");
-    }
-
-    #[test]
-    fn scopes_are_counted() {
-        let many = |n: usize| check_scopes(&(0..n).map(|i| format!("quay.io/{i}")).collect());
-        assert!(many(MAX_SCOPES).is_ok());
-        assert_eq!(many(MAX_SCOPES + 1), Err(ScopeError::TooMany(MAX_SCOPES + 1)));
     }
 
     #[test]

@@ -1,10 +1,11 @@
 //! Keys that are to be installed, each with its name settled.
 
+use super::grant::Grant;
 use super::holder::Holder;
 use super::install_error::InstallError;
 use super::key_name::KeyName;
 use super::public_key;
-use super::record::{Grant, shown_file};
+use super::record::shown_file;
 use crate::trust::{KeyFingerprint, KeyUse};
 use std::collections::{BTreeMap, BTreeSet};
 

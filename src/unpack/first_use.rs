@@ -5,17 +5,21 @@
 //! stands beside another one: where an anchor for any image of its scope exists, that one decides.
 
 use super::error::UnpackError;
-use super::refused::{CarriedKey, Refused};
-use crate::trust::{Admission, Anchors, Fingerprint, ImageVerdict, RefusalCode, Scope, Scoped};
+use super::pins;
+use super::refused::{CarriedAuthority, CarriedKey, Refused};
+use crate::trust::{
+    Admission, Anchors, ImageVerdict, KeyFingerprint, KeyUse, RefusalCode, Scope, Scoped,
+};
 
 /// Makes the carried key with this fingerprint an anchor.
 ///
 /// # Errors
-/// [`UnpackError::FirstUseEverywhere`], [`UnpackError::FirstUse`], [`UnpackError::UnansweredPins`].
+/// [`UnpackError::FirstUseEverywhere`], [`UnpackError::FirstUse`], and as for every pin.
 pub(super) fn admit(
     anchors: &mut Anchors,
-    typed: Scoped<Fingerprint>,
+    typed: Scoped<KeyFingerprint>,
     carried: &[CarriedKey],
+    authorities: &[CarriedAuthority],
 ) -> Result<(), UnpackError> {
     if typed.scope == Scope::Everything {
         return Err(UnpackError::FirstUseEverywhere);
@@ -23,11 +27,12 @@ pub(super) fn admit(
     if let Some((anchor, covered)) = overlapping(anchors, &typed.scope) {
         return Err(UnpackError::FirstUse { scope: Box::new(typed.scope), anchor, covered });
     }
-    let answers: Vec<_> = carried.iter().map(|key| (key.file.as_str(), &key.key)).collect();
-    match anchors.admit_carried(std::slice::from_ref(&typed), answers).is_empty() {
-        true => Ok(()),
-        false => Err(UnpackError::UnansweredPins(vec![typed.value.into()])),
-    }
+    let scope = typed.scope;
+    let (pins, openpgp) = match typed.value {
+        KeyFingerprint::Sha256(digest) => (vec![Scoped { scope, value: digest.into() }], vec![]),
+        KeyFingerprint::OpenPgp(value) => (vec![], vec![Scoped { scope, value }]),
+    };
+    pins::admit(anchors, &pins, &openpgp, carried, authorities)
 }
 
 /// An anchor that is for an image of this scope, by its name and its scope.
@@ -50,7 +55,9 @@ impl Refused {
     /// The images for which nobody is trusted at all, when a key that the bundle carries could vouch for them if the
     /// operator knew it: then a first use may be offered.
     pub fn without_anchor(&self) -> Vec<&ImageVerdict> {
-        if self.by_policy || self.carried.is_empty() {
+        let mut authorities = self.carried_authorities.iter();
+        let signers = !self.carried.is_empty() || authorities.any(|a| a.usage == KeyUse::OpenPgp);
+        if self.by_policy || !signers {
             return Vec::new();
         }
         let is_uncovered = |verdict: &&ImageVerdict| {

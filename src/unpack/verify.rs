@@ -14,8 +14,8 @@ use crate::oci::{Descriptor, Digest};
 use crate::report::seal::SealReport;
 use crate::trust::openpgp::OpenPgpFingerprint;
 use crate::trust::{
-    Anchors, AtomicSignature, Attached, Fingerprint, ImageUnderTest, ImageVerdict, LogAuthority,
-    PublicKey, Scoped, ScopedAuthority, ScopedKey, judge,
+    Anchors, AtomicSignature, Attached, Fingerprint, ImageUnderTest, ImageVerdict, KeyFingerprint,
+    LogAuthority, PublicKey, Scoped, ScopedAuthority, ScopedKey, judge,
 };
 use std::collections::BTreeSet;
 use std::sync::Arc;
@@ -37,7 +37,7 @@ pub struct TrustInputs {
     pub pins: Vec<Scoped<Fingerprint>>,
     /// A fingerprint that the operator typed because nothing vouched for some images. Refused where an anchor for its
     /// scope exists: what was decided once is not decided anew in the middle of a run.
-    pub first_use: Option<Scoped<Fingerprint>>,
+    pub first_use: Option<Scoped<KeyFingerprint>>,
     /// Fingerprints that admit carried OpenPGP keys.
     pub openpgp_pins: Vec<Scoped<OpenPgpFingerprint>>,
     /// The bundle digest, known from elsewhere.
@@ -94,7 +94,7 @@ impl Checked {
         anchors.policy = policy;
         seal.introduce(&mut anchors, &carried)?;
         if let Some(first_use) = first_use {
-            super::first_use::admit(&mut anchors, first_use, &carried)?;
+            super::first_use::admit(&mut anchors, first_use, &carried, &carried_authorities)?;
         }
         let all: Vec<usize> = (0..archive.inventory().images.len()).collect();
         let verdicts = judge_all(&archive, &catalogue, &all, &anchors, names_bound)?;

@@ -2,6 +2,7 @@
 
 use super::kinds::{Logged, WithGpg};
 use crate::harness::scene::HOST;
+use crate::harness::terminal::converse;
 use crate::schemas::{UNPACK_REFUSAL, assert_described};
 use std::fs;
 
@@ -82,4 +83,25 @@ fn a_logs_key_with_the_label_of_a_signer_does_not_sign_images() {
     // A pin says that this key signs images. Who pins a key that nothing here knows as a log's, says just that.
     pack(&["--carry-key", &label]);
     unpack(&[]).expect_code(0);
+}
+
+#[test]
+fn an_openpgp_fingerprint_is_typed_at_first_use_as_gpg_prints_it() {
+    let test = "an_openpgp_fingerprint_is_typed_at_first_use_as_gpg_prints_it";
+    let Some(scene) = WithGpg::new(test) else { return };
+    scene.pack(&["--carry-key", &scene.key()]);
+    let groups: Vec<_> = scene.gpg.fingerprint().as_bytes().chunks(4).collect();
+    let groups: Vec<_> = groups.into_iter().map(String::from_utf8_lossy).collect();
+    let typed = |digits: &str| {
+        let (fingerprint, scope) = (format!("openpgp:{digits}\n"), format!("{HOST}/team\n"));
+        let unpacking = scene.enclave.unpacking(&scene.side.file(), &[]);
+        let dialogue = [("openpgp:…): ", &*fingerprint), ("HOST/REPOSITORY: ", &*scope)];
+        converse(unpacking, &dialogue)
+    };
+    let other = groups.join(" ").replace(['1', '2', '3'], "0");
+    let (ran, shown) = typed(&other);
+    ran.expect_code(3);
+    assert!(shown.contains("no carried key of a signer"), "{shown}");
+    scene.enclave.expect_untouched();
+    typed(&groups.join(" ")).0.expect_code(0);
 }

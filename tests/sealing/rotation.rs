@@ -149,7 +149,7 @@ fn a_key_that_seals_verifies_no_image() {
     crate::schemas::assert_described("inspect-report.schema.json", &report);
     let enclave = Enclave::start();
     let ran = enclave.unpack(&announcing, &["--trust-fingerprint", &operator.fingerprint("next")]);
-    ran.expect_code(3).expect_error(&["no carried key has the trusted fingerprint"]);
+    ran.expect_code(3).expect_error(&["no carried key of a signer has the trusted fingerprint"]);
     enclave.expect_untouched();
 }
 
