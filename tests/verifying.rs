@@ -1,7 +1,8 @@
 //! `bundle verify`: every byte, and signatures under the given trust; nothing is pushed.
 
-use crate::harness::command::{Ran, run};
+use crate::harness::command::{Program, Ran, run};
 use crate::harness::signer::Signer;
+use crate::streaming::feed;
 use crate::unpacking::Carried;
 use std::fs;
 use std::path::{Path, PathBuf};
@@ -102,6 +103,35 @@ fn a_damaged_manifest_or_signature_is_found_by_a_quick_look_too() {
     for arguments in [&["--quick"][..], &[]] {
         let ran = verify(&file, arguments).expect_code(6);
         assert!(ran.stdout.contains(&format!("damaged: {digest}")), "{ran}");
+    }
+}
+
+/// A seal that was stripped and a flipped bit: both are told, and the refusal is the status.
+#[test]
+fn what_is_refused_outweighs_what_is_damaged() {
+    let carried = Carried::new();
+    let (digest, at) = place(&carried, "raw");
+    let file = flipped(&carried, at);
+    let other = carried.side.key("other.pub", &Signer::generate());
+    let ran = verify(&file, &["--key", &other, "--json"]).expect_code(3);
+    assert_eq!(report(&ran)["damaged"][0]["digest"], digest);
+    let ran = verify(&file, &["--seal-pub", &other, "--json"]).expect_code(3);
+    let ran = ran.expect_error(&["the bundle has no seal"]);
+    assert_eq!(report(&ran)["damaged"][0]["digest"], digest, "{ran}");
+    let sound = carried.side.file();
+    verify(&sound, &["--seal-pub", &other]).expect_code(3).expect_error(&["has no seal"]);
+    // A pipe that breaks off says both as well.
+    let bytes = fs::read(&sound).expect("archive");
+    let root = tempfile::tempdir().expect("root");
+    let piped = |arguments: &[&str]| {
+        let program = Program::bundle().args(&["verify", "-q", "-", "--root"]).arg(root.path());
+        feed(program.args(arguments), &bytes[..bytes.len() - 100])
+    };
+    for refused in [&["--key", &other][..], &["--key", &other, "--json"], &["--seal-pub", &other]] {
+        piped(refused).expect_code(3).expect_error(&["an end where more must come"]);
+    }
+    for sound in [&["--key", &carried.key][..], &[]] {
+        piped(sound).expect_code(6).expect_error(&["an end where more must come"]);
     }
 }
 

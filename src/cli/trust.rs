@@ -106,14 +106,19 @@ impl Trust {
         let installed = installed_keys(&self.host_root()?).map_err(|error| {
             Failure::of(Status::Refused, &error).hint("the store of installed keys cannot be trusted as it is: mend it, or name another with --root")
         })?;
-        for skipped in &installed.skipped {
+        for skipped in installed.skipped.iter().filter(|skipped| !skipped.may_demand) {
             let path = skipped.path.display().to_string();
             tell!("warning: {} grants nothing: {}", safe(&path), safe(&skipped.reason.to_string()));
         }
+        let installed = installed.usable().map_err(|error| {
+            Failure::of(Status::Refused, &error).hint(
+                "restore it; or take the record away, and nothing is demanded by it any more: bundle keys remove NAME",
+            )
+        })?;
         Ok(TrustInputs {
             anchors,
             policy: given.policy,
-            installed: installed.keys,
+            installed,
             pins: self.pins(),
             openpgp_pins: self.openpgp_pins(),
             first_use: None,

@@ -9,10 +9,10 @@ use super::refusal;
 use super::sealed::say_seal;
 use super::text::{count, line, safe, size};
 use super::trust::Trust;
-use super::unpack::status_of;
+use super::unpack::{failed, status_of};
 use super::verdict;
-use bundle::archive::Archive;
 use bundle::archive::integrity::{self, Damage, Depth};
+use bundle::archive::{Archive, ArchiveError};
 use bundle::report::verify::VerifyReport;
 use bundle::unpack::{Opened, TrustInputs, UnpackError, Verified};
 use clap::Args;
@@ -44,20 +44,25 @@ pub(super) fn run(options: &Options) -> Result<Status, Failure> {
     let archive = Arc::new(archive);
     let progress = progress(if options.quiet { Talk::Quiet } else { Talk::Progress });
     let depth = if options.quick { Depth::TrustSection } else { Depth::Whole };
+    // Judged first: what is refused outweighs what a pipe turns out to lack.
+    let any_anchor = trusts_anything(&inputs);
+    let judged = judge(Arc::clone(&archive), inputs);
     let integrity = match cargo {
-        Some(cargo) if !options.quick => integrity::check_passing(&archive, cargo, &*progress)
-            .map_err(|error| {
-                let failure = Failure::of((&error).into(), &error);
-                damage_hint(&error, &options.files[0]).into_iter().fold(failure, Failure::hint)
-            })?,
+        Some(cargo) if !options.quick => {
+            match integrity::check_passing(&archive, cargo, &*progress) {
+                Ok(integrity) => integrity,
+                Err(error) => return Err(ended_early(&error, judged, any_anchor, options)),
+            }
+        }
         _ => integrity::check(&archive, depth, &*progress),
     };
     drop(progress);
     let file = archive.path().display().to_string();
     let mut report = VerifyReport::new(file, archive.bundle_digest(), options.quick, integrity);
-    report.any_anchor = trusts_anything(&inputs);
+    report.any_anchor = any_anchor;
     let mut status = if report.damaged.is_empty() { Status::Done } else { Status::Medium };
-    match judge(archive, inputs) {
+    let mut refused_whole = None;
+    match judged {
         Ok(verified) => {
             report.seal = Some(verified.seal_report());
             report.warnings = verified.seal_warnings();
@@ -77,14 +82,46 @@ pub(super) fn run(options: &Options) -> Result<Status, Failure> {
         }
         // What cannot be read is named as damaged already.
         Err(error) if !report.damaged.is_empty() && status_of(&error) == Status::Medium => {}
-        Err(error) => {
-            let failure = Failure::of(status_of(&error), &error);
-            return Err(error.hint().into_iter().fold(failure, Failure::hint));
-        }
+        Err(error) if report.damaged.is_empty() => return Err(failure_of(&error)),
+        // Both are said.
+        Err(error) => refused_whole = Some(failure_of(&error)),
     }
     let output = if options.json { Output::json(&report)? } else { summary(&report) };
-    output.write()?;
-    Ok(status)
+    match refused_whole {
+        Some(failure) => {
+            // The refusal outweighs whatever is wrong with standard output.
+            let _ = output.write();
+            Err(failure)
+        }
+        None => output.write().map(|()| status),
+    }
+}
+
+/// The failure of a pipe that cannot be read to its end, or what was refused before it came to that.
+fn ended_early(
+    error: &ArchiveError,
+    judged: Result<Verified, UnpackError>,
+    any_anchor: bool,
+    options: &Options,
+) -> Failure {
+    let failure = Failure::of(error.into(), error);
+    let damaged = damage_hint(error, &options.files[0]).into_iter().fold(failure, Failure::hint);
+    let refusal = match judged {
+        Err(UnpackError::Refused(_)) if !any_anchor => return damaged,
+        Err(refusal) if status_of(&refusal) == Status::Refused => refusal,
+        _ => return damaged,
+    };
+    damaged.print();
+    if let (UnpackError::Refused(refused), true) = (&refusal, options.json) {
+        // The refusal outweighs whatever is wrong with standard output.
+        let _ = Output::json(refused).and_then(Output::write);
+    }
+    failed(&refusal, &options.files, false)
+}
+
+fn failure_of(error: &UnpackError) -> Failure {
+    let failure = Failure::of(status_of(error), error);
+    error.hint().into_iter().fold(failure, Failure::hint)
 }
 
 fn trusts_anything(inputs: &TrustInputs) -> bool {

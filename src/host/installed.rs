@@ -38,6 +38,33 @@ pub struct Skipped {
     pub path: PathBuf,
     /// Why.
     pub reason: SkipReason,
+    /// True when it is the record of a log's key, or of nobody knows what: what it demanded is not known any more.
+    pub may_demand: bool,
+}
+
+/// A record that may demand something of bundles, and cannot be used. Passed over, it would let in what it was to keep
+/// out.
+#[derive(Debug, thiserror::Error)]
+#[error("{path} may say what is demanded of bundles, and cannot be used", path = .path.display())]
+pub struct UnusableDemand {
+    /// The record.
+    pub path: PathBuf,
+    /// What is wrong with it.
+    #[source]
+    pub reason: SkipReason,
+}
+
+impl InstalledKeys {
+    /// The keys that a run trusts.
+    ///
+    /// # Errors
+    /// [`UnusableDemand`].
+    pub fn usable(self) -> Result<Vec<InstalledKey>, UnusableDemand> {
+        match self.skipped.into_iter().find(|skipped| skipped.may_demand) {
+            Some(Skipped { path, reason, .. }) => Err(UnusableDemand { path, reason }),
+            None => Ok(self.keys),
+        }
+    }
 }
 
 /// Why a file of the key store grants nothing.
@@ -83,7 +110,7 @@ pub enum SkipReason {
 /// the user who runs this), writable by nobody else, and whose key file is so too and holds the recorded key.
 ///
 /// One unusable file costs only its own key, which then grants nothing, and is listed under
-/// [`InstalledKeys::skipped`]. A bare file in `/etc/pki/sigstore` is no anchor and is not even listed.
+/// [`InstalledKeys::skipped`]; what it may have demanded is not passed over by [`InstalledKeys::usable`]. A bare file in `/etc/pki/sigstore` is no anchor and is not even listed.
 ///
 /// # Errors
 /// When a directory on the way is not a directory (a symbolic link to one is none), can be written to by others, or
@@ -95,25 +122,38 @@ pub fn installed_keys(root: &HostRoot) -> Result<InstalledKeys, PathError> {
         return Ok(found);
     };
     for file in records.names()? {
-        match installed_key(&store, records, &file) {
-            Ok(key) => found.keys.push(key),
+        let path = records.path().join(&file);
+        let mut skip = |reason, may_demand| {
+            found.skipped.push(Skipped { path: path.clone(), reason, may_demand });
+        };
+        let name = match recorded_name(&file) {
+            Ok(name) => name,
             Err(reason) => {
-                let path = records.path().join(&file);
-                found.skipped.push(Skipped { path, reason });
+                skip(reason, false);
+                continue;
             }
+        };
+        let record = match read_record(records, &name) {
+            Ok(Some(record)) => record,
+            // Somebody removed it meanwhile.
+            Ok(None) => continue,
+            Err(reason) => {
+                skip(reason, true);
+                continue;
+            }
+        };
+        let demands = record.demands();
+        match installed_key(&store, record) {
+            Ok(key) => found.keys.push(key),
+            Err(reason) => skip(reason, demands),
         }
     }
     Ok(found)
 }
 
-fn installed_key(
-    store: &Store<'_>,
-    records: &Directory,
-    file: &OsStr,
-) -> Result<InstalledKey, SkipReason> {
-    let name = recorded_name(file)?;
-    let record = read_record(records, &name)?.ok_or(SkipReason::NotARecord)?;
-    let (usage, path) = (record.usage, store.key_path(&name, record.usage));
+fn installed_key(store: &Store<'_>, record: KeyRecord) -> Result<InstalledKey, SkipReason> {
+    let (name, usage) = (&record.name, record.usage);
+    let path = store.key_path(name, usage);
     let content = match store.keys(usage) {
         Some(keys) => keys.read(&name.key_file(usage), public_key::max_file(usage))?,
         None => None,

@@ -64,7 +64,9 @@ pub use grant::{Grant, GrantError};
 pub use holder::Holder;
 pub use install::{Change, InstallPlan, Installed, PlannedKey, install, plan_install};
 pub use install_error::InstallError;
-pub use installed::{InstalledKey, InstalledKeys, SkipReason, Skipped, installed_keys};
+pub use installed::{
+    InstalledKey, InstalledKeys, SkipReason, Skipped, UnusableDemand, installed_keys,
+};
 pub use key_name::KeyName;
 pub use lookaside::{LookasideAccess, LookasideChange, LookasideDirectory, LookasideError};
 pub use policy_file::{PolicyFile, PolicyFileError};

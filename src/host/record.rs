@@ -116,6 +116,15 @@ struct WireOrigin {
 }
 
 impl KeyRecord {
+    /// True when it does not only say whom to trust: entries of a log must be there.
+    pub(super) fn demands(&self) -> bool {
+        match self.usage {
+            KeyUse::Rekor => true,
+            KeyUse::TrustedRoot => !self.grant.scopes.is_empty(),
+            KeyUse::Cosign | KeyUse::OpenPgp => false,
+        }
+    }
+
     /// Reads the record that was found under the name `expected`.
     pub(super) fn parse(bytes: &[u8], expected: &KeyName) -> Result<Self, RecordError> {
         let value = json::parse(bytes)?;

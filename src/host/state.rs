@@ -231,12 +231,12 @@ pub fn seal_state(root: &HostRoot, series: &Series) -> Result<Option<SealState>,
     }
 }
 
-/// What is known of all series of this name, whichever key they are of: keys succeed each other. Reads every file, since
-/// only its content says what it is about.
+/// What is known of all series, whichever key and name they are of: keys succeed each other, and one that has retired
+/// begins no other series.
 ///
 /// # Errors
-/// As [`seal_state`]: a file that cannot be read may be one of them.
-pub fn seal_states(root: &HostRoot, name: Option<&str>) -> Result<Vec<SealState>, StateError> {
+/// As [`seal_state`]: a file that cannot be read may be of any of them.
+pub fn seal_states(root: &HostRoot) -> Result<Vec<SealState>, StateError> {
     let Some(directory) = root.existing(&SEALS)? else { return Ok(Vec::new()) };
     let names = directory.names()?;
     if names.len() > MAX_FILES {
@@ -245,8 +245,7 @@ pub fn seal_states(root: &HostRoot, name: Option<&str>) -> Result<Vec<SealState>
     let mut states = Vec::new();
     for file in names {
         let Some(file) = file.to_str().filter(|file| is_state_file(file)) else { continue };
-        let state = read_file(&directory, file)?;
-        states.extend(state.filter(|state| state.series.name == name.unwrap_or_default()));
+        states.extend(read_file(&directory, file)?);
     }
     Ok(states)
 }

@@ -57,6 +57,18 @@ pub enum RotationError {
         /// The bundle's sequence.
         sequence: Shown,
     },
+    /// The seal of a key that has retired in another series, in one of which nothing is known.
+    #[error(
+        "the bundle is sealed by {key}, which retired in the series {series:?} in favour of {successor}, and nothing is known here of the series that it is of"
+    )]
+    RetiredElsewhere {
+        /// The key of the seal.
+        key: Digest,
+        /// Its successor.
+        successor: Digest,
+        /// The name of the series in which it retired.
+        series: String,
+    },
     /// The seal of a successor whose time has not come.
     #[error(
         "the bundle has sequence {sequence} and is sealed by {key}, which seals from {from_sequence} on"

@@ -3,6 +3,7 @@
 //! What a verified seal grants is that the inventory is authentic, as an expected bundle digest does. What is demanded of
 //! single images beside it holds as ever.
 
+use super::error::bounded;
 use super::refused::CarriedKey;
 use super::seal_refusal::SealRefusal;
 use crate::archive::{Archive, head};
@@ -11,8 +12,8 @@ use crate::inventory::{Inventory, KeyEntry, Rotation, SEAL_USE};
 use crate::oci::Digest;
 use crate::report::seal::{KeyStanding, SealReport, SeriesState, VerifiedSeal};
 use crate::seal::{
-    self, Exceptions, ExpiryError, Known, Standing, Verdict, check_expiry, fingerprint_of, heirs,
-    lineage, rotation, sequence,
+    self, Exceptions, ExpiryError, Known, RotationError, Standing, Verdict, check_expiry,
+    fingerprint_of, heirs, lineage, rotation, sequence,
 };
 use crate::trust::{Anchors, PublicKey, Scope, ScopedKey};
 use std::sync::Arc;
@@ -101,10 +102,13 @@ pub(super) fn examine(
         return Ok(Seal::Unverified { is_there: bytes.is_some(), expired });
     }
     let bytes = bytes.ok_or(SealRefusal::Absent)?;
-    let states = match &inputs.state {
-        Some(root) => seal_states(root, inventory.name.as_deref())?,
+    let all = match &inputs.state {
+        Some(root) => seal_states(root)?,
         None => Vec::new(),
     };
+    let name = inventory.name.as_deref().unwrap_or_default();
+    let (states, others): (Vec<_>, Vec<_>) =
+        all.into_iter().partition(|state| state.series.name() == name);
     let rotations: Vec<Rotation> = successions(&states).map(Succession::rotation).collect();
     let keys = keys_that_count(&inputs.keys, &states, &rotations);
     let signed = archive.file(head::INVENTORY).unwrap_or_default();
@@ -116,6 +120,9 @@ pub(super) fn examine(
     expiry()?;
     let bundle = archive.bundle_digest();
     let known = newest(&states, key, &rotations);
+    if known.is_none() {
+        begins_no_series(key, &others)?;
+    }
     let verdict = sequence::check(inventory.sequence, bundle, known, inputs.exceptions)?;
     Ok(Seal::Verified(Box::new(Verified {
         series: Series::new(key, inventory.name.as_deref())?,
@@ -160,6 +167,26 @@ fn newest(states: &[SealState], key: Digest, rotations: &[Rotation]) -> Option<K
     newest.map(|state| Known { sequence: state.sequence, bundle: state.bundle })
 }
 
+/// Refuses a key that has retired in another series: a key retires because it may be known to others, and who has it
+/// could begin a series of any name. It has retired when a bundle was used that it would not have sealed any more.
+fn begins_no_series(key: Digest, others: &[SealState]) -> Result<(), RotationError> {
+    let own = |state: &&SealState| state.series.key() == key;
+    for (state, rotation) in
+        others.iter().filter(own).filter_map(|state| Some((state, state.rotation.as_ref()?)))
+    {
+        let Rotation { successor, from_sequence, .. } = rotation.rotation();
+        let is_same = |one: &&SealState| one.series.name() == state.series.name();
+        let series: Vec<SealState> = others.iter().filter(is_same).cloned().collect();
+        let rotations: Vec<Rotation> = successions(&series).map(Succession::rotation).collect();
+        let newest = newest(&series, key, &rotations);
+        if newest.is_some_and(|newest| newest.sequence >= from_sequence) {
+            let series = bounded(state.series.name());
+            return Err(RotationError::RetiredElsewhere { key, successor, series });
+        }
+    }
+    Ok(())
+}
+
 /// The rotation that a sealed bundle announces, with the key that it carries for it.
 fn announced(
     archive: &Archive,
@@ -198,10 +225,9 @@ impl Seal {
         }
         for key in carried {
             for scope in &key.scopes {
-                let scope: Scope = scope.parse().map_err(|source| SealRefusal::Scope {
-                    file: super::error::bounded(&key.file),
-                    source,
-                })?;
+                let scope: Scope = scope
+                    .parse()
+                    .map_err(|source| SealRefusal::Scope { file: bounded(&key.file), source })?;
                 let (key, name) = (key.key.clone(), key.file.clone());
                 anchors.keys.push(ScopedKey { scope, key, name });
             }

@@ -81,6 +81,9 @@ impl SealRefusal {
             Self::Sequence(SequenceError::LongStep { .. }) => Some(
                 "if that is what was meant: --allow-sequence-jump; every bundle of the series below it is old then",
             ),
+            Self::Rotation(RotationError::RetiredElsewhere { .. }) => Some(
+                "a new series is sealed by the key that succeeded: --seal-pub names it; one that the old key began has to announce its own successor",
+            ),
             Self::State(StateError::Damaged { .. } | StateError::Path(_)) => Some(
                 "find out what happened to it; with the file moved away, the next bundle counts as the first of its series",
             ),

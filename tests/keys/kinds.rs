@@ -127,6 +127,47 @@ fn a_logs_key_is_installed_where_it_vouched_and_goes_on_to_be_demanded() {
     assert_eq!(key_files(&scene.enclave), [""; 0]);
 }
 
+/// A key file that somebody deleted must not let in what a log has to vouch for; one of a signer only admits nothing.
+#[test]
+fn a_demand_that_cannot_be_read_any_more_is_not_passed_over() {
+    let scene = Logged::new();
+    let (key, log_key) = (scene.key.as_str(), scene.log_key.as_str());
+    scene.pack("team/app", &["--key", key, "--rekor-key", log_key]);
+    let (log, signer) = (scene.log.fingerprint(), scene.signer.fingerprint());
+    let (log, signer) = (format!("{log}=log"), format!("{signer}=release"));
+    let names = ["--install-keys-as", &log, "--install-keys-as", &signer];
+    let options = [&["--install-keys", "--key", key, "--rekor-key", log_key], &names[..]].concat();
+    scene.unpack(&options).expect_code(0);
+    let unlogged = Connected::start();
+    unlogged.signed("team/app", &scene.signer);
+    unlogged.pack(&["team/app:1"], &[]).expect_code(0);
+    let file = |path: &str| scene.enclave.root().join(path);
+    let refused = |what: &str| {
+        for archive in [unlogged.file(), scene.side.file()] {
+            let ran = scene.enclave.unpack(&archive, &["--key", key]).expect_code(3);
+            ran.expect_error(&["trust.d/log.json may say what is demanded", what, "keys remove"]);
+        }
+    };
+    let (log, record) = (file("etc/pki/sigstore/log.pub"), file("etc/bundle/trust.d/log.json"));
+    for (path, words) in [(&log, "is missing"), (&log, "cannot be used"), (&record, "not valid")] {
+        let content = fs::read(path).expect("file");
+        match words {
+            "is missing" => fs::remove_file(path).expect("removed"),
+            _ => fs::write(path, "?").expect("written"),
+        }
+        refused(words);
+        fs::write(path, content).expect("restored");
+        scene.unpack(&[]).expect_code(0);
+    }
+    // The signer's demands nothing: without it there is nobody, and somebody else may be given.
+    fs::remove_file(file("etc/pki/sigstore/release.pub")).expect("removed");
+    scene.unpack(&[]).expect_code(3).expect_error(&["grants nothing", "nothing is trusted"]);
+    scene.unpack(&["--key", key]).expect_code(0);
+    fs::remove_file(&log).expect("removed");
+    remove(&scene.enclave, &["log"]);
+    scene.unpack(&["--key", key]).expect_code(0);
+}
+
 #[test]
 fn a_log_that_vouched_for_nothing_is_not_installed() {
     let scene = Logged::new();

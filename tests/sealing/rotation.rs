@@ -66,6 +66,35 @@ fn a_successor_seals_without_being_named_and_its_predecessor_no_more() {
     refused("ours", &elsewhere, &["another key"]);
 }
 
+/// Whoever has the key that retired, and that may be why it did, could otherwise give a bundle another name, or none.
+#[test]
+fn a_key_that_has_retired_begins_no_other_series() {
+    let operator = Operator::with_successors();
+    let announcing = operator.announcing("ours", "next", 7, 10);
+    let first = operator.numbered_by("next", 10, &[]);
+    let other = |sequence: &str, name: &str| {
+        let file = format!("{name}-{sequence}");
+        operator.sealed_by("ours", &file, &["--name", name, "--sequence", sequence])
+    };
+    let (known, later, new) = (other("1", "known"), other("2", "known"), other("1", "new"));
+    let nameless = operator.sealed_by("ours", "nameless", &[]);
+    let enclave = Enclave::start();
+    operator.taken(&enclave, "ours", &announcing, &[]);
+    // Until its successor sealed, it may still do so.
+    operator.taken(&enclave, "ours", &known, &[]);
+    operator.taken(&enclave, "ours", &nameless, &["--dry-run"]);
+    operator.taken(&enclave, "ours", &first, &[]);
+    for file in [&new, &nameless] {
+        let words = ["retired in the series \"s\" in favour of", "hint: ", "--seal-pub"];
+        operator.refused(&enclave, "ours", file, &[], &words);
+    }
+    // A series that it began goes on: it retires there by itself.
+    operator.taken(&enclave, "ours", &later, &[]);
+    let (program, file) = operator.packing("by-next", &["--name", "new", "--sequence", "1"]);
+    program.arg("--seal-key").arg(operator.keys.private("next")).run().expect_code(0);
+    operator.taken(&enclave, "next", &file, &[]);
+}
+
 #[test]
 fn a_successor_goes_on_where_the_series_ended() {
     let operator = Operator::with_successors();

@@ -137,7 +137,7 @@ fn damage_is_not_absence() {
         assert!(matches!(&error, StateError::Damaged { path, .. } if *path == file), "{what}");
         assert!(error.source().is_some());
         assert!(record_seal(&root, &state("a", 8)).is_err(), "{what}: nothing is written over it");
-        assert!(seal_states(&root, Some("a")).is_err(), "{what}: it may have held a rotation");
+        assert!(seal_states(&root).is_err(), "{what}: it may have held a rotation");
         assert_eq!(fs::read_to_string(&file).expect("a file"), text);
     }
     fs::write(&file, "x".repeat(MAX_STATE as usize + 1)).expect("a file");
@@ -175,9 +175,9 @@ fn only_what_nobody_else_could_write_counts() {
 }
 
 #[test]
-fn states_of_a_name_are_found_whoever_sealed() {
+fn all_states_are_found_whoever_sealed() {
     let (folder, root) = scratch();
-    assert_eq!(seal_states(&root, Some("a")).expect("read"), []);
+    assert_eq!(seal_states(&root).expect("read"), []);
     let first = SealState { rotation: Some(rotation()), ..state("a", 7) };
     let Some(known) = &first.rotation else { unreachable!() };
     let next = known.rotation().successor;
@@ -187,11 +187,9 @@ fn states_of_a_name_are_found_whoever_sealed() {
         record_seal(&root, state).expect("recorded");
     }
     fs::write(directory(&folder).join("README"), "not a state").expect("a file");
-    let mut found = seal_states(&root, Some("a")).expect("read");
-    found.sort_by_key(|state| state.sequence);
-    assert_eq!(found, [first, second]);
-    assert_eq!(seal_states(&root, Some("b")).expect("read"), [state("b", 7)]);
-    assert_eq!(seal_states(&root, None).expect("read"), []);
+    let mut found = seal_states(&root).expect("read");
+    found.sort_by_key(|state| (state.series.name().to_owned(), state.sequence));
+    assert_eq!(found, [first, second, state("b", 7)]);
     let wrong = Rotation { retires: next, successor: digest("other"), from_sequence: 9 };
     let key = found[0].rotation.as_ref().expect("a rotation").successor().clone();
     assert_eq!(Succession::new(wrong, key), None, "another key than it names");
