@@ -76,6 +76,7 @@ fn request(repositories: &[&str]) -> HostConfig {
                 })
                 .collect(),
             unenforced: Vec::new(),
+            unserved: Default::default(),
             level: PolicyLevel::default(),
             rejected: Rejected::StaysRejected,
         },
