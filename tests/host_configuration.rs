@@ -140,6 +140,7 @@ fn request(keys: Vec<KeySource>) -> PolicyRequest {
             log_keys: Vec::new(),
         }],
         unenforced: Vec::new(),
+        unserved: Default::default(),
         level: PolicyLevel::SEVERAL_KEYS,
         rejected: Rejected::StaysRejected,
     }

@@ -144,8 +144,10 @@ impl Directory {
         Ok(names)
     }
 
-    /// Refuses when files cannot be created here: no permission, or a read-only file system.
+    /// Refuses when files cannot be created here: no permission, a read-only file system, or something else in the
+    /// place of the lock.
     pub(super) fn check_writable(&self) -> Result<(), PathError> {
+        self.holds(LOCK, FileKind::Regular)?;
         let wanted = Access::WRITE_OK | Access::EXEC_OK;
         rustix::fs::accessat(&self.descriptor, ".", wanted, AtFlags::EACCESS)
             .map_err(|e| PathError::system("write to", &self.path, e))

@@ -55,10 +55,15 @@ impl KeyName {
 impl FromStr for KeyName {
     type Err = KeyNameError;
 
-    /// Takes `NAME` and `NAME.pub`, or another ending of key files, for the same name.
+    /// Takes `NAME` and `NAME.pub`, or any endings of key files, for the same name. So no name has one: a record of
+    /// `NAME.pub` would be looked for as that of `NAME`.
     fn from_str(text: &str) -> Result<Self, KeyNameError> {
-        let mut endings = KeyUse::ALL.iter().map(|usage| usage.ending());
-        let name = endings.find_map(|ending| text.strip_suffix(ending)).unwrap_or(text);
+        let mut name = text;
+        let shorter =
+            |name| KeyUse::ALL.iter().find_map(|use_| str::strip_suffix(name, use_.ending()));
+        while let Some(rest) = shorter(name) {
+            name = rest;
+        }
         let shown = || text.chars().take(2 * MAX_LENGTH).collect();
         let well_formed = name.len() <= MAX_LENGTH
             && name.starts_with(|c: char| c.is_ascii_alphanumeric())
@@ -100,6 +105,18 @@ mod tests {
             Ok("acme.asc".into())
         );
         assert_eq!("acme".parse::<KeyName>().map(|n| n.record_file()), Ok("acme.json".into()));
+    }
+
+    /// Otherwise a key would be installed whose record nobody finds again.
+    #[test]
+    fn a_name_reads_back_as_itself_however_many_endings_it_came_with() {
+        for text in ["acme.pub.pub", "acme.json.pub", "acme.pub.json", "acme.asc.json.asc"] {
+            let name: KeyName = text.parse().expect("a name");
+            assert_eq!(name.as_str(), "acme", "{text}");
+            assert_eq!(name.as_str().parse(), Ok(name));
+        }
+        assert!(".pub.pub".parse::<KeyName>().is_err());
+        assert_eq!("acme.pub.1".parse::<KeyName>().map(|n| n.0), Ok("acme.pub.1".into()));
     }
 
     #[test]

@@ -75,6 +75,19 @@ impl HostRoot {
         &self.path
     }
 
+    /// Whether this is the same directory, by whatever path.
+    ///
+    /// # Errors
+    /// When either cannot be examined.
+    pub(super) fn is_same(&self, other: &Self) -> Result<bool, PathError> {
+        let examine = |root: &Self| {
+            rustix::fs::fstat(&root.directory)
+                .map(|stat| (stat.st_dev, stat.st_ino))
+                .map_err(|e| PathError::system("examine", &root.path, e))
+        };
+        Ok(examine(self)? == examine(other)?)
+    }
+
     /// Whether the user who runs this may install here at all: root on the host itself, anybody below `--root`.
     pub fn may_install(&self) -> bool {
         self.admits_installer(effective_user())

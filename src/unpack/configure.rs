@@ -136,6 +136,8 @@ fn policy(
             .filter_map(|(name, said)| said.as_ref().ok().map(|signers| rule(name, signers)))
             .collect(),
         unenforced: all().filter(|(_, said)| said.is_err()).map(|(name, _)| name.clone()).collect(),
+        // What becomes of the other files decides that.
+        unserved: BTreeMap::new(),
         level,
         rejected,
     }

@@ -246,7 +246,9 @@ impl UnpackError {
             | Self::Collision { .. }
             | Self::ReservedTag(_)
             | Self::LayoutIsNoMirror
-            | Self::Configure(ConfigError::NotRoot | ConfigError::Ca(_))
+            | Self::Configure(
+                ConfigError::NotRoot | ConfigError::ReviewInPlace(_) | ConfigError::Ca(_),
+            )
             | Self::Install(
                 InstallError::NotRoot
                 | InstallError::NameWithoutKey { .. }
@@ -342,6 +344,9 @@ fn hint_of(error: &ConfigError) -> Option<&'static str> {
         ConfigError::NotRoot => Some(
             "run it with sudo, or write the files elsewhere for review: --config-dir DIR; or name a directory in the place of /: --root DIR",
         ),
+        ConfigError::ReviewInPlace(_) => {
+            Some("name another directory; to change the files themselves: --install-config")
+        }
         ConfigError::Unparsed { .. } => Some(
             "nothing was changed; where several keys are needed, the hosts may be older than --policy-level says",
         ),

@@ -23,6 +23,7 @@ fn files_for_review_are_merged_with_the_hosts_which_stays_as_it_is() {
         let report = ran.expect_code(0).json()["configuration"].clone();
         assert_eq!(report["root"], path);
         assert_eq!(report["dryRun"], false);
+        assert!(file(&report, POLICY).get("backup").is_none(), "none is made");
         assert_eq!(scene.files(), before);
         assert_eq!(scene.enclave.tags().is_empty(), !dry_run.is_empty());
         let policy: Value =
@@ -34,6 +35,21 @@ fn files_for_review_are_merged_with_the_hosts_which_stays_as_it_is() {
         assert!(directory.join(LOOKUPS).is_file() && directory.join(MIRRORS).is_file());
         assert!(!directory.join("etc/bundle").exists());
     }
+}
+
+#[test]
+fn the_host_itself_is_no_directory_for_review() {
+    let scene = Scene::new();
+    let before = scene.files();
+    let root = scene.enclave.root().to_str().expect("path");
+    for directory in [root, &format!("{root}/etc/..")] {
+        for dry_run in [&["--dry-run"][..], &[]] {
+            let ran = scene.unpack(&[&["--config-dir", directory], dry_run].concat());
+            scene.expect_refused(ran, 2, &["no directory for review", "--install-config"], &before);
+        }
+    }
+    let below = format!("{root}/review");
+    scene.unpack(&["--config-dir", &below]).expect_code(0);
 }
 
 #[test]

@@ -9,7 +9,7 @@ use crate::harness::signer::Signer;
 use crate::parity::exhibits::vouched;
 use serde_json::{Value, json};
 
-const APP: &str = "registry.example/team/app";
+pub(super) const APP: &str = "registry.example/team/app";
 
 impl Scene {
     fn policy(&self) -> Value {
@@ -22,7 +22,7 @@ impl Scene {
     }
 
     /// Packs these instead, each under its logical name.
-    fn pack(&self, references: &[&str]) {
+    pub(super) fn pack(&self, references: &[&str]) {
         let side = &self.carried.side;
         let _ = std::fs::remove_file(side.file());
         let sources: Vec<_> = references.iter().map(|name| side.source(name)).collect();
@@ -32,7 +32,7 @@ impl Scene {
 }
 
 /// One entry of what was left alone.
-fn one(subject: &str, code: &str) -> Vec<(String, String)> {
+pub(super) fn one(subject: &str, code: &str) -> Vec<(String, String)> {
     vec![(subject.to_owned(), code.to_owned())]
 }
 

@@ -4,6 +4,7 @@ mod elsewhere;
 mod end_to_end;
 mod merging;
 mod obstacles;
+mod served;
 
 use crate::harness::command::{Program, Ran};
 use crate::harness::peers;

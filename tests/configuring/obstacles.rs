@@ -3,7 +3,9 @@
 use super::{ACCEPT, LOOKUPS, MIRRORS, POLICY, Scene, Tools, file, left, skopeo};
 use crate::harness::fault_proxy::FaultProxy;
 use crate::harness::faults::{Fault, Rule};
+use crate::harness::host::Host;
 use crate::harness::peers;
+use crate::unpacking::Carried;
 use serde_json::json;
 use std::fs;
 use std::os::unix::fs::{PermissionsExt as _, chown, symlink};
@@ -121,6 +123,49 @@ fn podman_is_asked_too_by_root() {
         Some("checks-nothing") => assert!(said.contains("sigstore disabled"), "{said}"),
         other => panic!("{other:?}: {said}"),
     }
+}
+
+#[test]
+fn asking_the_tools_leaves_nothing_behind() {
+    let test = "asking_the_tools_leaves_nothing_behind";
+    let (Some(skopeo), Some(_), Some(host)) =
+        (skopeo(test), peers::require(test, "podman"), Host::start(test))
+    else {
+        return;
+    };
+    let carried = Carried::new();
+    host.write(POLICY, ACCEPT);
+    host.write("run/tmp/.here", "");
+    let tools = Tools::none().with("skopeo", &skopeo);
+    let all = || {
+        let files = walkdir::WalkDir::new(host.place("etc")).sort_by_file_name().into_iter();
+        files.map(|entry| entry.expect("entry").into_path()).collect::<Vec<_>>()
+    };
+    let before = all();
+    // Relative paths mean the same to the tools, which run elsewhere.
+    let temporary = ["--chdir=/run", "TMPDIR=tmp"];
+    let ran = host
+        .command("env")
+        .env("PATH", tools.and_others())
+        .args(&temporary)
+        .arg(env!("CARGO_BIN_EXE_bundle"))
+        .args(&[
+            "config",
+            "install",
+            "--dry-run",
+            "--json",
+            "--to",
+            "mirror.example",
+            "--key",
+            &carried.key,
+        ])
+        .arg(carried.side.file())
+        .run();
+    let checked = ran.expect_code(0).json()["configuration"]["checkedBy"].clone();
+    let outcomes: Vec<_> = checked.as_array().expect("tools").iter().collect();
+    assert!(outcomes.len() == 2 && !checked.to_string().contains("unclear"), "{checked}");
+    assert_eq!(all(), before);
+    assert_eq!(crate::harness::scene::names(&host.place("run/tmp")), [".here"]);
 }
 
 fn is_root() -> bool {

@@ -16,7 +16,7 @@ pub mod mapping;
 pub mod openshift;
 pub mod outcome;
 pub mod policy;
-mod quoting;
+pub(super) mod quoting;
 pub mod registries_conf;
 pub mod registries_d;
 pub mod settings;

@@ -2,7 +2,7 @@
 
 /// `text` in double quotes: never a number, a boolean, a tag or a comment, whatever stands in it. JSON's escapes are
 /// all YAML's (YAML 1.2 §5.7), all used here are TOML's (basic strings), and what is not printable ASCII is escaped.
-pub(super) fn quoted(text: &str) -> String {
+pub(in crate::host) fn quoted(text: &str) -> String {
     let mut out = String::with_capacity(text.len() + 2);
     out.push('"');
     for character in text.chars() {

@@ -14,6 +14,9 @@ pub enum ConfigError {
     /// Only root may change the host itself.
     #[error("this host's configuration can be changed by root only")]
     NotRoot,
+    /// What is meant for review would be the host itself, without backup or lock.
+    #[error("{path} is what the files are read from, no directory for review", path = .0.display())]
+    ReviewInPlace(PathBuf),
     /// A file or directory is in the way, or cannot be used.
     #[error("the host's configuration cannot be changed")]
     Path(#[from] PathError),

@@ -1,6 +1,7 @@
 //! A home directory for one question to a tool, and the tools that are asked in it.
 
 use super::ConfigError;
+use crate::host::config::quoting::quoted;
 use crate::oci::Digest;
 use std::fs::{DirBuilder, File};
 use std::io::{self, ErrorKind, Read as _};
@@ -54,7 +55,8 @@ impl Home {
             // Short: podman takes no directory for its state whose path has more than 50 characters.
             let seed = format!("{} {now} {number}", std::process::id());
             let name = format!("bundle-{}", &Digest::of(seed.as_bytes()).hex()[..12]);
-            let path = std::env::temp_dir().join(&name);
+            // Tools are started in it, so a relative path would lead them elsewhere.
+            let path = std::path::absolute(std::env::temp_dir().join(&name)).map_err(failed)?;
             match DirBuilder::new().mode(0o700).create(&path) {
                 Ok(()) => return Ok(Self { path, name }),
                 Err(error) if error.kind() == ErrorKind::AlreadyExists => {}
@@ -99,6 +101,7 @@ impl Home {
         let sink = File::create(&said).map_err(asking)?;
         let mut command = Command::new(tool.name());
         command.env_clear().env("HOME", &self.path).env("TMPDIR", &self.path).env("LC_ALL", "C");
+        command.env("CONTAINERS_CONF", self.tool_settings().map_err(asking)?);
         if let Some(path) = std::env::var_os("PATH") {
             command.env("PATH", path);
         }
@@ -119,6 +122,15 @@ impl Home {
         }
         let text = read(&said).map_err(asking)?;
         Ok(Some(String::from_utf8_lossy(&text).into_owned()))
+    }
+
+    /// Settings of the tools themselves, in the place of the host's: podman makes its directory of networks, which is in
+    /// `/etc/containers`, whatever it is told to do.
+    fn tool_settings(&self) -> io::Result<PathBuf> {
+        let file = self.path.join("containers.conf");
+        let networks = quoted(&self.below("networks"));
+        std::fs::write(&file, format!("[network]\nnetwork_config_dir = {networks}\n"))?;
+        Ok(file)
     }
 
     fn arguments(&self, tool: Tool, source: &str) -> Vec<String> {

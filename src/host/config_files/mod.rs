@@ -113,9 +113,12 @@ pub fn plan_config(
     match &destination {
         Destination::InPlace if !root.may_install() => return Err(ConfigError::NotRoot),
         Destination::InPlace => write::check_writable(&root, &request)?,
+        Destination::Elsewhere(directory) if directory.is_same(&root)? => {
+            return Err(ConfigError::ReviewInPlace(directory.path().to_owned()));
+        }
         Destination::Elsewhere(directory) => write::check_writable(directory, &request)?,
     }
-    let (existing, files) = decide(&root, &request)?;
+    let (existing, files) = decide(&root, &destination, &request)?;
     if matches!(destination, Destination::InPlace) {
         write::check_backups(&root, &files)?;
     }
@@ -125,10 +128,15 @@ pub fn plan_config(
 
 fn decide(
     root: &HostRoot,
+    destination: &Destination,
     request: &HostConfig,
 ) -> Result<(Existing, Vec<PlannedFile>), ConfigError> {
     let existing = Existing::read(root, request.ca.as_ref())?;
-    let files = planned::files(&existing, request)?;
+    let mut files = planned::files(&existing, request)?;
+    if matches!(destination, Destination::Elsewhere(_)) {
+        // Nothing is replaced there that was read.
+        files.iter_mut().for_each(|file| file.backup = None);
+    }
     Ok((existing, files))
 }
 
@@ -179,7 +187,7 @@ impl ConfigPlan {
         }
         let locked = in_place.then(|| self.root.create(&LOCKED)).transpose()?;
         let _lock = locked.as_ref().map(|directory| directory.lock()).transpose()?;
-        let (existing, files) = decide(&self.root, &self.request)?;
+        let (existing, files) = decide(&self.root, &self.destination, &self.request)?;
         let parsed = match files == self.decided.files {
             true => self.decided.parsed,
             false => ask(&existing, &files, &self.destination)?,

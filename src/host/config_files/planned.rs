@@ -3,8 +3,12 @@
 use super::existing::Existing;
 use super::{CONTAINERS, ConfigError, HostConfig};
 use crate::host::config::certs_d::{self, CaFile};
+use crate::host::config::policy::PolicyRequest;
+use crate::host::config::registries_conf::MirrorLeft;
+use crate::host::config::registries_d::LookupLeft;
 use crate::host::config::{Change, ChangeKind, Outcome, policy, registries_conf, registries_d};
-use crate::oci::Digest;
+use crate::oci::{Digest, Repository};
+use std::collections::BTreeMap;
 use std::fmt;
 use std::path::{Path, PathBuf};
 
@@ -37,37 +41,82 @@ pub(super) fn files(
     request: &HostConfig,
 ) -> Result<Vec<PlannedFile>, ConfigError> {
     let places: Vec<_> = request.mirrors.mirrored.iter().map(|one| one.mirror.clone()).collect();
-    let lookups = &existing.lookups;
+    let (lookups, mirrors) = (&existing.lookups, &existing.mirrors);
+    let looked_for = registries_d::merge(lookups.own.as_deref(), &lookups.others, &places)?;
+    let (own, main) = (mirrors.own.as_deref(), existing.main.as_ref());
+    let served = registries_conf::merge(own, main, &mirrors.others, &request.mirrors)?;
+    let unserved = unserved(request, &looked_for, &served);
+    let earlier = own.map(registries_conf::sources).transpose()?.unwrap_or_default();
+    let policy = policy_file(existing, &policy_request(request, unserved, earlier))?;
+
     let lookups = drop_in(
         "registries.d",
         registries_d::FILE,
         lookups.own.as_ref(),
-        registries_d::merge(lookups.own.as_deref(), &lookups.others, &places)?,
-        registries_d::LookupLeft::code,
+        looked_for,
+        LookupLeft::code,
     );
-    let merged = policy::merge(existing.policy.as_deref(), &request.policy)?;
-    let mut policy = PlannedFile::new(&CONTAINERS, "policy.json", merged, policy::PolicyLeft::code);
-    policy.before.clone_from(&existing.policy);
-    let replaced = policy.before.as_deref().filter(|_| policy.content.is_some());
-    policy.backup = replaced.map(backup_of);
-    let mirrors = &existing.mirrors;
-    let merged = registries_conf::merge(
-        mirrors.own.as_deref(),
-        existing.main.as_ref(),
-        &mirrors.others,
-        &request.mirrors,
-    )?;
     let mirrors = drop_in(
         "registries.conf.d",
         registries_conf::FILE,
         mirrors.own.as_ref(),
-        merged,
-        registries_conf::MirrorLeft::code,
+        served,
+        MirrorLeft::code,
     );
     Ok([Some(lookups), Some(policy), ca(existing, request)?, Some(mirrors)]
         .into_iter()
         .flatten()
         .collect())
+}
+
+/// Sources whose signatures a host would not find, with the reason: a rule would make all their pulls fail. They are
+/// looked for at the target alone, and only where no other file forbids it.
+fn unserved(
+    request: &HostConfig,
+    looked_for: &Outcome<LookupLeft>,
+    served: &Outcome<MirrorLeft>,
+) -> BTreeMap<Repository, String> {
+    let lookup = |mirror: &Repository| {
+        let left = looked_for.left.iter().find(|left| left.subject == mirror.to_string())?;
+        let is_off = !matches!(left.reason, LookupLeft::AlreadyEnabled { .. });
+        is_off.then(|| left.reason.to_string())
+    };
+    let place = |source: &Repository| {
+        let left = served.left.iter().find(|left| left.subject == source.to_string())?;
+        let is_elsewhere =
+            matches!(left.reason, MirrorLeft::OtherEntry { .. } | MirrorLeft::ShortHost);
+        is_elsewhere.then(|| left.reason.to_string())
+    };
+    let mirrored = request.mirrors.mirrored.iter();
+    mirrored
+        .filter_map(|one| {
+            let reason = lookup(&one.mirror).or_else(|| place(&one.source))?;
+            Some((one.source.clone(), reason))
+        })
+        .collect()
+}
+
+/// What is asked of the policy, given what becomes of the other files. What earlier runs have served from a mirror is
+/// pulled, and nothing is known of its signatures: no new rule may cover it.
+fn policy_request(
+    request: &HostConfig,
+    unserved: BTreeMap<Repository, String>,
+    earlier: Vec<Repository>,
+) -> PolicyRequest {
+    let is_carried =
+        |name: &Repository| request.mirrors.mirrored.iter().any(|one| one.source == *name);
+    let mut policy = PolicyRequest { unserved, ..request.policy.clone() };
+    policy.unenforced.extend(earlier.into_iter().filter(|name| !is_carried(name)));
+    policy
+}
+
+fn policy_file(existing: &Existing, request: &PolicyRequest) -> Result<PlannedFile, ConfigError> {
+    let merged = policy::merge(existing.policy.as_deref(), request)?;
+    let mut file = PlannedFile::new(&CONTAINERS, "policy.json", merged, policy::PolicyLeft::code);
+    file.before.clone_from(&existing.policy);
+    let replaced = file.before.as_deref().filter(|_| file.content.is_some());
+    file.backup = replaced.map(backup_of);
+    Ok(file)
 }
 
 fn drop_in<R: fmt::Display>(

@@ -76,6 +76,7 @@ fn request(repositories: &[&str]) -> HostConfig {
                 })
                 .collect(),
             unenforced: Vec::new(),
+            unserved: Default::default(),
             level: PolicyLevel::default(),
             rejected: Rejected::StaysRejected,
         },
@@ -159,8 +160,13 @@ fn what_changed_since_planning_counts() {
 #[test]
 fn whatever_stands_in_the_way_is_refused_and_nothing_changes() {
     type Obstacle = fn(&Scene);
-    let obstacles: [(&str, Obstacle, &str); 9] = [
+    let obstacles: [(&str, Obstacle, &str); 10] = [
         ("a link", |s| replace_by_link(&s.place(POLICY)), "symbolic link"),
+        (
+            "a lock that is none",
+            |s| fs::create_dir_all(s.place("etc/bundle/.lock")).expect("a directory"),
+            "is a directory",
+        ),
         ("exposed", |s| mode(&s.place(POLICY), 0o664), "written by others"),
         ("an exposed directory", |s| mode(&s.place("etc/containers"), 0o777), "written by others"),
         (

@@ -24,7 +24,7 @@ use crate::oci::Repository;
 use crate::trust::policy::{Policy, PolicyError, RequirementList};
 pub use level::{PolicyLevel, PolicyLevelError};
 pub use rule::EnforcedRepository;
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
 use std::fmt;
 use strictness::Extreme;
 
@@ -39,9 +39,11 @@ const CLOSED: &str =
 pub struct PolicyRequest {
     /// Repositories whose signatures are to be enforced.
     pub enforced: Vec<EnforcedRepository>,
-    /// Repositories that were carried too, and that no rule accepts completely: a scope above one of them would make
-    /// its pulls fail.
+    /// Repositories that were carried too, now or earlier, and that no rule is known to accept completely: a scope above
+    /// one of them would make its pulls fail.
     pub unenforced: Vec<Repository>,
+    /// Repositories whose signatures hosts would not find, and why: a rule would make all their pulls fail.
+    pub unserved: BTreeMap<Repository, String>,
     /// How new the hosts are.
     pub level: PolicyLevel,
     /// What to do where the host rejects everything today.
@@ -88,6 +90,11 @@ pub enum PolicyLeft {
     },
     /// It is listed as not enforceable as well.
     Unenforced,
+    /// Hosts would not find its signatures.
+    SignaturesNotFound {
+        /// Why not.
+        why: String,
+    },
 }
 
 /// The file cannot be merged. Nothing of it is changed then.
@@ -200,6 +207,9 @@ fn obstacle(
             Extreme::RejectsAll | Extreme::AcceptsAll => {}
         }
     }
+    if let Some(why) = request.unserved.get(&rule.repository) {
+        return Ok(Some(PolicyLeft::SignaturesNotFound { why: why.clone() }));
+    }
     Ok((rule.level() > request.level).then(|| PolicyLeft::NeedsLevel { level: rule.level() }))
 }
 
@@ -271,6 +281,7 @@ impl PolicyLeft {
             Self::NeedsLevel { .. } => "needs-policy-level",
             Self::Covers { .. } => "covers-another",
             Self::Unenforced => "not-enforceable",
+            Self::SignaturesNotFound { .. } => "signatures-not-found",
         }
     }
 }
@@ -285,10 +296,16 @@ impl fmt::Display for PolicyLeft {
                 write!(f, "its rule needs hosts with containers/image {level} or later")
             }
             Self::Covers { other } => {
-                write!(f, "a rule for it would cover {other}, whose images it does not accept")
+                write!(
+                    f,
+                    "a rule for it would cover {other}, and is not known to accept what is pulled of it"
+                )
             }
             Self::Unenforced => {
                 f.write_str("no one rule accepts everything that was carried of it")
+            }
+            Self::SignaturesNotFound { why } => {
+                write!(f, "a rule would refuse every pull, because {why}")
             }
         }
     }

@@ -18,6 +18,7 @@ fn request(names: &[&str]) -> PolicyRequest {
     PolicyRequest {
         enforced: names.iter().map(|name| rule(name)).collect(),
         unenforced: Vec::new(),
+        unserved: Default::default(),
         level: PolicyLevel::default(),
         rejected: Rejected::StaysRejected,
     }

@@ -135,6 +135,15 @@ pub fn merge(
     Ok(outcome)
 }
 
+/// The sources that earlier runs have entered into [`FILE`], given its content of today.
+///
+/// # Errors
+/// [`RegistriesConfError::Edited`].
+pub fn sources(own: &str) -> Result<Vec<Repository>, RegistriesConfError> {
+    let name = |prefix: &String| prefix.parse().map_err(|_| RegistriesConfError::Edited);
+    own_file::read(own)?.keys().map(name).collect()
+}
+
 fn entry_for(
     one: &Mirrored,
     others: &Entries,
