@@ -90,6 +90,10 @@ pub(super) fn examine(
         for (wanted, what) in [
             (inputs.required, "a seal is required"),
             (inputs.introduces_keys, "a seal is to introduce keys"),
+            (
+                inputs.exceptions != Exceptions::default(),
+                "the sequence of a seal is to be excepted",
+            ),
         ] {
             if wanted {
                 return Err(SealRefusal::NoKey(what));
