@@ -34,6 +34,11 @@ pub(super) struct SealTrust {
 }
 
 impl SealTrust {
+    /// Whether keys in the bundle may become anchors.
+    pub(super) fn introduces_keys(&self) -> bool {
+        self.seal_introduces_keys
+    }
+
     /// Reads the keys, given or configured. `root` is where it is remembered what was seen.
     pub(super) fn inputs(&self, root: HostRoot, in_force: &InForce) -> Result<SealInputs, Failure> {
         let (keys, required) = settings::seal(&self.seal_pub, in_force);

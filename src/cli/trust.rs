@@ -72,6 +72,7 @@ impl Trust {
             ("--trust-fingerprint", !self.trust_fingerprint.is_empty()),
             ("--allow-unsigned", !self.allow_unsigned.is_empty()),
             ("--accept-unbound-names", !self.accept_unbound_names.is_empty()),
+            ("--seal-introduces-keys", self.seal.introduces_keys()),
         ];
         let own = given.into_iter().find_map(|(option, given)| given.then_some(option));
         self.signers.names_keys().or(own)

@@ -299,6 +299,9 @@ impl UnpackError {
             Self::Sources(SourcesFileError::Damaged { .. }) => Some(
                 "restore the file, or remove it: then the next bundle decides what may fill each repository",
             ),
+            Self::Sources(SourcesFileError::Path(_)) => Some(
+                "find out what happened to it; moved away, the next bundle decides what may fill each repository",
+            ),
             Self::PassedBy { .. } => Some(
                 "run the same command again, with the archive from its start: what has arrived is not sent again",
             ),

@@ -1,5 +1,6 @@
 //! Unpacking into an OCI image layout directory.
 
+use super::StillCounts;
 use super::arriving::{Arrived, Arriving};
 use super::error::UnpackError;
 use super::plan::{Planned, PlannedBlob};
@@ -25,6 +26,7 @@ pub(super) async fn write(
     cargo: Option<Cargo>,
     jobs: usize,
     progress: &Arc<dyn Progress>,
+    still_counts: StillCounts<'_>,
 ) -> Result<BlobCounts, UnpackError> {
     let blobs = planned.plan.blobs();
     progress.total(blobs.len() as u64, planned.plan.bytes());
@@ -55,6 +57,7 @@ pub(super) async fn write(
     if let Some(cargo) = cargo {
         written.extend(write_passing(cargo, writer, progress).await?);
     }
+    still_counts()?;
     write_manifests(planned, writer).await?;
     progress.note("index.json");
     writer.put_entries(entries(planned, survey)).await?;

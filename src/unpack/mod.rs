@@ -40,6 +40,7 @@ mod refused;
 mod reporting;
 mod seal;
 mod seal_refusal;
+mod series;
 mod signatures;
 mod sources;
 mod stream;
@@ -147,7 +148,13 @@ pub async fn unpack(
     let (mut blobs, mut tagged_children) = (BlobCounts::default(), Vec::new());
     let (mut warnings, mut recording) = (Vec::new(), Recording::Nothing);
     if !dry_run {
-        (blobs, tagged_children) = goal.fill(&planned, &survey, cargo, jobs, progress).await?;
+        // All of it is there by then, however long that took.
+        let still_counts = || {
+            planned.verified.seal().check_again()?;
+            sources::check(&planned.plan, root.as_ref()).map(drop)
+        };
+        let filled = goal.fill(&planned, &survey, cargo, jobs, progress, &still_counts);
+        (blobs, tagged_children) = filled.await?;
         recording = planned.verified.seal().record();
         warnings.extend(sources::record(&planned.plan, root.as_ref())?);
     }
@@ -201,6 +208,9 @@ fn access(dry_run: bool) -> LookasideAccess {
     if dry_run { LookasideAccess::Look } else { LookasideAccess::Write }
 }
 
+/// Asked when all content is at the target and before anything is published: whether the bundle may still be used.
+type StillCounts<'a> = &'a (dyn Fn() -> Result<(), UnpackError> + Sync);
+
 /// The target, ready to be asked and filled.
 enum Goal<'a> {
     Registry(&'a Client),
@@ -247,14 +257,19 @@ impl<'a> Goal<'a> {
         cargo: Option<Cargo>,
         jobs: usize,
         progress: &Arc<dyn Progress>,
+        still_counts: StillCounts<'_>,
     ) -> Result<(BlobCounts, Vec<Option<Digest>>), UnpackError> {
         match self {
             Self::Registry(client) => {
-                let pushed = push::push(planned, survey, client, cargo, jobs, progress).await?;
+                let pushed =
+                    push::push(planned, survey, client, cargo, jobs, progress, still_counts)
+                        .await?;
                 Ok((pushed.blobs, pushed.tagged_children))
             }
             Self::Layout(writer) => {
-                let blobs = layout::write(planned, survey, writer, cargo, jobs, progress).await?;
+                let blobs =
+                    layout::write(planned, survey, writer, cargo, jobs, progress, still_counts)
+                        .await?;
                 Ok((blobs, Vec::new()))
             }
             Self::LayoutAsItIs(_) => Ok((BlobCounts::default(), Vec::new())),

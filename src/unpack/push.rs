@@ -3,6 +3,7 @@
 //!
 //! Every byte is hashed again as it is sent. Whatever fails before the tags leaves all tags as they were.
 
+use super::StillCounts;
 use super::error::UnpackError;
 use super::plan::{Planned, PlannedBlob};
 use super::survey::{OCTETS, Survey};
@@ -56,6 +57,7 @@ pub(super) async fn push(
     cargo: Option<Cargo>,
     jobs: usize,
     progress: &Arc<dyn Progress>,
+    still_counts: StillCounts<'_>,
 ) -> Result<Pushed, UnpackError> {
     let jobs = jobs.max(1);
     let names = planned.plan.repositories().iter();
@@ -70,6 +72,7 @@ pub(super) async fn push(
         Some(cargo) => push.passing_blobs(cargo, jobs, progress).await?,
         None => push.placed_blobs(jobs, progress).await?,
     };
+    still_counts()?;
     progress.note("manifests and signatures");
     let images = 0..planned.plan.images().len();
     let tagged_children: Vec<Option<Digest>> = stream::iter(images.clone())

@@ -6,15 +6,13 @@
 use super::error::bounded;
 use super::refused::CarriedKey;
 use super::seal_refusal::SealRefusal;
+use super::series::KnownSeries;
 use crate::archive::{Archive, head};
-use crate::host::{HostRoot, SealState, Series, StateError, Succession, record_seal, seal_states};
+use crate::host::{HostRoot, SealState, Series, StateError, Succession, record_seal};
 use crate::inventory::{Inventory, KeyEntry, Rotation, SEAL_USE};
 use crate::oci::Digest;
 use crate::report::seal::{KeyStanding, SealReport, SeriesState, VerifiedSeal};
-use crate::seal::{
-    self, Exceptions, ExpiryError, Known, RotationError, Standing, Verdict, check_expiry,
-    fingerprint_of, heirs, lineage, rotation, sequence,
-};
+use crate::seal::{self, Exceptions, ExpiryError, Standing, Verdict, check_expiry, fingerprint_of};
 use crate::trust::{Anchors, PublicKey, Scope, ScopedKey};
 use std::sync::Arc;
 use time::OffsetDateTime;
@@ -53,7 +51,9 @@ pub(super) struct Verified {
     series: Series,
     bundle: Digest,
     sequence: Option<u64>,
+    created: String,
     expires: Option<String>,
+    exceptions: Exceptions,
     standing: Standing,
     verdict: Verdict,
     announces: Option<Succession>,
@@ -90,6 +90,10 @@ pub(super) fn examine(
         for (wanted, what) in [
             (inputs.required, "a seal is required"),
             (inputs.introduces_keys, "a seal is to introduce keys"),
+            (
+                inputs.exceptions != Exceptions::default(),
+                "the sequence of a seal is to be excepted",
+            ),
         ] {
             if wanted {
                 return Err(SealRefusal::NoKey(what));
@@ -102,89 +106,30 @@ pub(super) fn examine(
         return Ok(Seal::Unverified { is_there: bytes.is_some(), expired });
     }
     let bytes = bytes.ok_or(SealRefusal::Absent)?;
-    let all = match &inputs.state {
-        Some(root) => seal_states(root)?,
-        None => Vec::new(),
-    };
-    let name = inventory.name.as_deref().unwrap_or_default();
-    let (states, others): (Vec<_>, Vec<_>) =
-        all.into_iter().partition(|state| state.series.name() == name);
-    let rotations: Vec<Rotation> = successions(&states).map(Succession::rotation).collect();
-    let keys = keys_that_count(&inputs.keys, &states, &rotations);
+    let series = KnownSeries::read(inputs.state.as_deref(), inventory.name.as_deref())?;
+    let keys = series.keys_that_count(&inputs.keys);
     let signed = archive.file(head::INVENTORY).unwrap_or_default();
     let verified = seal::verify(signed, bytes, &keys)?;
     let key = keys.iter().find(|key| key.fingerprint() == verified).map(fingerprint_of);
     let key = key.ok_or(seal::SealError::NoKey)?;
-    let standing = rotation::standing(key, inventory.sequence, &rotations)?;
-    let announces = announced(archive, inventory, key, &rotations)?;
+    let standing = series.standing(key, inventory.sequence)?;
+    let announces = announced(archive, inventory, key, series.rotations())?;
     expiry()?;
     let bundle = archive.bundle_digest();
-    let known = newest(&states, key, &rotations);
-    if known.is_none() {
-        begins_no_series(key, &others)?;
-    }
-    let verdict = sequence::check(inventory.sequence, bundle, known, inputs.exceptions)?;
+    let verdict = series.verdict(key, inventory.sequence, bundle, inputs.exceptions)?;
     Ok(Seal::Verified(Box::new(Verified {
         series: Series::new(key, inventory.name.as_deref())?,
         bundle,
         sequence: inventory.sequence,
+        created: inventory.created.clone(),
         expires: inventory.expires.clone(),
+        exceptions: inputs.exceptions,
         standing,
         verdict,
         announces,
         introduces_keys: inputs.introduces_keys,
         state: inputs.state.clone(),
     })))
-}
-
-fn successions(states: &[SealState]) -> impl Iterator<Item = &Succession> {
-    states.iter().filter_map(|state| state.rotation.as_ref())
-}
-
-/// The given keys, and those that succeeded them in the series of this name.
-fn keys_that_count(
-    given: &[PublicKey],
-    states: &[SealState],
-    rotations: &[Rotation],
-) -> Vec<PublicKey> {
-    let heirs = heirs(given.iter().map(fingerprint_of), rotations);
-    let successors = successions(states).map(Succession::successor);
-    let successors = successors.filter(|key| heirs.contains(&fingerprint_of(key)));
-    let mut keys = given.to_vec();
-    for key in successors {
-        if !keys.contains(key) {
-            keys.push(key.clone());
-        }
-    }
-    keys
-}
-
-/// The newest bundle that is known of the series, whichever of its keys sealed it.
-fn newest(states: &[SealState], key: Digest, rotations: &[Rotation]) -> Option<Known> {
-    let line = lineage(key, rotations);
-    let of_line = states.iter().filter(|state| line.contains(&state.series.key()));
-    let newest = of_line.max_by_key(|state| (state.sequence, state.series.key() == key));
-    newest.map(|state| Known { sequence: state.sequence, bundle: state.bundle })
-}
-
-/// Refuses a key that has retired in another series: a key retires because it may be known to others, and who has it
-/// could begin a series of any name. It has retired when a bundle was used that it would not have sealed any more.
-fn begins_no_series(key: Digest, others: &[SealState]) -> Result<(), RotationError> {
-    let own = |state: &&SealState| state.series.key() == key;
-    for (state, rotation) in
-        others.iter().filter(own).filter_map(|state| Some((state, state.rotation.as_ref()?)))
-    {
-        let Rotation { successor, from_sequence, .. } = rotation.rotation();
-        let is_same = |one: &&SealState| one.series.name() == state.series.name();
-        let series: Vec<SealState> = others.iter().filter(is_same).cloned().collect();
-        let rotations: Vec<Rotation> = successions(&series).map(Succession::rotation).collect();
-        let newest = newest(&series, key, &rotations);
-        if newest.is_some_and(|newest| newest.sequence >= from_sequence) {
-            let series = bounded(state.series.name());
-            return Err(RotationError::RetiredElsewhere { key, successor, series });
-        }
-    }
-    Ok(())
 }
 
 /// The rotation that a sealed bundle announces, with the key that it carries for it.
@@ -232,6 +177,19 @@ impl Seal {
                 anchors.keys.push(ScopedKey { scope, key, name });
             }
         }
+        Ok(())
+    }
+
+    /// Whether the bundle may still be used: a pipe may take as long as whoever fills it likes, and meanwhile it expires,
+    /// or a newer one is used.
+    pub(super) fn check_again(&self) -> Result<(), SealRefusal> {
+        let Self::Verified(verified) = self else { return Ok(()) };
+        let Verified { series, bundle, sequence, exceptions, .. } = &**verified;
+        let (created, expires) = (&verified.created, verified.expires.as_deref());
+        check_expiry(created, expires, OffsetDateTime::now_utc())?;
+        let known = KnownSeries::read(verified.state.as_deref(), Some(series.name()))?;
+        known.standing(series.key(), *sequence)?;
+        known.verdict(series.key(), *sequence, *bundle, *exceptions)?;
         Ok(())
     }
 

@@ -149,6 +149,21 @@ fn what_is_demanded_of_single_images_holds_beside_a_seal() {
     operator.taken(&enclave, "ours", &file, &["--threshold", &format!("{HOST}/other=2")]);
 }
 
+/// Who allows a rollback believes that a seal is looked at: without its key nothing tells a sequence.
+#[test]
+fn an_exception_for_a_sequence_needs_the_key_of_the_seal() {
+    let operator = Operator::new();
+    let file = operator.numbered(7);
+    let enclave = Enclave::start();
+    for exception in [&["--allow-rollback", "7"][..], &["--allow-sequence-jump"]] {
+        let arguments = [&["--key", &operator.key], exception].concat();
+        let ran = enclave.unpack(&file, &arguments).expect_code(2);
+        ran.expect_error(&["the sequence of a seal is to be excepted", "--seal-pub FILE"]);
+        enclave.expect_untouched();
+    }
+    operator.taken(&enclave, "ours", &file, &["--allow-rollback", "7", "--allow-sequence-jump"]);
+}
+
 #[test]
 fn unsigned_images_need_a_permission_beside_the_seal() {
     let operator = Operator::new();

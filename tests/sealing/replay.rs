@@ -9,8 +9,10 @@ use crate::harness::peers;
 use crate::harness::scene::{Connected, Enclave};
 use reqwest::Method;
 use std::fs;
+use std::io::Write as _;
 use std::os::unix::fs::{PermissionsExt as _, chown};
 use std::path::Path;
+use std::time::Duration;
 
 #[test]
 fn an_older_bundle_is_refused_unless_that_very_one_is_allowed() {
@@ -253,4 +255,40 @@ fn who_may_not_write_the_state_is_warned_after_the_push() {
     assert!(warnings(&report).contains("is not recorded"), "{report}");
     assert!(enclave.tags().contains(&"team/app:1".to_owned()));
     assert_eq!(enclave.installed(), [""; 0]);
+}
+
+/// Who fills a pipe decides how long it takes: an older bundle could wait in it until a newer one was used, or beyond its
+/// time.
+#[test]
+fn what_became_old_while_it_streamed_is_not_published() {
+    let operator = Operator::new();
+    let (seven, eight) = (operator.numbered(7), operator.numbered(8));
+    let public = operator.public("ours");
+    let bytes = fs::read(&seven).expect("archive");
+    let (most, rest) = bytes.split_at(bytes.len() - 100);
+    let layout = tempfile::tempdir().expect("directory");
+    let directory = format!("oci:{}", layout.path().join("images").display());
+    for to_layout in [false, true] {
+        let enclave = Enclave::start();
+        let target = if to_layout { &directory } else { enclave.address() };
+        let stream = |newer: Option<&Path>| {
+            let (reader, mut writer) = std::io::pipe().expect("pipe");
+            let program = enclave.unpack_pipe(target, &["--json", "--seal-pub", &public]);
+            let running = program.stdin(reader).start();
+            writer.write_all(most).expect("most of it");
+            // It is verified meanwhile; were it not, it would be refused for the same reason.
+            std::thread::sleep(Duration::from_secs(1));
+            if let Some(newer) = newer {
+                operator.taken(&enclave, "ours", newer, &[]);
+            }
+            // Whoever refused it before reads no more.
+            let _ = writer.write_all(rest);
+            drop(writer);
+            running.end()
+        };
+        let twin = stream(None).expect_code(0).json();
+        assert_eq!(twin["seal"]["recorded"], true);
+        stream(Some(&eight)).expect_code(3).expect_error(&["has sequence 7, and 8"]);
+        assert_eq!(recorded(&enclave), [8]);
+    }
 }

@@ -50,6 +50,8 @@ fn keys_on_the_command_line_contradict_a_policy_of_a_file() {
         let ran = scene.unpack(&arguments).expect_code(2);
         ran.expect_error(&[arguments[0], &file, "trust.policy", "hint: "]);
     }
+    let ran = scene.unpack(&["--seal-introduces-keys", "--seal-pub", &scene.carried.key]);
+    ran.expect_code(2).expect_error(&["--seal-introduces-keys", &file, "trust.policy"]);
     let file = scene.system_to("[trust]\nhost_policy = true").display().to_string();
     let ran = scene.unpack(&["--key", &scene.carried.key]).expect_code(2);
     ran.expect_error(&[&file, "trust.host_policy"]);

@@ -250,8 +250,8 @@ impl FromStr for MapRule {
             return Err(refuse("the target is a path below that of the registry, without a host"));
         }
         let mut source = source.replacen(host, &host.to_ascii_lowercase(), 1);
-        if let Some(rest) = source.strip_prefix("index.docker.io") {
-            source = format!("docker.io{rest}");
+        if host.eq_ignore_ascii_case("index.docker.io") {
+            source.replace_range(..host.len(), "docker.io");
         }
         Ok(Self { source, target: target.to_owned() })
     }

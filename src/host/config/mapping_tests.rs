@@ -132,3 +132,15 @@ fn a_rule_makes_a_name_explicit() {
     assert!(mapping.is_explicit(&repository("quay.io/a/b")));
     assert!(!mapping.is_explicit(&repository("quay.io/ab")));
 }
+
+#[test]
+fn another_name_of_a_host_is_that_host_and_no_beginning_of_one() {
+    for (text, source) in [
+        ("index.docker.io=hub", "docker.io"),
+        ("Index.Docker.io/org=hub", "docker.io/org"),
+        ("index.docker.io.evil.example=hub", "index.docker.io.evil.example"),
+        ("index.docker.io:5000/org=hub", "index.docker.io:5000/org"),
+    ] {
+        assert_eq!(text.parse::<MapRule>().expect("a rule").source(), source, "{text}");
+    }
+}

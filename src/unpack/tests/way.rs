@@ -88,8 +88,16 @@ async fn a_file_that_changes_after_verification_is_not_published() {
         let survey = planned.survey(&scene.client, OnExistingAttachment::default()).await;
         let progress: Arc<dyn Progress> = scene.progress.clone();
         let survey = survey.expect("surveyed");
-        let pushed =
-            crate::unpack::push::push(&planned, &survey, &scene.client, None, 4, &progress).await;
+        let pushed = crate::unpack::push::push(
+            &planned,
+            &survey,
+            &scene.client,
+            None,
+            4,
+            &progress,
+            &|| Ok(()),
+        )
+        .await;
         let error = pushed.expect_err(what);
         assert_eq!(error.class(), Class::Medium, "{what}: {error:?}");
         assert!(scene.is_untagged().await, "{what}");
