@@ -41,6 +41,7 @@ pub mod installed;
 pub mod key_name;
 pub mod lookaside;
 pub mod policy_file;
+pub mod policy_rules;
 pub mod public_key;
 pub mod record;
 pub mod registries_d;
@@ -66,6 +67,7 @@ pub use installed::{InstalledKey, InstalledKeys, SkipReason, Skipped, installed_
 pub use key_name::KeyName;
 pub use lookaside::{LookasideAccess, LookasideChange, LookasideDirectory, LookasideError};
 pub use policy_file::{PolicyFile, PolicyFileError};
+pub use policy_rules::{NamedBy, PolicyRule, PolicyRulesError};
 pub use record::{Grant, KeyOrigin, KeyRecord};
 pub use registries_d::{RegistriesD, RegistriesDError};
 pub use remove::{KeySelector, RemoveError, RemovedFile, RemovedKey, remove_keys};
