@@ -124,7 +124,7 @@ pub(super) fn add_keys(out: &mut Output, keys: &[KeyReport]) {
         if !key.dropped_scopes.is_empty() {
             say!(
                 out,
-                "  no more for {}: it verified nothing there (rules in policy.json that name the file ask for the new key)",
+                "  no more for {}: it verified nothing there, and rules of policy.json that name this file now refuse what only the old key signed",
                 safe(&key.dropped_scopes.join(", "))
             );
         }

@@ -42,6 +42,7 @@ pub mod installed;
 pub mod key_name;
 pub mod lookaside;
 pub mod policy_file;
+pub mod policy_rules;
 pub mod public_key;
 pub mod record;
 pub mod registries_d;
@@ -70,6 +71,7 @@ pub use installed::{
 pub use key_name::KeyName;
 pub use lookaside::{LookasideAccess, LookasideChange, LookasideDirectory, LookasideError};
 pub use policy_file::{PolicyFile, PolicyFileError};
+pub use policy_rules::{NamedBy, PolicyRule, PolicyRulesError};
 pub use record::{KeyOrigin, KeyRecord};
 pub use registries_d::{RegistriesD, RegistriesDError};
 pub use remove::{KeySelector, RemoveError, RemovedFile, RemovedKey, remove_keys};

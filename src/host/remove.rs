@@ -5,6 +5,7 @@ use super::error::PathError;
 use super::install_error::InstallError;
 use super::installed::{read_record, recorded_name};
 use super::key_name::{KeyName, KeyNameError};
+use super::policy_rules::{PolicyRule, PolicyRulesError, resting_on};
 use super::record::KeyRecord;
 use super::root::HostRoot;
 use super::store::{Present, Store};
@@ -44,7 +45,7 @@ impl fmt::Display for KeySelector {
 }
 
 /// A key that is no anchor any more.
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Debug)]
 pub struct RemovedKey {
     /// What was recorded of it.
     pub record: KeyRecord,
@@ -52,6 +53,8 @@ pub struct RemovedKey {
     pub path: PathBuf,
     /// What became of that.
     pub file: RemovedFile,
+    /// Rules of the host's policy that rest on the key all the same, or why that is not known.
+    pub rules: Result<Vec<PolicyRule>, PolicyRulesError>,
 }
 
 /// What became of a key file whose record was removed.
@@ -115,6 +118,7 @@ pub fn remove_keys(root: &HostRoot, keys: &[KeySelector]) -> Result<Vec<RemovedK
     let mut removed = Vec::new();
     for record in chosen {
         let path = store.key_path(&record.name, record.usage);
+        let rules = resting_on(root, &record);
         let file = file_of(&store, &record)?;
         records.remove(&record.name.record_file())?;
         records.sync()?;
@@ -122,7 +126,7 @@ pub fn remove_keys(root: &HostRoot, keys: &[KeySelector]) -> Result<Vec<RemovedK
             keys.remove(&record.name.key_file(record.usage))?;
             keys.sync()?;
         }
-        removed.push(RemovedKey { record, path, file });
+        removed.push(RemovedKey { record, path, file, rules });
     }
     Ok(removed)
 }

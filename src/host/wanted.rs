@@ -64,7 +64,12 @@ pub(super) struct Wanted {
 pub(super) fn settle(keys: &[KeyToInstall], naming: &Naming) -> Result<Vec<Wanted>, InstallError> {
     let names = names(keys, naming)?;
     let mut wanted: BTreeMap<KeyName, Wanted> = BTreeMap::new();
-    for key in keys {
+    // While publishers change keys they sign with both. One that makes way is not wanted, unless under another name.
+    let makes_way = |key: &&KeyToInstall| {
+        let is_old = |one: &Replacement| one.old == key.fingerprint;
+        naming.replacements.iter().any(is_old) && !names.contains_key(&key.fingerprint)
+    };
+    for key in keys.iter().filter(|key| !makes_way(key)) {
         let fingerprint = key.fingerprint;
         let found = public_key::check(key.usage, &key.content)
             .map_err(|source| InstallError::Key { fingerprint, source })?;
@@ -128,6 +133,9 @@ fn names(
         }
         if !keys.iter().any(|key| key.fingerprint == *new) {
             return Err(InstallError::ReplacementNotTrusted { name: name.clone(), new: *new });
+        }
+        if names.get(old) == Some(name) {
+            names.remove(old);
         }
         match names.insert(*new, name.clone()) {
             Some(other) if other != *name => {

@@ -1,7 +1,7 @@
 //! Installed keys: what there is, what was installed without a push, what was taken away.
 
 use super::unpack::{HolderReport, KeyReport};
-use crate::host::{InstalledKeys, RemovedFile, RemovedKey};
+use crate::host::{InstalledKeys, NamedBy, PolicyRule, RemovedFile, RemovedKey};
 use crate::oci::Digest;
 use crate::trust::{ImageVerdict, KeyFingerprint, KeyUse};
 use serde::Serialize;
@@ -101,6 +101,31 @@ pub struct Removed {
     pub path: PathBuf,
     /// What became of the key file.
     pub key_file: KeyFileOutcome,
+    /// Rules of `/etc/containers/policy.json` that rest on the key all the same.
+    pub policy_rules: Vec<PolicyRuleReport>,
+    /// Why it is not known which there are.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub policy_unread: Option<String>,
+}
+
+/// A rule of the host's policy.
+#[derive(Debug, Clone, Serialize)]
+#[serde(rename_all = "camelCase")]
+pub struct PolicyRuleReport {
+    /// The scope, or `default`.
+    pub scope: String,
+    /// How it names the key.
+    pub named_by: KeyNaming,
+}
+
+/// How a rule names a key.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum KeyNaming {
+    /// By the path of its file.
+    Path,
+    /// The key itself stands in the rule.
+    Content,
 }
 
 /// What became of a key file whose record was removed.
@@ -162,7 +187,19 @@ impl RemoveReport {
                 RemovedFile::WasThere => KeyFileOutcome::WasThere,
                 RemovedFile::Changed => KeyFileOutcome::Changed,
             },
+            policy_rules: removed.rules.iter().flatten().map(rule_report).collect(),
+            policy_unread: removed.rules.as_ref().err().map(ToString::to_string),
         });
         Self { report_version: "1.0", keys: keys.collect() }
+    }
+}
+
+fn rule_report(rule: &PolicyRule) -> PolicyRuleReport {
+    PolicyRuleReport {
+        scope: rule.scope.clone(),
+        named_by: match rule.by {
+            NamedBy::Path => KeyNaming::Path,
+            NamedBy::Content => KeyNaming::Content,
+        },
     }
 }

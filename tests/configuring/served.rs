@@ -1,7 +1,7 @@
 //! A rule is written only where pulls find the signatures that it demands, and over nothing that is pulled already.
 
 use super::merging::{APP, one};
-use super::{ACCEPT, MIRRORS, POLICY, Scene, left};
+use super::{ACCEPT, LOOKUPS, MIRRORS, POLICY, Scene, left};
 
 #[test]
 fn what_is_not_served_with_its_signatures_gets_no_rule() {
@@ -21,6 +21,8 @@ fn what_is_not_served_with_its_signatures_gets_no_rule() {
         (yaml, taken, false),
         (yaml, format!("{lookups}true\n"), true),
         (conf, entry("m.example/x"), false),
+        (conf, format!("[[registry]]\nlocation = \"{address}\"\nblocked = true\n"), false),
+        (conf, format!("[[registry]]\nlocation = \"{address}\"\n"), true),
         (conf, entry(&format!("{address}/team/app")), true),
     ] {
         let _ = std::fs::remove_dir_all(scene.place("etc/containers"));
@@ -54,4 +56,22 @@ fn a_rule_covers_nothing_below_it_that_an_earlier_bundle_brought() {
         &format!("{policy}, \"transports\": {{\"docker\": {{\"{below}\": {rule}}}}}}}"),
     );
     assert_eq!(left(&scene.configured(&[]), POLICY), []);
+}
+
+#[test]
+fn files_of_roots_own_that_hide_what_is_written_are_named() {
+    let scene = Scene::new();
+    let (policy, lookups) =
+        ("root/.config/containers/policy.json", "root/.config/containers/registries.d");
+    scene.write(policy, ACCEPT);
+    let report = scene.configured(&[]);
+    assert_eq!(left(&report, POLICY), one(&format!("/{policy}"), "hidden-from-root"));
+    assert_eq!(left(&report, LOOKUPS), []);
+    scene.write(&format!("{lookups}/mine.yaml"), "docker: {}\n");
+    let text = scene.unpack(&["--install-config"]).expect_code(0).stdout;
+    assert!(text.contains(&format!("/{lookups}: left alone (hidden-from-root)")), "{text}");
+    // Other hosts have another root.
+    let review = tempfile::tempdir().expect("directory");
+    let report = scene.configured(&["--config-dir", review.path().to_str().expect("path")]);
+    assert_eq!(left(&report, POLICY), one(APP, "already-enforced"));
 }

@@ -96,6 +96,44 @@ fn removing_undoes_what_was_installed_and_nothing_else() {
 }
 
 #[test]
+fn rules_of_the_policy_that_rest_on_a_removed_key_are_named() {
+    let scene = Scene::new();
+    let policy = scene.enclave.root().join("etc/containers/policy.json");
+    let accept = "{\"default\": [{\"type\": \"insecureAcceptAnything\"}]}";
+    fs::create_dir_all(policy.parent().expect("parent")).expect("parents");
+    // First as the host refers to installed keys, then with the key in the rule.
+    for (configure_first, naming, says) in [
+        (false, "path", "names this file, so that every pull is refused"),
+        (true, "content", "goes on admitting what it signs"),
+    ] {
+        fs::write(&policy, accept).expect("policy");
+        if configure_first {
+            let key = ["--install-config", "--key", &scene.carried.key];
+            scene.enclave.unpack(&scene.carried.side.file(), &key).expect_code(0);
+        }
+        scene.install(&["--install-config"]).expect_code(0);
+        let before = fs::read(&policy).expect("policy");
+        let ran = scene.keys(&["remove", &scene.name(), "--json"]).expect_code(0);
+        assert_described(KEYS_REMOVE, &ran.json());
+        let expected = json!([{"scope": "registry.example/team/app", "namedBy": naming}]);
+        assert_eq!(ran.json()["keys"][0]["policyRules"], expected);
+        scene.install(&[]).expect_code(0);
+        let ran = scene.keys(&["remove", &scene.name()]).expect_code(0);
+        assert!(ran.stdout.contains(says) && ran.stdout.contains(": registry.example/"), "{ran}");
+        assert_eq!(fs::read(&policy).expect("policy"), before, "it is the administrator's");
+    }
+    // No policy keeps a key from being removed.
+    fs::write(&policy, "{").expect("policy");
+    scene.install(&[]).expect_code(0);
+    let ran = scene.keys(&["remove", &scene.name()]).expect_code(0);
+    assert!(ran.stdout.contains("is not known: /etc/containers/policy.json is not valid"), "{ran}");
+    fs::write(&policy, accept).expect("policy");
+    scene.install(&[]).expect_code(0);
+    let ran = scene.keys(&["remove", &scene.name()]).expect_code(0);
+    assert!(!ran.stdout.contains("policy.json"), "{ran}");
+}
+
+#[test]
 fn an_authentic_inventory_names_its_keys() {
     let scene = Scene::new();
     let digest = scene.carried.side.inspect()["bundleDigest"].as_str().expect("digest").to_owned();

@@ -4,9 +4,9 @@ use super::Root;
 use crate::cli::exit::Status;
 use crate::cli::failure::Failure;
 use crate::cli::output::{Output, say};
-use crate::cli::text::safe;
+use crate::cli::text::{line, safe};
 use bundle::host::{KeySelector, RemoveError, remove_keys};
-use bundle::report::keys::{KeyFileOutcome, RemoveReport};
+use bundle::report::keys::{KeyFileOutcome, KeyNaming, RemoveReport, Removed};
 use clap::Args;
 
 /// Take back keys that were installed: first what makes them anchors, then their files
@@ -58,6 +58,31 @@ fn summary(report: &RemoveReport) -> Output {
                 say!(out, "  {path}: left, it is not the key that was recorded");
             }
         }
+        describe_rules(&mut out, key);
     }
     out
+}
+
+/// The policy is the administrator's, so it is not changed here; what it does without the key has to be known.
+fn describe_rules(out: &mut Output, key: &Removed) {
+    let scopes = |naming: KeyNaming| {
+        let rules = key.policy_rules.iter().filter(|rule| rule.named_by == naming);
+        rules.map(|rule| line(&rule.scope)).collect::<Vec<_>>().join(", ")
+    };
+    let is_gone = matches!(key.key_file, KeyFileOutcome::Removed | KeyFileOutcome::Missing);
+    let by_path = match is_gone {
+        true => "names this file, so that every pull is refused, until the rule is changed",
+        false => "names this file and goes on with what it holds, until the rule is changed",
+    };
+    let inline =
+        "holds the key itself and goes on admitting what it signs, until the rule is changed";
+    for (naming, what) in [(KeyNaming::Path, by_path), (KeyNaming::Content, inline)] {
+        let scopes = scopes(naming);
+        if !scopes.is_empty() {
+            say!(out, "  /etc/containers/policy.json {what}: {scopes}");
+        }
+    }
+    if let Some(why) = &key.policy_unread {
+        say!(out, "  whether /etc/containers/policy.json rests on it is not known: {}", line(why));
+    }
 }

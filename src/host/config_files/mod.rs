@@ -133,9 +133,10 @@ fn decide(
 ) -> Result<(Existing, Vec<PlannedFile>), ConfigError> {
     let existing = Existing::read(root, request.ca.as_ref())?;
     let mut files = planned::files(&existing, request)?;
-    if matches!(destination, Destination::Elsewhere(_)) {
+    match destination {
+        Destination::InPlace => planned::note_hidden(&mut files, root.path()),
         // Nothing is replaced there that was read.
-        files.iter_mut().for_each(|file| file.backup = None);
+        Destination::Elsewhere(_) => files.iter_mut().for_each(|file| file.backup = None),
     }
     Ok((existing, files))
 }

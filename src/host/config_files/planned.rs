@@ -83,9 +83,15 @@ fn unserved(
     };
     let place = |source: &Repository| {
         let left = served.left.iter().find(|left| left.subject == source.to_string())?;
-        let is_elsewhere =
-            matches!(left.reason, MirrorLeft::OtherEntry { .. } | MirrorLeft::ShortHost);
-        is_elsewhere.then(|| left.reason.to_string())
+        let is_served = match left.reason {
+            MirrorLeft::AlreadyMirrored { .. }
+            | MirrorLeft::NotBlocked { .. }
+            | MirrorLeft::SameName => true,
+            MirrorLeft::OtherEntry { .. }
+            | MirrorLeft::MirrorBlocked { .. }
+            | MirrorLeft::ShortHost => false,
+        };
+        (!is_served).then(|| left.reason.to_string())
     };
     let mirrored = request.mirrors.mirrored.iter();
     mirrored
@@ -108,6 +114,30 @@ fn policy_request(
     let mut policy = PolicyRequest { unserved, ..request.policy.clone() };
     policy.unenforced.extend(earlier.into_iter().filter(|name| !is_carried(name)));
     policy
+}
+
+/// Files of root's own that take the place of these wherever root runs the tools, with the name of what they hide
+/// (containers-policy.json(5), containers-registries.d(5)).
+const OF_ROOT: [(&str, &str); 2] = [
+    ("root/.config/containers/policy.json", "policy.json"),
+    ("root/.config/containers/registries.d", registries_d::FILE),
+];
+
+/// Names what will have no effect for root.
+pub(super) fn note_hidden(files: &mut [PlannedFile], root: &Path) {
+    for (own, hidden) in OF_ROOT {
+        if root.join(own).symlink_metadata().is_err() {
+            continue;
+        }
+        let of_that = files.iter_mut().filter(|file| file.name == hidden);
+        of_that.for_each(|file| {
+            file.left.push(Left {
+                subject: format!("/{own}"),
+                code: "hidden-from-root",
+                reason: "root's own takes the place of this one wherever root pulls".to_owned(),
+            });
+        });
+    }
 }
 
 fn policy_file(existing: &Existing, request: &PolicyRequest) -> Result<PlannedFile, ConfigError> {

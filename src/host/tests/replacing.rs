@@ -48,6 +48,36 @@ fn the_new_key_has_what_it_verified_and_the_old_one_is_gone() {
 }
 
 #[test]
+fn a_key_makes_way_although_it_verified_something_too() {
+    let name: KeyName = "acme".parse().expect("name");
+    let other: KeyName = "acme-2025".parse().expect("name");
+    for (old_name, expected) in
+        [(None, vec![&name]), (Some(&name), vec![&name]), (Some(&other), vec![&name, &other])]
+    {
+        let scratch = scratch();
+        let first =
+            Naming { names: [(old().fingerprint, name.clone())].into(), ..Naming::default() };
+        let bundle = Digest::of(b"bundle");
+        let plan = plan_install(root(&scratch), &[old()], &first, bundle).expect("first");
+        install(plan, now()).expect("installed");
+        let naming = Naming {
+            names: old_name.map(|name| (old().fingerprint, name.clone())).into_iter().collect(),
+            replacements: vec![Replacement {
+                name: name.clone(),
+                old: old().fingerprint,
+                new: new().fingerprint,
+            }],
+        };
+        let plan = plan_install(root(&scratch), &[old(), new()], &naming, bundle).expect("a plan");
+        let done = install(plan, now()).expect("replaced");
+        let names: Vec<&KeyName> = done.keys.iter().map(|key| &key.name).collect();
+        assert_eq!(names, expected);
+        assert_eq!(done.keys[0].fingerprint, new().fingerprint);
+        assert_eq!(done.keys[0].change, Change::Replace(old().fingerprint));
+    }
+}
+
+#[test]
 fn only_what_was_named_is_replaced_and_only_by_a_trusted_key() {
     let scratch = scratch();
     let nothing = replace(&scratch, &old(), &new(), &[new()]);

@@ -83,6 +83,11 @@ pub enum MirrorLeft {
     SameName,
     /// The mirror's host would be taken for a namespace of docker.io.
     ShortHost,
+    /// Another file blocks the mirror itself.
+    MirrorBlocked {
+        /// That file.
+        file: String,
+    },
 }
 
 /// The configuration cannot be merged.
@@ -158,6 +163,12 @@ fn entry_for(
     if !host.contains(['.', ':', '[']) && host != "localhost" {
         return Err(MirrorLeft::ShortHost);
     }
+    // Entries count for mirrors too, as far as they block.
+    if let Some((entry, file)) = others.covering(&mirror)
+        && entry.blocked
+    {
+        return Err(MirrorLeft::MirrorBlocked { file: file.to_owned() });
+    }
     let block = request.upstream == Upstream::Blocked;
     if let Some((entry, file)) = others.exactly(&source) {
         let file = file.to_owned();
@@ -228,6 +239,7 @@ impl MirrorLeft {
             Self::OtherEntry { .. } => "other-entry",
             Self::SameName => "same-name",
             Self::ShortHost => "short-host",
+            Self::MirrorBlocked { .. } => "mirror-blocked",
         }
     }
 }
@@ -241,6 +253,7 @@ impl fmt::Display for MirrorLeft {
             }
             Self::OtherEntry { file } => write!(f, "{file} has another entry for it"),
             Self::SameName => f.write_str("it has the same name at the mirror"),
+            Self::MirrorBlocked { file } => write!(f, "{file} blocks the mirror"),
             Self::ShortHost => f.write_str(
                 "the mirror's host has neither dot nor port and would be taken for a namespace of docker.io",
             ),
