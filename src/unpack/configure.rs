@@ -71,6 +71,11 @@ impl KeyPaths {
         self
     }
 
+    /// True for the key of a signer that lies on the host.
+    fn has(&self, key: &PublicKey) -> bool {
+        self.0.contains_key(&(KeyUse::Cosign, key.fingerprint().into()))
+    }
+
     /// Files where all of these are installed; else all of them inline, since a rule cannot have both.
     fn sources(&self, usage: KeyUse, keys: &[PublicKey]) -> Vec<KeySource> {
         let path = |key: &PublicKey| {
@@ -108,7 +113,7 @@ pub(super) fn decide(
         return Err(UnpackError::LayoutIsNoMirror);
     };
     let host = mapping.host.clone();
-    let enforcement = planned.verified.enforcement()?;
+    let enforcement = planned.verified.enforcement(&|key| keys.has(key))?;
     let ConfigureOptions { root, destination, level, rejected, upstream, transport, registry_ca } =
         options;
     let request = HostConfig {

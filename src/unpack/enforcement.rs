@@ -59,24 +59,32 @@ impl Enforcement {
 }
 
 impl Verified {
-    /// Says for each source repository by which keys a host can enforce all that was carried of it. Blocks; costs a
-    /// verification of its images for each key that verified one of them.
+    /// Says for each source repository by which keys a host can enforce all that was carried of it; where several keys
+    /// would each suffice, a preferred one. Blocks; costs a verification of its images for each key that verified one of
+    /// them.
     ///
     /// # Errors
     /// [`UnpackError::Archive`] when something that verification reads is damaged.
-    pub fn enforcement(&self) -> Result<Enforcement, UnpackError> {
+    pub fn enforcement(
+        &self,
+        is_preferred: &dyn Fn(&PublicKey) -> bool,
+    ) -> Result<Enforcement, UnpackError> {
         let mut by_repository: BTreeMap<Repository, Vec<usize>> = BTreeMap::new();
         for (number, (entry, ..)) in self.images().enumerate() {
             by_repository.entry(entry.source.repository().clone()).or_default().push(number);
         }
         let all = by_repository.into_iter().map(|(repository, images)| {
-            let said = self.enforce(&images)?;
+            let said = self.enforce(&images, is_preferred)?;
             Ok::<_, UnpackError>((repository, said))
         });
         Ok(Enforcement(all.collect::<Result<_, _>>()?))
     }
 
-    fn enforce(&self, images: &[usize]) -> Result<Result<Signers, NotEnforceable>, UnpackError> {
+    fn enforce(
+        &self,
+        images: &[usize],
+        is_preferred: &dyn Fn(&PublicKey) -> bool,
+    ) -> Result<Result<Signers, NotEnforceable>, UnpackError> {
         if self.anchors().policy.is_some() {
             return Ok(Err(NotEnforceable::ByPolicy));
         }
@@ -84,7 +92,7 @@ impl Verified {
             Ok(logs) => logs,
             Err(reason) => return Ok(Err(reason)),
         };
-        let (keys, narrow): (Vec<_>, Vec<_>) =
+        let (mut keys, narrow): (Vec<_>, Vec<_>) =
             self.candidates(images).into_iter().partition(|key| self.is_for_all(key, images));
         if keys.is_empty() {
             return Ok(Err(match narrow.is_empty() {
@@ -92,6 +100,7 @@ impl Verified {
                 false => NotEnforceable::SingleImages,
             }));
         }
+        keys.sort_by_key(|key| !is_preferred(key));
         for key in &keys {
             let keys = vec![key.clone()];
             if self.uncovered(images, &keys, &logs)?.is_none() {

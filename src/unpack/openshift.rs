@@ -100,7 +100,7 @@ impl Resources {
     /// One policy for each key, for the repositories of which it alone accepts all that was carried.
     fn image_policies(&mut self, planned: &Planned, name: &str) -> Result<(), UnpackError> {
         const KIND: &str = "ClusterImagePolicy";
-        let enforcement = planned.verified.enforcement()?;
+        let enforcement = planned.verified.enforcement(&|_| false)?;
         let mut enforced: BTreeMap<&Repository, Rule> = BTreeMap::new();
         for (repository, said) in enforcement.repositories() {
             match said.as_ref().map_err(Unfit::from).and_then(|signers| rule(repository, signers)) {

@@ -170,6 +170,28 @@ fn keys_are_named_where_they_are_installed_and_written_out_elsewhere() {
 }
 
 #[test]
+fn of_two_keys_that_suffice_the_one_on_the_host_is_named() {
+    let scene = Scene::new();
+    let Scene { carried, .. } = &scene;
+    scene.unpack(&["--install-keys"]).expect_code(0);
+    // While publishers change their key they sign with both; the other one comes first by its fingerprint.
+    let comes_first = |other: &Signer| other.fingerprint() < carried.signer.fingerprint();
+    let other = std::iter::repeat_with(Signer::generate).find(comes_first).expect("a key");
+    let (repository, source) = ("team/both", format!("{HOST}/team/both"));
+    let image = images::image("both", "linux/amd64", &[100]);
+    image.push(&carried.side.registry, repository, Some("1"));
+    let signatures = [&carried.signer, &other]
+        .map(|signer| SimpleSigning::new(signer, &source, &image.digest()));
+    let tag = cosign_tag(&image.digest(), "sig");
+    sig_manifest(&signatures).push(&carried.side.registry, repository, Some(&tag));
+    scene.pack(&["team/both:1"]);
+    let key = carried.side.key("other.pub", &other);
+    scene.configured(&["--key", &key]);
+    let path = scene.demanded(&source)[0]["keyPath"].as_str().expect("a path").to_owned();
+    assert_eq!(scene.read(path.trim_start_matches('/')), carried.signer.public_pem());
+}
+
+#[test]
 fn several_keys_of_one_repository_need_newer_hosts() {
     let scene = Scene::new();
     let side = &scene.carried.side;

@@ -18,7 +18,7 @@ fn said_under(scene: &Scene, trust: TrustInputs) -> Result<Signers, NotEnforceab
     scene.builder.write(&scene.archive());
     let opened = Opened::open(&[scene.archive()]).expect("opened");
     let verified = opened.check().expect("checked").verify(trust).expect("verified");
-    let enforcement = verified.enforcement().expect("an answer");
+    let enforcement = verified.enforcement(&|_| false).expect("an answer");
     let app: Repository = "quay.io/org/app".parse().expect("a repository");
     enforcement.of(&app).expect("carried").clone()
 }
