@@ -1,10 +1,9 @@
 //! Files for review, dry runs, and the part that needs root alone.
 
 use super::{ACCEPT, LOOKUPS, MIRRORS, POLICY, Scene, file};
-use crate::harness::peers;
+use crate::harness::nobody::Nobody;
 use serde_json::Value;
 use std::fs;
-use std::os::unix::fs::{MetadataExt as _, PermissionsExt as _};
 use std::path::Path;
 
 #[test]
@@ -103,37 +102,14 @@ fn configuration_alone_needs_a_bundle_that_is_trusted() {
 fn only_root_configures_the_host_and_that_is_known_before_the_push() {
     let test = "only_root_configures_the_host_and_that_is_known_before_the_push";
     let scene = Scene::new();
-    let directory = tempfile::tempdir().expect("directory");
-    let everybody = |path: &Path| {
-        fs::set_permissions(path, fs::Permissions::from_mode(0o755)).expect("mode");
-    };
-    everybody(directory.path());
-    let copy = |from: &Path, name: &str| {
-        let path = directory.path().join(name);
-        fs::copy(from, &path).expect("copy");
-        everybody(&path);
-        path
-    };
-    let program = copy(env!("CARGO_BIN_EXE_bundle").as_ref(), "bundle");
-    let file = copy(&scene.carried.side.file(), "x.tar.zst");
-    let key = copy(scene.carried.key.as_ref(), "release.pub");
-    let is_root = fs::metadata("/proc/self").expect("proc").uid() == 0;
-    let review = directory.path().join("review");
-    fs::create_dir(&review).expect("directory");
-    if is_root {
-        std::os::unix::fs::chown(&review, Some(65_534), Some(65_534)).expect("owner");
-    }
-    let Some(setpriv) = peers::require(test, "setpriv") else { return };
+    let Some(nobody) = Nobody::start(test) else { return };
+    let file = nobody.copy(&scene.carried.side.file(), "x.tar.zst");
+    let key = nobody.copy(scene.carried.key.as_ref(), "release.pub");
+    let review = nobody.own("review");
     let unpack = |arguments: &[&str]| {
-        let run = crate::harness::command::Program::new(&setpriv);
-        let run = match is_root {
-            true => run.args(&["--reuid=65534", "--regid=65534", "--clear-groups"]),
-            false => run,
-        };
-        let run = run.env("HOME", directory.path()).env("TMPDIR", &review);
-        let run = run.env("PATH", scene.tools.path()).arg(&program).arg("unpack").arg(&file);
-        let run = run.args(&["--to", scene.enclave.address(), "--key"]).arg(&key);
-        run.args(arguments).run()
+        let run = nobody.bundle().env("TMPDIR", &review).env("PATH", scene.tools.path());
+        let run = run.arg("unpack").arg(&file).args(&["--to", scene.enclave.address(), "--key"]);
+        run.arg(&key).args(arguments).run()
     };
     unpack(&["--install-config"]).expect_code(2).expect_error(&["root only", "--config-dir"]);
     assert_eq!(scene.enclave.tags(), [""; 0], "nothing is tagged");

@@ -13,7 +13,7 @@ use crate::unpacking::Carried;
 use serde_json::Value;
 use std::ffi::OsString;
 use std::fs;
-use std::os::unix::fs::{PermissionsExt as _, symlink};
+use std::os::unix::fs::PermissionsExt as _;
 use std::path::{Path, PathBuf};
 use tempfile::TempDir;
 
@@ -109,10 +109,11 @@ impl Tools {
         Self(tempfile::tempdir().expect("directory"))
     }
 
-    /// A program of the machine.
+    /// A program of the machine, which itself finds all others: it may be a script.
     fn with(self, name: &str, program: &Path) -> Self {
-        symlink(program, self.0.path().join(name)).expect("link");
-        self
+        let path = std::env::var("PATH").unwrap_or_default();
+        let script = format!("PATH='{path}' exec '{}' \"$@\"", program.display());
+        self.saying(name, &script)
     }
 
     /// A program that says something and fails.

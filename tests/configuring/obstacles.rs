@@ -4,6 +4,7 @@ use super::{ACCEPT, LOOKUPS, MIRRORS, POLICY, Scene, Tools, file, left, skopeo};
 use crate::harness::fault_proxy::FaultProxy;
 use crate::harness::faults::{Fault, Rule};
 use crate::harness::host::Host;
+use crate::harness::nobody::is_root;
 use crate::harness::peers;
 use crate::unpacking::Carried;
 use serde_json::json;
@@ -95,7 +96,7 @@ fn real_tools_read_the_files_first() {
     let test = "real_tools_read_the_files_first";
     let Some(skopeo) = skopeo(test) else { return };
     let mut scene = Scene::new();
-    scene.tools = Tools::none().with("skopeo", &skopeo).with("sh", "/bin/sh".as_ref());
+    scene.tools = Tools::none().with("skopeo", &skopeo);
     let report = scene.configured(&[]);
     assert_eq!(report["checkedBy"], json!([{"tool": "skopeo", "outcome": "accepted"}]));
     assert_eq!(left(&report, POLICY), []);
@@ -166,11 +167,6 @@ fn asking_the_tools_leaves_nothing_behind() {
     assert!(outcomes.len() == 2 && !checked.to_string().contains("unclear"), "{checked}");
     assert_eq!(all(), before);
     assert_eq!(crate::harness::scene::names(&host.place("run/tmp")), [".here"]);
-}
-
-fn is_root() -> bool {
-    use std::os::unix::fs::MetadataExt as _;
-    fs::metadata("/proc/self").expect("proc").uid() == 0
 }
 
 #[test]

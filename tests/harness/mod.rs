@@ -16,6 +16,7 @@ pub(crate) mod images;
 pub(crate) mod layers;
 pub(crate) mod log;
 pub(crate) mod long_blob;
+pub(crate) mod nobody;
 pub(crate) mod peers;
 pub(crate) mod registry;
 pub(crate) mod scene;

@@ -8,6 +8,7 @@ mod replacing;
 use crate::harness::command::{Program, Ran};
 use crate::harness::fault_proxy::FaultProxy;
 use crate::harness::faults::{Fault, Rule};
+use crate::harness::nobody::Nobody;
 use crate::harness::scene::{Enclave, HOST};
 use crate::harness::signer::Signer;
 use crate::unpacking::Carried;
@@ -263,54 +264,27 @@ fn only_root_installs_on_the_host_and_that_is_known_before_the_push() {
     let carried = Carried::new();
     let enclave = Enclave::start();
     // Whoever runs the tests as root has to give that up: the host's own keys are never touched.
-    let root = fs::metadata("/proc/self").expect("proc").uid() == 0;
-    let directory = tempfile::tempdir().expect("directory");
-    let everybody = |mode: u32| fs::Permissions::from_mode(mode);
-    fs::set_permissions(directory.path(), everybody(0o755)).expect("mode");
-    let copy = |from: &std::path::Path, name: &str| {
-        let path = directory.path().join(name);
-        fs::copy(from, &path).expect("copy");
-        fs::set_permissions(&path, everybody(0o755)).expect("mode");
-        path
-    };
-    let program = copy(env!("CARGO_BIN_EXE_bundle").as_ref(), "bundle");
-    let file = copy(&carried.side.file(), "x.tar.zst");
-    let key = copy(carried.key.as_ref(), "release.pub");
-    let unprivileged = || match root {
-        true => {
-            let setpriv = crate::harness::peers::require(test, "setpriv")?;
-            let arguments = ["--reuid=65534", "--regid=65534", "--clear-groups"];
-            Some(Program::new(&setpriv).args(&arguments).arg(&program))
-        }
-        false => Some(Program::new(&program)),
-    };
+    let Some(nobody) = Nobody::start(test) else { return };
+    let file = nobody.copy(&carried.side.file(), "x.tar.zst");
+    let key = nobody.copy(carried.key.as_ref(), "release.pub");
     let unpack = |arguments: &[&str]| {
-        let unpack = unprivileged()?.env("HOME", directory.path()).arg("unpack").arg(&file);
-        let unpack = unpack.args(&["--to", enclave.address(), "--key"]).arg(&key);
-        Some(unpack.args(arguments).run())
+        let unpack = nobody.bundle().arg("unpack").arg(&file);
+        unpack.args(&["--to", enclave.address(), "--key"]).arg(&key).args(arguments).run()
     };
-    let Some(ran) = unpack(&["--install-keys"]) else {
-        return;
-    };
-    ran.expect_code(2).expect_error(&["root", "--root"]);
-    enclave.expect_untouched();
     let keys_install = |arguments: &[&str]| {
-        let keys = unprivileged()?.env("HOME", directory.path()).args(&["keys", "install"]);
-        Some(keys.arg(&file).arg("--key").arg(&key).args(arguments).run())
+        let keys = nobody.bundle().args(&["keys", "install"]).arg(&file);
+        keys.arg("--key").arg(&key).args(arguments).run()
     };
-    let refused = keys_install(&[]).expect("as before").expect_code(2);
-    refused.expect_error(&["root", "--root"]);
+    unpack(&["--install-keys"]).expect_code(2).expect_error(&["root", "--root"]);
+    enclave.expect_untouched();
+    keys_install(&[]).expect_code(2).expect_error(&["root", "--root"]);
     // Unpacking alone needs nobody's rights, and below a directory of his own anybody may install.
-    unpack(&[]).expect("as before").expect_code(0);
-    let own = directory.path().join("own");
-    fs::create_dir(&own).expect("directory");
-    if root {
-        std::os::unix::fs::chown(&own, Some(65_534), Some(65_534)).expect("owner");
-    }
+    unpack(&[]).expect_code(0);
+    let own = nobody.own("own");
     let own_path = own.to_str().expect("path");
-    unpack(&["--install-keys", "--root", own_path]).expect("as before").expect_code(0);
+    unpack(&["--install-keys", "--root", own_path]).expect_code(0);
     assert!(own.join("etc/pki/sigstore").is_dir());
-    let again = keys_install(&["--root", own_path]).expect("as before").expect_code(0);
+    let again = keys_install(&["--root", own_path]).expect_code(0);
     assert!(again.stdout.contains("was installed already"), "{again}");
 }
 

@@ -1,14 +1,13 @@
 //! What a repository was filled from is remembered: nobody fills it from elsewhere unless a rule says so.
 
 use super::{pack, repositories, unsigned};
-use crate::harness::command::Program;
 use crate::harness::fault_proxy::FaultProxy;
 use crate::harness::faults::{Fault, Rule};
-use crate::harness::peers;
+use crate::harness::nobody::Nobody;
 use crate::harness::scene::{Connected, Enclave};
 use serde_json::{Value, json};
 use std::fs;
-use std::os::unix::fs::{MetadataExt as _, PermissionsExt as _};
+use std::os::unix::fs::PermissionsExt as _;
 use std::path::PathBuf;
 
 /// Two bundles whose images would land in the same repository, one from each source.
@@ -143,52 +142,33 @@ fn who_may_not_write_the_memory_is_warned_and_still_bound_by_it() {
     let test = "who_may_not_write_the_memory_is_warned_and_still_bound_by_it";
     let scene = Scene::new();
     let Scene { enclave, good, evil, .. } = &scene;
-    let folder = tempfile::tempdir().expect("directory");
-    let mode = |path: &std::path::Path, mode: u32| {
-        fs::set_permissions(path, fs::Permissions::from_mode(mode)).expect("mode");
-    };
-    let place = |name: &str| folder.path().join(name);
-    for (from, name) in [
-        (PathBuf::from(env!("CARGO_BIN_EXE_bundle")), "bundle"),
-        (good.clone(), "good.tar.zst"),
-        (evil.clone(), "evil.tar.zst"),
-    ] {
-        fs::copy(from, place(name)).expect("copy");
-        mode(&place(name), 0o755);
-    }
-    mode(folder.path(), 0o755);
+    let Some(nobody) = Nobody::start(test) else { return };
+    nobody.copy(good, "good.tar.zst");
+    nobody.copy(evil, "evil.tar.zst");
+    let place = |name: &str| nobody.place(name);
     fs::create_dir(place("root")).expect("directory");
-    mode(&place("root"), 0o555);
-    let is_root = fs::metadata("/proc/self").expect("proc").uid() == 0;
+    nobody.mode("root", 0o555);
     let unpack = |file: &str, arguments: &[&str]| {
-        let program = match is_root {
-            true => {
-                let ids = ["--reuid=65534", "--regid=65534", "--clear-groups"];
-                Program::new(&peers::require(test, "setpriv")?).args(&ids).arg(place("bundle"))
-            }
-            false => Program::new(&place("bundle")),
-        };
-        let program = program.env("HOME", folder.path()).arg("unpack").arg(place(file));
+        let program = nobody.bundle().arg("unpack").arg(place(file));
         let program = program.args(&["--to", enclave.address(), "--root"]).arg(place("root"));
-        Some(program.args(&scene.with(arguments)).run())
+        program.args(&scene.with(arguments)).run()
     };
-    let Some(ran) = unpack("good.tar.zst", &[]) else { return };
-    let ran = ran.expect_code(0);
+    let ran = unpack("good.tar.zst", &[]).expect_code(0);
     let warnings = ran.json()["warnings"].to_string();
     assert!(warnings.contains("not remembered"), "{ran}");
     assert_eq!(fs::read_dir(place("root")).expect("directory").count(), 0);
 
     // What somebody else has recorded binds this user too, and needs no writing when it says the same.
-    mode(&place("root"), 0o755);
+    nobody.mode("root", 0o755);
     fs::create_dir_all(place("root/var/lib/bundle")).expect("directories");
     for name in ["root/var", "root/var/lib", "root/var/lib/bundle"] {
-        mode(&place(name), 0o755);
+        nobody.mode(name, 0o755);
     }
     let document = json!({ "version": 1, "sources": { scene.target(): GOOD } });
     let file = place("root/var/lib/bundle/sources.json");
     fs::write(&file, document.to_string()).expect("written");
-    mode(&file, 0o644);
-    let ran = unpack("good.tar.zst", &[]).expect("as before").expect_code(0);
+    nobody.mode("root/var/lib/bundle/sources.json", 0o644);
+    let ran = unpack("good.tar.zst", &[]).expect_code(0);
     assert!(!ran.json()["warnings"].to_string().contains("not remembered"), "{ran}");
-    unpack("evil.tar.zst", &[]).expect("as before").expect_code(3).expect_error(&[GOOD, EVIL]);
+    unpack("evil.tar.zst", &[]).expect_code(3).expect_error(&[GOOD, EVIL]);
 }

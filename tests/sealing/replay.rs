@@ -5,7 +5,7 @@ use super::scene::{Operator, everything, recorded, states, warnings};
 use crate::harness::command::Program;
 use crate::harness::fault_proxy::FaultProxy;
 use crate::harness::faults::{Fault, Rule};
-use crate::harness::peers;
+use crate::harness::nobody::{Nobody, is_root};
 use crate::harness::scene::{Connected, Enclave};
 use reqwest::Method;
 use std::fs;
@@ -222,35 +222,20 @@ fn nothing_is_remembered_of_what_was_refused_for_its_images() {
 #[test]
 fn who_may_not_write_the_state_is_warned_after_the_push() {
     let test = "who_may_not_write_the_state_is_warned_after_the_push";
-    let Some([setpriv, cp]) = peers::require_all(test, ["setpriv", "cp"]) else { return };
-    if !rustix::process::geteuid().is_root() {
+    if !is_root() {
         println!("left out: {test} needs root, to become somebody else");
         return;
     }
+    let Some(nobody) = Nobody::start(test) else { return };
     let operator = Operator::new();
-    let seven = operator.numbered(7);
     let enclave = Enclave::start();
-    let open = |path: &Path| {
-        fs::set_permissions(path, fs::Permissions::from_mode(0o755)).expect("mode");
-    };
-    let directory = tempfile::tempdir().expect("directory");
-    open(directory.path());
-    open(enclave.root());
-    // By another process: a program that this one had open for writing may be busy still.
-    let copy = |from: &Path, name: &str| {
-        let path = directory.path().join(name);
-        Program::new(&cp).arg(from).arg(&path).run().expect_code(0);
-        open(&path);
-        path
-    };
-    let program = copy(env!("CARGO_BIN_EXE_bundle").as_ref(), "bundle");
-    let file = copy(&seven, "seven");
-    let public = copy(&operator.keys.public_file("ours"), "ours.pub");
-    let arguments = ["--reuid=65534", "--regid=65534", "--clear-groups"];
-    let unpack = Program::new(&setpriv).args(&arguments).arg(&program);
-    let unpack = unpack.args(&["unpack", "-q", "--json"]).arg(&file).arg("--seal-pub").arg(&public);
+    fs::set_permissions(enclave.root(), fs::Permissions::from_mode(0o755)).expect("mode");
+    let file = nobody.copy(&operator.numbered(7), "seven");
+    let public = nobody.copy(&operator.keys.public_file("ours"), "ours.pub");
+    let unpack = nobody.bundle().args(&["unpack", "-q", "--json"]).arg(&file);
+    let unpack = unpack.arg("--seal-pub").arg(&public);
     let unpack = unpack.args(&["--to", enclave.address(), "--root"]).arg(enclave.root());
-    let report = unpack.env("HOME", directory.path()).run().expect_code(0).json();
+    let report = unpack.run().expect_code(0).json();
     assert_eq!(report["seal"]["recorded"], false);
     assert!(warnings(&report).contains("is not recorded"), "{report}");
     assert!(enclave.tags().contains(&"team/app:1".to_owned()));
