@@ -6,6 +6,7 @@ use super::host_config::{self, HostConfig};
 use super::naming::Naming;
 use super::output::{Output, say};
 use super::pipes;
+use super::sealed::say_seal;
 use super::text::safe;
 use super::trust::Trust;
 use super::unpack::failed;
@@ -64,7 +65,11 @@ pub(super) fn run(options: &Options) -> Result<Status, Failure> {
 
 fn summary(report: &ConfigInstallReport) -> Output {
     let mut out = Output::default();
+    say_seal(&mut out, &report.seal);
     host_config::describe(&mut out, &report.configuration);
+    for warning in &report.warnings {
+        say!(out, "warning: {}", safe(warning));
+    }
     let done = match report.configuration.dry_run {
         true => "dry run, nothing was written",
         false => "done",

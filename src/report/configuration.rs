@@ -1,6 +1,7 @@
 //! What became of the configuration of the container stack.
 
 use crate::oci::Digest;
+use crate::report::seal::SealReport;
 use serde::Serialize;
 use std::path::PathBuf;
 
@@ -127,4 +128,8 @@ pub struct ConfigInstallReport {
     pub target: String,
     /// What became of the files.
     pub configuration: ConfigurationReport,
+    /// What became of the operator's seal.
+    pub seal: SealReport,
+    /// What the operator has to know.
+    pub warnings: Vec<String>,
 }

@@ -3,6 +3,7 @@
 use super::unpack::{HolderReport, KeyReport};
 use crate::host::{InstalledKeys, NamedBy, PolicyRule, RemovedFile, RemovedKey};
 use crate::oci::Digest;
+use crate::report::seal::SealReport;
 use crate::trust::{ImageVerdict, KeyFingerprint, KeyUse};
 use serde::Serialize;
 use std::path::PathBuf;
@@ -26,6 +27,10 @@ pub struct InstallReport {
     pub verdicts: Vec<ImageVerdict>,
     /// Keys that were installed, or would be.
     pub keys: Vec<KeyReport>,
+    /// What became of the operator's seal.
+    pub seal: SealReport,
+    /// What the operator has to know.
+    pub warnings: Vec<String>,
 }
 
 /// What `keys list` found.

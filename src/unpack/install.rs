@@ -55,6 +55,8 @@ pub fn install_keys(
         dry_run,
         verdicts: verified.verdicts().to_vec(),
         keys,
+        seal: verified.seal_report(),
+        warnings: verified.seal_warnings(),
     })
 }
 

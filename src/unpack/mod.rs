@@ -201,6 +201,8 @@ pub fn configure(
         bundle_digest: planned.verified.archive().bundle_digest(),
         target: planned.plan.target().to_string(),
         configuration: configuration.finish(dry_run)?,
+        seal: planned.verified.seal_report(),
+        warnings: planned.verified.seal_warnings(),
     })
 }
 

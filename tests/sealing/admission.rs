@@ -2,6 +2,7 @@
 
 use super::scene::{LONG_AGO, Operator, everything, recorded, warnings};
 use super::{PASSWORD, entry};
+use crate::harness::command::Program;
 use crate::harness::scene::{Enclave, HOST};
 use crate::harness::signatures::sign_bundle;
 use bundle::archive::head;
@@ -327,4 +328,29 @@ fn a_clock_that_runs_before_the_bundle_was_made_is_not_believed() {
     let enclave = Enclave::start();
     let words = ["the clock of this machine says", "before the bundle was made"];
     operator.refused(&enclave, "ours", &file, &[], &words);
+}
+
+#[test]
+fn the_halves_that_need_root_tell_of_the_seal_too() {
+    let operator = Operator::new();
+    let (seven, public) = (operator.numbered(7), operator.public("ours"));
+    let enclave = Enclave::start();
+    let halves = [&["keys", "install"][..], &["config", "install", "--to", "registry.test:5000"]];
+    let run = |half: &[&str], file: &Path, more: &[&str]| {
+        let half = Program::bundle().args(half).arg(file).args(&["--seal-pub", &public, "--root"]);
+        half.arg(enclave.root()).args(&["--key", &operator.key]).args(more).run()
+    };
+    for half in halves {
+        let report = run(half, &seven, &["--json", "--dry-run"]).expect_code(0).json();
+        assert_eq!(report["seal"]["status"], "verified", "{half:?}");
+        assert_eq!(report["seal"]["recorded"], false, "nothing was pushed, so nothing is old");
+        assert!(warnings(&report).contains("a replay of an older bundle"), "{report}");
+        let ran = run(half, &seven, &[]).expect_code(0);
+        assert!(ran.stdout.contains("series s: 7") && ran.stdout.contains("warning: "), "{ran}");
+    }
+    operator.taken(&enclave, "ours", &operator.numbered(8), &[]);
+    for half in halves {
+        run(half, &seven, &[]).expect_code(3).expect_error(&["it is older"]);
+        run(half, &operator.side.output("ours-8"), &[]).expect_code(0);
+    }
 }

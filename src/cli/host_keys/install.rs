@@ -5,6 +5,7 @@ use crate::cli::failure::Failure;
 use crate::cli::key_naming::{KeyNaming, add_keys};
 use crate::cli::output::{Output, say, tell};
 use crate::cli::pipes;
+use crate::cli::sealed::say_seal;
 use crate::cli::text::{count, line};
 use crate::cli::trust::Trust;
 use crate::cli::unpack;
@@ -59,10 +60,14 @@ pub(super) fn run(options: &Options) -> Result<Status, Failure> {
 
 fn summary(report: &InstallReport) -> Output {
     let mut out = Output::default();
+    say_seal(&mut out, &report.seal);
     for image in &report.verdicts {
         say!(out, "verified: {}", line(&verdict::describe(image)));
     }
     add_keys(&mut out, &report.keys);
+    for warning in &report.warnings {
+        say!(out, "warning: {}", line(warning));
+    }
     let keys = count(report.keys.len() as u64, "key");
     match report.dry_run {
         true => say!(out, "{keys}: dry run, nothing was installed"),
