@@ -142,6 +142,10 @@ pub(super) fn describe(out: &mut Output, report: &ConfigurationReport) {
             ParserOutcome::Unclear => say!(out, "  {tool} could not be asked: {said}"),
         }
     }
+    for refused in &report.refused_pulls {
+        let image = line(&refused.image);
+        say!(out, "  pulls of {image} are refused by the policy of this host: {}", refused.code);
+    }
     let is_changed = |file: &FileReport| !file.changes.is_empty();
     if report.checked_by.is_empty() && report.files.iter().any(is_changed) {
         say!(out, "  neither skopeo nor podman is there to read it first");

@@ -2,6 +2,7 @@
 
 use crate::oci::{Digest, Reference};
 use crate::trust::{Policy, PolicyError, PreparedPolicy};
+use std::collections::BTreeMap;
 use std::fs::File;
 use std::io::{self, Read as _};
 use std::path::{Path, PathBuf};
@@ -56,6 +57,15 @@ impl PolicyFile {
         Self::at(&root.join(HOST_POLICY), root)
     }
 
+    /// The policy that a host will have, whose other files lie below `root`.
+    ///
+    /// # Errors
+    /// When it is no policy that the container stack would take.
+    pub fn to_be(content: &[u8], root: &Path) -> Result<Self, PolicyError> {
+        let policy = Policy::parse(content)?;
+        Ok(Self { policy, content: Digest::of(content), root: root.to_owned() })
+    }
+
     fn at(file: &Path, root: &Path) -> Result<Self, PolicyFileError> {
         let failed = |cause| PolicyFileError { file: file.to_owned(), cause };
         let bytes = read(file).map_err(|error| failed(PolicyFileCause::Read(error)))?;
@@ -67,6 +77,19 @@ impl PolicyFile {
     /// Reads the keys for these images. A file that cannot be read refuses the images that need it.
     pub fn prepare<'r>(&self, sources: impl IntoIterator<Item = &'r Reference>) -> PreparedPolicy {
         PreparedPolicy::new(&self.policy, sources, &mut |path| self.read_named(path))
+    }
+
+    /// The same, where some of its files will have this content, by their paths as the policy has them.
+    pub fn prepare_with<'r>(
+        &self,
+        sources: impl IntoIterator<Item = &'r Reference>,
+        to_be: &BTreeMap<PathBuf, Vec<u8>>,
+    ) -> PreparedPolicy {
+        let mut read = |path: &Path| match to_be.get(path) {
+            Some(content) => Ok(content.clone()),
+            None => self.read_named(path),
+        };
+        PreparedPolicy::new(&self.policy, sources, &mut read)
     }
 
     /// SHA-256 over the policy and every file that it names, as they are now: what it trusts changes with their content

@@ -17,6 +17,18 @@ pub struct ConfigurationReport {
     pub files: Vec<FileReport>,
     /// The tools that read the result before it was written; empty when nothing changes, or none is installed.
     pub checked_by: Vec<ParserReport>,
+    /// Carried images that hosts with this policy refuse to pull.
+    pub refused_pulls: Vec<RefusedPull>,
+}
+
+/// An image that was verified here and is refused by the host's own rules.
+#[derive(Debug, Clone, Serialize)]
+#[serde(rename_all = "camelCase")]
+pub struct RefusedPull {
+    /// Its source.
+    pub image: String,
+    /// Why: a code of refusals, or `covered-by-index` where only its index is signed as demanded.
+    pub code: &'static str,
 }
 
 /// One file.

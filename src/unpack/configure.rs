@@ -3,6 +3,8 @@
 use super::enforcement::{Enforcement, NotEnforceable, Signers};
 use super::error::UnpackError;
 use super::plan::Planned;
+use super::pulls;
+use super::verify::Verified;
 use crate::host::config::ChangeKind;
 use crate::host::config::policy::{EnforcedRepository, PolicyLevel, PolicyRequest, Rejected};
 use crate::host::config::registries_conf::{MirrorRequest, MirrorTransport, Mirrored, Upstream};
@@ -14,7 +16,7 @@ use crate::host::{HostRoot, InstalledKey, PlannedKey};
 use crate::oci::Repository;
 use crate::report::configuration::{
     ChangeReport, ConfigurationReport, FileOutcome, FileReport, LeftReport, ParserOutcome,
-    ParserReport, SubjectChange,
+    ParserReport, RefusedPull, SubjectChange,
 };
 use crate::trust::policy::KeySource;
 use crate::trust::{KeyFingerprint, KeyUse, PublicKey};
@@ -45,6 +47,7 @@ pub struct ConfigureOptions {
 pub(super) struct Configuration {
     plan: ConfigPlan,
     enforcement: Enforcement,
+    refused_pulls: Vec<RefusedPull>,
 }
 
 /// Where keys lie on the host: those that were installed before and those that will be.
@@ -69,6 +72,17 @@ impl KeyPaths {
             self.0.insert((key.usage, key.fingerprint), path);
         }
         self
+    }
+
+    /// What lies there afterwards, by path, as far as it is known here: keys of signers that are trusted in this run.
+    pub(super) fn contents(&self, verified: &Verified) -> BTreeMap<PathBuf, Vec<u8>> {
+        let content = |((usage, fingerprint), path): (&(KeyUse, KeyFingerprint), &PathBuf)| {
+            let trusted = verified.anchors().keys.iter().map(|anchor| &anchor.key);
+            let same = |key: &&PublicKey| KeyFingerprint::from(key.fingerprint()) == *fingerprint;
+            let key = trusted.filter(|_| *usage == KeyUse::Cosign).find(same)?;
+            Some((path.clone(), key.to_pem().into_bytes()))
+        };
+        self.0.iter().filter_map(content).collect()
     }
 
     /// True for the key of a signer that lies on the host.
@@ -121,7 +135,13 @@ pub(super) fn decide(
         mirrors: MirrorRequest { mirrored: mirrored(planned), upstream, transport },
         ca: registry_ca.map(|content| RegistryCa { host, content }),
     };
-    Ok(Configuration { plan: plan_config(root, destination, request)?, enforcement })
+    let plan = plan_config(root, destination, request)?;
+    let mut files = plan.decided().files.iter();
+    let refused_pulls = match files.find(|file| is_policy(file)) {
+        Some(policy) => pulls::refused(planned, plan.root(), policy, keys)?,
+        None => Vec::new(),
+    };
+    Ok(Configuration { plan, enforcement, refused_pulls })
 }
 
 fn policy(
@@ -171,12 +191,13 @@ pub(super) async fn finish(
 impl Configuration {
     /// Writes the files. A dry run changes nothing on the host; a directory for review is written all the same. Blocks.
     pub(super) fn finish(self, dry_run: bool) -> Result<ConfigurationReport, ConfigError> {
-        let Self { plan, enforcement } = self;
+        let Self { plan, enforcement, refused_pulls } = self;
         let root = plan.destination().path().display().to_string();
-        if dry_run && plan.is_in_place() {
-            return Ok(describe(root, plan.decided(), &enforcement, true));
-        }
-        Ok(describe(root, &plan.apply()?, &enforcement, false))
+        let report = match dry_run && plan.is_in_place() {
+            true => describe(root, plan.decided(), &enforcement, true),
+            false => describe(root, &plan.apply()?, &enforcement, false),
+        };
+        Ok(ConfigurationReport { refused_pulls, ..report })
     }
 }
 
@@ -186,10 +207,10 @@ fn describe(
     enforcement: &Enforcement,
     dry_run: bool,
 ) -> ConfigurationReport {
-    let files = decided.files.iter().map(|file| {
-        let is_policy = file.path().ends_with("policy.json");
-        describe_file(file, is_policy.then_some(enforcement))
-    });
+    let files = decided
+        .files
+        .iter()
+        .map(|file| describe_file(file, is_policy(file).then_some(enforcement)));
     let checked_by = decided.parsed.iter().map(|parsed| ParserReport {
         tool: parsed.tool,
         outcome: match &parsed.outcome {
@@ -205,7 +226,17 @@ fn describe(
             }
         },
     });
-    ConfigurationReport { root, dry_run, files: files.collect(), checked_by: checked_by.collect() }
+    ConfigurationReport {
+        root,
+        dry_run,
+        files: files.collect(),
+        checked_by: checked_by.collect(),
+        refused_pulls: Vec::new(),
+    }
+}
+
+fn is_policy(file: &PlannedFile) -> bool {
+    file.path().ends_with("policy.json")
 }
 
 fn describe_file(file: &PlannedFile, enforcement: Option<&Enforcement>) -> FileReport {

@@ -35,6 +35,7 @@ mod openshift;
 mod pins;
 mod plan;
 mod proven;
+mod pulls;
 mod push;
 mod refused;
 mod reporting;

@@ -258,3 +258,36 @@ fn a_policy_that_decided_is_not_written_into_the_hosts() {
     assert_eq!(left(&ran.json()["configuration"], POLICY), one(APP, "by-policy"));
     assert_eq!(scene.read(POLICY), ACCEPT);
 }
+
+#[test]
+fn images_that_the_hosts_own_rules_refuse_are_named() {
+    let scene = Scene::new();
+    let Scene { carried, .. } = &scene;
+    let refused = |report: &Value| report["refusedPulls"].clone();
+    assert_eq!(refused(&scene.configured(&["--install-keys"])), json!([]));
+    assert_eq!(refused(&scene.configured(&[])), json!([]), "the rule is there, and met");
+    // The publisher has changed its key: what is carried now meets another rule than the host has.
+    let other = Signer::generate();
+    let second = images::image("second", "linux/amd64", &[100]);
+    second.push(&carried.side.registry, "team/app", Some("2"));
+    sign_simple_as(&carried.side.registry, "team/app", &second.digest(), &other, APP);
+    scene.pack(&["team/app:2"]);
+    let key = carried.side.key("other.pub", &other);
+    let expected = json!([{"image": format!("{APP}:2"), "code": "no-trusted-signature"}]);
+    let report = scene.configured(&["--key", &key]);
+    assert_eq!(refused(&report), expected);
+    let ran = scene.unpack(&["--install-config", "--key", &key]).expect_code(0);
+    assert!(ran.stdout.contains(&format!("pulls of {APP}:2 are refused")), "{ran}");
+    // It replaces the old one under its name, which the rule goes by.
+    let name = scene.demanded(APP)[0]["keyPath"].as_str().expect("a path").to_owned();
+    let name = name.rsplit('/').next().and_then(|file| file.strip_suffix(".pub")).expect("a name");
+    let (old, new) = (carried.signer.fingerprint(), other.fingerprint());
+    let replace = format!("{name}={old}:{new}");
+    let replaced = ["--install-keys", "--key", key.as_str(), "--replace-key", replace.as_str()];
+    assert_eq!(refused(&scene.configured(&replaced)), json!([]));
+    // What a default rejects is refused too, unless it is admitted.
+    scene.write(POLICY, REJECT);
+    let rejected = json!([{"image": format!("{APP}:2"), "code": "policy-rejects"}]);
+    assert_eq!(refused(&scene.configured(&[])), rejected);
+    assert_eq!(refused(&scene.configured(&["--admit-signed"])), json!([]));
+}

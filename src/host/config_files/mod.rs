@@ -162,6 +162,11 @@ impl ConfigPlan {
         &self.decided
     }
 
+    /// Below which the files are that are read.
+    pub fn root(&self) -> &HostRoot {
+        &self.root
+    }
+
     /// Whether the files that are read are the ones that are written.
     pub fn is_in_place(&self) -> bool {
         matches!(self.destination, Destination::InPlace)

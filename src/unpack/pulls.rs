@@ -1,0 +1,51 @@
+//! Which of the carried images a host refuses under the policy that it will have.
+//!
+//! Rules that are on the host stay, so what was verified here may be refused there: another key, a manifest without a
+//! signature of its own, a default that rejects. Whoever fills the registry has to know before somebody pulls.
+
+use super::configure::KeyPaths;
+use super::error::UnpackError;
+use super::plan::Planned;
+use crate::host::config_files::PlannedFile;
+use crate::host::{HostRoot, PolicyFile};
+use crate::report::configuration::RefusedPull;
+use crate::trust::{Admission, Anchors};
+
+/// Judges every image of a repository that gets no new rule by the policy as it will be. Blocks.
+///
+/// # Errors
+/// [`UnpackError::Archive`] when something that verification reads is damaged.
+pub(super) fn refused(
+    planned: &Planned,
+    root: &HostRoot,
+    policy: &PlannedFile,
+    keys: &KeyPaths,
+) -> Result<Vec<RefusedPull>, UnpackError> {
+    // What was made was parsed when it was made.
+    let Some(Ok(file)) = policy.after().map(|content| PolicyFile::to_be(content, root.path()))
+    else {
+        return Ok(Vec::new());
+    };
+    let verified = &planned.verified;
+    let has_new_rule = |repository: &str| policy.changes().iter().any(|c| c.subject == repository);
+    let (numbers, sources): (Vec<usize>, Vec<_>) = verified
+        .images()
+        .map(|(entry, ..)| &entry.source)
+        .enumerate()
+        .filter(|(_, source)| !has_new_rule(&source.repository().to_string()))
+        .unzip();
+    let prepared = file.prepare_with(sources, &keys.contents(verified));
+    let rules =
+        Anchors { policy: Some(prepared), now: verified.anchors().now, ..Anchors::default() };
+    let verdicts = verified.judge_again(&numbers, &rules)?;
+    let refused = verdicts.iter().filter_map(|verdict| {
+        let code = match verdict.admission() {
+            Admission::PolicyAcceptsAnything => return None,
+            _ if verdict.enforceable() => return None,
+            Admission::Refused(refusal) => refusal.code.as_str(),
+            _ => "covered-by-index",
+        };
+        Some(RefusedPull { image: verdict.source().to_string(), code })
+    });
+    Ok(refused.collect())
+}
