@@ -14,6 +14,5 @@ pub mod world;
 // The tests' own world is compiled in here a second time, which has these as its crate.
 use bundle::{oci, trust};
 
-#[allow(dead_code, unused_imports, reason = "the tests use more of it")]
 #[path = "../../src/trust/testing/mod.rs"]
 mod testing;

@@ -3,6 +3,7 @@
 
 use crate::oci::Digest;
 use crate::trust::fields::{Fields, ShapeError, document};
+use crate::trust::sigstore_bundle::MATERIAL;
 use crate::trust::text::bounded;
 use crate::trust::{Fingerprint, Hashing, PublicKey, SignatureError, SigningError, SigningKey};
 use base64::Engine as _;
@@ -230,14 +231,7 @@ impl Seal {
 
 /// Reads what the seal says of its key; anything else that vouches for something is refused, since nobody checks it.
 fn read_material(value: &Value) -> Result<String, SealError> {
-    let known = [
-        "publicKey",
-        "certificate",
-        "x509CertificateChain",
-        "tlogEntries",
-        "timestampVerificationData",
-    ];
-    let material = Fields::among("verificationMaterial", value, &known)?;
+    let material = Fields::among("verificationMaterial", value, &MATERIAL)?;
     if ["certificate", "x509CertificateChain"].iter().any(|key| material.present(key).is_some()) {
         return Err(SealError::Certificate);
     }

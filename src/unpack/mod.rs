@@ -134,12 +134,12 @@ pub async fn unpack(
         Ok::<_, UnpackError>((planned, emission, cargo))
     };
     let (planned, emission, cargo) = tokio::task::spawn_blocking(prepare).await??;
+    let memory = sources::check(&planned.plan, root.as_ref())?;
     let install =
         install.map(|options| install::plan(options, &planned.verified, &earlier)).transpose()?;
     let mut keys = install.as_ref().map_or_else(Vec::new, |plan| install::report(plan.keys()));
     let key_paths = key_paths.and(install.as_ref().map_or(&[], |plan| plan.keys()));
     let (planned, configuration) = configure::plan(configure, planned, key_paths).await?;
-    let memory = sources::check(&planned.plan, root.as_ref())?;
     let goal = Goal::open(&planned, client, dry_run).await?;
     let survey = goal.survey(&planned, on_existing_attachment).await?;
     let lookaside = match &lookaside {

@@ -208,13 +208,8 @@ fn a_disk_that_is_full_leaves_nothing_of_any_kind() {
             fs::create_dir_all(scratch.path().join(directory)).expect("directory");
         }
         fs::write(scratch.path().join("etc/bundle/trust.d/.lock"), "").expect("lock");
-        let ballast = scratch.path().join("ballast");
-        let mut size = 64 << 10;
-        while fs::write(&ballast, vec![0; size]).is_err() {
-            size -= 4 << 10;
-        }
-        // One page is left: the key file has room, its record has none.
-        fs::write(&ballast, vec![0; size - (4 << 10)]).expect("ballast");
+        // The key file has room, its record has none.
+        let ballast = super::obstacles::leave_one_page(&scratch);
         let before = listing(scratch.path());
         let Err(error) = try_install(&scratch, std::slice::from_ref(&key)) else {
             panic!("{file}: the disk is full")

@@ -147,18 +147,24 @@ fn a_full_disk_leaves_nothing_behind() {
     let first = [key(b"first", &["quay.io/first"])];
     let planned = plan_install(root(&scratch), &first, &Naming::default(), Digest::of(b"bundle"));
     install(planned.expect("plan"), now()).expect("first");
-    let ballast = scratch.path().join("ballast");
-    let mut size = 64 << 10;
-    while fs::write(&ballast, vec![0; size]).is_err() {
-        size -= 4 << 10;
-    }
-    fs::write(&ballast, vec![0; size - (4 << 10)]).expect("ballast");
+    let ballast = leave_one_page(&scratch);
     let before = listing(scratch.path());
     let Err(error) = try_install(&scratch, &[acme()]) else { panic!("the disk is full") };
     assert!(messages(&error).contains("No space left"), "{}", messages(&error));
     assert_eq!(listing(scratch.path()), before);
     fs::remove_file(ballast).expect("room");
     try_install(&scratch, &[acme()]).expect("twin");
+}
+
+/// Fills a [`Mount`] until one page is left; gives the file that does.
+pub(super) fn leave_one_page(scratch: &TempDir) -> PathBuf {
+    let ballast = scratch.path().join("ballast");
+    let mut size = 64 << 10;
+    while fs::write(&ballast, vec![0; size]).is_err() {
+        size -= 4 << 10;
+    }
+    fs::write(&ballast, vec![0; size - (4 << 10)]).expect("ballast");
+    ballast
 }
 
 /// A mounted file system; unmounted when dropped.

@@ -46,16 +46,18 @@ pub(super) struct InclusionProof {
     pub(super) checkpoint: String,
 }
 
+/// Members of `verificationMaterial` in all versions that are read (sigstore/protobuf-specs, sigstore_bundle.proto).
+pub(crate) const MATERIAL: [&str; 5] = [
+    "publicKey",
+    "certificate",
+    "x509CertificateChain",
+    "tlogEntries",
+    "timestampVerificationData",
+];
+
 impl VerificationMaterial {
     pub(super) fn read(value: &Value, version: Version) -> Result<Self, ShapeError> {
-        let known = [
-            "publicKey",
-            "certificate",
-            "x509CertificateChain",
-            "tlogEntries",
-            "timestampVerificationData",
-        ];
-        let material = Fields::among("verificationMaterial", value, &known)?;
+        let material = Fields::among("verificationMaterial", value, &MATERIAL)?;
         let present = (
             material.present("publicKey"),
             material.present("certificate"),

@@ -31,6 +31,7 @@ pub use proof::{Claim, Evidence, LogRecord, Signer, Subject};
 use super::dsse::{Envelope, EnvelopeError};
 use super::fields::{Fields, ShapeError, document};
 use super::text::bounded;
+pub(crate) use material::MATERIAL;
 use material::VerificationMaterial;
 use serde_json::Value;
 
