@@ -18,6 +18,9 @@ pub mod host;
 pub mod inventory;
 pub mod oci;
 pub mod pack;
+#[cfg(test)]
+#[path = "../tests/harness/peers.rs"]
+mod peers;
 pub mod progress;
 pub mod registry;
 pub mod report;

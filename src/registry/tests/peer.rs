@@ -1,6 +1,6 @@
 //! Real servers, started on free loopback ports and gone with the test.
 
-use std::path::Path;
+use std::path::{Path, PathBuf};
 use std::process::{Child, Command, Stdio};
 use std::time::Duration;
 use tempfile::TempDir;
@@ -19,7 +19,7 @@ pub(super) struct DockerRegistry {
 }
 
 impl DockerRegistry {
-    /// `None`, said on standard error, where the program is not installed.
+    /// `None`, and said, where the program is not there or does not work.
     pub(super) async fn start() -> Option<Self> {
         Self::configured("").await
     }
@@ -42,11 +42,17 @@ impl DockerRegistry {
         write("config.yml", &config.replace("DIR", &path));
         write("htpasswd", &format!("{USER}:{HASH}\n"));
         let config = directory.path().join("config.yml");
-        let mut command = Command::new("docker-registry");
+        let mut command = Command::new(require("docker-registry")?);
         command.arg("serve").arg(config);
-        let server = Running::start(command, directory, &address).await?;
+        let server = Running::start(command, directory, &address).await;
         Some(Self { address, _server: server })
     }
+}
+
+/// The program `name`; `None` where it does not work, and then the running test is named as left out.
+pub(super) fn require(name: &str) -> Option<PathBuf> {
+    let test = std::thread::current().name().unwrap_or("a test").to_owned();
+    crate::peers::require(&test, name)
 }
 
 /// A process, ended when dropped, and the directory it works in.
@@ -57,23 +63,13 @@ pub(super) struct Running {
 
 impl Running {
     /// Starts a server and waits until it accepts connections.
-    pub(super) async fn start(
-        mut command: Command,
-        directory: TempDir,
-        address: &str,
-    ) -> Option<Self> {
+    pub(super) async fn start(mut command: Command, directory: TempDir, address: &str) -> Self {
         command.stdout(Stdio::null()).stderr(Stdio::null());
-        let child = match command.spawn() {
-            Ok(child) => child,
-            Err(error) => {
-                eprintln!("left out: {:?} cannot be started: {error}", command.get_program());
-                return None;
-            }
-        };
+        let child = command.spawn().expect("a server starts");
         let running = Self { child, _directory: directory };
         for _ in 0..1000 {
             if tokio::net::TcpStream::connect(address).await.is_ok() {
-                return Some(running);
+                return running;
             }
             tokio::time::sleep(Duration::from_millis(10)).await;
         }

@@ -1,6 +1,6 @@
 //! Certificates, against nginx.
 
-use super::peer::{Running, free_address};
+use super::peer::{Running, free_address, require};
 use super::script::{Script, full};
 use super::{options, repository_with, told};
 use crate::registry::{ClientOptions, RegistryError};
@@ -10,18 +10,12 @@ use tempfile::TempDir;
 
 /// Runs openssl in `directory`; false where it is not installed.
 fn openssl(directory: &Path, arguments: &str) -> bool {
-    let mut command = Command::new("openssl");
+    let Some(openssl) = require("openssl") else { return false };
+    let mut command = Command::new(openssl);
     command.args(arguments.split(' ')).current_dir(directory);
-    match command.stdout(Stdio::null()).stderr(Stdio::null()).status() {
-        Ok(status) => {
-            assert!(status.success(), "openssl {arguments}");
-            true
-        }
-        Err(error) => {
-            eprintln!("left out: openssl cannot be started: {error}");
-            false
-        }
-    }
+    let status = command.stdout(Stdio::null()).stderr(Stdio::null()).status();
+    assert!(status.expect("openssl starts").success(), "openssl {arguments}");
+    true
 }
 
 /// A CA, a server certificate for 127.0.0.1 and a client certificate, both by that CA.
@@ -67,9 +61,9 @@ async fn nginx(client_certificate: bool) -> Option<(Running, String, TempDir)> {
     );
     let path = directory.path().join("nginx.conf");
     std::fs::write(&path, config).expect("written");
-    let mut command = Command::new("nginx");
+    let mut command = Command::new(require("nginx")?);
     command.arg("-p").arg(directory.path()).arg("-c").arg(&path);
-    let running = Running::start(command, directory, &address).await?;
+    let running = Running::start(command, directory, &address).await;
     Some((running, address, client))
 }
 

@@ -21,14 +21,7 @@ pub(super) struct Gpg {
 impl Gpg {
     /// None, and said so, where gpg is not installed.
     pub(super) fn find(test: &str) -> Option<Self> {
-        let present = |tool: &str| {
-            let asked = Command::new(tool).arg("--version").stdout(Stdio::null()).status();
-            asked.is_ok_and(|status| status.success())
-        };
-        if !present("gpg") || !present("gpg-agent") {
-            println!("left out: {test} needs gpg");
-            return None;
-        }
+        crate::peers::require_all(test, ["gpg", "gpg-agent"])?;
         let home = TempDir::new().expect("a temporary folder");
         let private = std::fs::Permissions::from_mode(0o700);
         std::fs::set_permissions(home.path(), private).expect("permissions");

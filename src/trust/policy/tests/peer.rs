@@ -9,9 +9,9 @@ use std::process::Command;
 const OLDEST: (u32, u32) = (1, 18);
 
 fn skopeo() -> Option<PathBuf> {
-    let folder = PathBuf::from(std::env::var_os("BUNDLE_PEERS")?);
-    let found = ["skopeo-new", "skopeo"].map(|name| folder.join(name));
-    found.into_iter().find(|program| version(program).is_some_and(|version| version >= OLDEST))
+    let found = ["skopeo-new", "skopeo"].map(crate::peers::find);
+    let mut found = found.into_iter().flatten();
+    found.find(|program| version(program).is_some_and(|version| version >= OLDEST))
 }
 
 fn version(program: &Path) -> Option<(u32, u32)> {
