@@ -221,6 +221,7 @@ fn every_schema_is_one_and_describes_each_of_its_properties() {
         UNPACK_REFUSAL,
         KEY_RECORD,
         "seal-report.schema.json",
+        "seal-refusal.schema.json",
         "keygen-report.schema.json",
         "seal-state.schema.json",
         KEYS_LIST,

@@ -87,8 +87,8 @@ enum Command {
     Inspect(inspect::Options),
     /// Read every byte of a bundle, and its signatures under the given trust; push nothing
     Verify(Box<verify::Options>),
-    /// Sign a bundle as a whole with your own key
-    Seal(seal::Options),
+    /// Verify a bundle and sign it as a whole with your own key
+    Seal(Box<seal::Options>),
     /// Make a key pair to seal bundles with
     Keygen(keygen::Options),
     /// Print which configuration counts, and from where; configure this host's container stack

@@ -1,27 +1,38 @@
 //! `bundle seal`.
 
+mod sworn;
+
 use super::exit::Status;
 use super::failure::Failure;
 use super::inspect::damage_hint;
 use super::keys::read_file;
 use super::output::{Output, say, tell};
-use super::text::safe;
+use super::progress::{Talk, progress};
+use super::text::{line, safe};
+use super::trust::Trust;
+use super::unpack::failed;
 use super::{password, pipes};
 use bundle::archive::checksums::list_path;
+use bundle::archive::integrity::Depth;
 use bundle::archive::sealing::{Sealed, SealingError};
 use bundle::archive::volumes::volume_name;
-use bundle::pack::seal::{self, NotSealed};
-use bundle::report::seal::SealingReport;
+use bundle::oci::Digest;
+use bundle::pack::seal::NotSealed;
+use bundle::report::seal::{SealingRefusal, SealingReport, Unconfirmed, UnconfirmedCode};
 use bundle::seal::{KeyFile, KeyFileError, MakingError, fingerprint_of};
 use bundle::trust::SigningKey;
+use bundle::unpack::{NotSworn, SwearOptions, seal_verified};
 use clap::Args;
 use std::path::{Path, PathBuf};
 
-/// Sign a bundle as a whole with your own key, where it lies; an earlier seal is replaced
+/// Verify a bundle and sign it as a whole with your own key, where it lies; an earlier seal is replaced
 #[derive(Args)]
 #[command(
     after_help = "The password of the key comes from COSIGN_PASSWORD, or is asked for on the terminal.\n\
-                  The seal covers everything in the bundle. `bundle keygen` makes a key; so does `cosign generate-key-pair`."
+                  The seal covers everything in the bundle, so it swears only to what was verified: with --expect-bundle and the\n\
+                  digest that pack printed to all of it, with --key and the like to verdicts that are reached again. What no\n\
+                  signature covers (tags, completeness, series, age) is printed before the bundle is sealed.\n\
+                  `bundle keygen` makes a key; so does `cosign generate-key-pair`."
 )]
 pub(super) struct Options {
     /// The bundle; or its volumes, or folders that hold them
@@ -30,9 +41,21 @@ pub(super) struct Options {
     /// The private key, as cosign keeps it
     #[arg(long, value_name = "FILE")]
     seal_key: PathBuf,
+    /// The bundle may announce that this key takes over the series: SHA-256 of its SubjectPublicKeyInfo, received
+    /// another way than the bundle. --expect-bundle covers it too
+    #[arg(long, value_name = "sha256:…")]
+    accept_rotation: Option<Digest>,
+    /// Read head, trust section and signatures only
+    #[arg(long)]
+    quick: bool,
     /// Print the report as JSON
     #[arg(long)]
     json: bool,
+    /// No progress on stderr
+    #[arg(short, long)]
+    quiet: bool,
+    #[command(flatten)]
+    trust: Trust,
 }
 
 pub(super) fn run(options: &Options) -> Result<Status, Failure> {
@@ -40,16 +63,86 @@ pub(super) fn run(options: &Options) -> Result<Status, Failure> {
         return Err(Failure::usage("a pipe cannot be sealed: the seal is written into the file")
             .hint("keep the bundle in a file first, or seal it while packing"));
     }
+    let trust = options.trust.inputs_to_seal()?;
     let key = unlock(&options.seal_key)?;
-    let sealed = seal::seal(&options.files, &key);
-    let sealed = sealed.map_err(|error| refusal(&error, &options.files[0]))?;
+    let swear = SwearOptions {
+        depth: if options.quick { Depth::TrustSection } else { Depth::Whole },
+        accept_rotation: options.accept_rotation,
+    };
+    let progress = progress(if options.quiet { Talk::Quiet } else { Talk::Progress });
+    let sealed = seal_verified(&options.files, &key, trust, swear, &*progress, sworn::tell_sworn);
+    drop(progress);
+    let (sealed, sworn) = sealed.map_err(|error| options.not_sworn(error))?;
     say_what_changed(&sealed);
     let Sealed { files, bundle_digest, replaced, repaired } = sealed;
     let (report_version, key) = ("1.0", fingerprint_of(key.public_key()));
-    let report = SealingReport { report_version, files, bundle_digest, key, replaced, repaired };
+    let report =
+        SealingReport { report_version, files, bundle_digest, key, replaced, repaired, sworn };
     let output = if options.json { Output::json(&report)? } else { summary(&report) };
     output.write()?;
     Ok(Status::Done)
+}
+
+impl Options {
+    /// Why the bundle is not sealed, with the way out.
+    fn not_sworn(&self, error: NotSworn) -> Failure {
+        let path = &self.files[0];
+        match &error {
+            NotSworn::Unpack(error) => failed(error, &self.files, true),
+            NotSworn::Unconfirmed(refusal) => {
+                if self.json {
+                    // The refusal outweighs whatever is wrong with standard output.
+                    let _ = Output::json(refusal).and_then(Output::write);
+                }
+                unconfirmed(&error, refusal)
+            }
+            NotSworn::Damaged(_) => {
+                let file = path.display();
+                Failure::of(Status::Medium, &error)
+                    .hint(format!("bundle verify {file} names all that is damaged"))
+            }
+            NotSworn::Sealing(_) | NotSworn::Making(_) => match error {
+                NotSworn::Sealing(error) => refusal(&NotSealed::Sealing(error), path),
+                NotSworn::Making(error) => refusal(&NotSealed::Making(error), path),
+                other => Failure::of(Status::Other, &other),
+            },
+        }
+    }
+}
+
+/// Statements that nobody here can swear to: all of them, then what could be given.
+fn unconfirmed(error: &NotSworn, refusal: &SealingRefusal) -> Failure {
+    for Unconfirmed { code, subject, detail } in &refusal.refusals {
+        tell!("refused: {}: {}: {}", line(subject), code.as_str(), line(detail));
+    }
+    let any = |codes: &[UnconfirmedCode]| {
+        refusal.refusals.iter().any(|refusal| codes.contains(&refusal.code))
+    };
+    let mut failure = Failure::of(Status::Refused, error);
+    failure = failure.hint(
+        "give the bundle digest that pack printed, received another way: --expect-bundle sha256:…",
+    );
+    if any(&[UnconfirmedCode::VerdictUnchecked]) {
+        failure = failure.hint(
+            "or give what pack was given to verify with: --key SCOPE=FILE, --gpg-key, --trusted-root, --policy, …",
+        );
+    }
+    if any(&[UnconfirmedCode::VerdictNotConfirmed, UnconfirmedCode::SignerNotConfirmed]) {
+        failure = failure.hint(
+            "give every key that pack was given; where all are given, find out who changed the bundle",
+        );
+    }
+    if any(&[UnconfirmedCode::KeyNotConfirmed]) {
+        failure = failure.hint(
+            "give the key for the scope that is stated, as it came another way: --key SCOPE=FILE or --trust-fingerprint SCOPE=FINGERPRINT",
+        );
+    }
+    if any(&[UnconfirmedCode::RotationNotConfirmed]) {
+        failure = failure.hint(
+            "name the key that takes over, if one shall, as you know it: --accept-rotation sha256:…",
+        );
+    }
+    failure
 }
 
 fn summary(report: &SealingReport) -> Output {
@@ -58,6 +151,7 @@ fn summary(report: &SealingReport) -> Output {
     for first in report.files.iter().take(1) {
         say!(output, "{done}: {}", safe(&first.display().to_string()));
     }
+    say!(output, "verified: {}", sworn::in_words(&report.sworn));
     say!(output, "bundle digest: {}", report.bundle_digest);
     say!(output, "seal key: {}", report.key);
     output

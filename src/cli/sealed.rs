@@ -42,16 +42,25 @@ impl SealTrust {
     /// Reads the keys, given or configured. `root` is where it is remembered what was seen.
     pub(super) fn inputs(&self, root: HostRoot, in_force: &InForce) -> Result<SealInputs, Failure> {
         let (keys, required) = settings::seal(&self.seal_pub, in_force);
+        let own = self.with_keys(&keys)?;
+        Ok(SealInputs { required, state: Some(Arc::new(root)), ..own })
+    }
+
+    /// What the options say alone; nothing is remembered.
+    pub(super) fn given(&self) -> Result<SealInputs, Failure> {
+        self.with_keys(&self.seal_pub)
+    }
+
+    fn with_keys(&self, keys: &[PathBuf]) -> Result<SealInputs, Failure> {
         let keys = keys.iter().map(|path| Ok(keys::read(path)?.0));
         Ok(SealInputs {
             keys: keys.collect::<Result<_, Failure>>()?,
-            required,
             introduces_keys: self.seal_introduces_keys,
             exceptions: Exceptions {
                 rollback_to: self.allow_rollback,
                 long_step: self.allow_sequence_jump,
             },
-            state: Some(Arc::new(root)),
+            ..SealInputs::default()
         })
     }
 }

@@ -13,7 +13,7 @@ use bundle::host::{HostRoot, installed_keys};
 use bundle::oci::Digest;
 use bundle::trust::openpgp::OpenPgpFingerprint;
 use bundle::trust::{Fingerprint, KeyFingerprint, Pattern, Scope, Scoped};
-use bundle::unpack::TrustInputs;
+use bundle::unpack::{SealInputs, TrustInputs};
 use clap::Args;
 use std::cell::OnceCell;
 use std::path::PathBuf;
@@ -96,10 +96,23 @@ impl Trust {
         pins.collect()
     }
 
+    /// The same for who makes a seal: one in the bundle counts only where its key was given as an option, and nothing is
+    /// compared with what was used on this host.
+    pub(super) fn inputs_to_seal(&self) -> Result<TrustInputs, Failure> {
+        let seal = self.seal.given()?;
+        Ok(TrustInputs { seal, ..self.inputs_without_seal(&self.in_force(Settings::default())?)? })
+    }
+
     /// Reads keys, given, configured and installed.
     pub(super) fn inputs(&self) -> Result<TrustInputs, Failure> {
         let in_force = self.in_force(Settings::default())?;
-        let signers = settings::signers(&self.signers, self.names_keys(), &in_force)?;
+        let seal = self.seal.inputs(self.host_root()?, &in_force)?;
+        Ok(TrustInputs { seal, ..self.inputs_without_seal(&in_force)? })
+    }
+
+    /// Everything that is trusted but for seals.
+    fn inputs_without_seal(&self, in_force: &InForce) -> Result<TrustInputs, Failure> {
+        let signers = settings::signers(&self.signers, self.names_keys(), in_force)?;
         let given = signers.read(self.host_root()?.path())?;
         let mut anchors = given.anchors;
         anchors.allow_unsigned = self.allow_unsigned.clone();
@@ -124,7 +137,7 @@ impl Trust {
             openpgp_pins: self.openpgp_pins(),
             first_use: None,
             expect_bundle: self.expect_bundle,
-            seal: self.seal.inputs(self.host_root()?, &in_force)?,
+            seal: SealInputs::default(),
         })
     }
 }

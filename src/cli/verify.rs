@@ -45,7 +45,7 @@ pub(super) fn run(options: &Options) -> Result<Status, Failure> {
     let progress = progress(if options.quiet { Talk::Quiet } else { Talk::Progress });
     let depth = if options.quick { Depth::TrustSection } else { Depth::Whole };
     // Judged first: what is refused outweighs what a pipe turns out to lack.
-    let any_anchor = trusts_anything(&inputs);
+    let any_anchor = !inputs.is_silent();
     let judged = judge(Arc::clone(&archive), inputs);
     let integrity = match cargo {
         Some(cargo) if !options.quick => {
@@ -122,16 +122,6 @@ fn ended_early(
 fn failure_of(error: &UnpackError) -> Failure {
     let failure = Failure::of(status_of(error), error);
     error.hint().into_iter().fold(failure, Failure::hint)
-}
-
-fn trusts_anything(inputs: &TrustInputs) -> bool {
-    !inputs.anchors.is_silent()
-        || inputs.policy.is_some()
-        || !inputs.installed.is_empty()
-        || !inputs.pins.is_empty()
-        || !inputs.openpgp_pins.is_empty()
-        || inputs.expect_bundle.is_some()
-        || !inputs.seal.keys.is_empty()
 }
 
 /// Judges what was read, through the same open file: a file put in its place meanwhile is not looked at.

@@ -1,4 +1,4 @@
-//! Whether two scopes have an image in common.
+//! Whether two scopes have an image in common, and whether one lies within another.
 
 use super::scope::Scope;
 use crate::oci::{Digest, Reference, Repository};
@@ -28,6 +28,25 @@ impl Scope {
             (Self::Repository(a) | Self::Exactly(a), Self::Repository(b) | Self::Exactly(b)) => {
                 self.covers(&any_of(b)) || other.covers(&any_of(a))
             }
+        }
+    }
+
+    /// True when every image of `other` lies within this scope. Where that cannot be told, it is false.
+    pub fn contains(&self, other: &Self) -> bool {
+        match (self, other) {
+            (Self::Everything, _) => true,
+            (_, Self::Everything) => false,
+            (Self::Domain(a), Self::Domain(b)) => {
+                let (a, b) = (a.to_ascii_lowercase(), b.to_ascii_lowercase());
+                a == b || b.ends_with(&format!(".{a}"))
+            }
+            (Self::Domain(_), named) => named.host().is_some_and(|host| self.has_host(host)),
+            (Self::Host(a), named) => named.host().is_some_and(|b| a.eq_ignore_ascii_case(b)),
+            (_, Self::Domain(_) | Self::Host(_)) => false,
+            (wider, Self::Image(image)) => wider.covers(image),
+            (Self::Image(_) | Self::Exactly(_), Self::Repository(_))
+            | (Self::Image(_), Self::Exactly(_)) => false,
+            (wider, Self::Repository(one) | Self::Exactly(one)) => wider.covers(&any_of(one)),
         }
     }
 
@@ -99,6 +118,37 @@ mod tests {
             let (first, second): (Scope, Scope) = (a.parse().expect(a), b.parse().expect(b));
             assert_eq!(first.overlaps(&second), expected, "{a} and {b}");
             assert_eq!(second.overlaps(&first), expected, "{b} and {a}");
+        }
+    }
+
+    #[test]
+    fn a_scope_contains_what_lies_within_it_alone() {
+        let digest = format!("quay.io/org/app@sha256:{}", "0".repeat(64));
+        for (a, b, expected) in [
+            ("*", "*.example.com", true),
+            ("*.example.com", "*", false),
+            ("*.example.com", "*.a.example.com", true),
+            ("*.a.example.com", "*.example.com", false),
+            ("*.example.com", "a.example.com/org", true),
+            ("*.example.com", "example.com", false),
+            ("quay.io", "QUAY.io/org", true),
+            ("quay.io", "quay.io:443", false),
+            ("quay.io/org", "quay.io", false),
+            ("quay.io/org", "quay.io/org/app", true),
+            ("quay.io/org/app", "quay.io/org", false),
+            ("quay.io/org", "quay.io/organisation", false),
+            ("quay.io/org", "quay.io/org:*", true),
+            ("quay.io/org:*", "quay.io/org", false),
+            ("quay.io/org:*", "quay.io/org:1", true),
+            ("quay.io/org/app:1", "quay.io/org/app:*", false),
+            ("quay.io/org/app:1", "quay.io/org/app:1", true),
+            ("quay.io/org/app:1", "quay.io/org/app:2", false),
+            ("quay.io/org/app:1", digest.as_str(), false),
+            (digest.as_str(), digest.as_str(), true),
+            ("quay.io/org", digest.as_str(), true),
+        ] {
+            let (first, second): (Scope, Scope) = (a.parse().expect(a), b.parse().expect(b));
+            assert_eq!(first.contains(&second), expected, "{a} and {b}");
         }
     }
 }

@@ -14,7 +14,7 @@
 //! ```
 //!
 //! [`unpack`] is the whole of it. The steps are public for who wants some of them: `bundle verify` ends after
-//! [`Checked::verify`]. Cost: one pass over the archive, nothing is staged; memory: one buffer a blob in flight.
+//! [`Checked::verify`], and `bundle seal` signs what it has confirmed ([`seal_verified`]). Cost: one pass over the archive, nothing is staged; memory: one buffer a blob in flight.
 //!
 //! An archive that comes through a pipe, was compressed anew, or is the tar alone goes the same way: everything is
 //! verified when its trust section has come, then its blobs are pushed as they stream by (`arriving`, `stream`).
@@ -22,6 +22,7 @@
 mod arriving;
 mod check;
 mod configure;
+mod confirm;
 mod emit;
 mod enforcement;
 mod error;
@@ -46,6 +47,7 @@ mod signatures;
 mod sources;
 mod stream;
 mod survey;
+mod swear;
 mod target;
 #[cfg(test)]
 mod tests;
@@ -64,6 +66,7 @@ pub use refused::{CarriedAuthority, CarriedKey, Refused};
 pub use seal::SealInputs;
 pub use seal_refusal::SealRefusal;
 pub use survey::{OnExistingAttachment, Survey};
+pub use swear::{NotSworn, SwearOptions, seal_verified};
 pub use target::{Target, TargetError};
 pub use verify::{TrustInputs, Verified};
 

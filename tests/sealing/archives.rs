@@ -1,6 +1,6 @@
 //! Sealed bundles: what changes in them, what reads them, and how an interruption ends.
 
-use super::{Keys, PASSWORD, bundle, entry, seal, seal_with, verified};
+use super::{Keys, PASSWORD, bundle, entry, seal, seal_given, seal_with, verified};
 use crate::harness::command::{Program, run};
 use crate::harness::peers;
 use crate::harness::scene::{Enclave, inspect};
@@ -156,8 +156,11 @@ fn head_region(file: &Path) -> u64 {
 /// its exit status.
 fn limited(test: &str, file: &Path, keys: &Keys, blocks: u64) -> Option<Option<i32>> {
     let shell = peers::require(test, "sh")?;
-    let script =
-        format!("ulimit -c 0; ulimit -f {blocks}; exec \"$0\" seal \"$1\" --seal-key \"$2\"");
+    let digest = Archive::open(file).expect("archive").bundle_digest();
+    let root = keys.0.path().display();
+    let script = format!(
+        "ulimit -c 0; ulimit -f {blocks}; exec \"$0\" seal -q \"$1\" --seal-key \"$2\" --root {root} --expect-bundle {digest}"
+    );
     let program = Program::new(&shell).args(&["-c", &script]);
     let program = program.arg(env!("CARGO_BIN_EXE_bundle")).arg(file).arg(keys.private("ours"));
     Some(program.env("COSIGN_PASSWORD", PASSWORD).run().code)
@@ -197,6 +200,7 @@ fn a_torn_head_is_refused_by_all_and_mended_by_sealing_again() {
     let keys = Keys::made("ours");
     let (carried, file) = bundle();
     let before = fs::read(&file).expect("archive");
+    let digest = Archive::open(&file).expect("archive").bundle_digest().to_string();
     seal(&file, &keys.private("ours")).expect_code(0);
     let after = fs::read(&file).expect("archive");
     fs::write(&file, &before).expect("archive");
@@ -215,8 +219,8 @@ fn a_torn_head_is_refused_by_all_and_mended_by_sealing_again() {
     let enclave = Enclave::start();
     enclave.unpack(&file, &["--key", &carried.key]).expect_code(6);
     enclave.expect_untouched();
-    let ran = seal(&file, &keys.private("ours")).expect_code(0);
-    ran.expect_error(&["an interrupted seal was finished first"]);
+    let ran = seal_given(&file, &keys.private("ours"), &["--expect-bundle", &digest]);
+    ran.expect_code(0).expect_error(&["an interrupted seal was finished first"]);
     assert!(verified(&file, &[keys.public("ours")]).is_ok());
     enclave.unpack(&file, &["--key", &carried.key]).expect_code(0);
 }

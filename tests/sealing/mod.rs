@@ -9,6 +9,7 @@ mod peers;
 mod replay;
 mod rotation;
 mod scene;
+mod swearing;
 
 use crate::harness::command::{Program, Ran};
 use crate::unpacking::Carried;
@@ -60,9 +61,23 @@ impl Keys {
     }
 }
 
-/// `bundle seal` with a password.
+/// `bundle seal` with a password, of the very bundle that lies there.
 fn seal_with(file: &Path, key: &Path, password: &str) -> Ran {
-    let program = Program::bundle().arg("seal").arg(file).arg("--seal-key").arg(key);
+    let digest = Archive::open(file).map(|archive| archive.bundle_digest().to_string());
+    let expected = digest.as_ref().map_or(vec![], |digest| vec!["--expect-bundle", digest]);
+    sealing(file, key, &expected, password)
+}
+
+/// `bundle seal` with these options alone.
+fn seal_given(file: &Path, key: &Path, options: &[&str]) -> Ran {
+    sealing(file, key, options, PASSWORD)
+}
+
+/// On a machine on which nothing is installed.
+fn sealing(file: &Path, key: &Path, options: &[&str], password: &str) -> Ran {
+    let root = tempfile::tempdir().expect("root");
+    let program = Program::bundle().args(&["seal", "-q"]).arg(file).arg("--seal-key").arg(key);
+    let program = program.arg("--root").arg(root.path()).args(options);
     program.env("COSIGN_PASSWORD", password).run()
 }
 

@@ -189,8 +189,9 @@ fn sealing_and_making_keys_are_told_as_json() {
     let file = operator.numbered(7);
     let seal = Program::bundle().args(&["seal", "--json"]).arg(&file).arg("--seal-key");
     let seal = seal.arg(operator.keys.private("told")).env("COSIGN_PASSWORD", PASSWORD);
-    let sealed = seal.run().expect_code(0).json();
+    let sealed = seal.args(&["--seal-pub", &operator.public("ours")]).run().expect_code(0).json();
     crate::schemas::assert_described("seal-report.schema.json", &sealed);
     assert_eq!((&sealed["key"], &sealed["replaced"]), (&made["fingerprint"], &true.into()));
+    assert_eq!(sealed["sworn"]["basis"], "earlier-seal");
     assert_eq!(sealed["bundleDigest"], inspect(&file)["bundleDigest"]);
 }

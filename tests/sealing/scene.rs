@@ -5,6 +5,7 @@ use crate::harness::command::{Program, Ran};
 use crate::harness::images::TestImage;
 use crate::harness::scene::{Connected, Enclave};
 use crate::harness::signer::Signer;
+use bundle::archive::{Archive, head};
 use serde_json::Value;
 use std::fs;
 use std::path::{Path, PathBuf};
@@ -144,4 +145,20 @@ pub(super) fn recorded(enclave: &Enclave) -> Vec<u64> {
 /// The warnings of a report in one text.
 pub(super) fn warnings(report: &Value) -> String {
     report["warnings"].to_string()
+}
+
+/// The bundle `file` with another inventory, without a seal, as somebody writes it who takes care: at `to`.
+pub(super) fn forged(file: &Path, to: &Path, change: impl Fn(&mut Value)) {
+    let archive = Archive::open(file).expect("archive");
+    let read = head::read(archive.medium().expect("a file")).expect("head");
+    let mut files = read.files.clone();
+    files.retain(|file| file.name != head::SEAL);
+    let own = files.iter_mut().find(|file| file.name == head::INVENTORY).expect("inventory");
+    let mut inventory: Value = serde_json::from_slice(&own.bytes).expect("JSON");
+    change(&mut inventory);
+    own.bytes = serde_json::to_vec(&inventory).expect("JSON");
+    let (bytes, _) = head::encode_within(&files, read.mtime, read.extent.end).expect("encoded");
+    let mut changed = fs::read(file).expect("archive");
+    changed[..bytes.len()].copy_from_slice(&bytes);
+    fs::write(to, changed).expect("archive");
 }

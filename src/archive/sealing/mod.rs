@@ -21,6 +21,7 @@ use intent::Intent;
 use rewrite::Rewrite;
 use std::fs::File;
 use std::path::{Path, PathBuf};
+use std::sync::Arc;
 
 /// An archive that has a new seal.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -88,6 +89,17 @@ pub fn seal<E: From<SealingError>>(
     paths: &[PathBuf],
     make: impl FnOnce(&[u8]) -> Result<Vec<u8>, E>,
 ) -> Result<Sealed, E> {
+    seal_opened(paths, |_, inventory| make(inventory))
+}
+
+/// The same, where `make` is given the opened archive too: what it reads there is what the seal will be put into.
+///
+/// # Errors
+/// As [`seal`].
+pub fn seal_opened<E: From<SealingError>>(
+    paths: &[PathBuf],
+    make: impl FnOnce(&Arc<Archive>, &[u8]) -> Result<Vec<u8>, E>,
+) -> Result<Sealed, E> {
     let files = files_of(paths)?;
     let work = Work::begin(&files)?;
     match prepare(paths, &files, make) {
@@ -146,10 +158,11 @@ struct Prepared {
 fn prepare<E: From<SealingError>>(
     paths: &[PathBuf],
     files: &[PathBuf],
-    make: impl FnOnce(&[u8]) -> Result<Vec<u8>, E>,
+    make: impl FnOnce(&Arc<Archive>, &[u8]) -> Result<Vec<u8>, E>,
 ) -> Result<Prepared, E> {
     let path = shown(files);
     let (archive, _) = sequential::open_any(paths).map_err(SealingError::from)?;
+    let archive = Arc::new(archive);
     let (Some(placed), Some(medium)) = (archive.placed(), archive.medium()) else {
         return Err(SealingError::Form { path, form: in_words(archive.form()) }.into());
     };
@@ -160,7 +173,7 @@ fn prepare<E: From<SealingError>>(
     if Digest::of(inventory) != bundle_digest {
         return Err(SealingError::Changed { path }.into());
     }
-    let seal = make(inventory)?;
+    let seal = make(&archive, inventory)?;
     let replaced = archive.file(head::SEAL).is_some();
     let no_room = |source| match source {
         ArchiveError::Limit(_) => SealingError::NoRoom { path: path.clone(), source },
