@@ -224,6 +224,7 @@ fn every_schema_is_one_and_describes_each_of_its_properties() {
         "seal-refusal.schema.json",
         "keygen-report.schema.json",
         "seal-state.schema.json",
+        "tag-memory.schema.json",
         KEYS_LIST,
         KEYS_INSTALL,
         KEYS_REMOVE,

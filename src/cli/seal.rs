@@ -68,6 +68,7 @@ pub(super) fn run(options: &Options) -> Result<Status, Failure> {
     let swear = SwearOptions {
         depth: if options.quick { Depth::TrustSection } else { Depth::Whole },
         accept_rotation: options.accept_rotation,
+        series: options.trust.seal_names().to_vec(),
     };
     let progress = progress(if options.quiet { Talk::Quiet } else { Talk::Progress });
     let sealed = seal_verified(&options.files, &key, trust, swear, &*progress, sworn::tell_sworn);
@@ -136,6 +137,9 @@ fn unconfirmed(error: &NotSworn, refusal: &SealingRefusal) -> Failure {
         failure = failure.hint(
             "give the key for the scope that is stated, as it came another way: --key SCOPE=FILE or --trust-fingerprint SCOPE=FINGERPRINT",
         );
+    }
+    if any(&[UnconfirmedCode::SeriesNotExpected]) {
+        failure = failure.hint("ask for the bundle of that series, or leave out --seal-name");
     }
     if any(&[UnconfirmedCode::RotationNotConfirmed]) {
         failure = failure.hint(

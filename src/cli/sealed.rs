@@ -22,6 +22,10 @@ pub(super) struct SealTrust {
     /// successor: names, completeness, age and the verdicts at pack are then authentic (repeatable)
     #[arg(long, value_name = "FILE")]
     seal_pub: Vec<PathBuf>,
+    /// The bundle must be of the series with this name, as pack --name gave it; '' is that of bundles without a name
+    /// (repeatable)
+    #[arg(long, value_name = "NAME")]
+    seal_name: Vec<String>,
     /// Keys that the sealed bundle carries with scopes are trusted for these scopes
     #[arg(long, conflicts_with_all = ["policy", "host_policy"])]
     seal_introduces_keys: bool,
@@ -31,6 +35,9 @@ pub(super) struct SealTrust {
     /// Take a sealed bundle whose sequence is more than a million above the newest that was used here
     #[arg(long)]
     allow_sequence_jump: bool,
+    /// Take a sealed bundle without a sequence although numbered ones of its seal key were used here
+    #[arg(long)]
+    allow_unnumbered: bool,
 }
 
 impl SealTrust {
@@ -43,7 +50,13 @@ impl SealTrust {
     pub(super) fn inputs(&self, root: HostRoot, in_force: &InForce) -> Result<SealInputs, Failure> {
         let (keys, required) = settings::seal(&self.seal_pub, in_force);
         let own = self.with_keys(&keys)?;
-        Ok(SealInputs { required, state: Some(Arc::new(root)), ..own })
+        let names = settings::seal_names(&self.seal_name, in_force);
+        Ok(SealInputs { required, names, state: Some(Arc::new(root)), ..own })
+    }
+
+    /// The names of series that were given as options.
+    pub(super) fn names(&self) -> &[String] {
+        &self.seal_name
     }
 
     /// What the options say alone; nothing is remembered.
@@ -59,6 +72,7 @@ impl SealTrust {
             exceptions: Exceptions {
                 rollback_to: self.allow_rollback,
                 long_step: self.allow_sequence_jump,
+                unnumbered: self.allow_unnumbered,
             },
             ..SealInputs::default()
         })

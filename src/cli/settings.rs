@@ -95,6 +95,14 @@ pub(super) fn signers(
     Ok(joined)
 }
 
+/// The names of series that count: those of the command line take the place of the configured ones.
+pub(super) fn seal_names(given: &[String], in_force: &InForce) -> Vec<String> {
+    match given.is_empty() {
+        true => in_force.seal_name.iter().map(|name| name.value.clone()).collect(),
+        false => given.to_vec(),
+    }
+}
+
 /// Whose seals count, and whether one is required: keys on the command line take the place of the configured one.
 pub(super) fn seal(given: &[PathBuf], in_force: &InForce) -> (Vec<PathBuf>, bool) {
     let required = in_force.require_seal.as_ref().is_some_and(|required| required.value);

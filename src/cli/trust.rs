@@ -96,6 +96,11 @@ impl Trust {
         pins.collect()
     }
 
+    /// The names of series that were given as options.
+    pub(super) fn seal_names(&self) -> &[String] {
+        self.seal.names()
+    }
+
     /// The same for who makes a seal: one in the bundle counts only where its key was given as an option, and nothing is
     /// compared with what was used on this host.
     pub(super) fn inputs_to_seal(&self) -> Result<TrustInputs, Failure> {

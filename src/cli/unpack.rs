@@ -25,8 +25,8 @@ use bundle::host::config::settings::Settings;
 use bundle::inventory::Lookup;
 use bundle::oci::layout::LayoutError;
 use bundle::registry::{Client, RegistryError};
-use bundle::report::unpack::{ImageReport, UnpackReport};
-use bundle::trust::{KeyFingerprint, Scoped};
+use bundle::report::unpack::{ImageReport, TagAge, UnpackReport};
+use bundle::trust::{KeyFingerprint, Scope, Scoped};
 use bundle::unpack::{
     self, Class, Input, InstallOptions, OnExistingAttachment, Target, TrustInputs, UnpackError,
     UnpackOptions,
@@ -55,6 +55,10 @@ pub(super) struct Options {
     /// What to do where the target has another .sig, .att or .sbom for the same image
     #[arg(long, value_enum, default_value = "keep")]
     on_existing_attachment: ExistingAttachment,
+    /// Images of SCOPE may move tags back in time: to what is older than the sealed or expected bundle that filled the tag
+    /// here before, or may be (repeatable)
+    #[arg(long, value_name = "SCOPE", help_heading = "Seal")]
+    allow_tag_rollback: Vec<Scope>,
     /// Large blobs transferred at the same time [default: 4]
     #[arg(long, value_parser = clap::value_parser!(u16).range(1..=64))]
     jobs: Option<u16>,
@@ -106,7 +110,9 @@ pub(super) async fn run(options: Options) -> Result<Status, Failure> {
             let output = if options.json { Output::json(&report)? } else { summary(&report) };
             output.write()?;
             let incomplete = |i: &ImageReport| i.attachment_lookup == Lookup::Incomplete;
-            Ok(if report.images.iter().any(incomplete) { Status::Partial } else { Status::Done })
+            let unclear = |i: &ImageReport| i.tag_age == Some(TagAge::Unknown);
+            let partial = report.images.iter().any(|image| incomplete(image) || unclear(image));
+            Ok(if partial { Status::Partial } else { Status::Done })
         }
         Err(error) => {
             if let (UnpackError::Refused(refused), true) = (&error, options.json) {
@@ -130,6 +136,7 @@ impl Options {
             target: target.clone(),
             trust: TrustInputs { first_use, ..self.trust.inputs()? },
             memory: Some(self.trust.host_root()?),
+            allow_tag_rollback: self.allow_tag_rollback.clone(),
             emit: self.emission.options(),
             install: self.install()?,
             configure: self.config.options(&self.trust, &self.connection, target)?,

@@ -25,6 +25,7 @@
 //! - [`settings_file`]: this tool's own configuration
 //! - [`resource_directory`]: resources for a cluster, in a directory of their own
 //! - [`sources_file`]: where target repositories were filled from
+//! - [`tag_memory`], [`tags_file`]: which bundle filled each tag, as a value and on the host
 //! - `store`: the directories of keys and records, as far as they exist
 //! - `selinux`: the label of what is written
 //! - `wanted`: keys that are to be installed, with names; [`grant`] and [`holder`]: what for
@@ -55,6 +56,8 @@ pub mod sources_file;
 mod staged;
 pub mod state;
 mod store;
+pub mod tag_memory;
+pub mod tags_file;
 #[cfg(test)]
 mod tests;
 mod wanted;
@@ -84,6 +87,7 @@ pub use settings_file::{
 };
 pub use sources_file::{Filled, SourcesFileError, check_sources, record_sources};
 pub use state::{SealState, Series, StateError, Succession, record_seal, seal_state, seal_states};
+pub use tags_file::{TagsFileError, check_tags, record_tags};
 pub use wanted::{KeyToInstall, Naming, Replacement};
 
 /// Where key files live, below the root.

@@ -192,7 +192,7 @@ pub struct SealingRefusal {
 pub struct Unconfirmed {
     /// The stable code.
     pub code: UnconfirmedCode,
-    /// What it is about: a source reference, the file of a key, `rotation`. Untrusted text, bounded.
+    /// What it is about: a source reference, the file of a key, `rotation`, `series`. Untrusted text, bounded.
     pub subject: String,
     /// What is stated and what was found, for people; bounded.
     pub detail: String,
@@ -212,6 +212,8 @@ pub enum UnconfirmedCode {
     KeyNotConfirmed,
     /// The announced change of the seal key was not named by the operator.
     RotationNotConfirmed,
+    /// The bundle is of another series than the operator named.
+    SeriesNotExpected,
 }
 
 impl UnconfirmedCode {
@@ -223,6 +225,7 @@ impl UnconfirmedCode {
             Self::SignerNotConfirmed => "signer-not-confirmed",
             Self::KeyNotConfirmed => "key-not-confirmed",
             Self::RotationNotConfirmed => "rotation-not-confirmed",
+            Self::SeriesNotExpected => "series-not-expected",
         }
     }
 }

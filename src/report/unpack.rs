@@ -63,6 +63,9 @@ pub struct ImageReport {
     pub platforms: Vec<Platform>,
     /// What became of the tag.
     pub tag: TagChange,
+    /// Of a tag that was moved: whether that went back in time, as far as that is a question.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub tag_age: Option<TagAge>,
     /// The registry did not take the index, of which one platform alone is carried: the tag names that platform's
     /// manifest.
     #[serde(skip_serializing_if = "Option::is_none")]
@@ -145,6 +148,18 @@ pub enum LookasideOutcome {
     AlreadyThere,
     /// It is no OpenPGP message: container tools would take the whole lookaside for broken.
     NoMessage,
+}
+
+/// Whether a tag that was moved went back in time.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum TagAge {
+    /// What it means now is newer than what a bundle filled it with here before.
+    Newer,
+    /// It is older, which was allowed.
+    Older,
+    /// Nothing tells: nothing is remembered of the tag or of the series, or two bundles are of one age.
+    Unknown,
 }
 
 /// What became of a tag.

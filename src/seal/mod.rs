@@ -10,11 +10,13 @@
 //! - [`making`]: [`make`] seals a bundle that may be sealed
 //! - [`expiry`]: whether a sealed bundle is still to be used
 //! - [`sequence`]: whether it is older than one that was used already
+//! - [`age`]: the same where bundles may be of different series
 //! - [`rotation`]: how one seal key takes over from another
 //!
 //! The seal is put into an archive by [`crate::archive::sealing`], and what was seen last is kept by
 //! [`crate::host::state`].
 
+pub mod age;
 pub mod expiry;
 pub mod key_file;
 pub mod lineage;

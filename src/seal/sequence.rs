@@ -25,12 +25,14 @@ pub struct Exceptions {
     pub rollback_to: Option<u64>,
     /// Whether the sequence may go up by more than [`LONGEST_STEP`].
     pub long_step: bool,
+    /// Whether a bundle without a sequence may be used although its seal key has numbered ones.
+    pub unnumbered: bool,
 }
 
 /// Why a bundle may be used.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Verdict {
-    /// It says no sequence, and no bundle of its series has said one: its age is not known.
+    /// It says no sequence: its age is not known. No bundle of its seal key has said one, or the administrator allowed it.
     Unnumbered,
     /// Nothing is known of its series: an older one than was used before would not be noticed. To be reported.
     First,
@@ -72,6 +74,16 @@ pub enum SequenceError {
         /// The newest that was used.
         known: u64,
     },
+    /// It says no sequence although other series of its seal key have them.
+    #[error(
+        "unnumbered-bundle: the bundle has no sequence, and its seal key has numbered ones: {known} of the series {series:?} was used here"
+    )]
+    Unnumbered {
+        /// The name of one of these series, bounded.
+        series: String,
+        /// The newest of it that was used.
+        known: u64,
+    },
     /// More than [`LONGEST_STEP`] above what is known.
     #[error(
         "the bundle has sequence {sequence}, more than {LONGEST_STEP} above {known}, the newest that was used here"
@@ -102,6 +114,7 @@ pub fn check(
     }
     let (sequence, known) = match (sequence, known) {
         (None, None) => return Ok(Verdict::Unnumbered),
+        (None, Some(_)) if exceptions.unnumbered => return Ok(Verdict::Unnumbered),
         (None, Some(known)) => return Err(SequenceError::Missing { known: known.sequence }),
         (Some(_), None) => return Ok(Verdict::First),
         (Some(sequence), Some(known)) => (sequence, known),
@@ -127,7 +140,7 @@ pub fn check(
 mod tests {
     use super::*;
 
-    const NONE: Exceptions = Exceptions { rollback_to: None, long_step: false };
+    const NONE: Exceptions = Exceptions { rollback_to: None, long_step: false, unnumbered: false };
 
     fn bundle() -> Digest {
         Digest::of(b"bundle")
@@ -184,7 +197,11 @@ mod tests {
         assert_eq!(check(None, bundle(), None, NONE), Ok(Verdict::Unnumbered));
         let missing = Err(SequenceError::Missing { known: 7 });
         assert_eq!(check(None, bundle(), known(7), NONE), missing);
-        let allowed = Exceptions { rollback_to: Some(0), long_step: true };
+        let allowed = Exceptions { rollback_to: Some(0), long_step: true, ..NONE };
         assert_eq!(check(None, bundle(), known(7), allowed), missing);
+        let allowed = Exceptions { unnumbered: true, ..NONE };
+        assert_eq!(check(None, bundle(), known(7), allowed), Ok(Verdict::Unnumbered));
+        let older = SequenceError::Older { sequence: 6, known: 7 };
+        assert_eq!(check(Some(6), bundle(), known(7), allowed), Err(older), "that alone");
     }
 }

@@ -5,7 +5,7 @@ use super::check::Checked;
 use super::error::{UnpackError, bounded};
 use super::installed;
 use super::refused::CarriedKey;
-use super::swear::NotSworn;
+use super::swear::{NotSworn, SwearOptions};
 use super::verify::TrustInputs;
 use crate::inventory::{ImageEntry, Inventory, PackVerdict};
 use crate::oci::Digest;
@@ -38,7 +38,7 @@ impl TrustInputs {
 pub(super) fn confirm(
     checked: Checked,
     trust: TrustInputs,
-    accept_rotation: Option<Digest>,
+    options: &SwearOptions,
 ) -> Result<Sworn, NotSworn> {
     let archive = checked.archive().clone();
     let inventory = archive.inventory();
@@ -56,7 +56,7 @@ pub(super) fn confirm(
         _ => SwornBasis::NothingClaimed,
     };
     let is_covered = matches!(basis, SwornBasis::ExpectedBundle | SwornBasis::EarlierSeal);
-    let mut refusals = Vec::new();
+    let mut refusals = Vec::from_iter(other_series(inventory, &options.series));
     for (number, image) in inventory.images.iter().enumerate() {
         let verdict = judged.verdicts.get(number);
         refusals.extend(match (is_silent, is_covered) {
@@ -67,7 +67,7 @@ pub(super) fn confirm(
     }
     if !is_covered {
         refusals.extend(carried.iter().flat_map(|key| unconfirmed_scopes(key, &trusted)));
-        refusals.extend(unconfirmed_rotation(inventory, accept_rotation));
+        refusals.extend(unconfirmed_rotation(inventory, options.accept_rotation));
     }
     match refusals.is_empty() {
         true => Ok(sworn(inventory, basis, &judged.verdicts)),
@@ -193,6 +193,14 @@ fn unconfirmed_scopes(key: &CarriedKey, trusted: &[(Scope, Fingerprint)]) -> Vec
     let stated = key.scopes.iter().filter(|scope| !is_trusted(scope));
     let code = UnconfirmedCode::KeyNotConfirmed;
     stated.map(|scope| refusal(code, &key.file, &detail(scope))).collect()
+}
+
+/// A bundle of another series than the operator means.
+fn other_series(inventory: &Inventory, expected: &[String]) -> Option<Unconfirmed> {
+    let name = inventory.name.as_deref().unwrap_or_default();
+    let is_meant = expected.is_empty() || expected.iter().any(|expected| expected == name);
+    let detail = || format!("the bundle is of the series {:?}", bounded(name));
+    (!is_meant).then(|| refusal(UnconfirmedCode::SeriesNotExpected, "series", &detail()))
 }
 
 /// A change of the seal key has to be the one that the operator means.

@@ -4,12 +4,14 @@ mod hint;
 
 use super::refused::Refused;
 use super::seal_refusal::SealRefusal;
+use super::tags::TagsBack;
 use crate::archive::{ArchiveError, CatalogueError};
 use crate::host::config::mapping::MappingError;
 use crate::host::config::openshift::OpenshiftError;
 use crate::host::config_files::ConfigError;
 use crate::host::{
     InstallError, LookasideError, PathError, ResourceDirectoryError, SourcesFileError,
+    TagsFileError,
 };
 use crate::oci::atomic::AtomicName;
 use crate::oci::layout::LayoutError;
@@ -109,6 +111,15 @@ pub enum UnpackError {
     /// The push is done, and where its content came from cannot be remembered.
     #[error("all images are published, but where they came from is not remembered")]
     NotRemembered(#[source] SourcesFileError),
+    /// Tags would go back in time, or may.
+    #[error(transparent)]
+    TagsBack(TagsBack),
+    /// What filled the tags at the target is not known.
+    #[error(transparent)]
+    Tags(#[from] TagsFileError),
+    /// The push is done, and which bundle filled the tags cannot be remembered.
+    #[error("all images are published, but which bundle filled their tags is not remembered")]
+    TagsNotRemembered(#[source] TagsFileError),
     /// An image with a tag that belongs to signatures.
     #[error("{0} has a tag that is reserved for what is attached to images")]
     ReservedTag(Reference),
@@ -238,6 +249,8 @@ impl UnpackError {
             | Self::OtherBundle { .. }
             | Self::UnansweredPins(_)
             | Self::Sources(_)
+            | Self::TagsBack(_)
+            | Self::Tags(_)
             | Self::FirstUse { .. }
             | Self::FirstUseEverywhere
             | Self::PinnedLog(_)
@@ -274,6 +287,7 @@ impl UnpackError {
             | Self::Configure(_)
             | Self::NotConfigured(_)
             | Self::NotRemembered(_)
+            | Self::TagsNotRemembered(_)
             | Self::Emit(_)
             | Self::NotEmitted(_)
             | Self::Resource(_)

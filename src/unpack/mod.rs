@@ -6,6 +6,7 @@
 //! verify    every image judged by what is trusted from outside; only here a Verified is made
 //! plan      what goes where
 //! sources   nothing that holds another source is filled unless a rule says so
+//! tags      none goes back in time, whichever series the bundle is of
 //! survey    what the target has already
 //! push      blobs → manifests → attachments → tags → GPG signatures    (layout: the same into a directory)
 //! install   keys that verified something, for what they verified
@@ -48,6 +49,7 @@ mod sources;
 mod stream;
 mod survey;
 mod swear;
+mod tags;
 mod target;
 #[cfg(test)]
 mod tests;
@@ -67,6 +69,7 @@ pub use seal::SealInputs;
 pub use seal_refusal::SealRefusal;
 pub use survey::{OnExistingAttachment, Survey};
 pub use swear::{NotSworn, SwearOptions, seal_verified};
+pub use tags::TagsBack;
 pub use target::{Target, TargetError};
 pub use verify::{TrustInputs, Verified};
 
@@ -78,6 +81,7 @@ use crate::progress::Progress;
 use crate::registry::Client;
 use crate::report::configuration::ConfigInstallReport;
 use crate::report::unpack::{BlobCounts, UnpackReport};
+use crate::trust::Scope;
 use configure::KeyPaths;
 use reporting::{Done, report};
 use seal::Recording;
@@ -97,6 +101,8 @@ pub struct UnpackOptions {
     /// Below which root it is remembered where target repositories were filled from; `None`: nowhere, and nothing is
     /// compared.
     pub memory: Option<HostRoot>,
+    /// For which images, by their sources, tags may be moved back in time.
+    pub allow_tag_rollback: Vec<Scope>,
     /// Which resources for a cluster are written, and where; in a dry run too.
     pub emit: Option<EmitOptions>,
     /// Whether and where keys are installed.
@@ -118,7 +124,7 @@ pub struct UnpackOptions {
 /// # Errors
 /// Any [`UnpackError`]; [`UnpackError::class`] says what kind. No tag was moved unless it is
 /// [`UnpackError::ReadBack`], an error of the registry while tags or GPG signatures were written, or one of what comes
-/// after the push: [`UnpackError::NotRemembered`], [`UnpackError::NotEmitted`], installing keys or configuration.
+/// after the push: [`UnpackError::NotRemembered`], [`UnpackError::TagsNotRemembered`], [`UnpackError::NotEmitted`], installing keys or configuration.
 pub async fn unpack(
     input: Input,
     options: UnpackOptions,
@@ -127,6 +133,7 @@ pub async fn unpack(
 ) -> Result<UnpackReport, UnpackError> {
     let UnpackOptions { target, trust, memory: root, emit, install, configure, .. } = options;
     let UnpackOptions { on_existing_attachment, lookaside, jobs, dry_run, .. } = options;
+    let going_back = options.allow_tag_rollback;
     let earlier = install::earlier_names(&trust.installed);
     let key_paths = KeyPaths::installed(&trust.installed);
     progress.note("verifying");
@@ -138,6 +145,7 @@ pub async fn unpack(
     };
     let (planned, emission, cargo) = tokio::task::spawn_blocking(prepare).await??;
     let memory = sources::check(&planned.plan, root.as_ref())?;
+    let tags = tags::check(&planned, root.as_ref(), &going_back)?;
     let install =
         install.map(|options| install::plan(options, &planned.verified, &earlier)).transpose()?;
     let mut keys = install.as_ref().map_or_else(Vec::new, |plan| install::report(plan.keys()));
@@ -155,12 +163,14 @@ pub async fn unpack(
         // All of it is there by then, however long that took.
         let still_counts = || {
             planned.verified.seal().check_again()?;
-            sources::check(&planned.plan, root.as_ref()).map(drop)
+            sources::check(&planned.plan, root.as_ref())?;
+            tags::check(&planned, root.as_ref(), &going_back).map(drop)
         };
         let filled = goal.fill(&planned, &survey, cargo, jobs, progress, &still_counts);
         (blobs, tagged_children) = filled.await?;
         recording = planned.verified.seal().record();
         warnings.extend(sources::record(&planned.plan, root.as_ref())?);
+        warnings.extend(tags::record(&planned, root.as_ref())?);
     }
     if let (Some(plan), false) = (install, dry_run) {
         keys = install::report(&install::install(plan)?.keys);
@@ -169,6 +179,7 @@ pub async fn unpack(
     let emitted = emission.map(|emission| emit::write(emission, dry_run)).transpose()?;
     let done = Done {
         memory,
+        tags,
         survey,
         lookaside,
         blobs,

@@ -5,7 +5,9 @@ use super::seal::Recording;
 use super::signatures;
 use super::sources;
 use super::survey::Survey;
+use super::tags;
 use crate::host::config::sources::Memory;
+use crate::host::tag_memory::TagStanding;
 use crate::inventory::Lookup;
 use crate::oci::Digest;
 use crate::report::configuration::ConfigurationReport;
@@ -17,6 +19,7 @@ use crate::report::unpack::{
 /// What a run came to, but for what was known before.
 pub(super) struct Done {
     pub(super) memory: Vec<Memory>,
+    pub(super) tags: Vec<Option<TagStanding>>,
     pub(super) survey: Survey,
     pub(super) lookaside: Option<Vec<Vec<LookasideOutcome>>>,
     pub(super) blobs: BlobCounts,
@@ -72,16 +75,20 @@ pub(super) fn report(planned: &Planned, done: Done) -> UnpackReport {
             };
             warnings.push(format!("{name}: attachment {existing} at the target {what}"));
         }
+        let tag = match done.survey.tags[number] {
+            // An earlier run had to tag the same child.
+            TagChange::Moved { from } if tagged_child == Some(from) => TagChange::Unchanged,
+            change => change,
+        };
+        let tag_age = tags::age(planned, tag, done.tags[number].as_ref());
+        warnings.extend(tags::warning(name, tag, tag_age, done.tags[number].as_ref()));
         images.push(ImageReport {
             source: entry.source.clone(),
             digest: entry.digest,
             target: name.clone(),
             platforms: entry.platforms.clone(),
-            tag: match done.survey.tags[number] {
-                // An earlier run had to tag the same child.
-                TagChange::Moved { from } if tagged_child == Some(from) => TagChange::Unchanged,
-                change => change,
-            },
+            tag,
+            tag_age,
             tagged_child,
             verdict: verdict.clone(),
             attachment_lookup: entry.attachment_lookup,

@@ -12,6 +12,7 @@ use crate::host::{HostRoot, SealState, Series, StateError, Succession, record_se
 use crate::inventory::{Inventory, KeyEntry, Rotation, SEAL_USE};
 use crate::oci::Digest;
 use crate::report::seal::{KeyStanding, SealReport, SeriesState, VerifiedSeal};
+use crate::seal::age::Place;
 use crate::seal::{self, Exceptions, ExpiryError, Standing, Verdict, check_expiry, fingerprint_of};
 use crate::trust::{Anchors, PublicKey, Scope, ScopedKey};
 use std::sync::Arc;
@@ -25,6 +26,8 @@ pub struct SealInputs {
     /// Whether a bundle without a good seal is refused in any case (`require_seal`); without a key that is an error of
     /// the configuration.
     pub required: bool,
+    /// Names of the series that count (`--seal-name`), the empty one for bundles without a name; any where none is given.
+    pub names: Vec<String>,
     /// Whether carried keys become anchors for the scopes that the sealed inventory gives them.
     pub introduces_keys: bool,
     /// What is allowed for this run.
@@ -58,6 +61,7 @@ pub(super) struct Verified {
     verdict: Verdict,
     announces: Option<Succession>,
     introduces_keys: bool,
+    rotations: Vec<Rotation>,
     state: Option<Arc<HostRoot>>,
 }
 
@@ -89,6 +93,7 @@ pub(super) fn examine(
     if inputs.keys.is_empty() {
         for (wanted, what) in [
             (inputs.required, "a seal is required"),
+            (!inputs.names.is_empty() && !is_expected, "the series of a seal is named"),
             (inputs.introduces_keys, "a seal is to introduce keys"),
             (
                 inputs.exceptions != Exceptions::default(),
@@ -99,6 +104,7 @@ pub(super) fn examine(
                 return Err(SealRefusal::NoKey(what));
             }
         }
+        check_series(inventory.name.as_deref(), &inputs.names)?;
         let expired = match expiry() {
             Err(error) if is_expected => return Err(error.into()),
             other => other.err(),
@@ -112,6 +118,7 @@ pub(super) fn examine(
     let verified = seal::verify(signed, bytes, &keys)?;
     let key = keys.iter().find(|key| key.fingerprint() == verified).map(fingerprint_of);
     let key = key.ok_or(seal::SealError::NoKey)?;
+    check_series(inventory.name.as_deref(), &inputs.names)?;
     let standing = series.standing(key, inventory.sequence)?;
     let announces = announced(archive, inventory, key, series.rotations())?;
     expiry()?;
@@ -128,8 +135,20 @@ pub(super) fn examine(
         verdict,
         announces,
         introduces_keys: inputs.introduces_keys,
+        rotations: series.rotations().to_vec(),
         state: inputs.state.clone(),
     })))
+}
+
+/// Refuses a bundle of a series that was not named, where some are.
+fn check_series(name: Option<&str>, expected: &[String]) -> Result<(), SealRefusal> {
+    let name = name.unwrap_or_default();
+    if expected.is_empty() || expected.iter().any(|expected| expected == name) {
+        return Ok(());
+    }
+    let expected: Vec<String> = expected.iter().map(|name| format!("{name:?}")).collect();
+    let (found, expected) = (bounded(name), expected.join(" or "));
+    Err(SealRefusal::OtherSeries { found, expected })
 }
 
 /// The rotation that a sealed bundle announces, with the key that it carries for it.
@@ -156,6 +175,32 @@ fn announced(
 impl Seal {
     pub(super) fn is_verified(&self) -> bool {
         matches!(self, Self::Verified(_))
+    }
+
+    /// The place in its series that a verified seal gives the bundle, where it has a sequence.
+    pub(super) fn place(&self) -> Option<Place> {
+        let Self::Verified(verified) = self else { return None };
+        let (key, name) = (verified.series.key(), verified.series.name().to_owned());
+        verified.sequence.map(|sequence| Place { key, name, sequence })
+    }
+
+    /// The rotations of its series that are known.
+    pub(super) fn rotations(&self) -> &[Rotation] {
+        match self {
+            Self::Verified(verified) => &verified.rotations,
+            Self::Unverified { .. } => &[],
+        }
+    }
+
+    /// True when the administrator allowed to go back to this very sequence.
+    pub(super) fn is_going_back(&self) -> bool {
+        matches!(self, Self::Verified(verified) if matches!(verified.verdict, Verdict::RolledBack { .. }))
+    }
+
+    /// True when the seal does not tell whether the bundle is older than one that was used here.
+    pub(super) fn is_of_unknown_age(&self) -> bool {
+        let unknown = |verdict: Verdict| matches!(verdict, Verdict::First | Verdict::Unnumbered);
+        matches!(self, Self::Verified(verified) if unknown(verified.verdict))
     }
 
     /// Makes carried keys anchors for the scopes that the sealed inventory gives them, where that was asked for. One

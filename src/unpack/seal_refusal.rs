@@ -39,6 +39,16 @@ pub enum SealRefusal {
     /// Its time has passed, or nobody can say.
     #[error(transparent)]
     Expired(#[from] ExpiryError),
+    /// It is of a series that was not named.
+    #[error(
+        "series-not-expected: the bundle is of the series {found:?}, and {expected} is expected"
+    )]
+    OtherSeries {
+        /// Its name, bounded; empty for a bundle without one.
+        found: String,
+        /// The names that were given.
+        expected: String,
+    },
     /// It is older than one that was used.
     #[error(transparent)]
     Sequence(#[from] SequenceError),
@@ -80,6 +90,14 @@ impl SealRefusal {
             ),
             Self::Sequence(SequenceError::LongStep { .. }) => Some(
                 "if that is what was meant: --allow-sequence-jump; every bundle of the series below it is old then",
+            ),
+            Self::Sequence(SequenceError::Missing { .. } | SequenceError::Unnumbered { .. }) => {
+                Some(
+                    "ask for the bundle with its sequence; to use one whose age cannot be told, once: --allow-unnumbered",
+                )
+            }
+            Self::OtherSeries { .. } => Some(
+                "ask for a bundle of that series; if another one is meant, name it as well: --seal-name NAME",
             ),
             Self::Rotation(RotationError::RetiredElsewhere { .. }) => Some(
                 "a new series is sealed by the key that succeeded: --seal-pub names it; one that the old key began has to announce its own successor",

@@ -6,8 +6,8 @@ use crate::host::{HostRoot, SealState, StateError, Succession, seal_states};
 use crate::inventory::Rotation;
 use crate::oci::Digest;
 use crate::seal::{
-    Exceptions, Known, RotationError, Standing, Verdict, fingerprint_of, heirs, lineage, rotation,
-    sequence,
+    Exceptions, Known, RotationError, SequenceError, Standing, Verdict, fingerprint_of, heirs,
+    lineage, rotation, sequence,
 };
 use crate::trust::PublicKey;
 
@@ -68,6 +68,9 @@ impl KnownSeries {
         let known = newest(&self.states, key, &self.rotations);
         if known.is_none() {
             begins_no_series(key, &self.others)?;
+            if sequence.is_none() && !exceptions.unnumbered {
+                numbers_nothing_else(key, &self.others)?;
+            }
         }
         Ok(sequence::check(sequence, bundle, known, exceptions)?)
     }
@@ -87,6 +90,17 @@ fn newest(states: &[SealState], key: Digest, rotations: &[Rotation]) -> Option<K
     let of_line = states.iter().filter(|state| line.contains(&state.series.key()));
     let newest = of_line.max_by_key(|state| (state.sequence, state.series.key() == key));
     newest.map(|state| Known { sequence: state.sequence, bundle: state.bundle })
+}
+
+/// Refuses a bundle without a sequence where its key, or another one of its line, has numbered others: who has an old one
+/// of those could pass it off as one of no age.
+fn numbers_nothing_else(key: Digest, others: &[SealState]) -> Result<(), SequenceError> {
+    let line = lineage(key, &rotations(others));
+    let numbered = others.iter().find(|state| line.contains(&state.series.key()));
+    numbered.map_or(Ok(()), |state| {
+        let series = bounded(state.series.name());
+        Err(SequenceError::Unnumbered { series, known: state.sequence })
+    })
 }
 
 /// Refuses a key that has retired in another series: a key retires because it may be known to others, and who has it

@@ -21,12 +21,14 @@ use crate::trust::SigningKey;
 use std::path::PathBuf;
 
 /// How a bundle is verified before it is sealed.
-#[derive(Debug, Clone, Copy)]
+#[derive(Debug, Clone)]
 pub struct SwearOptions {
     /// How much is read.
     pub depth: Depth,
     /// The successor in a change of the seal key that the operator means, by its fingerprint.
     pub accept_rotation: Option<Digest>,
+    /// Names of the series that are meant; any where none is given.
+    pub series: Vec<String>,
 }
 
 /// Why a bundle is not sealed.
@@ -76,7 +78,7 @@ pub fn seal_verified(
     let sealed = seal_opened(paths, |archive, inventory| {
         progress.note("verifying");
         let checked = Opened::of(archive.clone()).check()?;
-        let sworn = confirm(checked, trust, options.accept_rotation)?;
+        let sworn = confirm(checked, trust, &options)?;
         let damaged = integrity::check(archive, options.depth, progress).damaged;
         if !damaged.is_empty() {
             return Err(NotSworn::Damaged(damaged));

@@ -8,10 +8,12 @@ use super::seal::{self, Recording, Seal, SealInputs};
 use super::{installed, pins};
 use crate::archive::catalogue::CatalogueImage;
 use crate::archive::{Archive, ArchiveError, Catalogue};
+use crate::host::tag_memory::Filler;
 use crate::host::{InstalledKey, PolicyFile};
 use crate::inventory::ImageEntry;
 use crate::oci::{Descriptor, Digest};
 use crate::report::seal::SealReport;
+use crate::seal::age::Age;
 use crate::trust::openpgp::OpenPgpFingerprint;
 use crate::trust::{
     Anchors, AtomicSignature, Attached, Fingerprint, ImageUnderTest, ImageVerdict, KeyFingerprint,
@@ -20,6 +22,8 @@ use crate::trust::{
 use std::collections::BTreeSet;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
+use time::OffsetDateTime;
+use time::format_description::well_known::Rfc3339;
 
 /// Verdicts at pack that an expected bundle may admit an image by.
 const GOOD_AT_PACK: [&str; 2] = ["signed", "index-unsigned"];
@@ -157,6 +161,17 @@ impl Verified {
     /// What the operator has to know of the seal.
     pub fn seal_warnings(&self) -> Vec<String> {
         self.seal.warnings(&Recording::Nothing)
+    }
+
+    /// The bundle as what fills tags. Its age is known where the inventory is authentic.
+    pub(super) fn filler(&self) -> Filler {
+        let created = OffsetDateTime::parse(&self.archive.inventory().created, &Rfc3339).ok();
+        let age = created.map(|created| Age { created, place: self.seal.place() });
+        Filler {
+            bundle: self.archive.bundle_digest(),
+            age: age.filter(|_| self.names_bound),
+            rotations: self.seal.rotations().to_vec(),
+        }
     }
 
     /// The seal.

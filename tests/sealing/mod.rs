@@ -10,6 +10,7 @@ mod replay;
 mod rotation;
 mod scene;
 mod swearing;
+mod tags;
 
 use crate::harness::command::{Program, Ran};
 use crate::unpacking::Carried;

@@ -82,11 +82,12 @@ fn a_key_that_has_retired_begins_no_other_series() {
     operator.taken(&enclave, "ours", &announcing, &[]);
     // Until its successor sealed, it may still do so.
     operator.taken(&enclave, "ours", &known, &[]);
-    operator.taken(&enclave, "ours", &nameless, &["--dry-run"]);
+    let unnumbered = ["--dry-run", "--allow-unnumbered"];
+    operator.taken(&enclave, "ours", &nameless, &unnumbered);
     operator.taken(&enclave, "ours", &first, &[]);
-    for file in [&new, &nameless] {
+    for (file, allowing) in [(&new, &[][..]), (&nameless, &[]), (&nameless, &unnumbered)] {
         let words = ["retired in the series \"s\" in favour of", "hint: ", "--seal-pub"];
-        operator.refused(&enclave, "ours", file, &[], &words);
+        operator.refused(&enclave, "ours", file, allowing, &words);
     }
     // A series that it began goes on: it retires there by itself.
     operator.taken(&enclave, "ours", &later, &[]);

@@ -49,6 +49,8 @@ pub struct InForce {
     pub host_policy: Option<Valued<bool>>,
     /// The key of the operator's seal.
     pub seal_pub: Option<Valued<PathBuf>>,
+    /// Names of the series that count; those of the strongest layer that names any.
+    pub seal_name: Vec<Valued<String>>,
     /// Whether bundles without a good seal are refused.
     pub require_seal: Option<Valued<bool>>,
     /// Whether the source's host is kept in names.
@@ -123,6 +125,10 @@ impl InForce {
         replace(&mut self.policy, trust.policy, origin);
         replace(&mut self.host_policy, trust.host_policy, origin);
         replace(&mut self.seal_pub, trust.seal_pub, origin);
+        if !trust.seal_name.is_empty() {
+            self.seal_name.clear();
+            append(&mut self.seal_name, trust.seal_name, origin);
+        }
         if !self.require_seal.as_ref().is_some_and(|demanded| demanded.value) {
             replace(&mut self.require_seal, trust.require_seal, origin);
         }
@@ -175,6 +181,9 @@ impl InForce {
         }
         for (key, one) in [("trust.policy", &self.policy), ("trust.seal_pub", &self.seal_pub)] {
             one.iter().for_each(|one| row(key, path(&one.value), &one.origin));
+        }
+        for one in &self.seal_name {
+            row("trust.seal_name", one.value.clone(), &one.origin);
         }
         for (key, one) in [
             ("trust.host_policy", &self.host_policy),
@@ -284,6 +293,19 @@ mod tests {
         let both = format!("{file}\nhost_policy = true");
         assert!(decides(vec![system(&both)]).is_err());
         assert!(decides(vec![user(&both)]).is_err());
+    }
+
+    #[test]
+    fn the_strongest_layer_that_names_series_decides() {
+        let names = |layers: Vec<(Origin, Settings)>| {
+            let all = InForce::of(layers);
+            all.seal_name.iter().map(|name| name.value.clone()).collect::<Vec<_>>()
+        };
+        let (one, two) = ("[trust]\nseal_name = \"a\"", "[trust]\nseal_name = [\"b\", \"\"]");
+        assert_eq!(names(vec![system(one), user("")]), ["a"]);
+        assert_eq!(names(vec![system(one), user(two)]), ["b", ""]);
+        assert_eq!(names(vec![system(two), user(one)]), ["a"]);
+        assert_eq!(names(vec![system(""), user("")]), [""; 0]);
     }
 
     #[test]

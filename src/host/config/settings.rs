@@ -1,7 +1,7 @@
 //! This tool's own configuration: `/etc/bundle/config.toml` and `~/.config/bundle/config.toml`.
 //!
 //! Both have the same keys, and an unknown one is an error: a misspelt `require_seal` would be a hole. Options that
-//! open something for one run (`--allow-unsigned`, `--accept-unbound-names`, `--allow-rollback`) have no key here, so
+//! open something for one run (`--allow-unsigned`, `--accept-unbound-names`, `--allow-rollback`, `--allow-unnumbered`, …) have no key here, so
 //! that nobody forgets them in a file.
 //!
 //! ```toml
@@ -16,6 +16,7 @@
 //! policy = "/etc/bundle/policy.json"
 //! host_policy = true
 //! seal_pub = "/etc/bundle/seal.pub"
+//! seal_name = "monthly"
 //! require_seal = true
 //!
 //! [mapping]
@@ -72,6 +73,8 @@ pub struct TrustSettings {
     pub host_policy: Option<bool>,
     /// The key of the operator's seal.
     pub seal_pub: Option<PathBuf>,
+    /// Names of the series that count, one or several.
+    pub seal_name: Vec<String>,
     /// Whether bundles without a good seal are refused.
     pub require_seal: Option<bool>,
 }
@@ -139,7 +142,16 @@ struct WireTrust {
     policy: Option<Spanned<String>>,
     host_policy: Option<bool>,
     seal_pub: Option<Spanned<String>>,
+    seal_name: Option<OneOrMany>,
     require_seal: Option<bool>,
+}
+
+/// A text, or a list of them.
+#[derive(Deserialize)]
+#[serde(untagged, expecting = "a text or a list of texts")]
+enum OneOrMany {
+    One(String),
+    Many(Vec<String>),
 }
 
 #[derive(Deserialize, Default)]
@@ -177,6 +189,11 @@ impl Settings {
                 policy: reading.optional_path("trust.policy", trust.policy)?,
                 host_policy: trust.host_policy,
                 seal_pub: reading.optional_path("trust.seal_pub", trust.seal_pub)?,
+                seal_name: match trust.seal_name {
+                    None => Vec::new(),
+                    Some(OneOrMany::One(name)) => vec![name],
+                    Some(OneOrMany::Many(names)) => names,
+                },
                 require_seal: trust.require_seal,
             },
             mapping: MappingSettings {

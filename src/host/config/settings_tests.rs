@@ -20,6 +20,7 @@ fn the_example_of_the_documentation_reads() {
     assert_eq!(settings.to.as_deref(), Some("registry.enclave.example:5000/mirror"));
     assert_eq!(settings.jobs.map(NonZeroU16::get), Some(4));
     assert_eq!(settings.trust.key[0].scope.to_string(), "registry.redhat.io");
+    assert_eq!(settings.trust.seal_name, ["monthly"]);
     assert_eq!(settings.trust.require_seal, Some(true));
     assert_eq!(settings.mapping.map[0].to_string(), "registry.redhat.io=redhat");
     assert_eq!(parse(""), Ok(Settings::default()));
@@ -53,6 +54,8 @@ fn values_that_options_would_refuse_are_refused_here() {
         ("[trust]\npolicy = \"policy.json\"", "trust.policy"),
         ("[trust]\nseal_pub = \"~/seal.pub\"", "trust.seal_pub"),
         ("[trust]\nrequire_seal = \"yes\"", "line 2"),
+        ("[trust]\nseal_name = 1", "a text or a list of texts"),
+        ("[trust]\nseal_name = [1]", "a text or a list of texts"),
         ("[mapping]\nmap = [\"x\"]", "mapping.map"),
         ("[trust]\nkey = [1]", "line 2"),
         ("jobs = 1\njobs = 2", "line 2"),

@@ -3,7 +3,7 @@
 use super::UnpackError;
 use crate::host::config::mapping::MappingError;
 use crate::host::config_files::ConfigError;
-use crate::host::{InstallError, ResourceDirectoryError, SourcesFileError};
+use crate::host::{InstallError, ResourceDirectoryError, SourcesFileError, TagsFileError};
 
 impl UnpackError {
     /// What a person could do about it, where that is one sentence.
@@ -27,12 +27,19 @@ impl UnpackError {
             Self::Sources(SourcesFileError::Path(_)) => Some(
                 "find out what happened to it; moved away, the next bundle decides what may fill each repository",
             ),
+            Self::TagsBack(_) => Some(
+                "ask for a newer bundle, sealed in its series; to move these tags all the same, once: --allow-tag-rollback SCOPE",
+            ),
+            Self::Tags(TagsFileError::Damaged { .. } | TagsFileError::Path(_)) => Some(
+                "find out what happened to it; with the file moved away, nothing is known of what filled the tags",
+            ),
             Self::PassedBy { .. } => Some(
                 "run the same command again, with the archive from its start: what has arrived is not sent again",
             ),
             Self::NotInstalled(_)
             | Self::NotConfigured(_)
             | Self::NotRemembered(_)
+            | Self::TagsNotRemembered(_)
             | Self::NotEmitted(_) => Some(
                 "mend that and run the same command again: what is published is not sent a second time",
             ),

@@ -124,6 +124,7 @@ impl Scene {
             target: self.host.parse().expect("a target"),
             trust,
             memory: None,
+            allow_tag_rollback: Vec::new(),
             emit: None,
             install: None,
             configure: None,

@@ -1,0 +1,176 @@
+//! Tags that would go back in time. The sequence of a series tells that only within the series: another one of the same
+//! key, a bundle without a sequence, or one without its seal could move a tag to what was replaced long ago. So what
+//! filled each tag, and how old it was, is remembered by target repository and tag, whichever bundle it was.
+
+use super::error::UnpackError;
+use super::plan::{Plan, Planned, PlannedImage};
+use super::target::Target;
+use crate::host::tag_memory::{TagBack, TagFill, TagPlace, TagStanding};
+use crate::host::{HostRoot, check_tags, record_tags};
+use crate::report::unpack::{TagAge, TagChange};
+use crate::seal::age::Age;
+use crate::trust::Scope;
+use std::path::PathBuf;
+use time::format_description::well_known::Rfc3339;
+
+/// Tags that would go back in time: all of them, the first one named.
+#[derive(Debug, thiserror::Error)]
+#[error("{}", .0.first().map(|first| in_words(first, .0.len() - 1)).unwrap_or_default())]
+pub struct TagsBack(pub Vec<TagBack>);
+
+fn in_words(back: &TagBack, others: usize) -> String {
+    let code = if back.is_older { "tag-older" } else { "tag-age-unknown" };
+    let TagPlace { repository, tag } = &back.place;
+    let offered = match (&back.offered_age, back.is_older) {
+        (Some(age), true) => format!("an older one ({})", of_age(age)),
+        (Some(age), false) => {
+            format!("one of which it cannot be told that it is newer ({})", of_age(age))
+        }
+        (None, _) => "one whose age nothing authenticates".to_owned(),
+    };
+    let others = match others {
+        0 => String::new(),
+        1 => "; and 1 more tag".to_owned(),
+        more => format!("; and {more} more tags"),
+    };
+    format!(
+        "{code}: {repository}:{tag} was filled with {} by a bundle ({}), and would go to {} of {offered}{others}",
+        back.known,
+        of_age(&back.known_age),
+        back.offered
+    )
+}
+
+/// A bundle's age, as messages have it.
+fn of_age(age: &Age) -> String {
+    let created = age.created.format(&Rfc3339).unwrap_or_default();
+    match &age.place {
+        Some(place) => {
+            let name = super::error::bounded(&place.name);
+            format!("series {name:?}, sequence {}, made {created}", place.sequence)
+        }
+        None => format!("without a sequence, made {created}"),
+    }
+}
+
+/// Refuses what would move a tag back in time, or may, unless one of the scopes allows it for the image's source. Gives
+/// how each image's tag stands; an image without a tag has none.
+///
+/// # Errors
+/// [`UnpackError::TagsBack`], [`UnpackError::Tags`].
+pub(super) fn check(
+    planned: &Planned,
+    root: Option<&HostRoot>,
+    allowed: &[Scope],
+) -> Result<Vec<Option<TagStanding>>, UnpackError> {
+    let Some(root) = root else { return Ok(vec![None; planned.plan.images().len()]) };
+    let filler = planned.verified.filler();
+    let fills = fills(&planned.plan);
+    let wanted: Vec<TagFill> = fills.iter().flatten().cloned().collect();
+    let mut standing = check_tags(root, &filler, &wanted)?.into_iter();
+    let by_image: Vec<Option<TagStanding>> =
+        fills.iter().map(|fill| fill.as_ref().and_then(|_| standing.next())).collect();
+    let going_back = planned.verified.seal().is_going_back();
+    let mut refused = Vec::new();
+    for (image, standing) in planned.plan.images().iter().zip(&by_image) {
+        let Some(TagStanding::Back(back)) = standing else { continue };
+        let source = image.source.with_digest(image.digest);
+        // To go back within the series was allowed by the very sequence.
+        let is_allowed =
+            (going_back && back.same_series) || allowed.iter().any(|scope| scope.covers(&source));
+        if !is_allowed {
+            refused.push((**back).clone());
+        }
+    }
+    match refused.is_empty() {
+        true => Ok(by_image),
+        false => Err(UnpackError::TagsBack(TagsBack(refused))),
+    }
+}
+
+/// Remembers what was filled, after the push. A user who may not write there gets a warning.
+///
+/// # Errors
+/// [`UnpackError::TagsNotRemembered`].
+pub(super) fn record(
+    planned: &Planned,
+    root: Option<&HostRoot>,
+) -> Result<Option<String>, UnpackError> {
+    let Some(root) = root else { return Ok(None) };
+    let fills: Vec<TagFill> = fills(&planned.plan).into_iter().flatten().collect();
+    match record_tags(root, &planned.verified.filler(), &fills) {
+        Ok(()) => Ok(None),
+        Err(error) if error.is_permission() => Ok(Some(format!(
+            "which bundle filled these tags is not remembered, so an older one could move them back later: this user may not write below {}",
+            root.path().join("var/lib/bundle").display()
+        ))),
+        Err(error) => Err(UnpackError::TagsNotRemembered(error)),
+    }
+}
+
+/// What is said of the age of a tag that is moved. Nothing is said of a bundle that nothing authenticates: the report
+/// says of all of it that its age is not known.
+pub(super) fn age(
+    planned: &Planned,
+    change: TagChange,
+    standing: Option<&TagStanding>,
+) -> Option<TagAge> {
+    let TagChange::Moved { .. } = change else { return None };
+    match standing? {
+        TagStanding::Same => None,
+        TagStanding::Newer { .. } => Some(TagAge::Newer),
+        TagStanding::Back(back) if back.is_older => Some(TagAge::Older),
+        TagStanding::Back(_) => Some(TagAge::Unknown),
+        TagStanding::New if planned.verified.seal().is_of_unknown_age() => Some(TagAge::Unknown),
+        TagStanding::New => None,
+    }
+}
+
+/// What the operator has to know of a tag that was moved.
+pub(super) fn warning(
+    name: &str,
+    change: TagChange,
+    age: Option<TagAge>,
+    standing: Option<&TagStanding>,
+) -> Option<String> {
+    let TagChange::Moved { from } = change else { return None };
+    match (age?, standing) {
+        (TagAge::Older, _) => {
+            Some(format!("{name}: moved from {from} to what is older, which was allowed"))
+        }
+        (TagAge::Unknown, _) => Some(format!(
+            "{name}: moved from {from}, and nothing here tells whether that goes back in time"
+        )),
+        (TagAge::Newer, Some(TagStanding::Newer { other_series: Some(place) })) => {
+            let series = super::error::bounded(&place.name);
+            Some(format!(
+                "{name}: the series {series:?} filled it before; --seal-name says which series count"
+            ))
+        }
+        (TagAge::Newer, _) => None,
+    }
+}
+
+/// What each image puts under its tag.
+fn fills(plan: &Plan) -> Vec<Option<TagFill>> {
+    let directory = match plan.target() {
+        Target::Layout(directory) => Some(absolute(directory)),
+        Target::Registry(_) => None,
+    };
+    let fill = |image: &PlannedImage| {
+        let tag = image.source.tag()?.to_owned();
+        let repository = &plan.repositories()[image.repository];
+        let repository = match &directory {
+            Some(directory) => format!("oci:{directory}#{repository}"),
+            None => format!("{}/{}", repository.host().to_ascii_lowercase(), repository.path()),
+        };
+        Some(TagFill { place: TagPlace { repository, tag }, digest: image.digest })
+    };
+    plan.images().iter().map(fill).collect()
+}
+
+/// The one name of a layout directory, by whatever path it was given.
+fn absolute(directory: &PathBuf) -> String {
+    let path = directory.canonicalize().or_else(|_| std::path::absolute(directory));
+    path.unwrap_or_else(|_| directory.clone()).display().to_string()
+}
