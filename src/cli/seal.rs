@@ -133,6 +133,11 @@ fn unconfirmed(error: &NotSworn, refusal: &SealingRefusal) -> Failure {
             "give every key that pack was given; where all are given, find out who changed the bundle",
         );
     }
+    if any(&[UnconfirmedCode::NameNotConfirmed]) {
+        failure = failure.hint(
+            "verify it by the key of its publisher when packing; to swear to the name as it stands: --accept-unbound-names SCOPE",
+        );
+    }
     if any(&[UnconfirmedCode::KeyNotConfirmed]) {
         failure = failure.hint(
             "give the key for the scope that is stated, as it came another way: --key SCOPE=FILE or --trust-fingerprint SCOPE=FINGERPRINT",

@@ -208,6 +208,8 @@ pub enum UnconfirmedCode {
     VerdictNotConfirmed,
     /// A stated signer did not verify here.
     SignerNotConfirmed,
+    /// Signatures of the image name no repository, so that the seal alone would say of which name they are.
+    NameNotConfirmed,
     /// A carried key has a scope for which the key is not trusted here.
     KeyNotConfirmed,
     /// The announced change of the seal key was not named by the operator.
@@ -223,6 +225,7 @@ impl UnconfirmedCode {
             Self::VerdictUnchecked => "verdict-unchecked",
             Self::VerdictNotConfirmed => "verdict-not-confirmed",
             Self::SignerNotConfirmed => "signer-not-confirmed",
+            Self::NameNotConfirmed => "name-not-confirmed",
             Self::KeyNotConfirmed => "key-not-confirmed",
             Self::RotationNotConfirmed => "rotation-not-confirmed",
             Self::SeriesNotExpected => "series-not-expected",

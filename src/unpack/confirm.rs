@@ -6,9 +6,12 @@ use super::error::{UnpackError, bounded};
 use super::installed;
 use super::refused::CarriedKey;
 use super::swear::{NotSworn, SwearOptions};
-use super::verify::TrustInputs;
+use super::verify::{GOOD_AT_PACK, TrustInputs};
+use crate::archive::catalogue::CatalogueImage;
+use crate::archive::{Archive, Catalogue};
 use crate::inventory::{ImageEntry, Inventory, PackVerdict};
 use crate::oci::Digest;
+use crate::oci::media_type::SIGSTORE_BUNDLE_PREFIX;
 use crate::report::seal::{
     SealReport, SealingRefusal, Sworn, SwornBasis, SwornImage, SwornKey, Unconfirmed,
     UnconfirmedCode,
@@ -44,6 +47,8 @@ pub(super) fn confirm(
     let inventory = archive.inventory();
     let carried = checked.carried_keys().to_vec();
     let trusted = trusted_keys(&trust)?;
+    let accepted_names = trust.anchors.accept_unbound_names.clone();
+    let unnamed = unnamed(&archive, checked.catalogue())?;
     let is_silent = trust.is_silent();
     let is_expected = trust.expect_bundle.is_some();
     let judged = if is_silent { Judged::default() } else { judge(checked, trust)? };
@@ -66,6 +71,8 @@ pub(super) fn confirm(
         });
     }
     if !is_covered {
+        let images = inventory.images.iter().zip(unnamed).filter(|(_, unnamed)| *unnamed);
+        refusals.extend(images.filter_map(|(image, _)| unbound(image, &accepted_names)));
         refusals.extend(carried.iter().flat_map(|key| unconfirmed_scopes(key, &trusted)));
         refusals.extend(unconfirmed_rotation(inventory, options.accept_rotation));
     }
@@ -95,6 +102,31 @@ fn judge(checked: Checked, trust: TrustInputs) -> Result<Judged, UnpackError> {
     Ok(Judged { verdicts, is_sealed: matches!(seal, SealReport::Verified(_)) })
 }
 
+/// For each image, whether something attached to it is a Sigstore bundle, which names no repository.
+fn unnamed(archive: &Archive, catalogue: &Catalogue) -> Result<Vec<bool>, UnpackError> {
+    let of_image = |image: &CatalogueImage| {
+        for attachment in image.attachments() {
+            let Some(record) = catalogue.attached(attachment).next_back() else { continue };
+            let manifest = catalogue.read_manifest(archive, record)?;
+            let mut layers = manifest.blobs();
+            if layers.any(|layer| layer.media_type.starts_with(SIGSTORE_BUNDLE_PREFIX)) {
+                return Ok(true);
+            }
+        }
+        Ok(false)
+    };
+    catalogue.images().iter().map(of_image).collect()
+}
+
+/// An image without a verdict whose name the seal alone would bind to signatures that are of any name.
+fn unbound(image: &ImageEntry, accepted: &[Scope]) -> Option<Unconfirmed> {
+    let source = image.source.with_digest(image.digest);
+    let is_open = !claims(&image.verdict) && !accepted.iter().any(|scope| scope.covers(&source));
+    let detail = "its signatures name no repository, and nothing was verified: the seal alone would say of which name they are";
+    let code = UnconfirmedCode::NameNotConfirmed;
+    is_open.then(|| refusal(code, &image.source.to_string(), detail))
+}
+
 /// True when a verdict says anything beyond that nothing was verified.
 fn claims(verdict: &PackVerdict) -> bool {
     verdict.code != UNVERIFIED || !verdict.keys.is_empty() || !verdict.identities.is_empty()
@@ -115,10 +147,12 @@ fn unchecked(image: &ImageEntry) -> Option<Unconfirmed> {
     })
 }
 
-/// Where the inventory is authentic, its verdicts are; what is demanded of single images is demanded of them too.
+/// Where the inventory is authentic, its verdicts are. An image that an enclave would take on its word has to meet what is
+/// demanded of single images here too.
 fn demanded(image: &ImageEntry, verdict: Option<&ImageVerdict>) -> Option<Unconfirmed> {
+    let is_taken = GOOD_AT_PACK.contains(&image.verdict.code.as_str());
     let is_refused = verdict.is_none_or(|verdict| !verdict.is_admitted());
-    (claims(&image.verdict) && is_refused).then(|| not_reached(image, verdict))
+    (is_taken && is_refused).then(|| not_reached(image, verdict))
 }
 
 /// Everything that a verdict claims was reached here again, by the same signers.
@@ -150,7 +184,7 @@ fn reaches(code: &str, found: &Admission) -> bool {
         "policy-accepts-anything" => {
             by_signers || matches!(found, Admission::PolicyAcceptsAnything)
         }
-        "unsigned-allowed" | "unsigned-unsealed" | "accepted" => {
+        "unsigned-allowed" | "unsigned-unsealed" => {
             by_signers || matches!(found, Admission::UnsignedAllowed { .. })
         }
         UNVERIFIED => by_signers,

@@ -26,7 +26,7 @@ use time::OffsetDateTime;
 use time::format_description::well_known::Rfc3339;
 
 /// Verdicts at pack that an expected bundle may admit an image by.
-const GOOD_AT_PACK: [&str; 2] = ["signed", "index-unsigned"];
+pub(super) const GOOD_AT_PACK: [&str; 2] = ["signed", "index-unsigned"];
 
 /// Everything that is trusted in a run. All of it comes from outside the bundle.
 #[derive(Debug, Clone, Default)]

@@ -5,6 +5,7 @@ use super::scene::{Operator, forged};
 use super::{PASSWORD, entry, seal_given, verified};
 use crate::harness::command::{Program, Ran};
 use crate::harness::scene::{Enclave, inspect};
+use crate::harness::signatures::sign_bundle;
 use bundle::archive::head;
 use serde_json::{Value, json};
 use std::fs;
@@ -157,6 +158,11 @@ fn a_forged_verdict_is_refused_by_its_own_code() {
         forge(verdict);
         operator.not_sworn(&change, &key, &[("verdict-not-confirmed", &other)]);
     }
+    // Where a digest covers it, it is what whoever packed it said.
+    for code in ["policy-accepts-anything", "of-a-later-version"] {
+        forge(json!({"code": code}));
+        operator.sworn(&change, &["--expect-bundle", &digest(&change)]);
+    }
     // A permission is no signature.
     forge(json!({"code": "signed"}));
     let allowing = [&key[..], &["--allow-unsigned", &other]].concat();
@@ -176,6 +182,39 @@ fn a_forged_verdict_is_refused_by_its_own_code() {
     operator.not_sworn(&change, &key, &[("signer-not-confirmed", &app)]);
     let sworn = operator.sworn(&file, &key);
     assert_eq!(sworn["images"][1]["confirmed"], false);
+}
+
+/// Under a seal such a signature counts for the name that the sealed inventory gives the image.
+#[test]
+fn a_name_that_only_the_seal_would_bind_is_not_sworn_to_unasked() {
+    let operator = Operator::new();
+    let image = operator.side.unsigned("team/bundled");
+    for manifest in std::iter::once(&image).chain(&image.children) {
+        sign_bundle(&operator.side.registry, "team/bundled", manifest, &operator.signer);
+    }
+    let file = operator.side.output("bundled");
+    let pack = |more: &[&str]| {
+        let program = Program::bundle().args(&["pack", "-q", "-o"]).arg(&file);
+        program.arg(operator.side.source("team/bundled:1")).args(more).run().expect_code(0);
+    };
+    let subject = operator.subject().replace("app", "bundled");
+    let scope = subject.trim_end_matches(":1");
+    pack(&[]);
+    for options in [&[][..], &["--key", &operator.key]] {
+        operator.not_sworn(&file, options, &[("name-not-confirmed", &subject)]);
+    }
+    operator.not_sworn(
+        &file,
+        &["--accept-unbound-names", "quay.io"],
+        &[("name-not-confirmed", &subject)],
+    );
+    operator.sworn(&file, &["--accept-unbound-names", scope]);
+    operator.sworn(&file, &["--expect-bundle", &digest(&file)]);
+    // Who packed it bound the name by verifying; to reach that verdict again, the name must be bound here.
+    pack(&["--key", &operator.key]);
+    let key = ["--key", operator.key.as_str()];
+    operator.not_sworn(&file, &key, &[("verdict-not-confirmed", &subject)]);
+    operator.sworn(&file, &["--key", &operator.key, "--accept-unbound-names", scope]);
 }
 
 /// `--seal-introduces-keys` would trust whatever a courier put there.

@@ -95,7 +95,7 @@ impl Scene {
 
     /// What sealing with `seal` writes down and would do.
     fn rewrite(&self, seal: &[u8]) -> (Vec<u8>, Rewrite) {
-        let prepared = prepare::<SealingError>(&self.paths, &self.paths, |_| Ok(seal.to_vec()));
+        let prepared = prepare::<SealingError>(&self.paths, &self.paths, |_, _| Ok(seal.to_vec()));
         let rewrite = prepared.expect("prepared").rewrite;
         (intent::encode(&rewrite).expect("encoded"), rewrite)
     }
