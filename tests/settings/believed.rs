@@ -99,6 +99,8 @@ fn a_seal_that_is_demanded_is_not_passed_over() {
         file.to_str().expect("path"),
         "--seal-key",
         key.to_str().expect("path"),
+        "--key",
+        &scene.carried.key,
     ]);
     unpack().expect_code(0);
 }
