@@ -95,7 +95,7 @@ impl Options {
                     // The refusal outweighs whatever is wrong with standard output.
                     let _ = Output::json(refusal).and_then(Output::write);
                 }
-                unconfirmed(&error, refusal)
+                unconfirmed(&error, refusal, self.trust.expects_bundle())
             }
             NotSworn::Damaged(_) => {
                 let file = path.display();
@@ -112,7 +112,7 @@ impl Options {
 }
 
 /// Statements that nobody here can swear to: all of them, then what could be given.
-fn unconfirmed(error: &NotSworn, refusal: &SealingRefusal) -> Failure {
+fn unconfirmed(error: &NotSworn, refusal: &SealingRefusal, is_expected: bool) -> Failure {
     for Unconfirmed { code, subject, detail } in &refusal.refusals {
         tell!("refused: {}: {}: {}", line(subject), code.as_str(), line(detail));
     }
@@ -120,9 +120,12 @@ fn unconfirmed(error: &NotSworn, refusal: &SealingRefusal) -> Failure {
         refusal.refusals.iter().any(|refusal| codes.contains(&refusal.code))
     };
     let mut failure = Failure::of(Status::Refused, error);
-    failure = failure.hint(
-        "give the bundle digest that pack printed, received another way: --expect-bundle sha256:…",
-    );
+    let is_other = |one: &Unconfirmed| one.code != UnconfirmedCode::SeriesNotExpected;
+    if !is_expected && refusal.refusals.iter().any(is_other) {
+        failure = failure.hint(
+            "give the bundle digest that pack printed, received another way: --expect-bundle sha256:…",
+        );
+    }
     if any(&[UnconfirmedCode::VerdictUnchecked]) {
         failure = failure.hint(
             "or give what pack was given to verify with: --key SCOPE=FILE, --gpg-key, --trusted-root, --policy, …",

@@ -96,6 +96,11 @@ impl Trust {
         pins.collect()
     }
 
+    /// Whether the bundle must be one whose digest was given.
+    pub(super) fn expects_bundle(&self) -> bool {
+        self.expect_bundle.is_some()
+    }
+
     /// The names of series that were given as options.
     pub(super) fn seal_names(&self) -> &[String] {
         self.seal.names()

@@ -128,6 +128,8 @@ fn an_expected_digest_covers_all_and_no_other_bundle() {
     // What is demanded of images is demanded beside it.
     let demanding = ["--expect-bundle", &expected, "--key", &operator.key, "--threshold", "2"];
     operator.not_sworn(&file, &demanding, &[("verdict-not-confirmed", &operator.subject())]);
+    let ran = operator.sealing(&file, &demanding).expect_code(3);
+    assert!(!ran.stderr.contains("--expect-bundle"), "it was given: {ran}");
     assert_eq!(operator.sworn(&file, &demanding[..4])["basis"], "expected-bundle");
 }
 
