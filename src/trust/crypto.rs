@@ -3,6 +3,10 @@
 //! The algorithm always comes from the key and the hash from the form of the signature; what was signed has no say in
 //! either. Ed25519 signs the message itself; the prehashed variant, with which cosign 3 signs images but which it does
 //! not verify either, is not supported.
+//!
+//! ECDSA signatures come in DER or, from security modules, as r and s of fixed length one after the other (IEEE P1363).
+//! Both are accepted where images are signed, as by cosign and container runtimes (sigstore `ECDSAVerifier`): what is
+//! DER is read as DER and nothing else.
 
 use aws_lc_rs::error::KeyRejected;
 use aws_lc_rs::signature::{
@@ -10,17 +14,25 @@ use aws_lc_rs::signature::{
     ECDSA_P521_SHA512_ASN1, ED25519, ParsedPublicKey, RSA_PKCS1_2048_8192_SHA256,
     VerificationAlgorithm,
 };
-use spki::der::{Decode as _, Reader as _, SliceReader, asn1::UintRef};
+use spki::der::asn1::{AnyRef, UintRef};
+use spki::der::{Decode as _, Encode as _, Reader as _, SliceReader, Tag};
 use std::fmt;
+
+/// Bytes of a scalar of P-256.
+const P256_SCALAR: usize = 32;
+/// Bytes of a scalar of P-384.
+const P384_SCALAR: usize = 48;
+/// Bytes of a scalar of P-521.
+const P521_SCALAR: usize = 66;
 
 /// What a key is, and thereby how its signatures are checked.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Algorithm {
-    /// ECDSA on P-256, signatures in DER.
+    /// ECDSA on P-256.
     EcdsaP256,
-    /// ECDSA on P-384, signatures in DER.
+    /// ECDSA on P-384.
     EcdsaP384,
-    /// ECDSA on P-521, signatures in DER.
+    /// ECDSA on P-521.
     EcdsaP521,
     /// RSA with PKCS#1 v1.5 padding.
     Rsa {
@@ -49,6 +61,16 @@ impl Algorithm {
             Self::EcdsaP521 => &ECDSA_P521_SHA256_ASN1,
             Self::Rsa { .. } => &RSA_PKCS1_2048_8192_SHA256,
             Self::Ed25519 => &ED25519,
+        }
+    }
+
+    /// Bytes of r, and of s, where a signature has them in fixed length.
+    fn scalar(self) -> Option<usize> {
+        match self {
+            Self::EcdsaP256 => Some(P256_SCALAR),
+            Self::EcdsaP384 => Some(P384_SCALAR),
+            Self::EcdsaP521 => Some(P521_SCALAR),
+            Self::Rsa { .. } | Self::Ed25519 => None,
         }
     }
 
@@ -102,6 +124,16 @@ impl VerifyingKey {
 
     /// True when `signature` is this key's over `message`. High-S signatures are accepted, as everywhere in the field.
     pub(super) fn verifies(&self, hashing: Hashing, message: &[u8], signature: &[u8]) -> bool {
+        let scalar = self.algorithm.scalar().filter(|_| !is_ecdsa_der(signature));
+        match scalar.map(|scalar| der_of_fixed(signature, scalar)) {
+            Some(None) => false,
+            Some(Some(der)) => self.verifies_der(hashing, message, &der),
+            None => self.verifies_der(hashing, message, signature),
+        }
+    }
+
+    /// The same, but an ECDSA signature must be in DER: that of a transparency log, which runtimes read in no other form.
+    pub(super) fn verifies_der(&self, hashing: Hashing, message: &[u8], signature: &[u8]) -> bool {
         let matched = match hashing {
             Hashing::Sha256 => None,
             Hashing::Sha256OrMatched => self.with_matched.as_ref(),
@@ -115,7 +147,20 @@ impl VerifyingKey {
 /// damaged signature from one by another key; never decides trust.
 pub(super) fn has_signature_form(signature: &[u8]) -> bool {
     let rsa = (256..=1024).contains(&signature.len()) && signature.len().is_multiple_of(64);
-    signature.len() == 64 || rsa || is_ecdsa_der(signature)
+    let fixed = [P256_SCALAR, P384_SCALAR, P521_SCALAR].map(|scalar| 2 * scalar);
+    fixed.contains(&signature.len()) || rsa || is_ecdsa_der(signature)
+}
+
+/// r and s of fixed length as DER has them; nothing when the length is another one. Their values are for the library.
+fn der_of_fixed(signature: &[u8], scalar: usize) -> Option<Vec<u8>> {
+    if signature.len() != 2 * scalar {
+        return None;
+    }
+    let mut content = Vec::with_capacity(signature.len() + 8);
+    for number in signature.chunks_exact(scalar) {
+        UintRef::new(number).ok()?.encode_to_vec(&mut content).ok()?;
+    }
+    AnyRef::new(Tag::Sequence, &content).ok()?.to_der().ok()
 }
 
 /// `ECDSA-Sig-Value ::= SEQUENCE { r INTEGER, s INTEGER }` (RFC 3279 §2.2.3), nothing after it.

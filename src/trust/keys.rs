@@ -169,13 +169,27 @@ impl PublicKey {
         message: &[u8],
         signature: &[u8],
     ) -> Result<(), SignatureError> {
-        if self.verifying.verifies(hashing, message, signature) {
-            Ok(())
-        } else if crypto::has_signature_form(signature) {
-            Err(SignatureError::OtherKey)
-        } else {
-            Err(SignatureError::Malformed)
-        }
+        outcome(self.verifying.verifies(hashing, message, signature), signature)
+    }
+
+    /// Checks `signature` over `message` as transparency logs sign: with SHA-256, ECDSA in DER alone.
+    ///
+    /// # Errors
+    /// As [`PublicKey::verify`].
+    pub(super) fn verify_log(
+        &self,
+        message: &[u8],
+        signature: &[u8],
+    ) -> Result<(), SignatureError> {
+        outcome(self.verifying.verifies_der(Hashing::Sha256, message, signature), signature)
+    }
+}
+
+fn outcome(verifies: bool, signature: &[u8]) -> Result<(), SignatureError> {
+    match verifies {
+        true => Ok(()),
+        false if crypto::has_signature_form(signature) => Err(SignatureError::OtherKey),
+        false => Err(SignatureError::Malformed),
     }
 }
 

@@ -76,8 +76,7 @@ pub(super) fn public_key_block(file: &[u8]) -> Result<Vec<u8>, PemError> {
     let end = format!("-----END {PUBLIC_KEY}-----");
     let block = text.split_once(&begin).and_then(|(before, rest)| {
         let (body, after) = rest.split_once(&end)?;
-        let own_lines =
-            at_line_start(before) && at_line_start(body) && body.starts_with(['\r', '\n']);
+        let own_lines = at_line_start(before) && at_line_start(body) && at_line_end(body);
         own_lines.then_some((body, after))
     });
     let Some((body, after)) = block else {
@@ -123,6 +122,11 @@ pub(super) fn certificate_blocks(file: &[u8]) -> Result<Vec<Vec<u8>>, PemError> 
 
 fn at_line_start(before: &str) -> bool {
     before.is_empty() || before.ends_with(['\r', '\n'])
+}
+
+/// White space after a boundary is no part of it (RFC 7468 §3, `*WSP`).
+fn at_line_end(after: &str) -> bool {
+    after.trim_start_matches([' ', '\t']).starts_with(['\r', '\n'])
 }
 
 /// One block with lines of 64 characters and one newline at the end.

@@ -7,7 +7,7 @@ use super::{MAX_ANNOTATION, MAX_INDEX, MAX_TIME};
 use crate::oci::Digest;
 use crate::trust::blocks::{self, Prose};
 use crate::trust::fields::{Fields, document};
-use crate::trust::{Fingerprint, Hashing, PublicKey, ShapeError};
+use crate::trust::{Fingerprint, PublicKey, ShapeError};
 
 /// What an entry must be about.
 #[derive(Debug, Clone, Copy)]
@@ -134,7 +134,7 @@ impl SignedEntry {
         let log = log_keys.iter().find(|log| log.id() == log_id);
         let log = log.ok_or(SetError::UnknownLog(log_id))?;
         log.key()
-            .verify(Hashing::Sha256, self.canonical().as_bytes(), &self.timestamp)
+            .verify_log(self.canonical().as_bytes(), &self.timestamp)
             .map_err(SetError::Signature)?;
         Ok(AuthenticEntry { logged: self.logged, record: Record::parse(&self.record)? })
     }

@@ -37,6 +37,11 @@ impl Signer {
         Self::Ed25519(Ed25519KeyPair::generate().expect("an Ed25519 key"))
     }
 
+    /// The same key in a security module: ECDSA signatures are r and s of fixed length.
+    pub(crate) fn in_module(&self, algorithm: &'static algorithms::EcdsaSigningAlgorithm) -> Self {
+        Self::Ecdsa(EcdsaKeyPair::from_pkcs8(algorithm, &self.pkcs8()).expect("the same key"))
+    }
+
     pub(crate) fn spki(&self) -> Vec<u8> {
         let der = match self {
             Self::Ecdsa(key) => key.public_key().as_der(),

@@ -48,6 +48,8 @@ fn the_fingerprint_is_the_digest_of_the_key_alone() {
     for dressed in [
         format!("Release key 3, in use since 2024\n\n{plain}"),
         plain.replace('\n', "\r\n"),
+        plain.replace("-----\n", "-----  \n"),
+        plain.replace("-----\n", "-----\t \r\n"),
         format!("{plain}\n\n"),
         pem("PUBLIC KEY", &signer.spki()),
     ] {
@@ -111,6 +113,9 @@ fn what_is_not_one_public_key_is_refused_by_its_own_error() {
         ("no end", key.replace("-----END PUBLIC KEY-----", "")),
         ("bad base64", key.replacen("MF", "M*", 1)),
         ("prose on the line of the block", format!("key: {key}")),
+        ("prose behind the first line", key.replacen("-----\n", "----- key\n", 1)),
+        ("white space before the dashes", key.replace("KEY-----\n", "KEY -----\n")),
+        ("no line break behind the first line", key.replacen("-----\n", "----- ", 1)),
         ("another end", key.replace("END PUBLIC", "END PRIVATE")),
     ] {
         let error = refused(file.as_bytes());

@@ -5,6 +5,7 @@ mod attestation;
 mod bundle;
 mod demands;
 mod enforceable;
+mod fixed_length;
 mod index;
 mod keyless;
 mod keys;

@@ -3,6 +3,20 @@
 use super::{Exhibition, amend, repository, to_schema2};
 use crate::harness::images;
 use crate::harness::signatures::{SimpleSigning, sign_bundle};
+use base64::Engine as _;
+use base64::engine::general_purpose::STANDARD;
+
+/// A signature by a key on P-256 in DER, as base64, with r and s of 32 bytes each.
+fn fixed_length(signature: &str) -> String {
+    let der = STANDARD.decode(signature).expect("base64");
+    let (_, numbers) = der.split_at(4);
+    let (r, rest) = numbers.split_at(usize::from(der[3]));
+    let scalar = |number: &[u8]| {
+        let digits = &number[number.len().saturating_sub(32)..];
+        [vec![0; 32 - digits.len()], digits.to_vec()].concat()
+    };
+    STANDARD.encode([scalar(r), scalar(&rest[2..])].concat())
+}
 
 impl Exhibition {
     pub(super) fn hang_signed(&mut self) {
@@ -13,6 +27,12 @@ impl Exhibition {
             let sign = |key| SimpleSigning::new(signer(key), &repository(name), &digest);
             self.sign(name, &digest, &keys.chars().map(sign).collect::<Vec<_>>());
         }
+
+        // As security modules sign: r and s of fixed length.
+        let digest = self.image("by-a-module").digest();
+        let mut signature = SimpleSigning::new(&self.a, &repository("by-a-module"), &digest);
+        signature.signature = signature.signature.as_deref().map(fixed_length);
+        self.sign("by-a-module", &digest, &[signature]);
 
         // The same image by its digest.
         let digest = self.image("tagged").digest();

@@ -27,6 +27,7 @@ pub(super) struct Policy {
 /// Signed by A under their own repository, whatever the tag.
 const BY_A: &[&str] = &[
     "by-a",
+    "by-a-module",
     "by-both",
     "for-next-tag",
     "for-tag",
