@@ -84,6 +84,7 @@ impl From<&PackError> for Status {
             PackError::NothingLeft { first, .. } => {
                 first.as_deref().map_or(Self::Other, Self::from)
             }
+            PackError::Attachment(error) => error.as_ref().into(),
             PackError::Registry { source, .. } => source.as_ref().into(),
             PackError::Missing { trouble, .. } => (*trouble).into(),
             PackError::Source { source, .. } | PackError::Blob { source, .. } => source.into(),

@@ -1,6 +1,9 @@
 //! Content descriptors (OCI image-spec descriptor.md), validated.
 
 use super::{Digest, Platform, digest::DigestError};
+use base64::Engine as _;
+use base64::engine::general_purpose::STANDARD;
+use bytes::Bytes;
 use serde::ser::{Serialize, SerializeMap as _, Serializer};
 use std::collections::BTreeMap;
 
@@ -21,6 +24,8 @@ pub struct Descriptor {
     pub annotations: BTreeMap<String, String>,
     /// Where foreign content may be had. Never fetched unless asked for.
     pub urls: Vec<String>,
+    /// The content itself, where it stands inline (`data`) and has the size and digest above.
+    pub content: Option<Bytes>,
 }
 
 impl Descriptor {
@@ -34,6 +39,7 @@ impl Descriptor {
             artifact_type: None,
             annotations: BTreeMap::new(),
             urls: Vec::new(),
+            content: None,
         }
     }
 
@@ -75,9 +81,11 @@ impl TryFrom<&oci_spec::image::Descriptor> for Descriptor {
     type Error = DigestError;
 
     fn try_from(wire: &oci_spec::image::Descriptor) -> Result<Self, DigestError> {
+        let digest: Digest = wire.digest().to_string().parse()?;
         Ok(Self {
             media_type: wire.media_type().to_string(),
-            digest: wire.digest().to_string().parse()?,
+            content: wire.data().as_deref().and_then(|data| inline(data, wire.size(), &digest)),
+            digest,
             size: wire.size(),
             platform: wire.platform().as_ref().map(|platform| Platform {
                 os: platform.os().to_string(),
@@ -89,4 +97,12 @@ impl TryFrom<&oci_spec::image::Descriptor> for Descriptor {
             urls: wire.urls().clone().unwrap_or_default(),
         })
     }
+}
+
+/// The content that stands inline, when it is what the descriptor says.
+fn inline(data: &str, size: u64, digest: &Digest) -> Option<Bytes> {
+    // Base64 makes four characters of three bytes: what cannot fit is not decoded.
+    let fits = data.len() as u64 / 4 * 3 <= size.saturating_add(2);
+    let bytes = fits.then(|| STANDARD.decode(data).ok())??;
+    (bytes.len() as u64 == size && Digest::of(&bytes) == *digest).then(|| bytes.into())
 }

@@ -51,6 +51,9 @@ pub struct Image {
 pub struct Index {
     /// The manifests it lists, in order.
     pub manifests: Vec<Descriptor>,
+    /// What else it lists: content of other media types, which is carried as blobs and is never an image (image-spec
+    /// image-index.md: an unknown media type is no error).
+    pub blobs: Vec<Descriptor>,
     /// What this index is attached to.
     pub subject: Option<Descriptor>,
     /// The artifact's own type.
@@ -68,6 +71,9 @@ pub enum ManifestError {
     /// Not strict JSON, or not of the shape its type has.
     #[error("the manifest is not valid JSON of its type")]
     Json(#[from] serde_json::Error),
+    /// Docker's first form, in which an image has no config.
+    #[error("the manifest is of Docker's schema 1, which is not supported: schema 2 and OCI are")]
+    SchemaOne,
     /// A media type that is not a manifest's.
     #[error("manifest type {0:?} is not supported")]
     MediaType(String),
@@ -136,6 +142,8 @@ impl Manifest {
         let list = if media_type::is_index(announced) { "manifests" } else { "layers" };
         object.retain(|_, value| !value.is_null());
         object.entry(list).or_insert_with(|| Value::Array(Vec::new()));
+        let listed = object.get_mut(list).and_then(Value::as_array_mut);
+        listed.into_iter().flatten().for_each(drop_partial_platform);
         let meaning = if media_type::is_index(announced) {
             Meaning::Index(Box::new(Index::from_wire(&serde_json::from_value(Value::Object(
                 object,
@@ -181,7 +189,7 @@ impl Manifest {
         }
     }
 
-    /// Manifests it lists; empty for an image.
+    /// Manifests it lists, and nothing else of what an index lists; empty for an image.
     pub fn children(&self) -> &[Descriptor] {
         match &self.meaning {
             Meaning::Image(_) => &[],
@@ -189,13 +197,22 @@ impl Manifest {
         }
     }
 
-    /// Blobs it names, config first; empty for an index.
+    /// Blobs it names: of an image the config first, then the layers; of an index what is not a manifest.
     pub fn blobs(&self) -> impl Iterator<Item = &Descriptor> {
-        let image = match &self.meaning {
-            Meaning::Image(image) => Some(image.as_ref()),
-            Meaning::Index(_) => None,
+        let (config, blobs) = match &self.meaning {
+            Meaning::Image(image) => (Some(&image.config), &image.layers),
+            Meaning::Index(index) => (None, &index.blobs),
         };
-        image.into_iter().flat_map(|image| std::iter::once(&image.config).chain(&image.layers))
+        config.into_iter().chain(blobs)
+    }
+
+    /// Everything an index lists, whatever its media type, manifests first; nothing for an image.
+    pub fn listed(&self) -> impl Iterator<Item = &Descriptor> {
+        let others = match &self.meaning {
+            Meaning::Image(_) => &[][..],
+            Meaning::Index(index) => &index.blobs,
+        };
+        self.children().iter().chain(others)
     }
 
     /// Type of the artifact as the referrers API would list it: `artifactType`, else the config's media type
@@ -257,6 +274,20 @@ pub(crate) fn ambiguous_key(descriptor: &Value) -> Option<&str> {
     json::case_variant(descriptor, &DESCRIPTOR).or_else(|| json::case_variant(platform?, &PLATFORM))
 }
 
+/// Takes away a platform that does not say both os and architecture, which makes it unknown: nothing can be told by it,
+/// and the library's grammar refuses it.
+pub(crate) fn drop_partial_platform(descriptor: &mut Value) {
+    let Some(descriptor) = descriptor.as_object_mut() else { return };
+    let Some(platform) = descriptor.get("platform").and_then(Value::as_object) else { return };
+    let is_unset = |key| match platform.get(key) {
+        None | Some(Value::Null) => true,
+        Some(value) => value.as_str() == Some(""),
+    };
+    if is_unset("os") || is_unset("architecture") {
+        descriptor.remove("platform");
+    }
+}
+
 type Annotations = Option<std::collections::HashMap<String, String>>;
 
 fn sorted(annotations: &Annotations) -> BTreeMap<String, String> {
@@ -281,14 +312,20 @@ impl Image {
 
 impl Index {
     fn from_wire(wire: &oci_spec::image::ImageIndex) -> Result<Self, DigestError> {
+        let listed = descriptors(wire.manifests())?.into_iter();
+        let (manifests, blobs) = listed.partition(|d| media_type::is_manifest(&d.media_type));
         Ok(Self {
-            manifests: descriptors(wire.manifests())?,
+            manifests,
+            blobs,
             subject: wire.subject().as_ref().map(Descriptor::try_from).transpose()?,
             artifact_type: wire.artifact_type().as_ref().map(ToString::to_string),
             annotations: sorted(wire.annotations()),
         })
     }
 }
+
+#[cfg(test)]
+mod listing_tests;
 
 #[cfg(test)]
 mod tests {

@@ -23,7 +23,7 @@ pub struct PlatformError(String);
 
 impl Platform {
     /// True when an image for `self` serves somebody who asked for `wanted`. Without a variant in `wanted` every
-    /// variant does; `arm64` and `arm64/v8` are the same platform.
+    /// variant does; `arm64` and `arm64/v8` are the same platform, and so are `amd64` and `amd64/v1`.
     pub fn serves(&self, wanted: &Self) -> bool {
         self.os == wanted.os
             && self.architecture == wanted.architecture
@@ -39,6 +39,7 @@ impl Platform {
     fn variant_or_default(&self) -> Option<&str> {
         match (self.variant.as_deref(), self.architecture.as_str()) {
             (None, "arm64") => Some("v8"),
+            (None, "amd64") => Some("v1"),
             (variant, _) => variant,
         }
     }
@@ -99,5 +100,16 @@ mod tests {
         assert!(platform("linux/arm/v7").serves(&platform("linux/arm")));
         assert!(!platform("linux/arm/v6").serves(&platform("linux/arm/v7")));
         assert!(!platform("linux/amd64").serves(&platform("linux/arm64")));
+    }
+
+    #[test]
+    fn amd64_is_amd64_v1_and_no_later_one() {
+        let [plain, first, third] =
+            ["linux/amd64", "linux/amd64/v1", "linux/amd64/v3"].map(platform);
+        assert!(first.serves(&plain) && plain.serves(&first) && third.serves(&plain));
+        assert!(!plain.serves(&third) && !third.serves(&first) && !first.serves(&third));
+        // No default is known where the specification has none.
+        assert!(!platform("linux/arm").serves(&platform("linux/arm/v7")));
+        assert!(!platform("linux/riscv64").serves(&platform("linux/riscv64/v1")));
     }
 }

@@ -16,7 +16,8 @@ use std::collections::{HashMap, HashSet};
 
 /// Lookups of one image in flight.
 const IN_FLIGHT: usize = 8;
-/// Attachments of attachments: a signature of an SBOM is two levels; a chain longer than this is no honest one.
+/// Attachments of attachments, and indexes in attached ones: a signature of an SBOM is two levels; a chain longer than
+/// this is no honest one.
 const MAX_DEPTH: usize = 8;
 /// More attachments than any real image has.
 const MAX_ATTACHMENTS: usize = 10_000;
@@ -95,7 +96,7 @@ impl Looked {
             Ok(Some(attachment)) => self.found.push(attachment),
             Ok(None) => {}
             Err(error) if self.errors == AttachmentErrors::Warn => self.failures.push(error),
-            Err(error) => return Err(error),
+            Err(error) => return Err(PackError::Attachment(error.into())),
         }
         Ok(())
     }
@@ -139,7 +140,7 @@ impl Search<'_> {
                 for attachment in found {
                     let own = attachment.manifest().digest();
                     if seen.insert((attachment.subject, own)) {
-                        level.push(own);
+                        level.extend(attachment.manifests.iter().rev().map(Manifest::digest));
                         attachments.found.push(attachment);
                     }
                 }
@@ -248,19 +249,9 @@ impl Search<'_> {
         manifest: Manifest,
     ) -> Result<Attachment, PackError> {
         let mut manifests = Vec::new();
-        for child in manifest.children() {
-            let fetched = self.origin.manifest(child).await;
-            let fetched = fetched.map_err(|error| self.unknown(subject, error))?;
-            let child = fetched.filter(|m| m.children().is_empty()).ok_or_else(|| {
-                let child = child.digest;
-                self.missing(format!(
-                    "{child}, part of an attachment, does not exist or is an index"
-                ))
-            })?;
-            manifests.push(child);
-        }
-        let wanted: Vec<&Descriptor> =
-            signature_layers(&manifest).filter(|layer| layer.size <= KEPT_LAYER).collect();
+        self.below(subject, &manifest, 0, &mut manifests).await?;
+        let all = manifests.iter().chain([&manifest]).flat_map(signature_layers);
+        let wanted: Vec<&Descriptor> = all.filter(|layer| layer.size <= KEPT_LAYER).collect();
         let layers = stream::iter(wanted)
             .map(|layer| async move {
                 let content = read_blob(self.origin, layer, KEPT_LAYER).await;
@@ -275,6 +266,39 @@ impl Search<'_> {
             })?;
         manifests.push(manifest);
         Ok(Attachment { kind, how, subject, manifests, layers })
+    }
+
+    /// Fetches every manifest below an attachment that is an index, children before the index that lists them.
+    async fn below(
+        &self,
+        subject: Digest,
+        index: &Manifest,
+        depth: usize,
+        manifests: &mut Vec<Manifest>,
+    ) -> Result<(), PackError> {
+        if depth > MAX_DEPTH {
+            let what = format!("indexes attached to {subject} are nested deeper than {MAX_DEPTH}");
+            return Err(self.missing(what));
+        }
+        for child in index.children() {
+            if manifests.iter().any(|known| known.digest() == child.digest) {
+                continue;
+            }
+            let fetched = self.origin.manifest(child).await;
+            let fetched = fetched.map_err(|error| self.unknown(subject, error))?;
+            let child = fetched.ok_or_else(|| {
+                let child = child.digest;
+                self.missing(format!("{child}, part of an attachment, does not exist"))
+            })?;
+            Box::pin(self.below(subject, &child, depth + 1, manifests)).await?;
+            manifests.push(child);
+            if manifests.len() > MAX_ATTACHMENTS {
+                return Err(self.missing(format!(
+                    "an index attached to {subject} lists more than {MAX_ATTACHMENTS} manifests"
+                )));
+            }
+        }
+        Ok(())
     }
 
     fn unknown(&self, subject: Digest, error: OriginError) -> PackError {

@@ -45,11 +45,16 @@ pub enum PackError {
         #[source]
         source: SourceError,
     },
+    /// An attachment could not be looked up or read: an image can be carried without it, by the operator's word.
+    #[error(transparent)]
+    Attachment(Box<PackError>),
     /// A blob could not be fetched, or is not what its descriptor says.
-    #[error("blob {digest} from {origin} cannot be packed")]
+    #[error("blob {digest} of type {media_type:?} from {origin} cannot be packed")]
     Blob {
         /// Which blob.
         digest: Digest,
+        /// What manifests call it, at most 160 characters.
+        media_type: String,
         /// Where it comes from.
         origin: String,
         /// The cause.

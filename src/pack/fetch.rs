@@ -276,7 +276,8 @@ pub(super) fn blob_failed(
     origin: &Origin,
     source: SourceError,
 ) -> PackError {
-    PackError::Blob { digest: descriptor.digest, origin: origin.to_string(), source }
+    let media_type = descriptor.media_type.chars().take(160).collect();
+    PackError::Blob { digest: descriptor.digest, media_type, origin: origin.to_string(), source }
 }
 
 /// The archive's writer is what hashes: content that is wrong came from the origin.

@@ -162,20 +162,20 @@ fn gather_blobs(
     manifest: &Manifest,
     foreign_layers: bool,
 ) -> Result<Vec<Digest>, PackError> {
-    let Meaning::Image(image) = manifest.meaning() else { return Ok(Vec::new()) };
     let mut left_out = Vec::new();
     // A config decides which platform an image is for, so verification reads it before any layer.
-    let config_section =
-        if image.config.size <= MAX_MANIFEST { Stored::Trust } else { section_of(&image.config) };
-    let layers = image.layers.iter().map(|layer| (layer, section_of(layer)));
-    for (blob, section) in std::iter::once((&image.config, config_section)).chain(layers) {
+    let config = match manifest.meaning() {
+        Meaning::Image(image) if image.config.size <= MAX_MANIFEST => Some(image.config.digest),
+        _ => None,
+    };
+    for blob in manifest.blobs() {
         if media_type::is_nondistributable(&blob.media_type) && !foreign_layers {
             left_out.push(blob.digest);
             continue;
         }
-        gathered.add(blob.digest, blob.size, &blob.media_type, section, || {
-            Supply::Fetch(origin.clone(), blob.clone())
-        })?;
+        let is_config = config == Some(blob.digest);
+        let section = if is_config { Stored::Trust } else { section_of(blob) };
+        gathered.add(blob.digest, blob.size, &blob.media_type, section, || supply(origin, blob))?;
     }
     Ok(left_out)
 }
@@ -191,18 +191,27 @@ fn gather_attached(
         .filter(|layer| layer.size <= MAX_TRUST_BLOB)
         .map(|layer| layer.digest)
         .collect();
+    let is_image = matches!(manifest.meaning(), Meaning::Image(_));
     for (n, blob) in manifest.blobs().enumerate() {
-        let is_config = n == 0 && blob.size <= MAX_MANIFEST;
+        let is_config = is_image && n == 0 && blob.size <= MAX_MANIFEST;
         let trust = is_config || evidence.contains(&blob.digest);
         let section = if trust { Stored::Trust } else { section_of(blob) };
         gathered.add(blob.digest, blob.size, &blob.media_type, section, || {
             match attachment.layers.get(&blob.digest) {
                 Some(content) => Supply::Held(content.clone()),
-                None => Supply::Fetch(origin.clone(), blob.clone()),
+                None => supply(origin, blob),
             }
         })?;
     }
     Ok(())
+}
+
+/// What stands inline in a descriptor need not be fetched.
+fn supply(origin: &Origin, blob: &Descriptor) -> Supply {
+    match &blob.content {
+        Some(content) => Supply::Held(content.clone()),
+        None => Supply::Fetch(origin.clone(), blob.clone()),
+    }
 }
 
 fn attachment_entry(attachment: &Attachment) -> AttachmentEntry {

@@ -16,11 +16,13 @@
 
 mod carried;
 pub mod discover;
+mod entry_kind;
 pub mod error;
 mod fetch;
 mod fingerprint;
 mod gather;
 pub mod judge;
+mod layout;
 pub mod origin;
 pub mod plan;
 mod remainder;

@@ -4,7 +4,7 @@ use super::carried::key_files;
 pub(super) use super::gather::{Form, Part, Supply};
 use super::gather::{Gathered, gather_image};
 use super::judge::Judged;
-use super::origin::{Origin, REF_NAME};
+use super::origin::Origin;
 use super::resolve::ResolvedImage;
 use super::{PackError, Request};
 use crate::archive::ArchiveError;
@@ -16,6 +16,7 @@ use crate::inventory::{
     BlobEntry, FORMAT, FORMAT_VERSION, FileEntry, Found, ImageEntry, Inventory, PackVerdict,
     Stored, Totals,
 };
+use crate::oci::layout::REF_NAME;
 use crate::oci::{Digest, media_type};
 use crate::report::pack::{LeftOut, RecordedVerdict};
 use serde_json::{Map, Value, json};

@@ -1,11 +1,11 @@
 //! A plan without the images that could not be had.
 
 use super::PackError;
-use super::origin::REF_NAME;
 use crate::archive::head::{self, HeadFile};
 use crate::archive::remainder::holes;
 use crate::inventory::{FileEntry, Found, ImageEntry, Inventory, Totals};
 use crate::oci::Digest;
+use crate::oci::layout::REF_NAME;
 use crate::report::pack::LeftOut;
 use serde_json::Value;
 use std::collections::{BTreeMap, HashSet};

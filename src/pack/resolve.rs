@@ -3,10 +3,12 @@
 use super::discover::atomic::SignatureSearch;
 use super::discover::{self, Attachments};
 use super::error::with_causes;
-use super::origin::{Layout, Origin, REF_NAME};
+use super::layout::Layout;
+use super::origin::Origin;
 use super::walk::{Walk, Walked};
 use super::{FailedImages, Location, PackError, Request, Source};
 use crate::inventory::Lookup;
+use crate::oci::layout::REF_NAME;
 use crate::oci::manifest::MAX_MANIFEST;
 use crate::oci::reference::is_attachment_tag;
 use crate::oci::source::{Trouble, read_blob};

@@ -4,7 +4,7 @@
 //! has to be the same one. Tags are not asked again.
 
 use super::fingerprint::Fingerprint;
-use super::origin::{Layout, Origin};
+use super::origin::Origin;
 use super::plan::{Part, Plan};
 use super::{FailedImages, Location, PackError, Request, fingerprint};
 use crate::archive::ArchiveError;
@@ -172,7 +172,7 @@ fn origins(
                 Location::Registry(reference) => {
                     Origin::Registry(client.repository(reference.repository()))
                 }
-                Location::Layout { directory, .. } => Layout::of_blobs(directory)?,
+                Location::Layout { directory, .. } => Origin::of_blobs(directory)?,
             }),
         };
         origins.push(origin.clone());

@@ -248,13 +248,17 @@ pub(super) fn parse(asked: Asked, answer: Answer) -> Result<Manifest, RegistryEr
             announced,
             "" | "application/json" | "text/plain" | "application/octet-stream"
         );
-        let inside = json::parse(&answer.body).ok().filter(|_| general);
-        let inside = inside.and_then(|v| Some(v.get("mediaType")?.as_str()?.to_owned()));
+        let document = json::parse(&answer.body).ok().filter(|_| general).unwrap_or_default();
+        let inside = document.get("mediaType").and_then(|inside| inside.as_str());
         match inside.filter(|inside| media_type::is_manifest(inside)) {
-            Some(inside) => inside,
+            Some(inside) => inside.to_owned(),
             None => {
-                let announced = super::words::bounded(announced, 100);
-                let source = ManifestError::MediaType(announced);
+                let is_first = document.get("schemaVersion").and_then(|v| v.as_u64()) == Some(1);
+                let source = match inside {
+                    _ if is_first => ManifestError::SchemaOne,
+                    Some(inside) => ManifestError::MediaType(super::words::bounded(inside, 100)),
+                    None => ManifestError::MediaType(super::words::bounded(announced, 100)),
+                };
                 return Err(RegistryError::BadManifest { asked, source });
             }
         }

@@ -82,11 +82,11 @@ impl RemoteRepository {
             }
             pages.turn(self, &ask, &answer).await?;
             let page = parse(ask.asked(), answer)?;
-            let Meaning::Index(index) = page.meaning() else {
+            if !matches!(page.meaning(), Meaning::Index(_)) {
                 let why = "the list of referrers is not an index";
                 return Err(RegistryError::bad_answer(ask.asked(), why));
-            };
-            listed.extend_from_slice(&index.manifests);
+            }
+            listed.extend(page.listed().cloned());
             if listed.len() > MAX_REFERRERS {
                 let why = format!("more than {MAX_REFERRERS} referrers");
                 return Err(RegistryError::bad_answer(ask.asked(), why));
@@ -99,7 +99,9 @@ impl RemoteRepository {
     async fn referrers_by_tag(&self, subject: &Digest) -> Result<Vec<Descriptor>, RegistryError> {
         match self.manifest_by_tag(&fallback_tag(subject)).await? {
             // Some registries resolve such a tag to the image itself, and some tools tag images so: no list.
-            Some(manifest) if manifest.digest() != *subject => Ok(manifest.children().to_vec()),
+            Some(manifest) if manifest.digest() != *subject => {
+                Ok(manifest.listed().cloned().collect())
+            }
             _ => Ok(Vec::new()),
         }
     }
@@ -180,8 +182,7 @@ impl RemoteRepository {
 }
 
 fn lists(list: &Manifest, referrer: &Manifest) -> bool {
-    let mut entries = list.children().iter();
-    entries.any(|entry| entry.digest == referrer.digest())
+    list.listed().any(|entry| entry.digest == referrer.digest())
 }
 
 /// The bytes of `list` (or an empty one) with an entry for `referrer`: its type, and all its annotations.

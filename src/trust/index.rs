@@ -45,6 +45,10 @@ impl Indexes<'_> {
                 return about(RefusalCode::ForeignUrl, child);
             }
         }
+        // Nobody vouches for a blob that an unsigned index lists.
+        if let Some(blob) = index.blobs().next() {
+            return about(RefusalCode::ChildUnsigned, blob);
+        }
         for &child in &images {
             let Some(manifest) = self.tree.get(&child.digest) else {
                 return about(RefusalCode::ChildMissing, child);
@@ -94,7 +98,7 @@ impl Indexes<'_> {
             .map_err(|failure| mismatch(failure.detail.map(String::from).unwrap_or_default()))?;
         let stated = config_platform(&bytes).map_err(mismatch)?;
         let same = match (&child.platform, &stated) {
-            // Both ways: a variant that only one side names is a difference, but for arm64, which is arm64/v8.
+            // Both ways: a variant that only one side names is a difference, but for the first of an architecture.
             (Some(listed), Some(stated)) => listed.serves(stated) && stated.serves(listed),
             (None, None) => true,
             _ => false,

@@ -2,5 +2,7 @@
 
 mod attachments;
 mod bytes;
+mod indexes;
+mod layouts;
 mod rules;
 mod selection;

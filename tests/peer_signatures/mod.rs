@@ -4,6 +4,7 @@
 mod attestations;
 mod bundles;
 mod keys;
+mod saved;
 mod simple;
 mod skopeo;
 

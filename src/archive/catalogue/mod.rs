@@ -103,6 +103,11 @@ impl ManifestRecord {
     pub fn descriptor(&self) -> Descriptor {
         Descriptor::new(&self.media_type, self.digest, self.size)
     }
+
+    /// True when it has layers that may be left out by their type.
+    pub fn has_nondistributable_layers(&self) -> bool {
+        !self.nondistributable.is_empty()
+    }
 }
 
 impl Catalogue {

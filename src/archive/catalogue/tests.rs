@@ -212,9 +212,25 @@ fn a_child_is_absent_only_when_it_is_said_to_be_left_out() {
     });
     // Its layer and config are then beside the point, too.
     assert!(found.contains("platforms"), "{found}");
-    let unknown = Descriptor::of("application/x-unknown", b"amd64's");
-    let found = refusal(|world| with_entry(world, &unknown));
-    assert!(found.contains("not supported"), "{found}");
+}
+
+#[test]
+fn what_an_index_lists_of_another_type_is_a_blob() {
+    let blob = |content: &[u8]| Descriptor::of("application/x-unknown", content);
+    let there = blob(b"amd64's");
+    assert_eq!(refusal(|world| with_entry(world, &there)), "accepted");
+    let found = refusal(|world| with_entry(world, &blob(b"elsewhere")));
+    assert!(found.contains("not in the bundle"), "{found}");
+    let wrong = Descriptor::new("application/x-unknown", there.digest, 1);
+    let found = refusal(|world| with_entry(world, &wrong));
+    assert!(found.contains("size"), "{found}");
+    // No platform filter leaves a blob out.
+    let found = refusal(|world| {
+        let absent = blob(b"elsewhere");
+        with_entry(world, &absent);
+        world.builder.images[0].omitted.push(absent.digest);
+    });
+    assert_ne!(found, "accepted");
 }
 
 #[test]

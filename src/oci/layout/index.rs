@@ -1,7 +1,8 @@
 //! `index.json` of a layout: strict in, and what others wrote into it goes out as it came.
 
-use crate::oci::manifest::ambiguous_key;
+use crate::oci::manifest::{ambiguous_key, drop_partial_platform};
 use crate::oci::{Descriptor, json, media_type};
+use serde::Deserialize as _;
 use serde::ser::{Serialize, SerializeMap as _, Serializer};
 use serde_json::value::RawValue;
 use serde_json::{Map, Value};
@@ -76,7 +77,17 @@ impl IndexFile {
         Self { fields, entries: Vec::new() }
     }
 
+    /// Reads the file; every entry must be a usable descriptor.
     pub(crate) fn parse(bytes: &[u8]) -> Result<Self, IndexError> {
+        let (index, unusable) = Self::parse_sound(bytes)?;
+        match unusable.into_iter().next() {
+            Some(UnusableEntry { number, why, .. }) => Err(IndexError::Entry { number, why }),
+            None => Ok(index),
+        }
+    }
+
+    /// Reads the file; entries that are not usable descriptors are given aside.
+    pub(crate) fn parse_sound(bytes: &[u8]) -> Result<(Self, Vec<UnusableEntry>), IndexError> {
         let shape = |why: &str| Err(IndexError::Shape(why.to_owned()));
         let Value::Object(mut fields) = json::parse(bytes).map_err(json_error)? else {
             return shape("it is not an object");
@@ -93,16 +104,19 @@ impl IndexFile {
             Some(Value::String(stated)) if stated == media_type::OCI_INDEX => {}
             Some(_) => return shape("mediaType is another one"),
         }
-        let entries = match fields.remove("manifests") {
+        let listed = match fields.remove("manifests") {
             None | Some(Value::Null) => Vec::new(),
-            Some(Value::Array(entries)) => entries
-                .into_iter()
-                .enumerate()
-                .map(|(number, wire)| entry(number, wire).map(Arc::new))
-                .collect::<Result<_, _>>()?,
+            Some(Value::Array(entries)) => entries,
             Some(_) => return shape("manifests is not a list"),
         };
-        Ok(Self { fields, entries })
+        let (mut entries, mut unusable) = (Vec::with_capacity(listed.len()), Vec::new());
+        for (number, wire) in listed.into_iter().enumerate() {
+            match entry(wire) {
+                Ok(entry) => entries.push(Arc::new(entry)),
+                Err((why, wire)) => unusable.push(UnusableEntry::new(number, why, &wire)),
+            }
+        }
+        Ok((Self { fields, entries }, unusable))
     }
 
     pub(crate) fn encode(&self) -> Result<Vec<u8>, IndexError> {
@@ -149,16 +163,53 @@ impl Serialize for IndexFile {
     }
 }
 
-fn entry(number: usize, wire: Value) -> Result<Entry, IndexError> {
-    let unusable = |why: String| IndexError::Entry { number, why: bounded(&why) };
-    if let Some(key) = ambiguous_key(&wire) {
-        return Err(unusable(format!("the key {key:?} differs from a known one only in case")));
+/// An entry that is not a usable descriptor.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct UnusableEntry {
+    /// Place in `manifests`, from 0.
+    pub number: usize,
+    /// What is wrong with it.
+    pub why: String,
+    /// Its name, where it can be read.
+    pub name: Option<String>,
+    /// False where it says that it is something else than a manifest.
+    pub may_be_manifest: bool,
+}
+
+impl UnusableEntry {
+    fn new(number: usize, why: String, wire: &Value) -> Self {
+        let name =
+            wire.get("annotations").and_then(|annotations| annotations.get(REF_NAME)?.as_str());
+        let media_type = wire.get("mediaType").and_then(Value::as_str);
+        Self {
+            number,
+            why,
+            name: name.map(str::to_owned),
+            may_be_manifest: media_type.is_none_or(media_type::is_manifest),
+        }
     }
-    let raw = serde_json::value::to_raw_value(&wire).map_err(|e| unusable(e.to_string()))?;
-    let parsed: oci_spec::image::Descriptor =
-        serde_json::from_value(wire).map_err(|e| unusable(e.to_string()))?;
-    let descriptor = Descriptor::try_from(&parsed).map_err(|e| unusable(e.to_string()))?;
-    Ok(Entry { descriptor, wire: raw })
+}
+
+/// Reads one entry; one that is not usable comes back with why.
+fn entry(mut wire: Value) -> Result<Entry, (String, Value)> {
+    let read = || {
+        if let Some(key) = ambiguous_key(&wire) {
+            return Err(format!("the key {key:?} differs from a known one only in case"));
+        }
+        serde_json::value::to_raw_value(&wire).map_err(|e| e.to_string())
+    };
+    let raw = match read() {
+        Ok(raw) => raw,
+        Err(why) => return Err((bounded(&why), wire)),
+    };
+    drop_partial_platform(&mut wire);
+    let parsed = oci_spec::image::Descriptor::deserialize(&wire).map_err(|e| e.to_string());
+    let descriptor =
+        parsed.and_then(|parsed| Descriptor::try_from(&parsed).map_err(|e| e.to_string()));
+    match descriptor {
+        Ok(descriptor) => Ok(Entry { descriptor, wire: raw }),
+        Err(why) => Err((bounded(&why), wire)),
+    }
 }
 
 fn json_error(error: serde_json::Error) -> IndexError {

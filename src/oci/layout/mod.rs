@@ -14,7 +14,7 @@ pub mod writer;
 #[cfg(test)]
 mod tests;
 
-pub use index::{IndexError, REF_NAME};
+pub use index::{IndexError, REF_NAME, UnusableEntry};
 pub use writer::LayoutWriter;
 
 use super::manifest::{MAX_MANIFEST, ManifestError};
@@ -42,6 +42,7 @@ pub struct LayoutDirectory {
     root: Directory,
     blobs: Blobs,
     index: Arc<RwLock<IndexFile>>,
+    unusable: Arc<[UnusableEntry]>,
 }
 
 /// A layout cannot be read or written.
@@ -98,22 +99,42 @@ impl LayoutDirectory {
     /// # Errors
     /// When `oci-layout`, `index.json` or `blobs/sha256` is missing or not what the specification says.
     pub fn open(path: &Path) -> Result<Self, LayoutError> {
+        let layout = Self::open_source(path)?;
+        match layout.unusable.first().cloned() {
+            None => Ok(layout),
+            Some(UnusableEntry { number, why, .. }) => {
+                Err(layout.index(IndexError::Entry { number, why }))
+            }
+        }
+    }
+
+    /// Opens the layout at `path` to take from it what is sound: entries that are not usable descriptors are left out of
+    /// [`LayoutDirectory::entries`].
+    ///
+    /// # Errors
+    /// As [`LayoutDirectory::open`], but for single entries.
+    pub fn open_source(path: &Path) -> Result<Self, LayoutError> {
         let root = Directory::open(path).map_err(io_error(path, "cannot be opened"))?;
         check_marker(path, &root)?;
         let blobs = root
             .open_directory("blobs")
             .and_then(|blobs| blobs.open_directory("sha256"))
             .map_err(io_error(path, "blobs/sha256 cannot be opened"))?;
-        let index = read_index(path, &root)?.ok_or_else(|| LayoutError::NotALayout {
-            path: path.to_owned(),
-            why: "it has no index.json".into(),
+        let (index, unusable) = read_index(path, &root)?.ok_or_else(|| {
+            LayoutError::NotALayout { path: path.to_owned(), why: "it has no index.json".into() }
         })?;
         Ok(Self {
             path: path.into(),
             root,
             blobs: Blobs::new(blobs),
             index: Arc::new(RwLock::new(index)),
+            unusable: unusable.into(),
         })
+    }
+
+    /// Entries of `index.json` that are not usable descriptors; none unless it was opened as a source.
+    pub fn unusable(&self) -> &[UnusableEntry] {
+        &self.unusable
     }
 
     /// Where it is.
@@ -235,11 +256,25 @@ fn check_marker(path: &Path, root: &Directory) -> Result<(), LayoutError> {
     }
 }
 
-fn read_index(path: &Path, root: &Directory) -> Result<Option<IndexFile>, LayoutError> {
+type ReadIndex = (IndexFile, Vec<UnusableEntry>);
+
+fn read_index(path: &Path, root: &Directory) -> Result<Option<ReadIndex>, LayoutError> {
     let bytes =
         root.read("index.json", MAX_INDEX).map_err(io_error(path, "index.json cannot be read"))?;
-    let parsed = bytes.map(|bytes| IndexFile::parse(&bytes)).transpose();
+    let parsed = bytes.map(|bytes| IndexFile::parse_sound(&bytes)).transpose();
     parsed.map_err(|cause| LayoutError::Index { path: path.to_owned(), cause })
+}
+
+/// The same, but every entry must be a usable descriptor.
+fn read_sound_index(path: &Path, root: &Directory) -> Result<Option<IndexFile>, LayoutError> {
+    let Some((index, unusable)) = read_index(path, root)? else { return Ok(None) };
+    match unusable.into_iter().next() {
+        None => Ok(Some(index)),
+        Some(UnusableEntry { number, why, .. }) => Err(LayoutError::Index {
+            path: path.to_owned(),
+            cause: IndexError::Entry { number, why },
+        }),
+    }
 }
 
 fn io_error(path: &Path, what: impl Into<String>) -> impl FnOnce(io::Error) -> LayoutError {

@@ -3,7 +3,7 @@
 use super::blobs::{BlobWriter, run};
 use super::directory::Directory;
 use super::index::{Entry, IndexFile};
-use super::{LayoutDirectory, LayoutError, io_error, read_index};
+use super::{LayoutDirectory, LayoutError, io_error, read_sound_index};
 use crate::oci::source::{ByteStream, SourceError, Trouble, Verifying};
 use crate::oci::{Descriptor, Digest, Manifest};
 use futures_util::{StreamExt as _, stream};
@@ -169,7 +169,7 @@ impl LayoutWriter {
     /// Takes `index.json` as it is on disk, after a write whose outcome is not known.
     pub(crate) fn reload_index(&self) -> Result<(), LayoutError> {
         let layout = &self.layout;
-        let index = read_index(layout.path(), &layout.root)?.unwrap_or_else(IndexFile::empty);
+        let index = read_sound_index(layout.path(), &layout.root)?.unwrap_or_else(IndexFile::empty);
         *layout.index.write().unwrap_or_else(PoisonError::into_inner) = index;
         Ok(())
     }

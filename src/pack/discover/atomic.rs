@@ -130,7 +130,7 @@ impl<'a> SignatureSearch<'a> {
                         attachments.failures.push(error);
                         attachments.lookup = Lookup::Incomplete;
                     }
-                    Err(error) => return Err(error),
+                    Err(error) => return Err(PackError::Attachment(error.into())),
                 }
             }
             if attachments.signatures.len() - before > MAX_SIGNATURES {

@@ -40,6 +40,27 @@ async fn a_page_in_a_manifests_place_is_an_error() {
 }
 
 #[tokio::test]
+async fn what_is_not_carried_is_named_under_a_general_type_too() {
+    const SIGNED: &str = "application/vnd.docker.distribution.manifest.v1+prettyjws";
+    for (announced, body, named) in [
+        ("application/json", r#"{"schemaVersion":1,"fsLayers":[]}"#.to_owned(), "schema 1"),
+        ("text/plain", format!(r#"{{"schemaVersion":1,"mediaType":"{SIGNED}"}}"#), "schema 1"),
+        (SIGNED, r#"{"schemaVersion":1}"#.to_owned(), SIGNED),
+        ("application/json", r#"{"mediaType":"a/b"}"#.to_owned(), "\"a/b\""),
+        ("application/json", "[1]".to_owned(), "application/json"),
+    ] {
+        let script = Script::start(move |seen| {
+            let found = seen.target.contains("/manifests/");
+            found.then(|| full(200, &[("content-type", announced)], body.clone()))
+        })
+        .await;
+        let error = repository(&script.address).manifest_by_tag("v1").await.expect_err(announced);
+        let cause = std::error::Error::source(&error).expect("a cause").to_string();
+        assert!(cause.contains(named), "{announced}: {cause}");
+    }
+}
+
+#[tokio::test]
 async fn other_bytes_than_asked_for_by_digest_are_refused() {
     let manifest = image(&empty_config(), &[], "");
     let bytes = manifest.bytes().clone();

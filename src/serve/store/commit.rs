@@ -213,9 +213,7 @@ impl Store {
             }
         }
         for child in put.manifest.children() {
-            if !media_type::is_manifest(&child.media_type) {
-                self.check_blob(child)?;
-            } else if !arriving.contains(&(put.repository.clone(), child.digest)) {
+            if !arriving.contains(&(put.repository.clone(), child.digest)) {
                 self.check_child(&put.repository, child)?;
             }
         }

@@ -93,6 +93,17 @@ fn one_break_of_an_unsigned_index_is_refused_by_its_own_code() {
                 entries[0].as_object_mut().expect("object").remove("platform");
             });
         }),
+        ("platform without an architecture", RefusalCode::PlatformMismatch, |scene, _| {
+            change(scene, |entries| entries[0]["platform"] = json!({"os": "linux"}));
+        }),
+        ("platform without anything", RefusalCode::PlatformMismatch, |scene, _| {
+            change(scene, |entries| entries[0]["platform"] = json!({}));
+        }),
+        ("blob listed", RefusalCode::ChildUnsigned, |scene, _| {
+            let digest = crate::oci::Digest::of(b"<a/>");
+            let entry = json!({"mediaType": "application/xml", "digest": digest, "size": 4});
+            change(scene, |entries| entries.push(entry.clone()));
+        }),
         ("config missing", RefusalCode::PlatformMismatch, |scene, _| {
             scene.store.blobs.retain(|_, blob| !blob.starts_with(b"{\"architecture\":\"arm\""))
         }),
