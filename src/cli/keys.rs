@@ -20,6 +20,28 @@ pub(super) fn read_scoped(option: &Scoped<PathBuf>) -> Result<KeyFile, Failure> 
     Ok(KeyFile { key, name, scope: option.scope.clone() })
 }
 
+/// Reads the file of `--key`; where it is something else that can be trusted, the hint names the option for that.
+pub(super) fn read_signer(option: &Scoped<PathBuf>) -> Result<KeyFile, Failure> {
+    read_scoped(option).map_err(|failure| match read_file(&option.value) {
+        Ok((bytes, _)) => option_for(&bytes).into_iter().fold(failure, Failure::hint),
+        Err(_) => failure,
+    })
+}
+
+/// The option that takes a file which is not a public key in PEM.
+fn option_for(file: &[u8]) -> Option<&'static str> {
+    let holds = |text: &str| file.windows(text.len()).any(|window| window == text.as_bytes());
+    // Every binary OpenPGP packet begins with the highest bit set.
+    if holds("-----BEGIN PGP PUBLIC KEY") || file.first().is_some_and(|byte| byte & 0x80 != 0) {
+        return Some("a GPG key is given with --gpg-key [SCOPE=]FILE");
+    }
+    if holds("-----BEGIN CERTIFICATE") {
+        return Some("the certificate of an authority is given with --ca [SCOPE=]FILE");
+    }
+    let is_root = file.trim_ascii_start().first() == Some(&b'{');
+    is_root.then_some("a trusted_root.json is given with --trusted-root [SCOPE=]FILE")
+}
+
 /// Reads one public key.
 pub(super) fn read(path: &Path) -> Result<(PublicKey, String), Failure> {
     let (bytes, name) = read_file(path)?;

@@ -201,6 +201,7 @@ impl Options {
         let is_of_one_image = matches!(
             error,
             PackError::Registry { .. }
+                | PackError::Attachment(_)
                 | PackError::Missing { .. }
                 | PackError::Source { .. }
                 | PackError::Blob { .. }
@@ -340,6 +341,12 @@ fn failed(error: PackError) -> Failure {
             for image in verdicts {
                 tell!("refused: {}", safe(&verdict::describe(image)));
             }
+            for source in verdicts.iter().filter_map(verdict::signed_source).take(3) {
+                failure = failure.hint(format!("pack it under the name that was signed: {source}"));
+            }
+            if verdicts.iter().all(|verdict| verdict::signed_source(verdict).is_some()) {
+                return failure;
+            }
             failure.hint("give the key that signed them, or --signatures SCOPE=if-present to carry them as they are")
         }
         PackError::Begun { .. } => {
@@ -349,9 +356,9 @@ fn failed(error: PackError) -> Failure {
             "where signatures are optional: --signatures {}=if-present",
             image.repository()
         )),
-        PackError::Registry { what, .. } | PackError::Source { what, .. }
-            if what.starts_with("cannot tell what is attached") => failure
-            .hint("--attachment-errors=warn carries the image marked incomplete; --signatures none looks nothing up"),
+        PackError::Attachment(_) => failure.hint(
+            "--attachment-errors warn carries the image marked incomplete; --signatures none looks nothing up",
+        ),
         _ => failure,
     }
 }

@@ -1,5 +1,6 @@
 //! Refused images: why, and how to go on.
 
+use super::verdict;
 use bundle::report::seal::SealReport;
 use bundle::trust::{Admission, ImageVerdict, KeyUse, RefusalCode, SignatureCode};
 use bundle::unpack::Refused;
@@ -40,7 +41,9 @@ pub(super) fn ways_on(refused: &Refused, file: &str, asked: bool) -> Vec<String>
             verdict.source().repository()
         ));
     }
-    if unbound.len() == refused.refusals().count() {
+    // Where a trusted signature is for another name, no other key helps.
+    let renamed = refused.refusals().filter(|verdict| verdict::signed_source(verdict).is_some());
+    if unbound.len() + renamed.count() == refused.refusals().count() {
         return hints;
     }
     for key in refused.carried.iter().filter(|_| !asked) {
@@ -122,5 +125,15 @@ fn by_codes(refused: &Refused) -> Vec<String> {
         hints
             .push("--threshold counts distinct signers that are trusted here: is every key given?");
     }
-    hints.into_iter().map(str::to_owned).collect()
+    let renamed = refused.refusals().filter_map(|verdict| {
+        let source = verdict::signed_source(verdict)?;
+        Some(format!(
+            "the image {} is signed under another name: bundle pack {source}",
+            verdict.source()
+        ))
+    });
+    hints.into_iter().map(str::to_owned).chain(renamed.take(MAX_RENAMED)).collect()
 }
+
+/// Images listed that are signed under another name.
+const MAX_RENAMED: usize = 3;

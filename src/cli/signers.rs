@@ -11,7 +11,7 @@ use bundle::trust::openpgp::{Keyring, SingleKey};
 use bundle::trust::rekor::LogKey;
 use bundle::trust::trusted_root::TrustedRoot;
 use bundle::trust::{
-    Anchors, Authority, KeyMaterial, Log, LogAuthority, PredicateType, Scope, Scoped,
+    Anchors, Authority, KeyMaterial, Log, LogAuthority, PredicateType, PublicKey, Scope, Scoped,
     ScopedAuthority, ScopedKey,
 };
 use clap::Args;
@@ -101,7 +101,7 @@ impl Signers {
             carried.push(CarriedKey { material, name, scopes });
         };
         for option in &self.key {
-            let file = keys::read_scoped(option)?;
+            let file = keys::read_signer(option)?;
             note("key", &file.scope, &file.key.fingerprint());
             let (scope, key, name) = (file.scope.clone(), file.key.clone(), file.name.clone());
             carry(KeyMaterial::Cosign(key.clone()), &name, &scope);
@@ -203,7 +203,11 @@ impl Signers {
                 let file = option.value.display();
                 Failure::usage(format!("--gpg-key {file} cannot be used: {error}"))
             };
-            let keyring = Keyring::read(&bytes).map_err(unusable)?;
+            let keyring =
+                Keyring::read(&bytes).map_err(|error| match PublicKey::from_pem(&bytes) {
+                    Ok(_) => unusable(error).hint("a cosign key is given with --key [SCOPE=]FILE"),
+                    Err(_) => unusable(error),
+                })?;
             for key in SingleKey::all_of(&bytes).map_err(unusable)? {
                 carry(KeyMaterial::OpenPgp(key), &name, &option.scope);
             }

@@ -2,6 +2,7 @@
 
 use super::text::safe;
 use bundle::trust::{Admission, ChildStatus, ImageVerdict, SignatureCode, SignatureFinding};
+use std::collections::BTreeSet;
 
 /// One line about a verdict.
 pub(super) fn describe(verdict: &ImageVerdict) -> String {
@@ -22,7 +23,32 @@ pub(super) fn describe(verdict: &ImageVerdict) -> String {
     if !reasons.is_empty() {
         line.push_str(&format!(" (signatures: {})", reasons.join(", ")));
     }
+    let names = signed_names(verdict);
+    if !names.is_empty() {
+        let names: Vec<&str> = names.into_iter().take(MAX_NAMES).collect();
+        line.push_str(&format!("; a trusted signature is for {}", names.join(", ")));
+    }
     line
+}
+
+/// Other names listed of one image.
+const MAX_NAMES: usize = 3;
+
+/// Host and path of the images that trusted signatures attached to this one are for.
+fn signed_names(verdict: &ImageVerdict) -> BTreeSet<&str> {
+    verdict.signatures().iter().filter_map(|finding| finding.signed_name.as_deref()).collect()
+}
+
+/// For a refused image that was signed under another name: the source that packs it under that name.
+pub(super) fn signed_source(verdict: &ImageVerdict) -> Option<String> {
+    if !matches!(verdict.admission(), Admission::Refused(_)) {
+        return None;
+    }
+    let name = signed_names(verdict).into_iter().next()?;
+    Some(match verdict.source().tag() {
+        Some(tag) => format!("SOURCE={name}:{tag}"),
+        None => format!("SOURCE={name}@{}", verdict.digest()),
+    })
 }
 
 /// ` by KEY, …`: whoever made a signature that counts.

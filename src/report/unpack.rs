@@ -70,6 +70,9 @@ pub struct ImageReport {
     /// manifest.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub tagged_child: Option<Digest>,
+    /// Non-distributable layers that are not carried: whoever runs the image fetches them from elsewhere.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    pub foreign: Vec<Digest>,
     /// What the verifier says.
     pub verdict: ImageVerdict,
     /// How the search for attachments ended at pack.

@@ -126,7 +126,8 @@ fn judge_payload(payload: &[u8], voucher: Voucher, claim: &Claim<'_>) -> Judgeme
     match claim.rule.check(&payload.docker_reference, claim.source) {
         Ok(()) => Judgement::by(voucher, SignatureCode::Verified, None),
         Err(error) => {
-            Judgement::by(voucher, SignatureCode::IdentityMismatch, Some(error.to_string()))
+            let detail = Some(error.to_string());
+            Judgement::by(voucher, SignatureCode::IdentityMismatch, detail).of_another_name(&error)
         }
     }
 }

@@ -135,7 +135,13 @@ impl From<AtomicFinding> for Judgement {
         let judgement = match result {
             Ok(()) => Self::bare(Code::Verified),
             // Its text tells the causes already.
-            Err(error) => Self::refused(atomic_code(&error), bounded(&error.to_string())),
+            Err(error) => {
+                let judgement = Self::refused(atomic_code(&error), bounded(&error.to_string()));
+                match &error {
+                    AtomicError::Identity(error) => judgement.of_another_name(error),
+                    _ => judgement,
+                }
+            }
         };
         Self { signer: signer.map(|signer| Signer::OpenPgp(signer.primary)), ..judgement }
     }

@@ -66,6 +66,9 @@ pub struct SignatureFinding {
     /// More for people; bounded, but not escaped for a terminal.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub detail: Option<String>,
+    /// Where a trusted signer signed this content under another name: host and path of that name.
+    #[serde(skip)]
+    pub signed_name: Option<String>,
     /// Container runtimes find it where it is, and have rules under which they accept what proves it.
     #[serde(skip)]
     pub for_runtimes: bool,
@@ -86,6 +89,7 @@ impl SignatureFinding {
         self.predicate_type = judgement.predicate_type.map(String::from);
         self.anchor = judgement.anchor.map(String::from);
         self.detail = judgement.detail.map(String::from);
+        self.signed_name = judgement.signed_name.map(String::from);
         self
     }
 
@@ -106,6 +110,7 @@ impl SignatureFinding {
             predicate_type: None,
             code: SignatureCode::NotASignature,
             detail: None,
+            signed_name: None,
             for_runtimes: true,
         }
     }

@@ -1,6 +1,7 @@
 //! What the check of one signature comes to, in every form.
 
 use super::candidate::Candidate;
+use super::identity::IdentityError;
 use super::keyring::Unverified;
 use super::keys::Fingerprint;
 use super::outcome::SignatureCode;
@@ -17,6 +18,8 @@ pub(super) struct Judgement {
     /// Name of the anchor that it was checked under.
     pub(super) anchor: Option<Box<str>>,
     pub(super) detail: Option<Box<str>>,
+    /// Host and path of the other image that a trusted signer signed.
+    pub(super) signed_name: Option<Box<str>>,
 }
 
 /// Tries every candidate until one verifies; else gives the outcome that says most.
@@ -67,8 +70,15 @@ impl Judgement {
 
     /// An outcome that its code alone explains.
     pub(super) fn bare(code: SignatureCode) -> Self {
-        let (signer, predicate_type, anchor, detail) = (None, None, None, None);
-        Self { code, signer, proof: Box::default(), predicate_type, anchor, detail }
+        Self {
+            code,
+            signer: None,
+            proof: Box::default(),
+            predicate_type: None,
+            anchor: None,
+            detail: None,
+            signed_name: None,
+        }
     }
 
     /// An outcome of content that a trusted signer did sign.
@@ -86,6 +96,11 @@ impl Judgement {
     pub(super) fn with_predicate(mut self, predicate_type: &str) -> Self {
         self.predicate_type = Some(super::text::bounded(predicate_type).into());
         self
+    }
+
+    /// The outcome of content that a trusted signer signed under another name.
+    pub(super) fn of_another_name(self, error: &IdentityError) -> Self {
+        Self { signed_name: error.signed_name().map(String::into_boxed_str), ..self }
     }
 
     /// The one of two outcomes, under two anchors, that says more of the signature.

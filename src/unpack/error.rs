@@ -182,6 +182,15 @@ pub enum UnpackError {
     /// The registry.
     #[error(transparent)]
     Registry(#[from] RegistryError),
+    /// A registry does not take a manifest with layers that may lie elsewhere.
+    #[error("manifest {manifest}, which has non-distributable layers, was not taken")]
+    ForeignLayers {
+        /// The manifest.
+        manifest: Digest,
+        /// The registry's answer.
+        #[source]
+        source: Box<RegistryError>,
+    },
     /// The layout directory.
     #[error(transparent)]
     Layout(#[from] LayoutError),
@@ -275,6 +284,7 @@ impl UnpackError {
             ) => Class::Usage,
             Self::Seal(refusal) => refusal.class(),
             Self::Registry(error) => class_of(error),
+            Self::ForeignLayers { source, .. } => class_of(source),
             Self::PassedBy { source, .. } => class_of(source),
             Self::AttachmentDiffers { .. }
             | Self::SignatureDiffers { .. }

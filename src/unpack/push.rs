@@ -241,7 +241,8 @@ impl Push<'_> {
         if !check
             || remote.manifest_digest(&record.digest.to_string()).await? != Some(record.digest)
         {
-            remote.push_manifest(None, &self.read(record)?).await?;
+            let pushed = remote.push_manifest(None, &self.read(record)?).await;
+            pushed.map_err(|error| not_taken(record, error))?;
         }
         known().insert((repository, record.digest));
         Ok(())
@@ -313,6 +314,15 @@ pub(super) fn count(counts: &mut BlobCounts, (outcomes, size): (Vec<BlobPushed>,
             BlobPushed::Mounted => counts.mounted += 1,
             BlobPushed::AlreadyThere => counts.already_there += 1,
         }
+    }
+}
+
+/// A refusal of a manifest that has layers which may lie elsewhere is mostly about these.
+fn not_taken(record: &ManifestRecord, error: RegistryError) -> UnpackError {
+    let is_refusal = matches!(error, RegistryError::Refused { .. } | RegistryError::Server { .. });
+    match is_refusal && record.has_nondistributable_layers() {
+        true => UnpackError::ForeignLayers { manifest: record.digest, source: error.into() },
+        false => error.into(),
     }
 }
 

@@ -90,6 +90,7 @@ pub(super) fn report(planned: &Planned, done: Done) -> UnpackReport {
             tag,
             tag_age,
             tagged_child,
+            foreign: entry.foreign.clone(),
             verdict: verdict.clone(),
             attachment_lookup: entry.attachment_lookup,
             attachments: attachments.collect(),

@@ -22,6 +22,34 @@ fn what_is_wrong_with_a_source_is_said() {
 }
 
 #[test]
+fn a_key_file_of_another_kind_names_its_option() {
+    let side = Connected::start();
+    side.unsigned("app");
+    let source = side.source("app:1");
+    let file = side.file();
+    let armored =
+        "-----BEGIN PGP PUBLIC KEY BLOCK-----\n\nmQEN\n-----END PGP PUBLIC KEY BLOCK-----\n";
+    let certificate = "-----BEGIN CERTIFICATE-----\nMAA=\n-----END CERTIFICATE-----\n";
+    let public = Signer::generate().public_pem();
+    let private = "-----BEGIN PRIVATE KEY-----\nMAA=\n-----END PRIVATE KEY-----\n";
+    for (option, content, expected) in [
+        ("--key", armored, Some("--gpg-key [SCOPE=]FILE")),
+        ("--key", certificate, Some("--ca [SCOPE=]FILE")),
+        ("--key", "{}", Some("--trusted-root [SCOPE=]FILE")),
+        ("--key", private, None),
+        ("--key", "no key", None),
+        ("--gpg-key", &public, Some("--key [SCOPE=]FILE")),
+    ] {
+        let path = side.text("key", content);
+        let ran = run(&["pack", &source, "-o", file.to_str().expect("path"), option, &path]);
+        let ran = ran.expect_code(2);
+        let hint = ran.stderr.lines().find(|line| line.starts_with("hint: "));
+        assert_eq!(hint.is_some(), expected.is_some(), "{option}: {ran}");
+        assert!(hint.unwrap_or_default().contains(expected.unwrap_or_default()), "{ran}");
+    }
+}
+
+#[test]
 fn a_name_cannot_state_another_digest_than_the_image_has() {
     let side = Connected::start();
     let image = side.unsigned("app");

@@ -1,8 +1,9 @@
 //! Which signatures are demanded, and what a key at pack does.
 
+use crate::harness::command::run;
 use crate::harness::fault_proxy::FaultProxy;
-use crate::harness::scene::{Connected, HOST};
-use crate::harness::signatures::sign_bundle;
+use crate::harness::scene::{Connected, Enclave, HOST};
+use crate::harness::signatures::{sign_bundle, sign_simple_as};
 use crate::harness::signer::{Kind, Signer};
 use reqwest::Method;
 
@@ -32,6 +33,39 @@ fn the_rule_for_signatures_decides_about_images_without_one() {
         }
         assert_eq!(side.left(), [""; 0], "{images:?} {rules:?}");
     }
+}
+
+#[test]
+fn a_signature_for_another_name_names_it_and_the_way() {
+    let side = Connected::start();
+    let signer = Signer::generate();
+    let key = side.key("vendor.pub", &signer);
+    let image = side.unsigned("mirror/app");
+    let named = "quay.example/vendor/app";
+    sign_simple_as(&side.registry, "mirror/app", &image.digest(), &signer, named);
+    let way = format!("SOURCE={named}:1");
+    let words = [&format!("a trusted signature is for {named}"), &way[..]];
+
+    let ran = side.pack(&["mirror/app:1"], &["--key", &key]).expect_code(3).expect_error(&words);
+    assert!(!ran.stderr.contains("give the key"), "{ran}");
+    side.pack(&["mirror/app:1"], &["--signatures", "if-present"]).expect_code(0);
+    let enclave = Enclave::start();
+    let ran = enclave.unpack(&side.file(), &["--key", &key]).expect_code(3).expect_error(&words);
+    assert!(!ran.stderr.contains("--allow-unsigned"), "{ran}");
+    let file = side.file();
+    let verify = ["verify", "--key", &key, file.to_str().expect("path")];
+    let ran = run(&verify).expect_code(3).expect_error(&[&way]);
+    assert!(ran.stdout.contains(words[0]), "{ran}");
+
+    // Who made it is not known under another key, and what it says neither.
+    let other = side.key("other.pub", &Signer::generate());
+    let ran = enclave.unpack(&side.file(), &["--key", &other]).expect_code(3);
+    assert!(!ran.stderr.contains(named), "{ran}");
+
+    std::fs::remove_file(side.file()).expect("archive");
+    let source = format!("{}/mirror/app:1={named}:1", side.address());
+    let pack = ["pack", "-q", "--key", &key, &source, "-o", file.to_str().expect("path")];
+    run(&pack).expect_code(0);
 }
 
 #[test]

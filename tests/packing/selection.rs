@@ -2,9 +2,10 @@
 
 use crate::harness::command::{Program, run};
 use crate::harness::fault_proxy::FaultProxy;
+use crate::harness::faults::{Fault, Rule};
 use crate::harness::images::{self, Content};
 use crate::harness::registry::Registry;
-use crate::harness::scene::{Connected, HOST, inspect};
+use crate::harness::scene::{Connected, Enclave, HOST, inspect};
 use crate::harness::servers::BundleServe;
 use crate::harness::signer::Signer;
 use reqwest::Method;
@@ -173,6 +174,30 @@ fn layers_with_addresses_of_their_own_are_left_out_and_their_addresses_never_ask
     assert!(ran.stdout.contains("left out: 1 non-distributable layer"), "{ran}");
     assert_eq!(side.inspect()["images"][0]["foreign"], json!([layers[1].digest()]));
     let without = side.inspect()["totals"]["blobs"].as_u64().expect("number");
+
+    let enclave = Enclave::start();
+    let layer = layers[1].digest().to_string();
+    let allowed = ["--allow-unsigned", HOST];
+    let ran = enclave.unpack(&side.file(), &allowed).expect_code(0);
+    let words = format!("left out: non-distributable layer {layer}");
+    assert!(ran.stdout.contains(&words) && ran.stdout.contains(&format!("{HOST}/app:1")), "{ran}");
+    let target = format!("oci:{}", side.output("layout").display());
+    let json = [&allowed[..], &["--json"]].concat();
+    let report = enclave.unpack_to(&side.file(), &target, &json).expect_code(0).json();
+    assert_eq!(report["images"][0]["foreign"], json!([layer]));
+    std::fs::remove_dir_all(side.output("layout")).expect("layout");
+    let other = Enclave::start();
+    let strict = FaultProxy::start(other.address());
+    let is_manifest = |path: &str| path.contains("/manifests/");
+    strict.add(Rule::new(Method::PUT, is_manifest, Fault::status(400)));
+    let hint = "validation.manifests.urls";
+    let again = |file: &std::path::Path| other.unpack_to(file, strict.address(), &allowed);
+    again(&side.file()).expect_code(5).expect_error(&["non-distributable", hint]);
+    side.unsigned("plain");
+    std::fs::remove_file(side.file()).expect("archive");
+    side.pack(&["plain:1"], &[]).expect_code(0);
+    let ran = again(&side.file()).expect_code(5);
+    assert!(!ran.stderr.contains(hint), "{ran}");
 
     std::fs::remove_file(side.file()).expect("archive");
     side.pack(&["app:1"], &["--include-foreign-layers"]).expect_code(0);

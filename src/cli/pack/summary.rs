@@ -1,7 +1,7 @@
 //! What a pack came to, for people.
 
 use crate::cli::output::{Output, say};
-use crate::cli::text::{count, safe, size};
+use crate::cli::text::{count, or_none, safe, size};
 use bundle::inventory::{AttachmentKind, Lookup};
 use bundle::report::pack::{PackReport, PackedImage};
 
@@ -24,7 +24,7 @@ pub(super) fn summary(report: &PackReport) -> Output {
             Lookup::Complete if kinds.is_empty() => say!(out, "  attachments: none"),
             Lookup::Complete => say!(out, "  attachments: {}", kinds.join(", ")),
             Lookup::Incomplete => {
-                say!(out, "  attachments: incomplete ({} found)", kinds.join(", "))
+                say!(out, "  attachments: incomplete ({} found)", or_none(&kinds))
             }
             Lookup::Skipped => say!(out, "  attachments: not looked up"),
         }

@@ -5,9 +5,10 @@ use crate::cli::inspect::form;
 use crate::cli::key_naming::add_keys;
 use crate::cli::output::{Output, say};
 use crate::cli::sealed::say_seal;
-use crate::cli::text::{count, line, safe, size};
+use crate::cli::text::{count, line, or_none, safe, size};
 use crate::cli::verdict::{self, signed_by};
 use bundle::inventory::{AttachmentKind, Lookup};
+use bundle::oci::Digest;
 use bundle::report::unpack::{
     EmissionChange, EmissionReport, EmittedFile, ImageReport, LookasideOutcome, SignatureOutcome,
     SourceMemory, TagChange, UnpackReport,
@@ -45,6 +46,7 @@ pub(super) fn summary(report: &UnpackReport) -> Output {
         if left_out > 0 {
             say!(out, "  left out: {} by platform", count(left_out as u64, "manifest"));
         }
+        add_foreign(&mut out, &image.foreign);
         add_attachments(&mut out, image);
     }
     for repository in &report.repositories {
@@ -88,6 +90,18 @@ pub(super) fn summary(report: &UnpackReport) -> Output {
     out
 }
 
+/// Layers of one image that are listed each by itself.
+const MAX_LAYERS: usize = 20;
+
+fn add_foreign(out: &mut Output, layers: &[Digest]) {
+    for layer in layers.iter().take(MAX_LAYERS) {
+        say!(out, "  left out: non-distributable layer {layer}");
+    }
+    if let Some(more) = layers.len().checked_sub(MAX_LAYERS).filter(|more| *more > 0) {
+        say!(out, "  left out: {} more", count(more as u64, "non-distributable layer"));
+    }
+}
+
 fn add_emitted(out: &mut Output, emitted: &EmissionReport) {
     for left in &emitted.left_out {
         let (subject, kind) = (safe(&left.subject), left.kind);
@@ -111,7 +125,7 @@ fn add_attachments(out: &mut Output, image: &ImageReport) {
     match image.attachment_lookup {
         Lookup::Complete if kinds.is_empty() => say!(out, "  attachments: none"),
         Lookup::Complete => say!(out, "  attachments: {}", kinds.join(", ")),
-        Lookup::Incomplete => say!(out, "  attachments: incomplete ({} carried)", kinds.join(", ")),
+        Lookup::Incomplete => say!(out, "  attachments: incomplete ({} carried)", or_none(&kinds)),
         Lookup::Skipped => say!(out, "  attachments: not looked up at pack"),
     }
     let signatures = &image.atomic_signatures;

@@ -103,6 +103,20 @@ pub enum IdentityError {
     },
 }
 
+impl IdentityError {
+    /// Host and path of the image that the signature is for, where it can be read and is another one.
+    pub(super) fn signed_name(&self) -> Option<String> {
+        let claimed = match self {
+            Self::NameOnly { claimed, .. }
+            | Self::Other { claimed, .. }
+            | Self::NotTheConfigured { claimed, .. } => claimed,
+            Self::Unreadable { .. } | Self::Remap { .. } => return None,
+        };
+        // One that was cut short is no name.
+        Some(Named::of_signature(claimed).ok()?.name().to_owned())
+    }
+}
+
 impl IdentityRule {
     /// Compares what a signature claims with where the image comes from, both normalised.
     ///

@@ -66,6 +66,9 @@ impl UnpackError {
             Self::AttachmentDiffers { .. } => {
                 Some("compare the two; to replace what is there: --on-existing-attachment replace")
             }
+            Self::ForeignLayers { .. } => Some(
+                "the registry decides which addresses layers may have; distribution does by its setting validation.manifests.urls",
+            ),
             Self::SparseIndex { .. } => Some(
                 "pack all platforms, or one alone; or unpack to a layout directory: --to oci:DIR",
             ),
