@@ -303,7 +303,10 @@ fn tokens_are_fetched_and_renewed() {
     let auth = base64::engine::general_purpose::STANDARD.encode(format!("{USER}:{PASSWORD}"));
     let auths = serde_json::json!({"auths": {scene.proxy.address(): {"auth": auth}}});
     let authfile = scene.side.text("auth.json", &auths.to_string());
-    scene.pack(&["--authfile", &authfile]).expect_code(0);
+    // No password goes over plain HTTP, on loopback neither.
+    let refused = scene.pack(&["--authfile", &authfile]).expect_code(5);
+    refused.expect_error(&["does not speak TLS", "hint: ", "--tls-verify=false"]);
+    scene.pack(&["--authfile", &authfile, "--tls-verify=false"]).expect_code(0);
 }
 
 #[test]
@@ -335,7 +338,10 @@ fn credentials_are_found_where_people_keep_them() {
             program = program.env("REGISTRY_AUTH_FILE", file);
         }
         let source = format!("{}/team/app:1", server.address());
-        program.args(&["pack", "-q", &source, "-o"]).arg(directory.path().join("x")).run()
+        program
+            .args(&["pack", "-q", "--tls-verify=false", &source, "-o"])
+            .arg(directory.path().join("x"))
+            .run()
     };
     let refused = pack(None, None).expect_code(5);
     let refused = refused.expect_error(&[server.address(), "hint: ", "--authfile"]);

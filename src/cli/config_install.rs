@@ -25,7 +25,8 @@ pub(super) struct Options {
     /// The registry that has the images, as unpack was told: REGISTRY[/PREFIX]. It is not contacted
     #[arg(long, value_name = "TARGET")]
     to: Option<String>,
-    /// =false: the registry is reached over plain HTTP, or with any certificate. On loopback it is anyway
+    /// =false: the registry is reached over plain HTTP, or with any certificate. On loopback it is anyway, without
+    /// --registry-ca
     #[arg(long, value_name = "BOOL", default_value_t = true, default_missing_value = "true",
           num_args = 0..=1, require_equals = true, action = clap::ArgAction::Set)]
     tls_verify: bool,

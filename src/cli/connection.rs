@@ -16,7 +16,8 @@ pub(super) struct Connection {
     /// Directory with *.crt (CA) and *.cert + *.key (client certificate)
     #[arg(long, value_name = "DIR")]
     cert_dir: Option<PathBuf>,
-    /// Verify certificates; =false accepts any, and plain HTTP. Loopback may speak HTTP anyway
+    /// Verify certificates; =false accepts any, and plain HTTP. Loopback may speak HTTP anyway, where neither credentials
+    /// nor certificates are there for it
     #[arg(long, value_name = "BOOL", default_value_t = true, default_missing_value = "true",
           num_args = 0..=1, require_equals = true, action = clap::ArgAction::Set)]
     tls_verify: bool,

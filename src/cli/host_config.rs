@@ -93,8 +93,9 @@ impl HostConfig {
             None => Destination::InPlace,
             Some(directory) => Destination::Elsewhere(made(directory)?),
         };
-        // Loopback is spoken to without TLS first, as unpack itself does.
-        let is_plain = target.mapping().is_some_and(|mapping| is_loopback_host(&mapping.host));
+        // A registry on loopback speaks plain HTTP, unless a CA is given for it.
+        let is_loopback = target.mapping().is_some_and(|mapping| is_loopback_host(&mapping.host));
+        let is_plain = is_loopback && registry_ca.is_none();
         Ok(ConfigureOptions {
             root: trust.host_root()?,
             destination,

@@ -1,5 +1,8 @@
 //! What failed about which request. Nothing here ever holds a secret.
 
+use super::addresses::LeadsHere;
+use super::certificates::ENCRYPTED_KEY;
+use super::tls::{self, Distrust};
 use super::{Asked, Said};
 use crate::oci::{
     Digest,
@@ -12,6 +15,15 @@ use std::path::PathBuf;
 use std::time::Duration;
 
 const UNTRUSTED: &str = "the registry's certificate is not trusted here";
+const OTHER_AUTHORITY: &str =
+    "the registry's certificate is not trusted here: another CA made it than those that were given";
+const IS_AUTHORITY: &str =
+    "the registry shows the certificate of a CA (CA:TRUE), and not one that was given for it";
+const EXPIRED: &str = "the registry's certificate has expired, by this machine's clock";
+const NOT_YET: &str = "the registry's certificate is not valid yet, by this machine's clock";
+const OTHER_NAME: &str = "the registry's certificate is for another name";
+const UNUSABLE: &str = "the registry's certificate cannot be used";
+const UNSHOWN: &str = "the registry does not accept the client certificate, or wants one";
 const PLAIN: &str = "the registry does not speak TLS";
 
 /// A registry could not be asked, or did not answer as it must.
@@ -132,6 +144,12 @@ pub enum RegistryError {
         /// What failed, without any content.
         what: String,
     },
+    /// There are credentials, and the registry does not speak TLS.
+    #[error("{host} was reached over plain HTTP, where no credentials are sent")]
+    PlainCredentials {
+        /// The registry they are for.
+        host: String,
+    },
     /// A name that no registry can have, though references admit it.
     #[error("{host:?} is not the name of a host")]
     Host {
@@ -170,14 +188,12 @@ impl RegistryError {
 
     /// The error of a request that got no answer.
     pub(super) fn of_transport(asked: Asked, error: reqwest::Error) -> Self {
-        // The TLS library's own types are not reachable from here; its words only choose ours.
-        let says = |words: &str| chain(&error).any(|e| e.to_string().contains(words));
-        let certificate = says("invalid peer certificate");
-        let plain = says("InvalidContentType");
-        let what = if certificate {
-            UNTRUSTED
-        } else if plain {
-            PLAIN
+        if chain(&error).any(|e| e.is::<LeadsHere>()) {
+            return Self::bad_answer(asked, format!("it is not followed: {LeadsHere}"));
+        }
+        let of_tls = tls::trouble(&error).and_then(of_tls);
+        let what = if let Some(what) = of_tls {
+            what
         } else if error.is_connect() {
             "no connection"
         } else if error.is_timeout() {
@@ -188,10 +204,20 @@ impl RegistryError {
         Self::Network {
             asked,
             what,
-            transient: !certificate && !plain && !error.is_builder(),
+            transient: of_tls.is_none() && !error.is_builder(),
             // The URL can hold a signature of an object store in its query.
             source: Some(error.without_url().into()),
         }
+    }
+
+    /// Whether what answered may speak plain HTTP, as far as an attempt at TLS says.
+    pub(super) fn may_be_plain_http(&self) -> bool {
+        self.speaks_plain_http() || matches!(self, Self::Network { transient: true, .. })
+    }
+
+    /// Whether an attempt at TLS got plain HTTP for an answer.
+    pub(super) fn speaks_plain_http(&self) -> bool {
+        matches!(self, Self::Network { what, .. } if *what == PLAIN)
     }
 
     pub(super) fn stalled(asked: Asked) -> Self {
@@ -234,15 +260,63 @@ impl RegistryError {
             Self::RateLimited { .. } => {
                 Some("wait, or log in: many registries limit anonymous requests more strictly")
             }
-            Self::Network { what, .. } if *what == PLAIN => {
-                Some("a registry without TLS is used only with --tls-verify=false")
+            Self::PlainCredentials { .. } => {
+                Some("allow it with --tls-verify=false, or make the registry speak TLS")
             }
-            Self::Network { what, .. } if *what == UNTRUSTED => Some(
-                "put the registry's CA in /etc/containers/certs.d/HOST[:PORT]/ca.crt, or name a directory: --cert-dir",
-            ),
+            Self::Setup { what, .. } if what == ENCRYPTED_KEY => {
+                Some("write the key without a password: openssl pkey -in KEY -out HOST.key")
+            }
+            Self::Network { what, .. } => hint_of_tls(what),
             _ => None,
         }
     }
+}
+
+/// What the trouble with TLS is, where another attempt would not help.
+fn of_tls(error: &rustls::Error) -> Option<&'static str> {
+    use rustls::{AlertDescription as Alert, CertificateError as Of, Error as Tls, InvalidMessage};
+    Some(match error {
+        Tls::InvalidMessage(InvalidMessage::InvalidContentType) => PLAIN,
+        Tls::InvalidCertificate(of) => match of {
+            Of::UnknownIssuer => UNTRUSTED,
+            Of::Expired | Of::ExpiredContext { .. } => EXPIRED,
+            Of::NotValidYet | Of::NotValidYetContext { .. } => NOT_YET,
+            Of::NotValidForName | Of::NotValidForNameContext { .. } => OTHER_NAME,
+            other => match tls::distrust(other) {
+                Some(Distrust::OtherAuthority) => OTHER_AUTHORITY,
+                Some(Distrust::IsAuthority) => IS_AUTHORITY,
+                None => UNUSABLE,
+            },
+        },
+        Tls::AlertReceived(
+            Alert::CertificateRequired
+            | Alert::BadCertificate
+            | Alert::CertificateUnknown
+            | Alert::CertificateExpired
+            | Alert::UnsupportedCertificate
+            | Alert::UnknownCA,
+        ) => UNSHOWN,
+        _ => return None,
+    })
+}
+
+fn hint_of_tls(what: &str) -> Option<&'static str> {
+    Some(match what {
+        PLAIN => "a registry without TLS is used only with --tls-verify=false",
+        UNTRUSTED => {
+            "put the registry's CA in /etc/containers/certs.d/HOST[:PORT]/ca.crt, or name a directory: --cert-dir"
+        }
+        OTHER_AUTHORITY => {
+            "give the CA that made the registry's certificate, or that certificate itself"
+        }
+        IS_AUTHORITY => {
+            "put that very certificate beside the CA, as another *.crt, or have the registry show one that a CA made"
+        }
+        EXPIRED | NOT_YET => "renew the registry's certificate, or set this machine's clock",
+        OTHER_NAME => "name the registry as its certificate does, or have one made for this name",
+        UNSHOWN => "put the client's *.cert and *.key beside the CA: --cert-dir, or certs.d",
+        _ => return None,
+    })
 }
 
 /// An error and its causes.

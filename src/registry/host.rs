@@ -1,6 +1,7 @@
 //! One registry: where it is reached, with which scheme, and where its answers may lead.
 
-use super::auth::{Challenge, CredentialStore, Grants};
+use super::addresses::Reach;
+use super::auth::{Challenge, CredentialStore, Grants, Held};
 use super::extension::SUPPORTS_SIGNATURES;
 use super::reach::{self, Tls, is_loopback, same_origin};
 use super::transport::Transports;
@@ -94,28 +95,54 @@ impl Host {
         Ok(self.keeps_signatures.load(Ordering::Relaxed))
     }
 
-    /// HTTPS first, and plain HTTP only where certificates are not verified. On loopback it is the other way round:
-    /// nobody else is on that wire, a ping carries no secret, and a server that wants TLS says so (status 400, or no
-    /// HTTP at all).
+    /// Finds out which scheme the registry speaks, in the order of [`Self::order`].
     async fn first_contact(&self) -> Result<Url, RegistryError> {
         let (secure, plain) = (self.root("https")?, self.root("http")?);
-        if is_loopback(&secure) && self.ping(&plain).await.is_ok() {
-            return Ok(plain);
+        match self.order(&secure).await? {
+            Order::TlsAlone => self.ping(&secure).await.map(|()| secure),
+            Order::TlsFirst => {
+                let Err(refused) = self.ping(&secure).await else { return Ok(secure) };
+                if !refused.may_be_plain_http() {
+                    return Err(refused);
+                }
+                match self.ping(&plain).await {
+                    Ok(()) => Ok(plain),
+                    Err(error) => Err(to_tell(refused, error)),
+                }
+            }
+            Order::PlainFirst => {
+                let Err(error) = self.ping(&plain).await else { return Ok(plain) };
+                match self.ping(&secure).await {
+                    Ok(()) => Ok(secure),
+                    Err(refused) => Err(to_tell(refused, error)),
+                }
+            }
         }
-        let refused = match self.ping(&secure).await {
-            Ok(()) => return Ok(secure),
-            Err(error) => error,
-        };
-        let plain_allowed = self.tls == Tls::Unverified || is_loopback(&secure);
-        if !plain_allowed || !matches!(refused, RegistryError::Network { .. }) {
-            return Err(refused);
+    }
+
+    /// TLS alone, unless certificates are not verified. A loopback registry may speak plain HTTP as well, as long as
+    /// nothing is at stake that a user of this machine who listens there instead must not see: where a certificate is
+    /// given for it, or credentials, it is TLS alone. A ping carries no secret, so plain HTTP comes first where neither
+    /// is had: a server that wants TLS says so (status 400, or no HTTP at all).
+    async fn order(&self, secure: &Url) -> Result<Order, RegistryError> {
+        if !is_loopback(secure) {
+            return Ok(match self.tls {
+                Tls::Verified => Order::TlsAlone,
+                Tls::Unverified => Order::TlsFirst,
+            });
         }
-        match self.ping(&plain).await {
-            Ok(()) => Ok(plain),
-            // What answers so speaks TLS: the trouble with it is the one to report.
-            Err(RegistryError::Refused { status: 400, .. }) => Err(refused),
-            Err(error) => Err(error),
-        }
+        let has_certificates = self.transports.has_certificates(&self.name)?;
+        let credentials = self.credentials.held_for(&self.name).await;
+        Ok(match (self.tls, has_certificates, credentials) {
+            (_, false, Held::None) => Order::PlainFirst,
+            (Tls::Unverified, _, _) | (_, false, Held::Unclear) => Order::TlsFirst,
+            _ => Order::TlsAlone,
+        })
+    }
+
+    /// Whether credentials may go to the registry: over TLS, and over plain HTTP only by the operator's word.
+    pub(super) async fn may_have_credentials(&self) -> Result<bool, RegistryError> {
+        Ok(self.base().await?.scheme() == "https" || self.tls == Tls::Unverified)
     }
 
     fn root(&self, scheme: &str) -> Result<Url, RegistryError> {
@@ -146,13 +173,20 @@ impl Host {
     }
 
     fn client(&self, url: &Url) -> Result<Client, RegistryError> {
-        if !self.base.get().is_some_and(|base| same_origin(base, url)) {
-            return self.transports.client(&self.name, url);
+        let Some(base) = self.base.get() else {
+            return self.transports.client(&self.name, url, Reach::Anywhere);
+        };
+        if !same_origin(base, url) {
+            let reach = match self.transports.is_here(base) {
+                true => Reach::Anywhere,
+                false => Reach::Elsewhere,
+            };
+            return self.transports.client(&self.name, url, reach);
         }
         if let Some(own) = self.own.get() {
             return Ok(own.clone());
         }
-        let own = self.transports.client(&self.name, url)?;
+        let own = self.transports.client(&self.name, url, Reach::Anywhere)?;
         Ok(self.own.get_or_init(|| own).clone())
     }
 
@@ -208,6 +242,72 @@ impl Host {
 
     /// [`reach::may_go`] from this registry.
     pub(super) fn may_go(&self, base: &Url, to: Url) -> Result<Url, &'static str> {
-        reach::may_go(self.tls, base, to)
+        reach::may_go(self.tls, base, self.transports.is_here(base), to)
+    }
+}
+
+/// Which schemes are tried.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Order {
+    TlsAlone,
+    TlsFirst,
+    PlainFirst,
+}
+
+/// Which of two failed attempts is the one to report.
+fn to_tell(tls: RegistryError, plain: RegistryError) -> RegistryError {
+    match plain {
+        // What answers so speaks TLS, or nothing answers at all.
+        RegistryError::Refused { status: 400, .. } | RegistryError::Network { .. }
+            if !tls.speaks_plain_http() =>
+        {
+            tls
+        }
+        plain => plain,
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::registry::tests::{options, quick};
+
+    /// A host that has answered as `base`.
+    fn host(base: &str) -> Host {
+        let transports = Transports::new(None, Tls::Unverified, &quick(), "test");
+        let credentials = CredentialStore::new(Some("/dev/null".as_ref()), |_| None, 0);
+        let name = base.split('/').nth(2).expect("a host");
+        let (transports, credentials) = (Arc::new(transports), Arc::new(credentials));
+        let host = Host::new(name, Tls::Unverified, options().patience, transports, credentials);
+        host.base.set(Url::parse(base).expect("a URL")).expect("not set before");
+        host
+    }
+
+    #[tokio::test]
+    async fn a_name_of_this_machine_is_not_connected_to_for_others() {
+        let listener = std::net::TcpListener::bind("127.0.0.1:0").expect("a free port");
+        listener.set_nonblocking(true).expect("does not wait");
+        let port = listener.local_addr().expect("an address").port();
+        for scheme in ["http", "https"] {
+            for name in ["localhost", "localhost."] {
+                let url = Url::parse(&format!("{scheme}://{name}:{port}/x")).expect("a URL");
+                let far = host("http://192.0.2.7:5000/");
+                for method in [Method::GET, Method::POST, Method::PUT] {
+                    let request = Request::new(method, url.clone());
+                    let error = far.execute(request, Duration::from_secs(9)).await;
+                    let error = error.expect_err("it leads here");
+                    assert!(matches!(error, RegistryError::BadAnswer { .. }), "{error:?}");
+                    assert!(error.to_string().contains("this machine or its link"), "{error}");
+                }
+            }
+        }
+        let waiting = listener.accept().map(|_| ());
+        assert!(waiting.is_err(), "nobody came");
+        // From a registry on this machine it is followed.
+        let near = host("http://127.0.0.1:9/");
+        let url = Url::parse(&format!("http://localhost:{port}/x")).expect("a URL");
+        let asked = near.execute(Request::new(Method::GET, url), Duration::from_millis(500)).await;
+        assert!(matches!(asked, Err(RegistryError::Network { .. })), "{asked:?}");
+        assert!(listener.accept().is_ok(), "it came");
     }
 }

@@ -3,6 +3,7 @@
 //!
 //! Servers are named by the host's configuration, never by a registry or a bundle. No credentials go there.
 
+use super::addresses::Reach;
 use super::exchange::read_body;
 use super::reach::{self, Tls, same_origin};
 use super::transport::Transports;
@@ -63,7 +64,7 @@ impl Lookaside {
         let asked = || Asked::new(&Method::GET, first);
         let mut url = first.clone();
         for _ in 0..=MAX_REDIRECTS {
-            let response = self.execute(&url).await?;
+            let response = self.execute(first, &url).await?;
             let status = response.status();
             if status == StatusCode::NOT_FOUND {
                 return Ok(None);
@@ -91,12 +92,16 @@ impl Lookaside {
         if same_origin(from, &to) {
             return Ok(to);
         }
-        reach::may_go(self.tls, from, to)
+        reach::may_go(self.tls, from, self.transports.is_here(from), to)
     }
 
-    async fn execute(&self, url: &Url) -> Result<Response, RegistryError> {
+    async fn execute(&self, first: &Url, url: &Url) -> Result<Response, RegistryError> {
         let asked = || Asked::new(&Method::GET, url);
-        let client: Client = self.transports.client(&self.registry, url)?;
+        let reach = match same_origin(first, url) || self.transports.is_here(first) {
+            true => Reach::Anywhere,
+            false => Reach::Elsewhere,
+        };
+        let client: Client = self.transports.client(&self.registry, url, reach)?;
         let mut request = Request::new(Method::GET, url.clone());
         request.headers_mut().insert(ACCEPT_ENCODING, HeaderValue::from_static("identity"));
         match tokio::time::timeout(self.patience.stall, client.execute(request)).await {

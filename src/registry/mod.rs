@@ -14,15 +14,20 @@
 //! host        one registry: where it is reached, and with which scheme
 //! reach       where its answers may lead
 //! auth        challenges, credentials, tokens
-//! transport   connections: certificates, proxies, pools
+//! transport   connections: proxies, pools
+//! addresses   names to addresses: what may lead to this machine
+//! certificates what is configured for a host
+//! tls         whom a client believes, and how it shows itself
 //! link        the `Link` header
 //! retry       how patient to be
 //! error       what failed about which request
 //! words       how errors name requests, and what registries said
 //! ```
 
+mod addresses;
 mod auth;
 mod body;
+mod certificates;
 mod client;
 mod download;
 mod error;
@@ -35,6 +40,7 @@ mod manifest;
 mod reach;
 mod referrer;
 mod retry;
+mod tls;
 mod transport;
 mod upload;
 mod words;

@@ -1,7 +1,7 @@
 //! Where a registry's answers may lead: what is sent there carries content, and sometimes credentials.
 
 use reqwest::Url;
-use std::net::IpAddr;
+use std::net::{IpAddr, Ipv6Addr};
 
 /// Whether certificates are checked. Turning it off also allows plain HTTP.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -11,8 +11,14 @@ pub(super) enum Tls {
 }
 
 /// Where a URL that a registry at `base` named may lead, without user, password and fragment: never from TLS to plain
-/// HTTP, and not from elsewhere to this machine. The error ends the sentence "it is not followed: …".
-pub(super) fn may_go(tls: Tls, base: &Url, mut to: Url) -> Result<Url, &'static str> {
+/// HTTP, and not from elsewhere to this machine, as far as its text says; [`super::addresses`] looks at the address that
+/// a name stands for. `is_here`: the registry is on this machine. The error ends the sentence "it is not followed: …".
+pub(super) fn may_go(
+    tls: Tls,
+    base: &Url,
+    is_here: bool,
+    mut to: Url,
+) -> Result<Url, &'static str> {
     let plain_base = base.scheme() == "http";
     match to.scheme() {
         "https" => {}
@@ -20,7 +26,7 @@ pub(super) fn may_go(tls: Tls, base: &Url, mut to: Url) -> Result<Url, &'static 
         "http" => return Err("it leads to plain HTTP"),
         _ => return Err("it leads away from HTTP"),
     }
-    if !is_loopback(base) && (is_loopback(&to) || is_link_local(&to)) {
+    if !is_here && (is_loopback(&to) || address(&to).is_some_and(is_near)) {
         return Err("it leads to this machine or its link");
     }
     to.set_fragment(None);
@@ -48,12 +54,22 @@ pub fn is_loopback_host(host: &str) -> bool {
     Url::parse(&format!("https://{host}/")).is_ok_and(|url| is_loopback(&url))
 }
 
-/// 169.254.0.0/16 and fe80::/10, where clouds keep their metadata services, and the unspecified address.
-fn is_link_local(url: &Url) -> bool {
-    match address(url) {
-        Some(IpAddr::V4(address)) => address.is_link_local() || address.is_unspecified(),
-        Some(IpAddr::V6(address)) => address.is_unicast_link_local() || address.is_unspecified(),
-        None => false,
+/// Where one cloud keeps its metadata service beside 169.254.169.254.
+const METADATA: Ipv6Addr = Ipv6Addr::new(0xfd00, 0xec2, 0, 0, 0, 0, 0, 0x254);
+
+/// On this machine or its link: loopback, the unspecified address (which connects to this machine), 169.254.0.0/16 and
+/// fe80::/10, where clouds keep their metadata services.
+pub(super) fn is_near(address: IpAddr) -> bool {
+    match address.to_canonical() {
+        IpAddr::V4(address) => {
+            address.is_loopback() || address.is_link_local() || address.is_unspecified()
+        }
+        IpAddr::V6(address) => {
+            address.is_loopback()
+                || address.is_unicast_link_local()
+                || address.is_unspecified()
+                || address == METADATA
+        }
     }
 }
 
@@ -99,10 +115,13 @@ mod tests {
             (Verified, "https://r.example/", "https://localhost/x", false),
             (Verified, "https://r.example/", "https://169.254.169.254/x", false),
             (Verified, "https://r.example/", "https://[fe80::1]/x", false),
+            (Verified, "https://r.example/", "https://[::ffff:169.254.169.254]/x", false),
+            (Verified, "https://r.example/", "https://[::]/x", false),
             (Verified, "https://r.example/", "file:///etc/passwd", false),
         ] {
             let url = |text| Url::parse(text).expect("a URL");
-            let found = may_go(tls, &url(base), url(to));
+            let base = url(base);
+            let found = may_go(tls, &base, is_loopback(&base), url(to));
             assert_eq!(found.is_ok(), allowed, "{base} -> {to}");
         }
     }
@@ -111,7 +130,7 @@ mod tests {
     fn a_password_in_a_url_is_dropped() {
         let base = Url::parse("https://r.example/").expect("a URL");
         let to = Url::parse("https://u:p@s3.example/x?sig=1#f").expect("a URL");
-        let found = may_go(Verified, &base, to).expect("allowed");
+        let found = may_go(Verified, &base, false, to).expect("allowed");
         assert_eq!(found.as_str(), "https://s3.example/x?sig=1");
     }
 }

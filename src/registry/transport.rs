@@ -1,14 +1,17 @@
 //! Connections: one pool per registry and server, with the certificates that are configured for it.
 
+use super::addresses::{Addresses, Reach, Resolver};
+use super::certificates::{Certificates, unbuilt, unusable, wrong};
 use super::reach::{Tls, is_loopback};
-use super::words::bounded;
+use super::tls::{self, Believed};
 use super::{Patience, RegistryError};
 use reqwest::redirect::Policy;
-use reqwest::{Certificate, Client, ClientBuilder, Identity, Url};
+use reqwest::{Client, ClientBuilder, Url};
+use rustls::{ClientConfig, RootCertStore};
 use std::collections::HashMap;
 use std::io::ErrorKind;
-use std::path::{Path, PathBuf};
-use std::sync::Mutex;
+use std::path::PathBuf;
+use std::sync::{Arc, Mutex, OnceLock};
 use std::time::Duration;
 
 /// Where the certificates of hosts lie, the first directory that exists wins (containers-certs.d(5)).
@@ -24,15 +27,11 @@ pub(super) struct Transports {
     tls: Tls,
     connect: Duration,
     user_agent: String,
-    /// (registry, server) → client. A redirect to an object store gets the registry's CAs, but not its client key.
-    clients: Mutex<HashMap<(String, String), Client>>,
-}
-
-/// What a host's directory holds.
-#[derive(Default)]
-struct Certificates {
-    authorities: Vec<Certificate>,
-    identity: Option<Identity>,
+    addresses: Arc<Addresses>,
+    /// The system's CAs, read when the first certificate is to be verified.
+    system: OnceLock<RootCertStore>,
+    /// (registry, server, reach) → client. A redirect to an object store gets the registry's CAs, but not its client key.
+    clients: Mutex<HashMap<(String, String, Reach), Client>>,
 }
 
 impl Transports {
@@ -48,33 +47,56 @@ impl Transports {
             tls,
             connect: patience.connect,
             user_agent: user_agent.to_owned(),
+            addresses: Arc::default(),
+            system: OnceLock::new(),
             clients: Mutex::default(),
         }
     }
 
     /// The client for `url` on behalf of `registry` (its name in references).
-    pub(super) fn client(&self, registry: &str, url: &Url) -> Result<Client, RegistryError> {
+    pub(super) fn client(
+        &self,
+        registry: &str,
+        url: &Url,
+        reach: Reach,
+    ) -> Result<Client, RegistryError> {
         let host = url.host_str().unwrap_or_default();
         let port = url.port().map(|p| format!(":{p}")).unwrap_or_default();
-        let key = (registry.to_owned(), format!("{}://{host}{port}", url.scheme()));
+        let key = (registry.to_owned(), format!("{}://{host}{port}", url.scheme()), reach);
         let mut clients = self.clients.lock().unwrap_or_else(std::sync::PoisonError::into_inner);
         if let Some(client) = clients.get(&key) {
             return Ok(client.clone());
         }
-        let server = format!("{host}{port}");
-        let client = match url.scheme() {
-            // The system's CAs take longer to load than a small image to fetch, and nothing is verified here.
+        let tls = match url.scheme() {
+            // Nothing is verified here, and the system's CAs take longer to load than a small image to fetch.
             "http" => {
-                let builder = self.builder(&Certificates::default(), is_loopback(url));
-                builder.tls_certs_only([]).build().map_err(|e| unbuilt(registry, e))?
+                let nobody = Believed::Verified(&RootCertStore::empty());
+                tls::configuration(nobody, &Certificates::default())
+                    .map_err(|e| unbuilt(registry, e))?
             }
-            _ => self.build(registry, &server, is_loopback(url))?,
+            _ => self.tls_for(registry, &format!("{host}{port}"))?,
         };
+        let client = self.builder(url, reach, tls).build().map_err(|e| unbuilt(registry, e))?;
         clients.insert(key, client.clone());
         Ok(client)
     }
 
-    fn build(&self, registry: &str, server: &str, local: bool) -> Result<Client, RegistryError> {
+    /// Whether the server of a URL is on this machine: by its text, or because its name was found to lead here.
+    pub(super) fn is_here(&self, url: &Url) -> bool {
+        let host = url.host_str().unwrap_or_default();
+        let port = url.port_or_known_default().unwrap_or_default();
+        is_loopback(url) || self.addresses.is_loopback(host, port)
+    }
+
+    /// Whether certificates are given for a registry: it is meant to speak TLS then.
+    ///
+    /// # Errors
+    /// As for connecting: certificates that are there and cannot be used.
+    pub(super) fn has_certificates(&self, registry: &str) -> Result<bool, RegistryError> {
+        Ok(!self.certificates_of(registry)?.is_empty())
+    }
+
+    fn tls_for(&self, registry: &str, server: &str) -> Result<ClientConfig, RegistryError> {
         let mut certificates = self.certificates_of(registry)?;
         let is_registry = server == registry
             || (registry == "docker.io" && server == "registry-1.docker.io")
@@ -85,22 +107,23 @@ impl Transports {
                 None => self.certificates_of(server)?,
             };
             certificates.authorities.extend(own.authorities);
-            certificates.identity = own.identity;
+            certificates.client = own.client;
         }
-        let authorities = certificates.authorities.clone();
-        self.builder(&certificates, local)
-            .tls_certs_merge(authorities.clone())
-            .build()
-            // A machine without any system CA: only what is configured here can be trusted then.
-            .or_else(|_| {
-                let builder = self.builder(&certificates, local);
-                builder.tls_certs_only(authorities).build()
-            })
-            .map_err(|e| unbuilt(registry, e))
+        let believed = match self.tls {
+            Tls::Unverified => Believed::Any,
+            Tls::Verified => Believed::Verified(self.system.get_or_init(system_authorities)),
+        };
+        tls::configuration(believed, &certificates).map_err(|e| unbuilt(registry, e))
     }
 
-    fn builder(&self, certificates: &Certificates, local: bool) -> ClientBuilder {
-        let mut builder = Client::builder()
+    fn builder(&self, url: &Url, reach: Reach, tls: ClientConfig) -> ClientBuilder {
+        let resolver = Resolver {
+            addresses: Arc::clone(&self.addresses),
+            host: url.host_str().unwrap_or_default().to_owned(),
+            port: url.port_or_known_default().unwrap_or_default(),
+            reach,
+        };
+        let builder = Client::builder()
             .user_agent(&self.user_agent)
             // Redirects are followed by hand: where they may lead and what goes along is decided here.
             .redirect(Policy::none())
@@ -111,28 +134,22 @@ impl Transports {
             .pool_max_idle_per_host(IDLE)
             .tcp_nodelay(true)
             .tcp_keepalive(KEEPALIVE)
-            .tls_danger_accept_invalid_certs(self.tls == Tls::Unverified);
-        if local {
-            builder = builder.no_proxy();
+            .dns_resolver(resolver)
+            .tls_backend_preconfigured(tls);
+        match is_loopback(url) {
+            true => builder.no_proxy(),
+            false => builder,
         }
-        if let Some(identity) = &certificates.identity {
-            builder = builder.identity(identity.clone());
-        }
-        builder
     }
 
     fn certificates_of(&self, host: &str) -> Result<Certificates, RegistryError> {
         if let Some(directory) = &self.certificates {
-            let found = read(directory)?.ok_or_else(|| {
+            let found = Certificates::read(directory)?.ok_or_else(|| {
                 let cause = std::io::Error::from(ErrorKind::NotFound);
                 unusable(directory, "the directory with certificates cannot be read", cause)
             })?;
-            if found.authorities.is_empty() && found.identity.is_none() {
-                return Err(RegistryError::Setup {
-                    path: directory.clone(),
-                    what: "there is neither a *.crt nor a *.cert in it".into(),
-                    source: None,
-                });
+            if found.is_empty() {
+                return Err(wrong(directory, "there is neither a *.crt nor a *.cert in it"));
             }
             return Ok(found);
         }
@@ -140,7 +157,7 @@ impl Transports {
         let own = home.map(|home| home.join(".config/containers/certs.d"));
         let usual = CERTIFICATE_DIRECTORIES.map(PathBuf::from);
         for directory in own.into_iter().chain(usual) {
-            if let Some(found) = read(&directory.join(host))? {
+            if let Some(found) = Certificates::read(&directory.join(host))? {
                 return Ok(found);
             }
         }
@@ -148,80 +165,17 @@ impl Transports {
     }
 }
 
-fn unbuilt(registry: &str, error: reqwest::Error) -> RegistryError {
-    RegistryError::Setup {
-        path: bounded(registry, 255).into(),
-        what: "the certificates for this registry cannot be used".into(),
-        source: Some(error.into()),
-    }
-}
-
-fn unusable(
-    path: &Path,
-    what: &str,
-    cause: impl Into<Box<dyn std::error::Error + Send + Sync>>,
-) -> RegistryError {
-    RegistryError::Setup {
-        path: path.to_owned(),
-        what: what.to_owned(),
-        source: Some(cause.into()),
-    }
-}
-
-/// Reads a directory of `*.crt` (CAs) and `*.cert` + `*.key` (client certificate). `None` when it is not there, or
-/// belongs to others: a machine's directory can be root's own.
-fn read(directory: &Path) -> Result<Option<Certificates>, RegistryError> {
-    let listing = match std::fs::read_dir(directory) {
-        Ok(listing) => listing,
-        Err(e) if matches!(e.kind(), ErrorKind::NotFound | ErrorKind::PermissionDenied) => {
-            return Ok(None);
-        }
-        Err(e) => return Err(unusable(directory, "the directory cannot be read", e)),
-    };
-    let mut paths = listing
-        .map(|entry| entry.map(|entry| entry.path()))
-        .collect::<Result<Vec<_>, _>>()
-        .map_err(|e| unusable(directory, "the directory cannot be read", e))?;
-    paths.sort();
-    let mut found = Certificates::default();
-    for path in paths {
-        let bytes = |path: &Path| {
-            std::fs::read(path).map_err(|e| unusable(path, "the file cannot be read", e))
-        };
-        match path.extension().and_then(|e| e.to_str()) {
-            Some("crt") => {
-                let pem = Certificate::from_pem_bundle(&bytes(&path)?)
-                    .map_err(|e| unusable(&path, "not a PEM file of certificates", e))?;
-                if pem.is_empty() {
-                    return Err(RegistryError::Setup {
-                        path: path.clone(),
-                        what: "there is no certificate in it".into(),
-                        source: None,
-                    });
-                }
-                found.authorities.extend(pem);
-            }
-            Some("cert") => {
-                let mut pem = bytes(&path)?;
-                pem.push(b'\n');
-                pem.extend(bytes(&path.with_extension("key"))?);
-                // The cause is not kept: it comes from reading a private key.
-                let identity = Identity::from_pem(&pem).map_err(|_| RegistryError::Setup {
-                    path: path.clone(),
-                    what: "not a PEM certificate with its private key beside it".into(),
-                    source: None,
-                })?;
-                found.identity = Some(identity);
-            }
-            _ => {}
-        }
-    }
-    Ok(Some(found))
+/// The CAs that this system trusts. Those that cannot be read are passed over, as by every other program.
+fn system_authorities() -> RootCertStore {
+    let mut roots = RootCertStore::empty();
+    roots.add_parsable_certificates(rustls_native_certs::load_native_certs().certs);
+    roots
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
+    use std::path::Path;
 
     #[test]
     fn a_named_directory_without_certificates_is_an_error() {

@@ -1,6 +1,7 @@
 //! What must not come in: each attempt is refused with its own words, and registry and key store stay as they were.
 
 mod media;
+mod passwords;
 mod registries;
 
 use crate::harness::scene::{Connected, Enclave, HOST};

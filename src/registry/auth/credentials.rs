@@ -99,6 +99,17 @@ impl fmt::Debug for Entry {
     }
 }
 
+/// Whether there are credentials for a registry, without asking anybody.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(in crate::registry) enum Held {
+    /// An entry or a helper is there for it.
+    Some,
+    /// A helper that is asked about every registry may have some, or a file cannot be read.
+    Unclear,
+    /// There are none.
+    None,
+}
+
 impl CredentialStore {
     /// A store over the file that the user named, else over the usual places as `variable` (the environment) and
     /// `uid` give them: containers-auth.json(5), then docker's.
@@ -162,6 +173,28 @@ impl CredentialStore {
             }
         }
         Ok(None)
+    }
+
+    /// Whether there are credentials for anything on a host.
+    pub(in crate::registry) async fn held_for(&self, host: &str) -> Held {
+        let Ok(files) = self.files.get_or_try_init(|| async { self.read_files() }).await else {
+            return Held::Unclear;
+        };
+        let is_on_host = |key: &str| {
+            key.strip_prefix(host).is_some_and(|rest| rest.is_empty() || rest.starts_with('/'))
+        };
+        let has_any = |file: &File| {
+            let holds = |entry: &Entry| !matches!(entry.credentials(), Ok(None));
+            file.helpers.keys().any(|key| is_on_host(key))
+                || file.auths.iter().any(|(key, entry)| is_on_host(key) && holds(entry))
+        };
+        if files.iter().any(has_any) {
+            Held::Some
+        } else if files.iter().any(|file| file.store.is_some()) {
+            Held::Unclear
+        } else {
+            Held::None
+        }
     }
 
     async fn ask_helper(

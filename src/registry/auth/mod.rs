@@ -9,7 +9,7 @@ mod token;
 mod tests;
 
 pub(super) use challenge::Challenge;
-pub(super) use credentials::CredentialStore;
+pub(super) use credentials::{CredentialStore, Held};
 
 use super::RegistryError;
 use super::host::Host;
@@ -126,6 +126,9 @@ impl Grants {
             return Ok(Some(grant.clone()));
         }
         let credentials = host.credentials().find(&scope.repository).await?;
+        if credentials.is_some() && !host.may_have_credentials().await? {
+            return Err(RegistryError::PlainCredentials { host: host.name().to_owned() });
+        }
         let unusable = || RegistryError::Credentials {
             host: host.name().to_owned(),
             what: "they hold characters that no request may have".into(),

@@ -4,6 +4,7 @@ use super::credentials::Credentials;
 use super::{Grant, basic};
 use crate::registry::exchange::read_body;
 use crate::registry::host::Host;
+use crate::registry::reach::is_loopback;
 use crate::registry::{Asked, RegistryError, Said, retry};
 use reqwest::header::{AUTHORIZATION, CONTENT_TYPE, HeaderValue};
 use reqwest::{Method, Request, StatusCode, Url};
@@ -77,7 +78,12 @@ impl Service {
             )
         };
         let url = Url::parse(&self.realm).map_err(|_| refused("its realm is not a URL"))?;
-        host.may_go(base, url).map_err(refused)
+        let url = host.may_go(base, url).map_err(refused)?;
+        // Who allowed plain HTTP on this machine did not allow it on the network.
+        if url.scheme() == "http" && is_loopback(base) && !is_loopback(&url) {
+            return Err(refused("it leads to plain HTTP"));
+        }
+        Ok(url)
     }
 
     fn plain(&self, mut url: Url) -> Request {

@@ -147,7 +147,7 @@ async fn redirects_are_followed_but_credentials_stay_with_the_registry() {
     let directory = tempfile::tempdir().expect("a directory");
     let path = directory.path().join("auth.json");
     super::peer::authfile(&path, &script.address, "user", "password");
-    let options = ClientOptions { authfile: Some(path), ..options() };
+    let options = ClientOptions { authfile: Some(path), tls_verify: false, ..options() };
     let client = crate::registry::Client::new(options).expect("a client");
     let named = |path: &str| {
         let name = format!("{}/{path}", script.address);

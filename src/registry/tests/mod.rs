@@ -2,6 +2,7 @@
 
 mod absence;
 mod access;
+mod client_certificates;
 mod download;
 mod manifests;
 mod peer;
@@ -9,6 +10,8 @@ mod push;
 mod real;
 mod referrers;
 mod script;
+mod secrets;
+mod self_signed;
 mod signatures;
 mod tls;
 

@@ -58,7 +58,7 @@ pub(super) fn require(name: &str) -> Option<PathBuf> {
 /// A process, ended when dropped, and the directory it works in.
 pub(super) struct Running {
     child: Child,
-    _directory: TempDir,
+    directory: TempDir,
 }
 
 impl Running {
@@ -66,7 +66,7 @@ impl Running {
     pub(super) async fn start(mut command: Command, directory: TempDir, address: &str) -> Self {
         command.stdout(Stdio::null()).stderr(Stdio::null());
         let child = command.spawn().expect("a server starts");
-        let running = Self { child, _directory: directory };
+        let running = Self { child, directory };
         for _ in 0..1000 {
             if tokio::net::TcpStream::connect(address).await.is_ok() {
                 return running;
@@ -74,6 +74,11 @@ impl Running {
             tokio::time::sleep(Duration::from_millis(10)).await;
         }
         panic!("{:?} does not listen on {address}", command.get_program());
+    }
+
+    /// Where it works.
+    pub(super) fn directory(&self) -> &Path {
+        self.directory.path()
     }
 }
 

@@ -230,7 +230,7 @@ async fn credentials_do_not_follow_an_upload_to_another_server() {
         let directory = tempfile::tempdir().expect("a directory");
         let path = directory.path().join("auth.json");
         authfile(&path, &script.address, "user", "password");
-        let options = ClientOptions { authfile: Some(path), ..options() };
+        let options = ClientOptions { authfile: Some(path), tls_verify: false, ..options() };
         let repository = repository_with(options, &script.address);
         let source = Memory::of(&bytes);
         let pushed = repository.push_blob(&blob, &source, None, Presence::Unknown).await;

@@ -232,7 +232,7 @@ async fn a_password_opens_and_no_or_a_wrong_one_does_not() {
     let with = |key: &str, password: &str| {
         let path = directory.path().join("auth.json");
         authfile(&path, key, USER, password);
-        let options = ClientOptions { authfile: Some(path), ..options() };
+        let options = ClientOptions { authfile: Some(path), tls_verify: false, ..options() };
         repository_with(options, &registry.address)
     };
     let address = registry.address.as_str();

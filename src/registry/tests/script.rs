@@ -80,9 +80,12 @@ impl Script {
 
     /// All requests so far but pings.
     pub(super) fn seen(&self) -> Vec<Seen> {
-        let seen = self.seen.lock().expect("no test panicked");
-        let asked = seen.iter().filter(|s| s.target != "/v2/");
-        asked.cloned().collect()
+        self.all().into_iter().filter(|s| s.target != "/v2/").collect()
+    }
+
+    /// All requests so far.
+    pub(super) fn all(&self) -> Vec<Seen> {
+        self.seen.lock().expect("no test panicked").clone()
     }
 
     pub(super) fn lines(&self) -> Vec<String> {
