@@ -10,13 +10,14 @@
 //! seal                               stands on trust; like trust it does no I/O
 //! archive  registry  trust           none uses another
 //! inventory  progress
-//! oci
+//! oci  ownership
 //! ```
 
 pub mod archive;
 pub mod host;
 pub mod inventory;
 pub mod oci;
+pub mod ownership;
 pub mod pack;
 #[cfg(test)]
 #[path = "../tests/harness/peers.rs"]

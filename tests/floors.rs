@@ -14,11 +14,22 @@ struct Floor {
 }
 
 /// What the three steps stand on; none of them uses another one.
-const LOWER: &[&str] =
-    &["oci", "progress", "inventory", "report", "trust", "seal", "archive", "registry", "host"];
+const LOWER: &[&str] = &[
+    "oci",
+    "ownership",
+    "progress",
+    "inventory",
+    "report",
+    "trust",
+    "seal",
+    "archive",
+    "registry",
+    "host",
+];
 
 /// From the ground up. `archive` and `registry` never know each other; `trust` does no I/O.
-const FLOORS: [Floor; 13] = [
+const FLOORS: [Floor; 14] = [
+    Floor { name: "ownership", may_use: &[], never: &["reqwest", "tokio"] },
     Floor { name: "oci", may_use: &[], never: &["reqwest"] },
     Floor { name: "progress", may_use: &["oci"], never: &["reqwest", "tokio", "std::fs"] },
     Floor { name: "inventory", may_use: &["oci"], never: &["reqwest", "tokio", "std::fs"] },
@@ -38,8 +49,12 @@ const FLOORS: [Floor; 13] = [
         never: &["reqwest", "tokio", "std::fs", "std::net", "rustix"],
     },
     Floor { name: "archive", may_use: &["oci", "inventory", "progress"], never: &["reqwest"] },
-    Floor { name: "registry", may_use: &["oci"], never: &[] },
-    Floor { name: "host", may_use: &["oci", "trust", "seal"], never: &["reqwest", "tokio"] },
+    Floor { name: "registry", may_use: &["oci", "ownership"], never: &[] },
+    Floor {
+        name: "host",
+        may_use: &["oci", "ownership", "trust", "seal"],
+        never: &["reqwest", "tokio"],
+    },
     Floor { name: "pack", may_use: LOWER, never: &[] },
     Floor { name: "unpack", may_use: LOWER, never: &[] },
     Floor { name: "serve", may_use: LOWER, never: &[] },

@@ -17,6 +17,7 @@ mod keys;
 mod long_blobs;
 mod naming;
 mod openshift;
+mod other_users;
 mod pack_faults;
 mod packing;
 mod parity;

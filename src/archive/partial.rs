@@ -11,6 +11,9 @@ use std::io::ErrorKind;
 use std::os::unix::fs::{FileTypeExt as _, MetadataExt as _, OpenOptionsExt as _};
 use std::path::{Path, PathBuf};
 
+/// Nobody but the owner writes to an archive, whatever the umask.
+const FILE_MODE: u32 = 0o644;
+
 /// Name of the file an archive is written to before it is whole.
 pub fn partial_path(target: &Path) -> PathBuf {
     let mut name = target.as_os_str().to_owned();
@@ -86,7 +89,8 @@ pub(super) enum Origin {
 /// As [`open`].
 pub(super) fn renew(path: &Path, held: File) -> Result<File, ArchiveError> {
     std::fs::remove_file(path).map_err(|e| ArchiveError::io("remove", path, e))?;
-    let created = OpenOptions::new().read(true).write(true).create_new(true).open(path);
+    let created =
+        OpenOptions::new().read(true).write(true).create_new(true).mode(FILE_MODE).open(path);
     let file = created.map_err(|e| ArchiveError::io("create", path, e))?;
     lock(path, &file)?;
     drop(held);
@@ -118,6 +122,7 @@ pub(super) fn open_or_make(path: &Path) -> Result<(File, Origin), ArchiveError> 
         .read(true)
         .write(true)
         .create_new(origin == Origin::Made)
+        .mode(FILE_MODE)
         .custom_flags(flags.bits().cast_signed())
         .open(path)
         .map_err(io)?;

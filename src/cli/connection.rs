@@ -2,6 +2,8 @@
 
 use super::exit::Status;
 use super::failure::Failure;
+use super::output::tell;
+use super::text::safe;
 use bundle::registry::{Client, ClientOptions, RegistryError};
 use bundle::unpack::UnpackError;
 use clap::Args;
@@ -36,7 +38,12 @@ impl Connection {
             tls_verify: self.tls_verify,
             ..ClientOptions::default()
         };
-        Client::new(options).map_err(|error| Failure::of(Status::Usage, &error))
+        let client = Client::new(options).map_err(|error| Failure::of(Status::Usage, &error))?;
+        for found in client.set_aside() {
+            tell!("warning: {}", safe(&found.to_string()));
+            tell!("hint: {}", safe(&found.hint()));
+        }
+        Ok(client)
     }
 }
 

@@ -119,8 +119,7 @@ fn made(directory: &PathBuf) -> Result<HostRoot, Failure> {
     let failed = |error: &dyn std::fmt::Display| {
         Failure::usage(format!("--config-dir {} cannot be used: {error}", directory.display()))
     };
-    std::fs::create_dir_all(directory).map_err(|error| failed(&error))?;
-    HostRoot::under(directory).map_err(|error| failed(&error))
+    HostRoot::made(directory).map_err(|error| failed(&error))
 }
 
 /// The report for people.

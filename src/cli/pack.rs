@@ -25,6 +25,7 @@ use bundle::archive::limits::LEVEL;
 use bundle::host::config::settings::Settings;
 use bundle::host::{HostRoot, RegistriesD};
 use bundle::oci::Platform;
+use bundle::ownership::check_for_root;
 use bundle::pack::plan::Plan;
 use bundle::pack::transfer::Packed;
 use bundle::pack::{
@@ -108,6 +109,20 @@ pub(super) struct Options {
     connection: Connection,
 }
 
+/// Whether what a home directory says of registries counts. For root it is root's own, and another one is told of.
+fn counts_as_home(home: &Path) -> bool {
+    let directory = home.join(".config/containers/registries.d");
+    let Err(distrust) = check_for_root(home).and_then(|()| check_for_root(&directory)) else {
+        return true;
+    };
+    if directory.exists() {
+        let (directory, why) = (directory.display().to_string(), distrust.to_string());
+        tell!("warning: {} does not count for root: {}", safe(&directory), safe(&why));
+        tell!("hint: name it to have it read: --registries-d {}", safe(&directory));
+    }
+    false
+}
+
 /// The process was asked to end.
 #[derive(Debug, thiserror::Error)]
 #[error("interrupted")]
@@ -184,7 +199,7 @@ impl Options {
         if !self.sources.iter().any(|s| matches!(s.location, Location::Registry(_))) {
             return Ok(RegistriesD::default());
         }
-        let home = std::env::home_dir();
+        let home = std::env::home_dir().filter(|home| counts_as_home(home));
         let read = match &self.registries_d {
             Some(directory) => RegistriesD::read(directory)
                 .map(|configured| configured.with_built_in(home.as_deref())),

@@ -183,6 +183,10 @@ impl Directory {
         self.holds(LOCK, FileKind::Regular)?;
         let mode = Mode::from_raw_mode(0o600);
         let file = rustix::fs::openat(&self.descriptor, LOCK, flags, mode).map_err(failed)?;
+        // Who can open it, can hold it for ever.
+        let stat = rustix::fs::fstat(&file).map_err(failed)?;
+        check_kind(&path, &stat, FileKind::Regular)?;
+        self.check_protected(&path, &stat)?;
         loop {
             match rustix::fs::flock(&file, FlockOperation::LockExclusive) {
                 Ok(()) => return Ok(Lock { _file: file }),

@@ -1,5 +1,6 @@
 //! What can be wrong with a path on the host.
 
+use crate::ownership::Distrust;
 use rustix::fs::FileType;
 use std::fmt;
 use std::io;
@@ -60,6 +61,16 @@ pub enum PathError {
 impl PathError {
     pub(super) fn system(doing: &'static str, path: &Path, source: impl Into<io::Error>) -> Self {
         Self::System { doing, path: path.to_owned(), source: source.into() }
+    }
+}
+
+impl From<Distrust> for PathError {
+    fn from(distrust: Distrust) -> Self {
+        match distrust {
+            Distrust::Owner { path, owner, expected } => Self::Owner { path, owner, expected },
+            Distrust::Exposed { path, mode } => Self::Exposed { path, mode },
+            Distrust::System { path, source } => Self::System { doing: "use", path, source },
+        }
     }
 }
 

@@ -51,17 +51,19 @@ pub enum LookasideAccess {
 }
 
 impl LookasideDirectory {
-    /// Opens an existing directory; to write, waits until no other process does.
+    /// Opens a directory; to write, makes it when it is not there, and waits until no other process writes.
     ///
     /// # Errors
     /// When it is no directory that can be used so.
     pub fn open(directory: &Path, access: LookasideAccess) -> Result<Self, PathError> {
-        let root = HostRoot::under(directory)?;
-        let lock = match access {
-            LookasideAccess::Write => Some(root.create(&[])?.lock()?),
-            LookasideAccess::Look => None,
-        };
-        Ok(Self { root, lock })
+        match access {
+            LookasideAccess::Write => {
+                let root = HostRoot::made(directory)?;
+                let lock = Some(root.create(&[])?.lock()?);
+                Ok(Self { root, lock })
+            }
+            LookasideAccess::Look => Ok(Self { root: HostRoot::under(directory)?, lock: None }),
+        }
     }
 
     /// Adds a signature of a manifest, unless it is there, under the next number.
@@ -179,6 +181,42 @@ mod tests {
         assert_eq!(fs::read_dir(outside.path()).expect("a directory").count(), 0);
         fs::remove_file(folder.join("signature-1")).expect("removed");
         assert!(add(root.path()).is_ok(), "the twin without it");
+    }
+
+    #[test]
+    fn root_writes_into_no_lookaside_of_another_user() {
+        if !rustix::process::geteuid().is_root() {
+            return;
+        }
+        let give = |path: &Path, user| {
+            std::os::unix::fs::chown(path, Some(user), None).expect("owner");
+        };
+        let root = tempfile::tempdir().expect("a directory");
+        let below = root.path().join("below");
+        let other = 65_534;
+        give(root.path(), other);
+        for directory in [root.path(), &below] {
+            for access in [LookasideAccess::Write, LookasideAccess::Look] {
+                let error = LookasideDirectory::open(directory, access).expect_err("not root's");
+                let is_absent = access == LookasideAccess::Look && directory == below;
+                assert!(matches!(error, PathError::Owner { .. }) || is_absent, "{error}");
+            }
+        }
+        assert!(!below.exists());
+        give(root.path(), 0);
+        // A lock that somebody else can open, he can hold for ever.
+        let lock = root.path().join(".lock");
+        drop(open(root.path()));
+        give(&lock, other);
+        let error = LookasideDirectory::open(root.path(), LookasideAccess::Write);
+        assert!(matches!(error, Err(PathError::Owner { .. })), "{error:?}");
+        give(&lock, 0);
+        fs::set_permissions(&lock, fs::Permissions::from_mode(0o666)).expect("mode");
+        let error = LookasideDirectory::open(root.path(), LookasideAccess::Write);
+        assert!(matches!(error, Err(PathError::Exposed { .. })), "{error:?}");
+        fs::set_permissions(&lock, fs::Permissions::from_mode(0o600)).expect("mode");
+        open(root.path());
+        open(&below);
     }
 
     #[test]

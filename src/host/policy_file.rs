@@ -1,6 +1,7 @@
 //! The policy of the host, or any other file of its kind: where its keys are read from.
 
 use crate::oci::{Digest, Reference};
+use crate::ownership::check_for_root;
 use crate::trust::{Policy, PolicyError, PreparedPolicy};
 use std::collections::BTreeMap;
 use std::fs::File;
@@ -21,6 +22,8 @@ pub struct PolicyFile {
     content: Digest,
     /// What the paths in the policy are below; `/` but for tests and mounted hosts.
     root: PathBuf,
+    /// Whether it is the host's: what another user could have written does not count for root then.
+    is_of_host: bool,
 }
 
 /// A policy file that cannot be used.
@@ -46,7 +49,7 @@ impl PolicyFile {
     /// # Errors
     /// When it cannot be read, or is no policy that the container stack would take.
     pub fn open(file: &Path) -> Result<Self, PolicyFileError> {
-        Self::at(file, Path::new("/"))
+        Self::at(file, Path::new("/"), false)
     }
 
     /// Reads the policy of the host below `root`; paths in it are below `root` too.
@@ -54,7 +57,7 @@ impl PolicyFile {
     /// # Errors
     /// As [`PolicyFile::open`].
     pub fn of_host(root: &Path) -> Result<Self, PolicyFileError> {
-        Self::at(&root.join(HOST_POLICY), root)
+        Self::at(&root.join(HOST_POLICY), root, true)
     }
 
     /// The policy that a host will have, whose other files lie below `root`.
@@ -63,15 +66,17 @@ impl PolicyFile {
     /// When it is no policy that the container stack would take.
     pub fn to_be(content: &[u8], root: &Path) -> Result<Self, PolicyError> {
         let policy = Policy::parse(content)?;
-        Ok(Self { policy, content: Digest::of(content), root: root.to_owned() })
+        let root = root.to_owned();
+        Ok(Self { policy, content: Digest::of(content), root, is_of_host: true })
     }
 
-    fn at(file: &Path, root: &Path) -> Result<Self, PolicyFileError> {
+    fn at(file: &Path, root: &Path, is_of_host: bool) -> Result<Self, PolicyFileError> {
         let failed = |cause| PolicyFileError { file: file.to_owned(), cause };
-        let bytes = read(file).map_err(|error| failed(PolicyFileCause::Read(error)))?;
+        let bytes = read(file, is_of_host).map_err(|error| failed(PolicyFileCause::Read(error)))?;
         let policy =
             Policy::parse(&bytes).map_err(|error| failed(PolicyFileCause::Policy(error)))?;
-        Ok(Self { policy, content: Digest::of(&bytes), root: root.to_owned() })
+        let root = root.to_owned();
+        Ok(Self { policy, content: Digest::of(&bytes), root, is_of_host })
     }
 
     /// Reads the keys for these images. A file that cannot be read refuses the images that need it.
@@ -108,15 +113,19 @@ impl PolicyFile {
 
     /// Reads a file that the policy names.
     fn read_named(&self, path: &Path) -> io::Result<Vec<u8>> {
-        read(&match self.root == Path::new("/") {
+        let path = match self.root == Path::new("/") {
             true => path.to_owned(),
             false => self.root.join(path.strip_prefix("/").unwrap_or(path)),
-        })
+        };
+        read(&path, self.is_of_host)
     }
 }
 
 /// Reads a regular file of bounded length: a pipe would wait for ever.
-fn read(path: &Path) -> io::Result<Vec<u8>> {
+fn read(path: &Path, is_of_host: bool) -> io::Result<Vec<u8>> {
+    if is_of_host {
+        check_for_root(path).map_err(io::Error::other)?;
+    }
     let metadata = std::fs::metadata(path)?;
     if !metadata.is_file() {
         return Err(io::Error::other("it is not a regular file"));
@@ -154,5 +163,24 @@ mod tests {
         let other = policy(&folder.path().join("other.pub"));
         let all = std::collections::BTreeSet::from([absent, one, two, other]);
         assert_eq!(all.len(), 4, "each is another");
+    }
+
+    #[test]
+    fn a_host_policy_that_another_user_wrote_does_not_count() {
+        if !rustix::process::geteuid().is_root() {
+            return;
+        }
+        let root = tempfile::tempdir().expect("a folder");
+        let file = root.path().join(HOST_POLICY);
+        fs::create_dir_all(file.parent().expect("parent")).expect("directories");
+        fs::write(&file, r#"{"default": [{"type": "insecureAcceptAnything"}]}"#).expect("a policy");
+        PolicyFile::of_host(root.path()).expect("root's own");
+        for given in [file.as_path(), file.parent().expect("parent"), root.path()] {
+            let give = |user| std::os::unix::fs::chown(given, Some(user), None).expect("owner");
+            give(65_534);
+            PolicyFile::of_host(root.path()).expect_err("another user's");
+            PolicyFile::open(&file).expect("the operator's word");
+            give(0);
+        }
     }
 }

@@ -5,6 +5,7 @@
 //! one point: a second document in a file is refused, not ignored.
 
 use crate::oci::Reference;
+use crate::ownership::{self, Distrust};
 use serde::Deserialize;
 use std::collections::BTreeMap;
 use std::io::{ErrorKind, Read as _};
@@ -111,7 +112,7 @@ impl RegistriesD {
     pub fn of_user(home: Option<&Path>) -> Result<Self, RegistriesDError> {
         let own = home.map(|home| home.join(OF_USER)).filter(|own| own.exists());
         let directory = own.unwrap_or_else(|| PathBuf::from(SYSTEM));
-        let read = match Self::read(&directory) {
+        let read = match Self::read_where(&directory, ownership::check_for_root) {
             Err(RegistriesDError::Read { path, source })
                 if path == directory && source.kind() == ErrorKind::NotFound =>
             {
@@ -127,6 +128,22 @@ impl RegistriesD {
     /// # Errors
     /// Any [`RegistriesDError`].
     pub fn read(directory: &Path) -> Result<Self, RegistriesDError> {
+        Self::read_where(directory, |_| Ok(()))
+    }
+
+    /// Reads a directory that `check` lets count, with all files in it.
+    fn read_where(
+        directory: &Path,
+        check: impl Fn(&Path) -> Result<(), Distrust>,
+    ) -> Result<Self, RegistriesDError> {
+        let counts = |path: &Path| {
+            let refuse = |distrust: Distrust| RegistriesDError::File {
+                path: path.to_owned(),
+                what: distrust.to_string(),
+            };
+            check(path).map_err(refuse)
+        };
+        counts(directory)?;
         let unreadable = |source| RegistriesDError::Read { path: directory.to_owned(), source };
         let mut paths = Vec::new();
         for entry in std::fs::read_dir(directory).map_err(unreadable)? {
@@ -143,6 +160,7 @@ impl RegistriesD {
         let mut merged = Self::default();
         let mut origins: BTreeMap<String, PathBuf> = BTreeMap::new();
         for path in paths {
+            counts(&path)?;
             let Some(text) = read_file(&path)? else { continue };
             let file =
                 parse(&text).map_err(|what| RegistriesDError::File { path: path.clone(), what })?;

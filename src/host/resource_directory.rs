@@ -82,9 +82,7 @@ pub fn write_resources(
     directory: &Path,
     resources: &[Resource],
 ) -> Result<Vec<WrittenResource>, ResourceDirectoryError> {
-    std::fs::create_dir_all(directory)
-        .map_err(|error| PathError::system("create directory", directory, error))?;
-    let directory = HostRoot::under(directory)?.create(&[])?;
+    let directory = HostRoot::made(directory)?.create(&[])?;
     let _lock = directory.lock()?;
     let mut known = read_list(&directory)?;
     let there = examine(&directory, &known)?;

@@ -2,6 +2,7 @@
 
 use super::directory::Directory;
 use super::error::PathError;
+use crate::ownership;
 use rustix::fs::{Mode, OFlags};
 use std::os::fd::OwnedFd;
 use std::path::{Path, PathBuf};
@@ -54,13 +55,23 @@ impl HostRoot {
         Self::open(Path::new("/"), Owners::Root)
     }
 
-    /// An existing directory in the place of `/`. How its own path leads there is the user's business; below it, no
-    /// link is followed.
+    /// An existing directory in the place of `/`. For root, nobody else may decide what lies there; how its own path
+    /// leads there is otherwise the user's business. Below it, no link is followed.
     ///
     /// # Errors
-    /// When it is not a directory that can be opened.
+    /// When it is not a directory that can be opened, or not one that root may write into ([`ownership`]).
     pub fn under(directory: &Path) -> Result<Self, PathError> {
+        ownership::check_for_root(directory)?;
         Self::open(directory, Owners::RootOr(effective_user()))
+    }
+
+    /// As [`HostRoot::under`], of a directory that is made when it is not there.
+    ///
+    /// # Errors
+    /// As [`HostRoot::under`]; when it cannot be made.
+    pub fn made(directory: &Path) -> Result<Self, PathError> {
+        ownership::make_directory(directory)?;
+        Self::under(directory)
     }
 
     pub(super) fn open(path: &Path, owners: Owners) -> Result<Self, PathError> {

@@ -6,6 +6,7 @@
 use super::config::settings::{MAX_FILE, SYSTEM_FILE, Settings, SettingsError, USER_FILE};
 use super::error::PathError;
 use super::root::HostRoot;
+use std::io::ErrorKind;
 use std::path::{Path, PathBuf};
 
 /// A place where a file was looked for.
@@ -61,7 +62,8 @@ pub fn system_settings(root: &HostRoot) -> Result<SettingsFile, SettingsFileErro
 /// [`SettingsError`] when what a file says that counts cannot be used.
 pub fn user_settings(configuration: &Path) -> Result<SettingsFile, SettingsError> {
     let path = configuration.join(USER_FILE[0]).join(USER_FILE[1]);
-    let found = match configuration.is_dir() {
+    let is_absent = path.symlink_metadata().is_err_and(|e| e.kind() == ErrorKind::NotFound);
+    let found = match configuration.is_dir() && !is_absent {
         true => HostRoot::under(configuration)
             .and_then(|root| read(&root, &USER_FILE[..1], USER_FILE[1])),
         false => Ok(None),

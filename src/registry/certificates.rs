@@ -3,6 +3,7 @@
 
 use super::RegistryError;
 use super::words::bounded;
+use crate::ownership::check_for_root;
 use rustls_pki_types::pem::PemObject as _;
 use rustls_pki_types::{CertificateDer, PrivateKeyDer};
 use std::io::ErrorKind;
@@ -38,11 +39,29 @@ impl Certificates {
         self.authorities.is_empty() && self.client.is_none()
     }
 
+    /// As [`Self::read`], of a directory that nobody named: for root, nobody else may decide what is in it.
+    ///
+    /// # Errors
+    /// As [`Self::read`]; what does not count is not passed over, since it says that the host speaks TLS.
+    pub(super) fn find(directory: &Path) -> Result<Option<Self>, RegistryError> {
+        Self::read_where(directory, |path| {
+            check_for_root(path).map_err(|distrust| unusable(path, "it does not count", distrust))
+        })
+    }
+
     /// Reads a directory. `None` when it is not there, or belongs to others: a machine's directory can be root's own.
     ///
     /// # Errors
     /// A file that is there and cannot be used.
     pub(super) fn read(directory: &Path) -> Result<Option<Self>, RegistryError> {
+        Self::read_where(directory, |_| Ok(()))
+    }
+
+    fn read_where(
+        directory: &Path,
+        check: impl Fn(&Path) -> Result<(), RegistryError>,
+    ) -> Result<Option<Self>, RegistryError> {
+        check(directory)?;
         let listing = match std::fs::read_dir(directory) {
             Ok(listing) => listing,
             Err(e) if matches!(e.kind(), ErrorKind::NotFound | ErrorKind::PermissionDenied) => {
@@ -58,8 +77,15 @@ impl Certificates {
         let mut found = Self::default();
         for path in paths {
             match path.extension().and_then(|e| e.to_str()) {
-                Some("crt") => found.authorities.extend(authorities(&path)?),
-                Some("cert") => found.client = Some(client(&path)?),
+                Some("crt") => {
+                    check(&path)?;
+                    found.authorities.extend(authorities(&path)?);
+                }
+                Some("cert") => {
+                    check(&path)?;
+                    check(&path.with_extension("key"))?;
+                    found.client = Some(client(&path)?);
+                }
                 _ => {}
             }
         }

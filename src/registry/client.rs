@@ -6,7 +6,7 @@ use super::lookaside::Lookaside;
 use super::reach::Tls;
 use super::transport::Transports;
 use super::words::bounded;
-use super::{Patience, RegistryError};
+use super::{Patience, RegistryError, SetAside};
 use crate::oci::Repository;
 use reqwest::Url;
 use std::collections::HashMap;
@@ -90,6 +90,11 @@ impl Client {
             credentials: Arc::new(credentials),
             hosts: Mutex::default(),
         })))
+    }
+
+    /// Configuration that was found and does not count: root reads nothing that somebody else decides.
+    pub fn set_aside(&self) -> impl Iterator<Item = &SetAside> {
+        self.0.credentials.set_aside().iter().chain(self.0.transports.set_aside())
     }
 
     /// A repository. Nothing is contacted yet.

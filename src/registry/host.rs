@@ -289,7 +289,7 @@ mod tests {
         listener.set_nonblocking(true).expect("does not wait");
         let port = listener.local_addr().expect("an address").port();
         for scheme in ["http", "https"] {
-            for name in ["localhost", "localhost."] {
+            for name in ["localhost", "LOCALHOST"] {
                 let url = Url::parse(&format!("{scheme}://{name}:{port}/x")).expect("a URL");
                 let far = host("http://192.0.2.7:5000/");
                 for method in [Method::GET, Method::POST, Method::PUT] {

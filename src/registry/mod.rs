@@ -19,6 +19,7 @@
 //! certificates what is configured for a host
 //! tls         whom a client believes, and how it shows itself
 //! link        the `Link` header
+//! set_aside   what is found and does not count
 //! retry       how patient to be
 //! error       what failed about which request
 //! words       how errors name requests, and what registries said
@@ -40,6 +41,7 @@ mod manifest;
 mod reach;
 mod referrer;
 mod retry;
+mod set_aside;
 mod tls;
 mod transport;
 mod upload;
@@ -56,5 +58,6 @@ pub use manifest::ManifestPushed;
 pub use reach::is_loopback_host;
 pub use referrer::{Referrers, ReferrersFrom, fallback_tag};
 pub use retry::Patience;
+pub use set_aside::SetAside;
 pub use upload::{BlobPushed, Presence};
 pub use words::{Asked, Said};

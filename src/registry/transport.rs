@@ -4,7 +4,7 @@ use super::addresses::{Addresses, Reach, Resolver};
 use super::certificates::{Certificates, unbuilt, unusable, wrong};
 use super::reach::{Tls, is_loopback};
 use super::tls::{self, Believed};
-use super::{Patience, RegistryError};
+use super::{Patience, RegistryError, SetAside};
 use reqwest::redirect::Policy;
 use reqwest::{Client, ClientBuilder, Url};
 use rustls::{ClientConfig, RootCertStore};
@@ -24,6 +24,9 @@ const KEEPALIVE: Duration = Duration::from_secs(30);
 /// Makes and keeps HTTP clients.
 pub(super) struct Transports {
     certificates: Option<PathBuf>,
+    /// The usual directories that count, the user's first.
+    usual: Vec<PathBuf>,
+    set_aside: Vec<SetAside>,
     tls: Tls,
     connect: Duration,
     user_agent: String,
@@ -42,7 +45,16 @@ impl Transports {
         patience: &Patience,
         user_agent: &str,
     ) -> Self {
+        let home = std::env::var_os("HOME").map(PathBuf::from);
+        let own = home.map(|home| home.join(".config/containers/certs.d"));
+        let mut set_aside = Vec::new();
+        let own = own.filter(|own| {
+            certificates.is_none() && SetAside::is_kept(own, "--cert-dir", &mut set_aside)
+        });
+        let usual = own.into_iter().chain(CERTIFICATE_DIRECTORIES.map(PathBuf::from)).collect();
         Self {
+            usual,
+            set_aside,
             certificates,
             tls,
             connect: patience.connect,
@@ -51,6 +63,11 @@ impl Transports {
             system: OnceLock::new(),
             clients: Mutex::default(),
         }
+    }
+
+    /// Directories in the usual places that do not count.
+    pub(super) fn set_aside(&self) -> &[SetAside] {
+        &self.set_aside
     }
 
     /// The client for `url` on behalf of `registry` (its name in references).
@@ -153,11 +170,8 @@ impl Transports {
             }
             return Ok(found);
         }
-        let home = std::env::var_os("HOME").map(PathBuf::from);
-        let own = home.map(|home| home.join(".config/containers/certs.d"));
-        let usual = CERTIFICATE_DIRECTORIES.map(PathBuf::from);
-        for directory in own.into_iter().chain(usual) {
-            if let Some(found) = Certificates::read(&directory.join(host))? {
+        for directory in &self.usual {
+            if let Some(found) = Certificates::find(&directory.join(host))? {
                 return Ok(found);
             }
         }

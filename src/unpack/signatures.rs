@@ -6,9 +6,7 @@ use super::plan::Planned;
 use super::push::Push;
 use super::target::Target;
 use crate::archive::catalogue::CatalogueSignature;
-use crate::host::{
-    LookasideAccess, LookasideChange, LookasideDirectory, LookasideError, PathError,
-};
+use crate::host::{LookasideAccess, LookasideChange, LookasideDirectory, LookasideError};
 use crate::oci::atomic::{MAX_SIGNATURE, begins_as_openpgp};
 use crate::oci::{Digest, Repository};
 use crate::registry::{ExtensionSignature, RemoteRepository};
@@ -148,14 +146,6 @@ fn write_all(
     let lookaside = match access {
         LookasideAccess::Look if !directory.exists() => None,
         access => {
-            if access == LookasideAccess::Write {
-                let failed = |source| PathError::System {
-                    doing: "create directory",
-                    path: directory.to_owned(),
-                    source,
-                };
-                std::fs::create_dir_all(directory).map_err(|e| LookasideError::from(failed(e)))?;
-            }
             let opened = LookasideDirectory::open(directory, access);
             Some(opened.map_err(LookasideError::from)?)
         }

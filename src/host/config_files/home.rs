@@ -3,6 +3,7 @@
 use super::ConfigError;
 use crate::host::config::quoting::quoted;
 use crate::oci::Digest;
+use crate::ownership::{self, find_program};
 use std::fs::{DirBuilder, File};
 use std::io::{self, ErrorKind, Read as _};
 use std::os::unix::fs::DirBuilderExt as _;
@@ -50,13 +51,16 @@ pub(super) struct Home {
 impl Home {
     pub(super) fn make() -> Result<Self, ConfigError> {
         let failed = |source| ConfigError::Asking { doing: "make a directory", source };
+        // Whoever can change the directory above could have other files written.
+        let above = ownership::temporary_directory();
+        let above = above.map_err(|distrust| failed(io::Error::other(distrust)))?;
         let now = std::time::SystemTime::UNIX_EPOCH.elapsed().map_or(0, |time| time.as_nanos());
         for number in 0..100u32 {
             // Short: podman takes no directory for its state whose path has more than 50 characters.
             let seed = format!("{} {now} {number}", std::process::id());
             let name = format!("bundle-{}", &Digest::of(seed.as_bytes()).hex()[..12]);
             // Tools are started in it, so a relative path would lead them elsewhere.
-            let path = std::path::absolute(std::env::temp_dir().join(&name)).map_err(failed)?;
+            let path = std::path::absolute(above.join(&name)).map_err(failed)?;
             match DirBuilder::new().mode(0o700).create(&path) {
                 Ok(()) => return Ok(Self { path, name }),
                 Err(error) if error.kind() == ErrorKind::AlreadyExists => {}
@@ -99,12 +103,15 @@ impl Home {
         let asking = |source| ConfigError::Asking { doing: "run a program", source };
         let said = self.path.join("said");
         let sink = File::create(&said).map_err(asking)?;
-        let mut command = Command::new(tool.name());
+        let program = match find_program(tool.name()) {
+            Ok(Some(program)) => program,
+            Ok(None) => return Ok(None),
+            Err(distrust) => return Ok(Some(format!("it is not run: {distrust}"))),
+        };
+        let mut command = Command::new(program);
         command.env_clear().env("HOME", &self.path).env("TMPDIR", &self.path).env("LC_ALL", "C");
         command.env("CONTAINERS_CONF", self.tool_settings().map_err(asking)?);
-        if let Some(path) = std::env::var_os("PATH") {
-            command.env("PATH", path);
-        }
+        command.env("PATH", ownership::search_path());
         command.current_dir(&self.path).args(self.arguments(tool, source));
         command.stdin(Stdio::null()).stdout(Stdio::null()).stderr(sink);
         let mut child = match command.spawn() {

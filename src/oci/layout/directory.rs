@@ -32,7 +32,7 @@ impl Directory {
 
     /// Opens the directory `name` in this one, and makes it first when it is not there.
     pub(crate) fn create_directory(&self, name: &str) -> io::Result<Self> {
-        match rustix::fs::mkdirat(&*self.0, name, Mode::from_raw_mode(0o777)) {
+        match rustix::fs::mkdirat(&*self.0, name, Mode::from_raw_mode(0o755)) {
             Ok(()) | Err(Errno::EXIST) => self.open_directory(name),
             Err(error) => Err(error.into()),
         }
@@ -100,7 +100,7 @@ impl Directory {
         loop {
             let number = NUMBER.fetch_add(1, Ordering::Relaxed);
             let name = format!("{TEMPORARY_PREFIX}{}-{number}", std::process::id());
-            match rustix::fs::openat(&*self.0, &*name, flags, Mode::from_raw_mode(0o666)) {
+            match rustix::fs::openat(&*self.0, &*name, flags, Mode::from_raw_mode(0o644)) {
                 Ok(file) => {
                     return Ok(Temporary {
                         directory: self.clone(),

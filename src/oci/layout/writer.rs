@@ -7,7 +7,9 @@ use super::{LayoutDirectory, LayoutError, io_error, read_sound_index};
 use crate::oci::source::{ByteStream, SourceError, Trouble, Verifying};
 use crate::oci::{Descriptor, Digest, Manifest};
 use futures_util::{StreamExt as _, stream};
+use std::fs::DirBuilder;
 use std::os::fd::OwnedFd;
+use std::os::unix::fs::DirBuilderExt as _;
 use std::path::Path;
 use std::sync::{Arc, Mutex, PoisonError};
 
@@ -33,7 +35,9 @@ impl LayoutWriter {
     /// [`LayoutError::Locked`] when somebody else writes it; when `path` is a directory that holds other things; else
     /// as [`LayoutDirectory::open`].
     pub fn open_or_create(path: &Path) -> Result<Self, LayoutError> {
-        std::fs::create_dir_all(path).map_err(io_error(path, "cannot be made"))?;
+        // Nobody else's to write to, whatever the umask.
+        let made = DirBuilder::new().recursive(true).mode(0o755).create(path);
+        made.map_err(io_error(path, "cannot be made"))?;
         let root = Directory::open(path).map_err(io_error(path, "cannot be opened"))?;
         let is_new =
             root.file_size("oci-layout").map_err(io_error(path, "cannot be read"))?.is_none();

@@ -2,7 +2,7 @@
 
 use super::helper;
 use crate::oci::Repository;
-use crate::registry::RegistryError;
+use crate::registry::{RegistryError, SetAside};
 use base64::{Engine as _, prelude::BASE64_STANDARD};
 use serde::Deserialize;
 use std::collections::HashMap;
@@ -51,6 +51,8 @@ pub(in crate::registry) enum Credentials {
 #[derive(Debug)]
 pub(in crate::registry) struct CredentialStore {
     places: Places,
+    /// What is there and does not count.
+    set_aside: Vec<SetAside>,
     files: OnceCell<Vec<File>>,
     /// Answers of helpers, each asked once: they can be slow, and may ask the person in front of them.
     helped: Mutex<HashMap<(String, String), Option<Credentials>>>,
@@ -119,6 +121,7 @@ impl CredentialStore {
         uid: u32,
     ) -> Self {
         let set = |name: &str| variable(name).filter(|v| !v.is_empty()).map(PathBuf::from);
+        let mut set_aside = Vec::new();
         let places = match named.map(Path::to_owned).or_else(|| set("REGISTRY_AUTH_FILE")) {
             Some(path) => Places::Named(path),
             None => {
@@ -133,10 +136,16 @@ impl CredentialStore {
                     config.map(|dir| dir.join("containers/auth.json")),
                     docker.map(|dir| dir.join("config.json")),
                 ];
-                Places::Usual(places.into_iter().flatten().collect())
+                let counts = |path: &PathBuf| SetAside::is_kept(path, "--authfile", &mut set_aside);
+                Places::Usual(places.into_iter().flatten().filter(counts).collect())
             }
         };
-        Self { places, files: OnceCell::new(), helped: Mutex::default() }
+        Self { places, set_aside, files: OnceCell::new(), helped: Mutex::default() }
+    }
+
+    /// Files in the usual places that do not count.
+    pub(in crate::registry) fn set_aside(&self) -> &[SetAside] {
+        &self.set_aside
     }
 
     /// The credentials for a repository; the most specific entry of the first file that has one.

@@ -1,8 +1,10 @@
 //! Credential helpers: programs named `docker-credential-NAME` that speak docker's helper protocol.
 
 use super::credentials::{Credentials, Secret};
+use crate::ownership::{find_program, search_path};
 use crate::registry::words::bounded;
 use serde::Deserialize;
+use std::path::Path;
 use std::process::Stdio;
 use std::time::Duration;
 use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
@@ -27,16 +29,23 @@ pub(super) async fn get(name: &str, server: &str) -> Result<Option<Credentials>,
         return Err("the name of the credential helper is not valid".into());
     }
     let program = format!("docker-credential-{}", bounded(name, 100));
-    let asking = ask(&program, server);
+    let found = match find_program(&program) {
+        Ok(Some(found)) => found,
+        Ok(None) => return Err(format!("{program} could not be started: it is not on the PATH")),
+        Err(distrust) => return Err(format!("{program} is not run: {distrust}")),
+    };
+    let asking = ask(&found, server);
     match tokio::time::timeout(TIMEOUT, asking).await {
         Ok(answer) => answer,
         Err(_) => Err(format!("{program} did not answer in time")),
     }
 }
 
-async fn ask(program: &str, server: &str) -> Result<Option<Credentials>, String> {
+async fn ask(path: &Path, server: &str) -> Result<Option<Credentials>, String> {
+    let program = path.display();
     let failed = |what: &str, error: std::io::Error| format!("{program} {what}: {error}");
-    let mut helper = Command::new(program)
+    let mut helper = Command::new(path)
+        .env("PATH", search_path())
         .arg("get")
         .stdin(Stdio::piped())
         .stdout(Stdio::piped())
@@ -102,9 +111,8 @@ mod tests {
         std::fs::write(&path, format!("#!/bin/sh\n{script}\n")).expect("written");
         let executable = std::fs::Permissions::from_mode(0o755);
         std::fs::set_permissions(&path, executable).expect("made executable");
-        let program = path.to_str().expect("text");
         loop {
-            match ask(program, "registry.example").await {
+            match ask(&path, "registry.example").await {
                 Err(busy) if busy.contains("Text file busy") => tokio::task::yield_now().await,
                 other => return other,
             }

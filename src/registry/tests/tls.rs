@@ -117,6 +117,34 @@ async fn a_client_certificate_is_shown_to_the_registry_that_wants_one() {
     assert!(found.is_err(), "{found:?}");
 }
 
+#[test]
+fn certificates_that_another_user_put_there_stop_root() {
+    use crate::registry::certificates::Certificates;
+    if !rustix::process::geteuid().is_root() {
+        return;
+    }
+    let directory = TempDir::new().expect("a directory");
+    if !certificates(directory.path()) {
+        return;
+    }
+    let given = TempDir::new().expect("a directory");
+    for name in ["ca.crt", "client.cert", "client.key"] {
+        std::fs::copy(directory.path().join(name), given.path().join(name)).expect("copied");
+    }
+    let given = given.path();
+    assert!(Certificates::find(given).expect("root's own").is_some());
+    for name in ["", "ca.crt", "client.cert", "client.key"] {
+        let give = |user| std::os::unix::fs::chown(given.join(name), Some(user), None);
+        give(65_534).expect("owner");
+        let error = Certificates::find(given).expect_err("another user's");
+        assert!(told(&error).contains("is owned by user 65534"), "{}", told(&error));
+        // The operator's word.
+        assert!(Certificates::read(given).expect("named").is_some());
+        give(0).expect("owner");
+    }
+    assert!(Certificates::find(&given.join("nothing")).expect("absent").is_none());
+}
+
 #[tokio::test]
 async fn a_directory_of_certificates_must_hold_what_it_says() {
     let directory = TempDir::new().expect("a directory");
