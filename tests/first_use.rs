@@ -53,9 +53,9 @@ fn another_fingerprint_scope_or_nothing_admits_nothing_and_shows_no_carried_one(
     let other = format!("{}\n", Signer::generate().fingerprint());
     let scope = format!("{HOST}\n");
     for (fingerprint, scope, said) in [
-        (other.as_str(), scope.as_str(), "no carried key of a signer has the trusted fingerprint"),
-        (&typed, "other.example\n", "no-anchor"),
-        (&typed, "*\n", "not for everything"),
+        (other.as_str(), scope.as_str(), "no carried key of a signer has this fingerprint"),
+        (&typed, "other.example\n", "covers none of these images"),
+        (&typed, "*\n", "a key is trusted for a registry, a namespace or a repository"),
         (&typed, "\n", "nothing was typed"),
         (&typed, "?\n", "is not"),
         ("sha256:abc\n", "", "no key was trusted"),
@@ -75,6 +75,73 @@ fn another_fingerprint_scope_or_nothing_admits_nothing_and_shows_no_carried_one(
         let shown = shown.replacen(&good, "", usize::from(fingerprint == typed));
         assert!(!shown.contains(&good[7..]), "{fingerprint:?} {scope:?}: {shown}");
         enclave.expect_untouched();
+    }
+}
+
+#[test]
+fn typing_error_is_corrected_at_the_next_question() {
+    let carried = Carried::new();
+    let (file, good) = (carried.side.file(), carried.signer.fingerprint().to_string());
+    let (slip, typed) = (format!("{}\n", &good[..good.len() - 1]), format!("{good}\n"));
+    let enclave = Enclave::start();
+    let dialogue = [
+        (FINGERPRINT, slip.as_str()),
+        (FINGERPRINT, &typed),
+        (SCOPE, "registry.exampel\n"),
+        (SCOPE, "registry.example/team\n"),
+    ];
+    let (ran, shown) = converse(enclave.unpacking(&file, &[]), &dialogue);
+    ran.expect_code(0);
+    assert_eq!(shown.matches("try again").count(), 2, "{shown}");
+}
+
+#[test]
+fn third_wrong_fingerprint_ends_the_questions() {
+    let carried = Carried::new();
+    let other = format!("{}\n", Signer::generate().fingerprint());
+    let enclave = Enclave::start();
+    let dialogue = [(FINGERPRINT, other.as_str()); 4];
+    let (ran, shown) = converse(enclave.unpacking(&carried.side.file(), &[]), &dialogue);
+    ran.expect_code(3);
+    assert_eq!(shown.matches(FINGERPRINT).count(), 3, "{shown}");
+    enclave.expect_untouched();
+}
+
+#[test]
+fn bundle_digest_that_is_typed_counts_as_expected_bundle() {
+    let carried = Carried::new();
+    let file = carried.side.file();
+    let digest = carried.side.inspect()["bundleDigest"].as_str().expect("digest").to_owned();
+    let enclave = Enclave::start();
+    let (ran, shown) =
+        converse(enclave.unpacking(&file, &[]), &[(FINGERPRINT, &format!("{digest}\n"))]);
+    ran.expect_code(0);
+    assert!(shown.contains("It counts as --expect-bundle does"), "{shown}");
+    // The digest of another bundle is a fingerprint that nobody has.
+    let other = format!("sha256:{}\n", "0".repeat(64));
+    let enclave = Enclave::start();
+    let (ran, _) = converse(enclave.unpacking(&file, &[]), &[(FINGERPRINT, &other)]);
+    ran.expect_code(3);
+    enclave.expect_untouched();
+}
+
+#[test]
+fn fingerprint_is_not_asked_for_where_it_cannot_answer() {
+    let signer = Signer::generate();
+    let side = Connected::start();
+    side.unsigned("team/plain");
+    side.signed("team/app", &signer);
+    let key = side.key("release.pub", &signer);
+    // Unsigned, alone and beside a signed one; the key is carried.
+    for images in [&["team/plain:1"][..], &["team/plain:1", "team/app:1"]] {
+        drop(std::fs::remove_file(side.file()));
+        let scoped = format!("{HOST}/team/app={key}");
+        let keys = if images.len() > 1 { ["--key", &scoped] } else { ["--carry-key", &key] };
+        side.pack(images, &keys).expect_code(0);
+        let enclave = Enclave::start();
+        let (ran, shown) = converse(enclave.unpacking(&side.file(), &[]), &[]);
+        ran.expect_code(3);
+        assert!(!shown.contains(FINGERPRINT), "{shown}");
     }
 }
 
@@ -113,16 +180,19 @@ fn where_an_anchor_exists_for_the_scope_it_decides_alone() {
         assert!(!shown.contains(FINGERPRINT), "{scope}: {shown}");
         enclave.expect_untouched();
     }
-    // For another image within the scope that is typed.
-    let key = format!("registry.example/team/db={wrong}");
+    // For another image within the scope that is typed, by the configuration: it is for other bundles as well.
     for (scope, expected) in [
         ("registry.example\n", 3),
         ("registry.example/team\n", 3),
         ("registry.example/team/app\n", 0),
     ] {
         let enclave = Enclave::start();
-        let program = enclave.unpacking(&file, &["--key", &key]);
-        let (ran, shown) = converse(program, &answers(&typed, scope));
+        let directory = enclave.root().join("etc/bundle");
+        std::fs::create_dir_all(&directory).expect("directory");
+        std::fs::copy(&wrong, directory.join("wrong.pub")).expect("key");
+        let settings = "[trust]\nkey = [\"registry.example/team/db=/etc/bundle/wrong.pub\"]\n";
+        std::fs::write(directory.join("config.toml"), settings).expect("configuration");
+        let (ran, shown) = converse(enclave.unpacking(&file, &[]), &answers(&typed, scope));
         ran.expect_code(expected);
         assert_eq!(shown.contains("is trusted for"), expected == 3, "{shown}");
         if expected == 3 {
@@ -137,26 +207,27 @@ fn an_installed_key_is_an_anchor_too() {
     let enclave = Enclave::start();
     let arguments = ["--install-keys", "--key", carried.key.as_str()];
     enclave.unpack(&carried.side.file(), &arguments).expect_code(0);
-    // The courier's: the same name, his own image, and his own key, whose fingerprint he tells.
+    // The courier's: his own image, and his own key, whose fingerprint he tells.
     let forged = Connected::start();
     let courier = Signer::generate();
-    forged.signed("team/app", &courier);
     forged.signed("team/new", &courier);
     let key = forged.key("release.pub", &courier);
-    forged.pack(&["team/app:1", "team/new:1"], &["--key", &key]).expect_code(0);
+    forged.pack(&["team/new:1"], &["--key", &key]).expect_code(0);
     let (file, typed) = (forged.file(), format!("{}\n", courier.fingerprint()));
     let before = enclave.tags();
-    for scope in ["registry.example\n", "registry.example/team\n", "registry.example/team/app\n"] {
+    for scope in ["registry.example\n", "registry.example/team\n"] {
         let (ran, shown) = converse(enclave.unpacking(&file, &[]), &answers(&typed, scope));
         ran.expect_code(3);
         assert!(shown.contains("is trusted for"), "{shown}");
         assert_eq!(enclave.tags(), before);
     }
-    // For what nobody vouches for it counts, and what somebody else vouches for is still refused.
-    let program = enclave.unpacking(&file, &[]);
-    let (ran, shown) = converse(program, &answers(&typed, "registry.example/team/new\n"));
+    // Beside an image that somebody else vouches for, no fingerprint lets the bundle in: nobody is asked.
+    forged.signed("team/app", &courier);
+    std::fs::remove_file(&file).expect("archive");
+    forged.pack(&["team/app:1", "team/new:1"], &["--key", &key]).expect_code(0);
+    let (ran, shown) = converse(enclave.unpacking(&file, &[]), &[]);
     ran.expect_code(3);
-    assert!(shown.contains("1 of 2 images"), "{shown}");
+    assert!(!shown.contains(FINGERPRINT), "{shown}");
     assert_eq!(enclave.tags(), before);
 }
 

@@ -27,6 +27,7 @@ mod schemas;
 mod sealing;
 mod serving;
 mod settings;
+mod slips;
 mod streaming;
 mod unpack_refusals;
 mod unpacking;

@@ -22,6 +22,15 @@ pub fn list_path(target: &Path) -> PathBuf {
     name.into()
 }
 
+/// True when the file at `path` begins as a list of checksums does.
+pub fn is_list(path: &Path) -> bool {
+    let mut start = [0; 2 * 32 + 2];
+    let read = File::open(path).and_then(|mut file| file.read_exact(&mut start));
+    let start = start.strip_prefix(b"\\").unwrap_or(&start);
+    let (digits, rest) = start.split_at(2 * 32);
+    read.is_ok() && digits.iter().all(u8::is_ascii_hexdigit) && rest.starts_with(b" ")
+}
+
 /// Reads `files`, which lie beside the archive's name `target`, and writes the list of their checksums, synced. Files
 /// are hashed on all cores, one on each. Cost: one more pass over the archive. Blocks.
 ///

@@ -6,6 +6,7 @@ use super::host_config::{self, HostConfig};
 use super::naming::Naming;
 use super::output::{Output, say};
 use super::pipes;
+use super::refusal::Hints;
 use super::sealed::say_seal;
 use super::text::safe;
 use super::trust::Trust;
@@ -52,13 +53,14 @@ pub(super) fn run(options: &Options) -> Result<Status, Failure> {
     })?;
     let target = options.naming.target(&in_force)?;
     let configure = options.host_config.options(&options.trust, options.tls_verify, &target)?;
-    let trust = options.trust.inputs()?;
+    let mut trust = options.trust.inputs()?;
+    trust.given_scopes.extend(options.naming.scopes());
     let input = match pipes::is_input(&options.files)? {
         true => Input::Stream(pipes::input()?, options.files[0].clone()),
         false => Input::Files(options.files.clone()),
     };
     let report = unpack::configure(input, target, trust, configure, options.dry_run)
-        .map_err(|error| failed(&error, &options.files, false))?;
+        .map_err(|error| failed(&error, &options.files, Hints::of("config install")))?;
     let output = if options.json { Output::json(&report)? } else { summary(&report) };
     output.write()?;
     Ok(Status::Done)

@@ -80,7 +80,8 @@ impl From<&ArchiveError> for Status {
 impl From<&PackError> for Status {
     fn from(error: &PackError) -> Self {
         match error {
-            PackError::Usage(_) | PackError::Begun { .. } => Self::Usage,
+            PackError::Usage(_) | PackError::IdleScopes(_) | PackError::Begun { .. } => Self::Usage,
+            PackError::SeveralMissing(missing) => missing.first().map_or(Self::Other, Self::from),
             PackError::NothingLeft { first, .. } => {
                 first.as_deref().map_or(Self::Other, Self::from)
             }

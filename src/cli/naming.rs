@@ -5,6 +5,7 @@ use super::failure::Failure;
 use bundle::host::config::in_force::{InForce, Origin};
 use bundle::host::config::mapping::{MapRule, SourceHost};
 use bundle::host::config::settings::MappingSettings;
+use bundle::trust::{GivenScope, Scope};
 use bundle::unpack::Target;
 use clap::Args;
 
@@ -25,6 +26,12 @@ impl Naming {
     /// What is asked for, as a file would say it.
     pub(super) fn settings(&self) -> MappingSettings {
         MappingSettings { keep_host: self.keep_host, map: self.map.clone() }
+    }
+
+    /// The sources of the rules on the command line.
+    pub(super) fn scopes(&self) -> impl Iterator<Item = GivenScope> {
+        let scopes = self.map.iter().filter_map(|rule| rule.source().parse().ok());
+        scopes.map(|scope: Scope| GivenScope::new("--map", &scope))
     }
 
     /// The target in force with its names. Those of a configuration file are for registries.

@@ -36,7 +36,7 @@ use bundle::progress::Progress;
 use bundle::registry::Client;
 use bundle::report::pack::PackReport;
 use bundle::seal::fingerprint_of;
-use bundle::trust::Scoped;
+use bundle::trust::{GivenScope, Scoped};
 use clap::{Args, ValueEnum};
 use std::num::NonZeroU16;
 use std::path::{Path, PathBuf};
@@ -89,6 +89,9 @@ pub(super) struct Options {
     /// signatures are refused still fails
     #[arg(long)]
     keep_going: bool,
+    /// Replace the file at --output although it is not an earlier bundle
+    #[arg(long)]
+    force: bool,
     /// Begin anew, whatever an interrupted run has left; without it the same command goes on where it stopped
     #[arg(long)]
     restart: bool,
@@ -151,6 +154,14 @@ impl Options {
         Ok(settings::jobs(&settings::Files::read(&root)?.in_force(options)))
     }
 
+    /// Every scope of the command line, with its option.
+    fn scopes(&self) -> Vec<GivenScope> {
+        let mut scopes = self.signers.scopes();
+        let rules = self.signatures.iter();
+        scopes.extend(rules.map(|rule| GivenScope::new("--signatures", &rule.scope)));
+        scopes
+    }
+
     fn request(&self, seal_key: Option<&SealKey>) -> Result<Request, Failure> {
         let given = self.signers.read(Path::new("/"))?;
         let mut carried = given.carried;
@@ -181,6 +192,7 @@ impl Options {
             anchors: given.anchors,
             policy: given.policy,
             anchors_digest: given.digest,
+            given_scopes: self.scopes(),
             foreign_layers: self.include_foreign_layers,
             name: self.name.clone(),
             place: self.sealing.place(seal_key)?,
@@ -218,6 +230,7 @@ impl Options {
             PackError::Registry { .. }
                 | PackError::Attachment(_)
                 | PackError::Missing { .. }
+                | PackError::SeveralMissing(_)
                 | PackError::Source { .. }
                 | PackError::Blob { .. }
         );
@@ -258,6 +271,10 @@ pub(super) async fn run(options: Options) -> Result<Status, Failure> {
     } else if !options.dry_run {
         let checked = written::check(&options.output, options.volume_size.is_some());
         checked.map_err(|error| unwritable(error, &options.output))?;
+        if !options.force {
+            let lists = options.sha256 || options.volume_size.is_some();
+            written::spare_others(&options.output, lists)?;
+        }
     }
     let client = options.connection.client()?;
     let talk = if options.quiet { Talk::Quiet } else { Talk::Progress };
@@ -364,6 +381,13 @@ fn failed(error: PackError) -> Failure {
             }
             failure.hint("give the key that signed them, or --signatures SCOPE=if-present to carry them as they are")
         }
+        PackError::SeveralMissing(missing) => {
+            for image in missing {
+                tell!("missing: {}", safe(&image.to_string()));
+            }
+            failure
+        }
+        PackError::IdleScopes(_) => failure.hint("correct the scope, or leave the option out"),
         PackError::Begun { .. } => {
             failure.hint("give the same arguments to go on, or --restart to discard it and begin anew")
         }

@@ -5,10 +5,36 @@ use bundle::report::seal::SealReport;
 use bundle::trust::{Admission, ImageVerdict, KeyUse, RefusalCode, SignatureCode};
 use bundle::unpack::Refused;
 
-/// What to do about refused images: which keys are carried, what to compare them with, which commands go on. Carried
-/// keys are not told to who was `asked` for a fingerprint: it would be there to be copied.
-pub(super) fn ways_on(refused: &Refused, file: &str, asked: bool) -> Vec<String> {
-    let mut hints = by_codes(refused);
+/// Whom hints are for.
+#[derive(Debug, Clone, Copy)]
+pub(super) struct Hints {
+    /// The command that failed, without `bundle`.
+    pub(super) command: &'static str,
+    /// The operator was asked for a fingerprint: those that are carried are not shown, as they would be there to be copied.
+    pub(super) asked: bool,
+}
+
+impl Hints {
+    /// Hints of a command that asks nobody.
+    pub(super) fn of(command: &'static str) -> Self {
+        Self { command, asked: false }
+    }
+
+    /// How the command is typed with one more option.
+    fn with_key(self, file: &str) -> String {
+        let to = match self.command {
+            "unpack" | "config install" => " --to …",
+            _ => "",
+        };
+        format!("bundle {} {file} --key SCOPE=FILE{to}", self.command)
+    }
+}
+
+/// What to do about refused images: which keys are carried, what to compare them with, which commands go on.
+pub(super) fn ways_on(refused: &Refused, file: &str, hints_for: Hints) -> Vec<String> {
+    let asked = hints_for.asked;
+    let mut hints: Vec<String> = refused.idle_scopes.iter().map(ToString::to_string).collect();
+    hints.extend(by_codes(refused));
     if refused.seal == SealReport::Unexamined && !refused.by_policy {
         hints.push(
             "the bundle has a seal: with the operator's public key, received by another way, --seal-pub FILE admits what \
@@ -75,14 +101,11 @@ pub(super) fn ways_on(refused: &Refused, file: &str, asked: bool) -> Vec<String>
              says by another way, then: --trust-fingerprint SCOPE=FINGERPRINT"
                 .into(),
         );
-        hints.push(format!(
-            "with the publisher's key at hand: bundle unpack {file} --key SCOPE=FILE --to …"
-        ));
+        hints.push(format!("with the publisher's key at hand: {}", hints_for.with_key(file)));
     }
     // A bundle that is authentic has no more signers for it.
     let short = |v: &ImageVerdict| code(v) == Some(RefusalCode::ThresholdNotMet);
-    let is_sealed = matches!(refused.seal, SealReport::Verified(_));
-    if unbound.is_empty() && !is_sealed && !refused.refusals().all(short) {
+    if unbound.is_empty() && !refused.names_bound && !refused.refusals().all(short) {
         hints.push("with the bundle digest that pack printed, received by another way: --expect-bundle sha256:…".into());
     }
     // Never offered where something claims to sign: letting it in unsigned would waive the check that failed.

@@ -89,7 +89,7 @@ impl Options {
     fn not_sworn(&self, error: NotSworn) -> Failure {
         let path = &self.files[0];
         match &error {
-            NotSworn::Unpack(error) => failed(error, &self.files, true),
+            NotSworn::Unpack(error) => failed(error, &self.files, Hints { command: "seal", asked: true }),
             NotSworn::Unconfirmed(refusal) => {
                 if self.json {
                     // The refusal outweighs whatever is wrong with standard output.

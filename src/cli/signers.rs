@@ -11,7 +11,8 @@ use bundle::trust::openpgp::{Keyring, SingleKey};
 use bundle::trust::rekor::LogKey;
 use bundle::trust::trusted_root::TrustedRoot;
 use bundle::trust::{
-    Anchors, Authority, KeyMaterial, Log, LogAuthority, PredicateType, PublicKey, Scope, Scoped,
+    Anchors, Authority, GivenScope, KeyMaterial, Log, LogAuthority, PredicateType, PublicKey, Scope,
+    Scoped,
     ScopedAuthority, ScopedKey,
 };
 use clap::Args;
@@ -86,6 +87,26 @@ impl Signers {
             ("--certificate-oidc-issuer", !self.certificate_oidc_issuer.is_empty()),
         ];
         given.into_iter().find_map(|(option, given)| given.then_some(option))
+    }
+
+    /// Every scope, with the option that it was given with.
+    pub(super) fn scopes(&self) -> Vec<GivenScope> {
+        fn of<T>(option: &'static str, given: &[Scoped<T>]) -> impl Iterator<Item = GivenScope> {
+            given.iter().map(move |given| GivenScope::new(option, &given.scope))
+        }
+        let texts = |option, given: &[ScopedText]| -> Vec<GivenScope> {
+            given.iter().map(|given| GivenScope::new(option, &given.scope)).collect()
+        };
+        of("--key", &self.key)
+            .chain(of("--rekor-key", &self.rekor_key))
+            .chain(of("--gpg-key", &self.gpg_key))
+            .chain(of("--ca", &self.ca))
+            .chain(of("--trusted-root", &self.trusted_root))
+            .chain(texts("--certificate-identity", &self.certificate_identity))
+            .chain(texts("--certificate-oidc-issuer", &self.certificate_oidc_issuer))
+            .chain(of("--threshold", &self.threshold))
+            .chain(of("--require-attestation", &self.require_attestation))
+            .collect()
     }
 
     /// Reads every file that is named; the policy of the host below `root`.

@@ -12,7 +12,7 @@ use bundle::host::config::settings::Settings;
 use bundle::host::{HostRoot, installed_keys};
 use bundle::oci::Digest;
 use bundle::trust::openpgp::OpenPgpFingerprint;
-use bundle::trust::{Fingerprint, KeyFingerprint, Pattern, Scope, Scoped};
+use bundle::trust::{Fingerprint, GivenScope, KeyFingerprint, Pattern, Scope, Scoped};
 use bundle::unpack::{SealInputs, TrustInputs};
 use clap::Args;
 use std::cell::OnceCell;
@@ -113,6 +113,19 @@ impl Trust {
         Ok(TrustInputs { seal, ..self.inputs_without_seal(&self.in_force(Settings::default())?)? })
     }
 
+    /// Every scope of the command line, with its option. Those of files are for other bundles as well.
+    fn scopes(&self) -> Vec<GivenScope> {
+        let mut scopes = self.signers.scopes();
+        let pins = self.trust_fingerprint.iter();
+        scopes.extend(pins.map(|pin| GivenScope::new("--trust-fingerprint", &pin.scope)));
+        let unsigned = self.allow_unsigned.iter();
+        scopes
+            .extend(unsigned.map(|unsigned| GivenScope::of_pattern("--allow-unsigned", unsigned)));
+        let unbound = self.accept_unbound_names.iter();
+        scopes.extend(unbound.map(|scope| GivenScope::new("--accept-unbound-names", scope)));
+        scopes
+    }
+
     /// Reads keys, given, configured and installed.
     pub(super) fn inputs(&self) -> Result<TrustInputs, Failure> {
         let in_force = self.in_force(Settings::default())?;
@@ -146,6 +159,7 @@ impl Trust {
             pins: self.pins(),
             openpgp_pins: self.openpgp_pins(),
             first_use: None,
+            given_scopes: self.scopes(),
             expect_bundle: self.expect_bundle,
             seal: SealInputs::default(),
         })

@@ -7,7 +7,7 @@ use super::connection::{self, Connection};
 use super::emission::Emission;
 use super::exit::Status;
 use super::failure::Failure;
-use super::first_use;
+use super::first_use::{self, Typed};
 use super::host_config::InstallConfig;
 use super::inspect::damage_hint;
 use super::key_naming::KeyNaming;
@@ -15,7 +15,7 @@ use super::naming::Naming;
 use super::output::{Output, tell};
 use super::pipes;
 use super::progress::{Talk, progress};
-use super::refusal;
+use super::refusal::{self, Hints};
 use super::settings;
 use super::text::line;
 use super::trust::Trust;
@@ -26,10 +26,9 @@ use bundle::inventory::Lookup;
 use bundle::oci::layout::LayoutError;
 use bundle::registry::{Client, RegistryError};
 use bundle::report::unpack::{ImageReport, TagAge, UnpackReport};
-use bundle::trust::{KeyFingerprint, Scope, Scoped};
+use bundle::trust::Scope;
 use bundle::unpack::{
-    self, Class, Input, InstallOptions, OnExistingAttachment, Target, TrustInputs, UnpackError,
-    UnpackOptions,
+    self, Class, Input, InstallOptions, OnExistingAttachment, Target, UnpackError, UnpackOptions,
 };
 use clap::{Args, ValueEnum};
 use std::num::NonZeroU16;
@@ -119,7 +118,7 @@ pub(super) async fn run(options: Options) -> Result<Status, Failure> {
                 // The refusal outweighs whatever is wrong with standard output.
                 let _ = Output::json(refused).and_then(Output::write);
             }
-            Err(failed(&error, &options.files, asked))
+            Err(failed(&error, &options.files, Hints { command: "unpack", asked }))
         }
     }
 }
@@ -130,11 +129,18 @@ impl Options {
         &self,
         target: &Target,
         client: &Client,
-        first_use: Option<Scoped<KeyFingerprint>>,
+        typed: Option<Typed>,
     ) -> Result<Result<UnpackReport, UnpackError>, Failure> {
+        let mut trust = self.trust.inputs()?;
+        match typed {
+            Some(Typed::Key(pin)) => trust.first_use = Some(pin),
+            Some(Typed::Bundle(digest)) => trust.expect_bundle = Some(digest),
+            None => {}
+        }
+        trust.given_scopes.extend(self.naming.scopes());
         let unpack = UnpackOptions {
             target: target.clone(),
-            trust: TrustInputs { first_use, ..self.trust.inputs()? },
+            trust,
             memory: Some(self.trust.host_root()?),
             allow_tag_rollback: self.allow_tag_rollback.clone(),
             emit: self.emission.options(),
@@ -196,14 +202,14 @@ pub(super) fn status_of(error: &UnpackError) -> Status {
     }
 }
 
-/// An error with the ways out of it. Whoever was asked to type a fingerprint is not shown those that are carried.
-pub(super) fn failed(error: &UnpackError, files: &[PathBuf], asked: bool) -> Failure {
+/// An error with the ways out of it, for the command that failed.
+pub(super) fn failed(error: &UnpackError, files: &[PathBuf], hints_for: Hints) -> Failure {
     let mut failure = Failure::of(status_of(error), error);
     if let UnpackError::Refused(refused) = error {
         for image in refused.refusals() {
             tell!("refused: {}", line(&verdict::describe(image)));
         }
-        for hint in refusal::ways_on(refused, &shown(files), asked) {
+        for hint in refusal::ways_on(refused, &shown(files), hints_for) {
             failure = failure.hint(hint);
         }
         return failure;

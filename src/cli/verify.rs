@@ -5,7 +5,7 @@ use super::failure::Failure;
 use super::inspect::{self, damage_hint};
 use super::output::{Output, say, tell};
 use super::progress::{Talk, progress};
-use super::refusal;
+use super::refusal::{self, Hints};
 use super::sealed::say_seal;
 use super::text::{count, line, safe, size};
 use super::trust::Trust;
@@ -61,7 +61,7 @@ pub(super) fn run(options: &Options) -> Result<Status, Failure> {
     let mut report = VerifyReport::new(file, archive.bundle_digest(), options.quick, integrity);
     report.any_anchor = any_anchor;
     let mut status = if report.damaged.is_empty() { Status::Done } else { Status::Medium };
-    let mut refused_whole = None;
+    let (mut refused_whole, mut hints) = (None, Vec::new());
     match judged {
         Ok(verified) => {
             report.seal = Some(verified.seal_report());
@@ -74,9 +74,7 @@ pub(super) fn run(options: &Options) -> Result<Status, Failure> {
             report.seal = Some(refused.seal.clone());
             if report.any_anchor {
                 status = Status::Refused;
-                for hint in refusal::ways_on(&refused, &report.file, false) {
-                    tell!("hint: {}", safe(&hint));
-                }
+                hints = refusal::ways_on(&refused, &report.file, Hints::of("verify"));
                 report.verdicts = refused.verdicts;
             }
         }
@@ -93,7 +91,14 @@ pub(super) fn run(options: &Options) -> Result<Status, Failure> {
             let _ = output.write();
             Err(failure)
         }
-        None => output.write().map(|()| status),
+        None => {
+            let written = output.write();
+            // Behind the verdicts that they are about.
+            for hint in hints {
+                tell!("hint: {}", safe(&hint));
+            }
+            written.map(|()| status)
+        }
     }
 }
 
@@ -116,7 +121,7 @@ fn ended_early(
         // The refusal outweighs whatever is wrong with standard output.
         let _ = Output::json(refused).and_then(Output::write);
     }
-    failed(&refusal, &options.files, false)
+    failed(&refusal, &options.files, Hints::of("verify"))
 }
 
 fn failure_of(error: &UnpackError) -> Failure {

@@ -8,7 +8,7 @@ use super::signals::stopped;
 use super::text::safe;
 use bundle::archive::geometry::Geometry;
 use bundle::archive::partial::check_output;
-use bundle::archive::{ArchiveError, checksums, volume_set};
+use bundle::archive::{Archive, ArchiveError, checksums, volume_set};
 use bundle::report::pack::{FileSize, PackReport};
 use std::path::{Path, PathBuf};
 
@@ -19,6 +19,27 @@ pub(super) fn check(output: &Path, is_cut: bool) -> Result<(), ArchiveError> {
         volume_set::check_beside(output)?;
     }
     check_output(&checksums::list_path(output))
+}
+
+/// Refuses to replace what no earlier run of `bundle pack` wrote: another file would be lost without a word.
+pub(super) fn spare_others(output: &Path, lists_checksums: bool) -> Result<(), Failure> {
+    let others = |path: &Path, what: &str| {
+        Failure::usage(format!("{} is there, and it is not {what}", path.display()))
+            .hint("name another file with -o, or replace this one with --force")
+    };
+    if is_filled(output) && Archive::open(output).is_err() {
+        return Err(others(output, "an earlier bundle"));
+    }
+    let list = checksums::list_path(output);
+    if lists_checksums && is_filled(&list) && !checksums::is_list(&list) {
+        return Err(others(&list, "a list of checksums"));
+    }
+    Ok(())
+}
+
+/// An empty file, as mktemp makes it, holds nothing that could be lost.
+fn is_filled(path: &Path) -> bool {
+    path.metadata().is_ok_and(|metadata| metadata.len() > 0)
 }
 
 /// Lists the files of the finished archive, and writes their checksums: for volumes always, else when `wanted`.

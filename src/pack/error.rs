@@ -5,7 +5,7 @@ use crate::oci::source::{SourceError, Trouble};
 use crate::oci::{Digest, Reference};
 use crate::registry::RegistryError;
 use crate::report::pack::LeftOut;
-use crate::trust::ImageVerdict;
+use crate::trust::{IdleScope, ImageVerdict};
 
 /// Why a pack did not succeed.
 #[derive(Debug, thiserror::Error)]
@@ -13,6 +13,12 @@ pub enum PackError {
     /// The request contradicts itself or names what is not there.
     #[error("{0}")]
     Usage(String),
+    /// Options name images that are not packed.
+    #[error("{}", listed(.0))]
+    IdleScopes(Vec<IdleScope>),
+    /// Several images are not there.
+    #[error("{} of the images are not there", .0.len())]
+    SeveralMissing(Vec<PackError>),
     /// A registry could not be asked, or did not answer as it must.
     #[error("image {image}: {what}")]
     Registry {
@@ -100,6 +106,11 @@ impl PackError {
     pub(super) fn leaves_out(&self, source: String) -> LeftOut {
         LeftOut { source, why: with_causes(self) }
     }
+}
+
+fn listed(idle: &[IdleScope]) -> String {
+    let idle: Vec<String> = idle.iter().map(ToString::to_string).collect();
+    idle.join("; ")
 }
 
 /// Longest explanation of why an image is left out: parts of it are a registry's words.

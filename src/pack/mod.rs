@@ -42,6 +42,7 @@ pub use series::{Expires, Handover, SeriesPlace};
 
 use crate::progress::Progress;
 use crate::registry::Client;
+use crate::trust::IdleScope;
 use std::sync::Arc;
 
 /// Everything up to the first byte of the archive: what would be packed, from where, in which order.
@@ -54,7 +55,14 @@ pub async fn prepare(
     progress: &Arc<dyn Progress>,
 ) -> Result<plan::Plan, PackError> {
     request.place.check(plan::created(request)?)?;
+    none_idle(request.idle_scopes())?;
     let resolved = resolve::resolve(request, client, progress).await?;
+    none_idle(resolved.idle_scopes(request))?;
     let judged = judge::judge(request, resolved)?;
     plan::plan(request, judged)
+}
+
+/// Refuses scopes that cover no image.
+fn none_idle(idle: Vec<IdleScope>) -> Result<(), PackError> {
+    if idle.is_empty() { Ok(()) } else { Err(PackError::IdleScopes(idle)) }
 }

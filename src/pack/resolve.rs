@@ -16,6 +16,7 @@ use crate::oci::{Digest, Manifest, Meaning, Platform, Reference};
 use crate::progress::Progress;
 use crate::registry::Client;
 use crate::report::pack::LeftOut;
+use crate::trust::{IdleScope, idle_scopes};
 use futures_util::{StreamExt as _, TryStreamExt as _, stream};
 use std::collections::HashMap;
 use std::path::PathBuf;
@@ -63,11 +64,20 @@ impl ResolvedImage {
     }
 }
 
+impl Resolved {
+    /// Scopes of options that cover no image, neither one that was resolved nor one that is left out.
+    pub(super) fn idle_scopes(&self, request: &Request) -> Vec<IdleScope> {
+        let asked = request.sources.iter().filter_map(|source| source.name.as_ref());
+        let found = self.images.iter().map(|image| &image.source);
+        idle_scopes(&request.given_scopes, asked.chain(found))
+    }
+}
+
 /// Resolves every source of a request.
 ///
 /// # Errors
-/// The first image that cannot be resolved, or whose attachments cannot be looked up; where such images are left out,
-/// only when there is no other.
+/// All images that are not there; else the first one that cannot be resolved, or whose attachments cannot be looked up.
+/// Where such images are left out, only when there is no other.
 pub async fn resolve(
     request: &Request,
     client: &Client,
@@ -82,6 +92,7 @@ pub async fn resolve(
             .try_collect()
             .await?;
     let (mut images, mut failed) = (Vec::with_capacity(found.len()), Vec::new());
+    let found = name_all_missing(request, found)?;
     for (source, found) in found {
         match found {
             Ok(image) => images.push(image),
@@ -143,10 +154,29 @@ async fn resolve_or_leave_out<'a>(
     progress: &Arc<dyn Progress>,
 ) -> Result<(&'a Source, Result<ResolvedImage, PackError>), PackError> {
     let found = resolve_one(request, (number, source), client, layouts, progress).await;
-    match request.failed_images {
-        FailedImages::Fail => Ok((source, Ok(found?))),
-        FailedImages::LeaveOut => Ok((source, found)),
+    match (request.failed_images, found) {
+        // Looked for on, so that all that are missing are named at once.
+        (FailedImages::Fail, Err(error)) if !matches!(error, PackError::Missing { .. }) => {
+            Err(error)
+        }
+        (_, found) => Ok((source, found)),
     }
+}
+
+/// What was found, unless images are missing that may not be left out.
+fn name_all_missing<'a>(
+    request: &Request,
+    found: Vec<(&'a Source, Result<ResolvedImage, PackError>)>,
+) -> Result<Vec<(&'a Source, Result<ResolvedImage, PackError>)>, PackError> {
+    if request.failed_images == FailedImages::LeaveOut || found.iter().all(|(_, f)| f.is_ok()) {
+        return Ok(found);
+    }
+    let mut missing: Vec<PackError> =
+        found.into_iter().filter_map(|(_, found)| found.err()).collect();
+    Err(match missing.len() {
+        1 => missing.remove(0),
+        _ => PackError::SeveralMissing(missing),
+    })
 }
 
 async fn resolve_one(

@@ -5,7 +5,7 @@ use super::series::SeriesPlace;
 use crate::archive::geometry::Geometry;
 use crate::host::{PolicyFile, RegistriesD};
 use crate::oci::{Digest, Platform, Reference, reference::ReferenceError};
-use crate::trust::{Anchors, Scoped};
+use crate::trust::{Anchors, GivenScope, IdleScope, Scoped, idle_scopes};
 use std::fmt;
 use std::path::PathBuf;
 use std::str::FromStr;
@@ -179,6 +179,8 @@ pub struct Request {
     pub policy: Option<PolicyFile>,
     /// SHA-256 of everything that the anchors were made of: other anchors may come to another verdict.
     pub anchors_digest: Digest,
+    /// Scopes as options gave them: one that covers no image is refused.
+    pub given_scopes: Vec<GivenScope>,
     /// Whether non-distributable layers are fetched from the registry too.
     pub foreign_layers: bool,
     /// Name of the series of bundles.
@@ -211,6 +213,13 @@ impl Request {
             None if self.is_covered(source) => SignatureRule::Required,
             None => SignatureRule::IfPresent,
         }
+    }
+
+    /// Scopes of options that cover none of the images; empty while a layout has still to tell what an image is called.
+    pub(super) fn idle_scopes(&self) -> Vec<IdleScope> {
+        let names: Option<Vec<&Reference>> =
+            self.sources.iter().map(|source| source.name.as_ref()).collect();
+        names.map_or_else(Vec::new, |names| idle_scopes(&self.given_scopes, names))
     }
 
     /// True when this image is verified at pack.
@@ -278,6 +287,7 @@ mod tests {
             anchors: Anchors::default(),
             policy: None,
             anchors_digest: Digest::of(b""),
+            given_scopes: vec![],
             foreign_layers: false,
             name: None,
             place: SeriesPlace::default(),

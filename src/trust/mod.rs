@@ -3,7 +3,7 @@
 //! [`judge`] takes an [`ImageUnderTest`], the [`Anchors`] and the [`Evidence`], and gives an [`ImageVerdict`]:
 //!
 //! - [`anchors`]: which keys are trusted for which images; [`scope`] and [`scoped`] are how that is written, `overlap`
-//!   compares scopes
+//!   compares scopes; `given_scope` finds those that cover nothing
 //! - [`keys`]: public keys and fingerprints; [`pem`] reads them, [`crypto`] is the one door to the crypto library
 //! - [`key_material`] and [`key_fingerprint`]: keys of every use, as they are carried and installed
 //! - [`signing`]: private keys, and the signatures that the product makes itself
@@ -37,6 +37,7 @@ pub mod evidence;
 mod failure;
 pub(crate) mod fields;
 pub mod finding;
+mod given_scope;
 pub mod identity;
 mod index;
 mod judgement;
@@ -75,6 +76,7 @@ pub use crypto::{Algorithm, Hashing};
 pub use evidence::{AtomicSignature, Attached, Evidence, EvidenceError, Found, ImageUnderTest};
 pub use fields::ShapeError;
 pub use finding::{Form, SignatureFinding};
+pub use given_scope::{GivenScope, IdleScope, idle_scopes};
 pub use identity::IdentityRule;
 pub use key_fingerprint::{KeyFingerprint, KeyFingerprintError};
 pub use key_material::{KeyMaterial, KeyMaterialError, KeyUse};

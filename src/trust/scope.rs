@@ -266,7 +266,18 @@ pub struct Pattern {
     below_only: bool,
 }
 
+impl From<Scope> for Pattern {
+    fn from(scope: Scope) -> Self {
+        Self { scope, below_only: false }
+    }
+}
+
 impl Pattern {
+    /// The scope, which the pattern may reach less far than.
+    pub(super) fn scope(&self) -> &Scope {
+        &self.scope
+    }
+
     /// True when the pattern permits `reference`.
     pub fn covers(&self, reference: &Reference) -> bool {
         let at_the_scope_itself = matches!(

@@ -18,7 +18,7 @@ use crate::oci::layout::LayoutError;
 use crate::oci::source::{SourceError, Trouble};
 use crate::oci::{Digest, Reference, Repository};
 use crate::registry::RegistryError;
-use crate::trust::{Fingerprint, KeyFingerprint, KeyMaterialError, Scope};
+use crate::trust::{Fingerprint, IdleScope, KeyFingerprint, KeyMaterialError, Scope};
 
 /// Why an archive is not unpacked.
 #[derive(Debug, thiserror::Error)]
@@ -92,6 +92,9 @@ pub enum UnpackError {
     /// At least one image may not be published.
     #[error("{}", .0.summary())]
     Refused(Box<Refused>),
+    /// Options name images that the bundle does not have.
+    #[error("{}", all_of(.0))]
+    IdleScopes(Vec<IdleScope>),
     /// A source has no name at the target, or two sources would have the same one.
     #[error(transparent)]
     Naming(#[from] MappingError),
@@ -264,7 +267,8 @@ impl UnpackError {
             | Self::FirstUseEverywhere
             | Self::PinnedLog(_)
             | Self::Refused(_) => Class::Refused,
-            Self::Naming(_)
+            Self::IdleScopes(_)
+            | Self::Naming(_)
             | Self::EmitWithoutRegistry
             | Self::Emit(ResourceDirectoryError::Foreign(_) | ResourceDirectoryError::List(_))
             | Self::Collision { .. }
@@ -328,6 +332,11 @@ fn class_of_source(error: &SourceError) -> Class {
 fn listed(pins: &[KeyFingerprint]) -> String {
     let pins: Vec<String> = pins.iter().map(ToString::to_string).collect();
     pins.join(", ")
+}
+
+fn all_of(idle: &[IdleScope]) -> String {
+    let idle: Vec<String> = idle.iter().map(ToString::to_string).collect();
+    idle.join("; ")
 }
 
 /// Text from outside, short enough for an error message.

@@ -8,7 +8,8 @@ use super::error::UnpackError;
 use super::pins;
 use super::refused::{CarriedAuthority, CarriedKey, Refused};
 use crate::trust::{
-    Admission, Anchors, ImageVerdict, KeyFingerprint, KeyUse, RefusalCode, Scope, Scoped,
+    Admission, Anchors, Form, ImageVerdict, KeyFingerprint, KeyUse, RefusalCode, Scope, Scoped,
+    SignatureFinding,
 };
 
 /// Makes the carried key with this fingerprint an anchor.
@@ -52,18 +53,39 @@ fn overlapping(anchors: &Anchors, scope: &Scope) -> Option<(String, String)> {
 }
 
 impl Refused {
-    /// The images for which nobody is trusted at all, when a key that the bundle carries could vouch for them if the
-    /// operator knew it: then a first use may be offered.
+    /// The images for which nobody is trusted at all, when a fingerprint would let every refused image in: the bundle
+    /// carries a key, and each of them has a signature that a key alone can verify. Empty otherwise.
     pub fn without_anchor(&self) -> Vec<&ImageVerdict> {
-        let mut authorities = self.carried_authorities.iter();
-        let signers = !self.carried.is_empty() || authorities.any(|a| a.usage == KeyUse::OpenPgp);
-        if self.by_policy || !signers {
+        let answerable = |verdict: &&ImageVerdict| {
+            let uncovered = matches!(
+                verdict.admission(),
+                Admission::Refused(refusal) if refusal.code == RefusalCode::NoAnchor
+            );
+            uncovered
+                && verdict.signatures().iter().any(|signature| self.is_by_a_carried(signature))
+        };
+        if self.by_policy || !self.refusals().all(|verdict| answerable(&verdict)) {
             return Vec::new();
         }
-        let is_uncovered = |verdict: &&ImageVerdict| {
-            let refused = verdict.admission();
-            matches!(refused, Admission::Refused(refusal) if refusal.code == RefusalCode::NoAnchor)
-        };
-        self.refusals().filter(is_uncovered).collect()
+        self.refusals().collect()
+    }
+
+    /// True when a carried key could have made the signature, as far as its form tells. A Sigstore bundle names no
+    /// repository, so a key alone does not make it count.
+    fn is_by_a_carried(&self, signature: &SignatureFinding) -> bool {
+        match signature.form {
+            _ if !signature.claims_to_sign() => false,
+            Form::SimpleSigning => !self.carried.is_empty(),
+            Form::Bundle => !self.carried.is_empty() && self.names_bound,
+            Form::Atomic => self.carried_authorities.iter().any(|a| a.usage == KeyUse::OpenPgp),
+            Form::Envelope | Form::Other => false,
+        }
+    }
+
+    /// True when the bundle carries a key with this fingerprint.
+    pub fn carries(&self, fingerprint: &KeyFingerprint) -> bool {
+        let signers = self.carried.iter().map(|key| KeyFingerprint::from(key.fingerprint));
+        let others = self.carried_authorities.iter().map(|authority| authority.fingerprint);
+        signers.chain(others).any(|carried| carried == *fingerprint)
     }
 }

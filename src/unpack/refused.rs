@@ -2,7 +2,9 @@
 
 use crate::oci::Digest;
 use crate::report::seal::SealReport;
-use crate::trust::{Fingerprint, ImageVerdict, KeyFingerprint, KeyMaterial, KeyUse, PublicKey};
+use crate::trust::{
+    Fingerprint, IdleScope, ImageVerdict, KeyFingerprint, KeyMaterial, KeyUse, PublicKey,
+};
 use serde::Serialize;
 
 /// At least one image may not be published, so nothing is.
@@ -27,6 +29,12 @@ pub struct Refused {
     /// A policy decided, so that nothing else could admit an image.
     #[serde(skip)]
     pub by_policy: bool,
+    /// The bundle is authentic as a whole: names count as they stand in it.
+    #[serde(skip)]
+    pub names_bound: bool,
+    /// Scopes that options gave and that cover no image.
+    #[serde(skip)]
+    pub idle_scopes: Vec<IdleScope>,
 }
 
 /// Something else in the bundle by which signatures could be verified, by its own bytes. None of these is ever taken for

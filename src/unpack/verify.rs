@@ -16,8 +16,9 @@ use crate::report::seal::SealReport;
 use crate::seal::age::Age;
 use crate::trust::openpgp::OpenPgpFingerprint;
 use crate::trust::{
-    Anchors, AtomicSignature, Attached, Fingerprint, ImageUnderTest, ImageVerdict, KeyFingerprint,
-    LogAuthority, PublicKey, Scoped, ScopedAuthority, ScopedKey, judge,
+    Anchors, AtomicSignature, Attached, Fingerprint, GivenScope, ImageUnderTest, ImageVerdict,
+    KeyFingerprint, LogAuthority, PublicKey, Scoped, ScopedAuthority, ScopedKey, idle_scopes,
+    judge,
 };
 use std::collections::BTreeSet;
 use std::sync::Arc;
@@ -42,6 +43,8 @@ pub struct TrustInputs {
     /// A fingerprint that the operator typed because nothing vouched for some images. Refused where an anchor for its
     /// scope exists: what was decided once is not decided anew in the middle of a run.
     pub first_use: Option<Scoped<KeyFingerprint>>,
+    /// Scopes as options gave them: one that covers no image is refused.
+    pub given_scopes: Vec<GivenScope>,
     /// Fingerprints that admit carried OpenPGP keys.
     pub openpgp_pins: Vec<Scoped<OpenPgpFingerprint>>,
     /// The bundle digest, known from elsewhere.
@@ -94,6 +97,8 @@ impl Checked {
             policy.prepare(archive.inventory().images.iter().map(|image| &image.source))
         });
         let first_use = trust.first_use.clone();
+        let sources = archive.inventory().images.iter().map(|image| &image.source);
+        let idle_scopes = idle_scopes(&trust.given_scopes, sources);
         let mut anchors = anchors(trust, &carried, &carried_authorities, names_bound)?;
         anchors.policy = policy;
         seal.introduce(&mut anchors, &carried)?;
@@ -116,8 +121,13 @@ impl Checked {
                 bundle_digest,
                 by_policy,
                 seal,
+                names_bound,
+                idle_scopes,
             };
             return Err(UnpackError::Refused(Box::new(refused)));
+        }
+        if !idle_scopes.is_empty() {
+            return Err(UnpackError::IdleScopes(idle_scopes));
         }
         Ok(Verified {
             archive,

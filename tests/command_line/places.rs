@@ -15,7 +15,9 @@ fn only_files_are_replaced() {
     let side = Connected::start();
     side.unsigned("app");
     let pack = |output: &std::path::Path| {
-        Program::bundle().args(&["pack", "-q", &side.source("app:1"), "-o"]).arg(output).run()
+        let program =
+            Program::bundle().args(&["pack", "-q", "--force", &side.source("app:1"), "-o"]);
+        program.arg(output).run()
     };
     let (socket, link, file) = (side.output("socket"), side.output("link"), side.output("file"));
     let _listener = std::os::unix::net::UnixListener::bind(&socket).expect("socket");

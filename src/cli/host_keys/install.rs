@@ -5,6 +5,7 @@ use crate::cli::failure::Failure;
 use crate::cli::key_naming::{KeyNaming, add_keys};
 use crate::cli::output::{Output, say, tell};
 use crate::cli::pipes;
+use crate::cli::refusal::Hints;
 use crate::cli::sealed::say_seal;
 use crate::cli::text::{count, line};
 use crate::cli::trust::Trust;
@@ -47,7 +48,7 @@ pub(super) fn run(options: &Options) -> Result<Status, Failure> {
                 // The refusal outweighs whatever is wrong with standard output.
                 let _ = Output::json(refused).and_then(Output::write);
             }
-            return Err(unpack::failed(&error, &options.files, false));
+            return Err(unpack::failed(&error, &options.files, Hints::of("keys install")));
         }
     };
     if report.keys.is_empty() {

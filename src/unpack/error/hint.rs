@@ -11,6 +11,9 @@ impl UnpackError {
         match self {
             Self::Seal(refusal) => refusal.hint(),
             Self::Registry(error) => error.hint(),
+            Self::IdleScopes(_) => Some(
+                "correct the scope, or leave the option out; what is for every bundle belongs into config.toml",
+            ),
             Self::Naming(error) => naming_hint(error),
             Self::Emit(ResourceDirectoryError::Foreign(_) | ResourceDirectoryError::List(_)) => {
                 Some("name a directory of its own: oc apply would take whatever is in it")
