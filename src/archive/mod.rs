@@ -114,9 +114,9 @@ pub enum ArchiveError {
         found: Stranger,
     },
     /// The file ends before its content does.
-    #[error("the archive is truncated: {expected} bytes expected, the file has {found}")]
+    #[error("the archive is truncated: the file has {found} bytes and needs at least {expected}")]
     Truncated {
-        /// Length that its inventory asks for, at least.
+        /// Length that what was read so far asks for, at least.
         expected: u64,
         /// Length found.
         found: u64,

@@ -206,12 +206,16 @@ fn by_marker(files: &[PathBuf], folders: &[PathBuf]) -> Result<Found, ArchiveErr
             None => 0,
         };
         if number == 0 {
-            return Err(refuse(file, "is no volume of a bundle"));
+            return Err(refuse(file, "is not a volume of a bundle"));
         }
         if let Some(other) = order.insert(number, file.clone())
             && !is_same_file(&other, file)
         {
-            let what = format!("is volume {number} as much as {}", other.display());
+            let other = other.display();
+            let what = match number {
+                1 => format!("begins a bundle, and so does {other}: one bundle is read at a time"),
+                _ => format!("is volume {number}, and so is {other}"),
+            };
             return Err(refuse(file, what));
         }
     }

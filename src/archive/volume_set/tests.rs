@@ -120,10 +120,10 @@ fn renamed_volumes_are_put_in_order_by_their_markers() {
     assert!(refused(&[at.one("disk a"), at.one("disk c")]).contains("volume 1 is not among"));
     volume(&at.two("disk"), "a", 2);
     let twice = [&named[..], &[at.two("disk")]].concat();
-    assert!(refused(&twice).contains("is volume 2 as much as"));
+    assert!(refused(&twice).contains("is volume 2, and so is"));
     std::fs::write(at.two("note"), "no volume").expect("written");
     let other = [&named[..], &[at.two("note")]].concat();
-    assert!(refused(&other).contains("is no volume of a bundle"));
+    assert!(refused(&other).contains("is not a volume of a bundle"));
     let folder = [&named[..], &[at.two.path().to_owned()]].concat();
     assert!(refused(&folder).contains("named one by one"));
 }
@@ -178,4 +178,15 @@ fn only_volumes_may_lie_where_volumes_go() {
     std::fs::write(&target, "an archive in one file").expect("written");
     let error = check_beside(&target).expect_err("it would be read").to_string();
     assert!(error.contains("in the place of the volumes"), "{error}");
+}
+
+#[test]
+fn two_bundles_named_together_are_told_apart() {
+    let at = Folders::new();
+    std::fs::write(at.one("a"), frame()).expect("written");
+    std::fs::write(at.one("b"), frame()).expect("written");
+    let said = refused(&[at.one("a"), at.one("b")]);
+    assert!(said.contains("one bundle is read at a time"), "{said}");
+    // One file under two names is one file.
+    assert!(find(&[at.one("a"), at.one("a")]).is_ok());
 }
