@@ -55,7 +55,6 @@ pub async fn prepare(
     progress: &Arc<dyn Progress>,
 ) -> Result<plan::Plan, PackError> {
     request.place.check(plan::created(request)?)?;
-    none_idle(request.idle_scopes())?;
     let resolved = resolve::resolve(request, client, progress).await?;
     none_idle(resolved.idle_scopes(request))?;
     let judged = judge::judge(request, resolved)?;

@@ -67,9 +67,10 @@ impl ResolvedImage {
 impl Resolved {
     /// Scopes of options that cover no image, neither one that was resolved nor one that is left out.
     pub(super) fn idle_scopes(&self, request: &Request) -> Vec<IdleScope> {
-        let asked = request.sources.iter().filter_map(|source| source.name.as_ref());
-        let found = self.images.iter().map(|image| &image.source);
-        idle_scopes(&request.given_scopes, asked.chain(found))
+        let asked = request.sources.iter().filter_map(|source| source.name.clone());
+        let found = self.images.iter().map(|image| image.source.with_digest(image.root().digest()));
+        let names: Vec<Reference> = asked.chain(found).collect();
+        idle_scopes(&request.given_scopes, &names)
     }
 }
 

@@ -5,7 +5,7 @@ use super::series::SeriesPlace;
 use crate::archive::geometry::Geometry;
 use crate::host::{PolicyFile, RegistriesD};
 use crate::oci::{Digest, Platform, Reference, reference::ReferenceError};
-use crate::trust::{Anchors, GivenScope, IdleScope, Scoped, idle_scopes};
+use crate::trust::{Anchors, GivenScope, Scoped};
 use std::fmt;
 use std::path::PathBuf;
 use std::str::FromStr;
@@ -213,13 +213,6 @@ impl Request {
             None if self.is_covered(source) => SignatureRule::Required,
             None => SignatureRule::IfPresent,
         }
-    }
-
-    /// Scopes of options that cover none of the images; empty while a layout has still to tell what an image is called.
-    pub(super) fn idle_scopes(&self) -> Vec<IdleScope> {
-        let names: Option<Vec<&Reference>> =
-            self.sources.iter().map(|source| source.name.as_ref()).collect();
-        names.map_or_else(Vec::new, |names| idle_scopes(&self.given_scopes, names))
     }
 
     /// True when this image is verified at pack.

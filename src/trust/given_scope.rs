@@ -55,7 +55,7 @@ impl GivenScope {
     }
 }
 
-/// The scopes that cover none of the images, each once.
+/// The scopes that cover none of the images, each once. `sources` come with their digests, as scopes may name these.
 pub fn idle_scopes<'s>(
     given: &[GivenScope],
     sources: impl IntoIterator<Item = &'s Reference> + Clone,

@@ -11,7 +11,7 @@ use crate::archive::{Archive, ArchiveError, Catalogue};
 use crate::host::tag_memory::Filler;
 use crate::host::{InstalledKey, PolicyFile};
 use crate::inventory::ImageEntry;
-use crate::oci::{Descriptor, Digest};
+use crate::oci::{Descriptor, Digest, Reference};
 use crate::report::seal::SealReport;
 use crate::seal::age::Age;
 use crate::trust::openpgp::OpenPgpFingerprint;
@@ -97,8 +97,10 @@ impl Checked {
             policy.prepare(archive.inventory().images.iter().map(|image| &image.source))
         });
         let first_use = trust.first_use.clone();
-        let sources = archive.inventory().images.iter().map(|image| &image.source);
-        let idle_scopes = idle_scopes(&trust.given_scopes, sources);
+        let images = archive.inventory().images.iter();
+        let names: Vec<Reference> =
+            images.map(|image| image.source.with_digest(image.digest)).collect();
+        let idle_scopes = idle_scopes(&trust.given_scopes, &names);
         let mut anchors = anchors(trust, &carried, &carried_authorities, names_bound)?;
         anchors.policy = policy;
         seal.introduce(&mut anchors, &carried)?;

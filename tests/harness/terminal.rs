@@ -16,8 +16,8 @@ pub(crate) fn terminal() -> (File, File) {
 }
 
 /// Runs a program with standard input and standard error on a terminal. To each question that shows there, the answer is
-/// typed; behind the last answer the person gives up at any further question (Ctrl-D). Gives what was shown with how it
-/// ended; a question that never came stays without its answer.
+/// typed; at a question that is not the next one of the dialogue the person gives up (Ctrl-D). Gives what was shown with
+/// how it ended; a question that never came stays without its answer.
 pub(crate) fn converse(program: Program, dialogue: &[(&str, &str)]) -> (Ran, String) {
     let (mut person, other) = terminal();
     let stderr = other.try_clone().expect("the other side");
@@ -34,7 +34,7 @@ pub(crate) fn converse(program: Program, dialogue: &[(&str, &str)]) -> (Ran, Str
             answered = shown.len();
             person.write_all(answer.as_bytes()).unwrap_or_else(|e| panic!("{question}: {e}"));
             next = dialogue.next();
-        } else if next.is_none() && answered > 0 && text.ends_with(": ") {
+        } else if answered > 0 && text.ends_with(": ") {
             answered = shown.len();
             person.write_all(b"\x04").unwrap_or_else(|e| panic!("giving up: {e}"));
         }
