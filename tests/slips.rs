@@ -55,6 +55,7 @@ fn scope_that_covers_nothing_is_an_error_of_unpack() {
         ("--accept-unbound-names", "registry.exampel".to_owned()),
         ("--threshold", format!("{HOST}/team/app:2=1")),
         ("--map", format!("{HOST}/tem=elsewhere")),
+        ("--allow-tag-rollback", format!("{HOST}/team/app:2")),
         ("--trust-fingerprint", format!("{HOST}/tem={}", side_fingerprint(&side))),
         ("--key", format!("{HOST}/team/app@sha256:{}={key}", "0".repeat(64))),
     ] {

@@ -8,6 +8,7 @@ use super::inspect::damage_hint;
 use super::keys::read_file;
 use super::output::{Output, say, tell};
 use super::progress::{Talk, progress};
+use super::refusal::Hints;
 use super::text::{line, safe};
 use super::trust::Trust;
 use super::unpack::failed;
@@ -89,7 +90,9 @@ impl Options {
     fn not_sworn(&self, error: NotSworn) -> Failure {
         let path = &self.files[0];
         match &error {
-            NotSworn::Unpack(error) => failed(error, &self.files, Hints { command: "seal", asked: true }),
+            NotSworn::Unpack(error) => {
+                failed(error, &self.files, Hints { command: "seal", asked: true })
+            }
             NotSworn::Unconfirmed(refusal) => {
                 if self.json {
                     // The refusal outweighs whatever is wrong with standard output.

@@ -110,7 +110,10 @@ impl Trust {
     /// compared with what was used on this host.
     pub(super) fn inputs_to_seal(&self) -> Result<TrustInputs, Failure> {
         let seal = self.seal.given()?;
-        Ok(TrustInputs { seal, ..self.inputs_without_seal(&self.in_force(Settings::default())?)? })
+        // Scopes may be those of carried keys, and verdicts that nobody reached are not sworn to.
+        let given_scopes = Vec::new();
+        let inputs = self.inputs_without_seal(&self.in_force(Settings::default())?)?;
+        Ok(TrustInputs { seal, given_scopes, ..inputs })
     }
 
     /// Every scope of the command line, with its option. Those of files are for other bundles as well.

@@ -26,7 +26,7 @@ use bundle::inventory::Lookup;
 use bundle::oci::layout::LayoutError;
 use bundle::registry::{Client, RegistryError};
 use bundle::report::unpack::{ImageReport, TagAge, UnpackReport};
-use bundle::trust::Scope;
+use bundle::trust::{GivenScope, Scope};
 use bundle::unpack::{
     self, Class, Input, InstallOptions, OnExistingAttachment, Target, UnpackError, UnpackOptions,
 };
@@ -138,6 +138,9 @@ impl Options {
             None => {}
         }
         trust.given_scopes.extend(self.naming.scopes());
+        let rollbacks = self.allow_tag_rollback.iter();
+        let rollbacks = rollbacks.map(|scope| GivenScope::new("--allow-tag-rollback", scope));
+        trust.given_scopes.extend(rollbacks);
         let unpack = UnpackOptions {
             target: target.clone(),
             trust,

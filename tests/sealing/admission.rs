@@ -147,7 +147,8 @@ fn what_is_demanded_of_single_images_holds_beside_a_seal() {
     }
     operator.taken(&enclave, "ours", &file, &["--policy", &accept]);
     operator.taken(&enclave, "ours", &file, &["--threshold", "1"]);
-    operator.taken(&enclave, "ours", &file, &["--threshold", &format!("{HOST}/other=2")]);
+    let ones = ["--threshold", &format!("{HOST}/team=1"), "--threshold", "2"];
+    operator.taken(&enclave, "ours", &file, &ones);
 }
 
 /// Who allows a rollback believes that a seal is looked at: without its key nothing tells a sequence.
