@@ -1,6 +1,6 @@
 //! What a repository was filled from is remembered: nobody fills it from elsewhere unless a rule says so.
 
-use super::{pack, repositories, unsigned};
+use super::{pack, repositories};
 use crate::harness::fault_proxy::FaultProxy;
 use crate::harness::faults::{Fault, Rule};
 use crate::harness::nobody::Nobody;
@@ -29,7 +29,7 @@ impl Scene {
         side.unsigned("two");
         let good = pack(&side, "good.tar.zst", &[("one", GOOD)]);
         let evil = pack(&side, "evil.tar.zst", &[("two", EVIL)]);
-        let trust = [unsigned(&["good.example", "evil.example"]), vec!["--json"]].concat();
+        let trust = vec!["--allow-unsigned", "*", "--json"];
         Self { enclave: Enclave::start(), good, evil, trust, _side: side }
     }
 

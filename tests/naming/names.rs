@@ -10,6 +10,7 @@ fn names_are_those_that_are_asked_for() {
     let carried = Carried::new();
     let file = carried.side.file();
     let rule = format!("{HOST}/team=ours/squad");
+    let exact = format!("{HOST}/team/app=team/app");
     for (prefix, arguments, expected) in [
         ("", &[][..], "team/app"),
         ("/mirror", &[], "mirror/team/app"),
@@ -18,7 +19,7 @@ fn names_are_those_that_are_asked_for() {
         ("", &["--keep-host=false"], "team/app"),
         ("/mirror", &["--keep-host", "--map", &rule], "mirror/ours/squad/app"),
         ("", &["--map", "registry.example=all", "--map", &rule], "ours/squad/app"),
-        ("", &["--map", "registry.example/team/ap=x"], "team/app"),
+        ("", &["--map", "registry.example=x", "--map", &exact], "team/app"),
     ] {
         let enclave = Enclave::start();
         let target = format!("{}{prefix}", enclave.address());
@@ -48,7 +49,7 @@ fn sources_that_would_meet_are_refused_before_anything_is_contacted() {
     let file = pack(&side, "two.tar.zst", &images);
     let trust = unsigned(&["one.example", "two.example"]);
     let enclave = Enclave::start();
-    for arguments in [&[][..], &["--dry-run"], &["--map", "one.example/else=x"]] {
+    for arguments in [&[][..], &["--dry-run"], &["--map", "one.example/team/other=x"]] {
         // Nothing listens there.
         let ran = enclave.unpack_to(&file, "127.0.0.1:1", &[&trust, arguments].concat());
         ran.expect_code(2).expect_error(&[
