@@ -11,9 +11,8 @@ use bundle::trust::openpgp::{Keyring, SingleKey};
 use bundle::trust::rekor::LogKey;
 use bundle::trust::trusted_root::TrustedRoot;
 use bundle::trust::{
-    Anchors, Authority, GivenScope, KeyMaterial, Log, LogAuthority, PredicateType, PublicKey, Scope,
-    Scoped,
-    ScopedAuthority, ScopedKey,
+    Anchors, Authority, GivenScope, KeyMaterial, Log, LogAuthority, PredicateType, PublicKey,
+    Scope, Scoped, ScopedAuthority, ScopedKey,
 };
 use clap::Args;
 use std::num::NonZeroUsize;
