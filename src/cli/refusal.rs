@@ -108,8 +108,12 @@ pub(super) fn ways_on(refused: &Refused, file: &str, hints_for: Hints) -> Vec<St
     if unbound.is_empty() && !refused.names_bound && !refused.refusals().all(short) {
         hints.push("with the bundle digest that pack printed, received by another way: --expect-bundle sha256:…".into());
     }
-    // Never offered where something claims to sign: letting it in unsigned would waive the check that failed.
-    let unsigned = |v: &&ImageVerdict| !v.signatures().iter().any(|s| s.claims_to_sign());
+    // Never offered where something claims to sign: letting it in unsigned would waive the check that failed. Nor where
+    // such a permission gave way.
+    let unsigned = |v: &&ImageVerdict| {
+        !v.signatures().iter().any(|s| s.claims_to_sign())
+            && code(v) != Some(RefusalCode::PlaceProtected)
+    };
     if let Some(verdict) = refused.refusals().find(unsigned) {
         hints.push(format!(
             "where an image may come unsigned: --allow-unsigned {}",
@@ -142,6 +146,12 @@ fn by_codes(refused: &Refused) -> Vec<String> {
     if any(SignatureCode::FormNotInPolicy) {
         hints.push(
             "Sigstore bundles satisfy no policy, as container runtimes cannot read them: --key or --trusted-root take them",
+        );
+    }
+    if refusal(RefusalCode::PlaceProtected) {
+        hints.push(
+            "give one of the two sources a place of its own: --map SOURCE=PATH, or --keep-host for all; or give the key or \
+             rule that protects the other one a narrower scope",
         );
     }
     if refusal(RefusalCode::ThresholdNotMet) {

@@ -65,7 +65,7 @@ pub(super) fn run(options: &Options) -> Result<Status, Failure> {
     match judged {
         Ok(verified) => {
             report.seal = Some(verified.seal_report());
-            report.warnings = verified.seal_warnings();
+            report.warnings = verified.warnings();
             if report.any_anchor {
                 report.verdicts = verified.verdicts().to_vec();
             }

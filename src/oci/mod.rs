@@ -1,7 +1,7 @@
 //! What the OCI specifications name, parsed at the edge: what exists here is valid.
 //!
 //! - [`digest`](mod@digest): SHA-256 digests as text, and the hasher that makes them
-//! - [`reference`](mod@reference): image references, normalised as container tools do
+//! - [`reference`](mod@reference): image references, normalised as container tools do; [`host_name`]: spellings of one host
 //! - [`platform`](mod@platform): operating system, architecture and variant
 //! - [`media_type`]: the types that decide how a blob is read or stored
 //! - [`descriptor`]: media type, digest and size of one piece of content
@@ -14,6 +14,7 @@
 pub mod atomic;
 pub mod descriptor;
 pub mod digest;
+pub mod host_name;
 pub mod json;
 pub mod layout;
 pub mod manifest;

@@ -4,6 +4,7 @@
 //! (both measured), and identity checks must compare exactly what the container stack compares. The grammar is the one
 //! of distribution/reference.
 
+use super::host_name::is_same_registry;
 use super::{Digest, digest::DigestError};
 use serde::{Deserialize, Deserializer, Serialize, Serializer};
 use std::fmt;
@@ -76,6 +77,11 @@ impl Repository {
     /// The path below the host, such as `library/alpine`.
     pub fn path(&self) -> &str {
         &self.path
+    }
+
+    /// True when both names mean one repository: the same path on the same registry, however its host is written.
+    pub fn is_same_as(&self, other: &Self) -> bool {
+        self.path == other.path && is_same_registry(&self.host, &other.host)
     }
 
     /// This repository with a tag.

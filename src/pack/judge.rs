@@ -9,7 +9,7 @@ use crate::oci::{Descriptor, Digest, Manifest, media_type};
 use crate::report::pack::LeftOut;
 use crate::trust::{
     self, Anchors, AtomicSignature, Attached, Evidence, EvidenceError, Found, ImageUnderTest,
-    ImageVerdict, Signer,
+    ImageVerdict, Signer, UnknownPlaces,
 };
 use bytes::Bytes;
 use std::collections::{BTreeSet, HashMap};
@@ -68,6 +68,7 @@ pub fn judge(request: &Request, resolved: Resolved) -> Result<Judged, PackError>
         }
         images.push((image, found));
     }
+    warnings.extend(trust::verdict::accepted_anything(&verdicts));
     if refused.is_empty() {
         Ok(Judged { images, verdicts, warnings, left_out: resolved.left_out })
     } else {
@@ -139,6 +140,7 @@ fn judge_image(image: &ResolvedImage, anchors: &Anchors, binding: NameBinding) -
         omitted: &omitted,
         name_bound: binding == NameBinding::Bound,
         pack_verdict_good: false,
+        places: &UnknownPlaces,
     };
     trust::judge(&under_test, anchors, &Fetched::new(image))
 }

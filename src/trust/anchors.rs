@@ -244,19 +244,6 @@ impl Anchors {
             && !self.has_policy()
     }
 
-    /// True when nothing at all was said, neither whom to trust nor what to demand.
-    pub fn is_silent(&self) -> bool {
-        self.is_empty() && self.demanding_scopes().next().is_none()
-    }
-
-    /// Where more is demanded than any signature: several signers, logs, attestations.
-    fn demanding_scopes(&self) -> impl Iterator<Item = &Scope> {
-        let several = self.thresholds.iter().filter(|threshold| threshold.value.get() > 1);
-        let logs = self.logs.iter().map(|log| &log.scope);
-        let attestations = self.required_attestations.iter().map(|required| &required.scope);
-        several.map(|threshold| &threshold.scope).chain(logs).chain(attestations)
-    }
-
     /// Admits carried keys by pinned fingerprints (`--trust-fingerprint`), each only within the scope of its pin. Gives
     /// back the pins that no carried key answers to.
     pub fn admit_carried<'k>(
@@ -278,43 +265,6 @@ impl Anchors {
             }
         }
         unanswered
-    }
-
-    /// True when signatures that name no repository count for `source` without further binding.
-    ///
-    /// Who carries such an image chooses its name, and could choose another host's to get around what is demanded of
-    /// this one. So where more is demanded of the same path on another host, only a permission that is at least as
-    /// narrow counts.
-    pub(super) fn accepts_unbound_name(&self, source: &Reference) -> bool {
-        let accepting = self.accept_unbound_names.iter().filter(|scope| scope.covers(source));
-        let Some(accepting) = accepting.map(Scope::specificity).max() else {
-            return false;
-        };
-        let elsewhere = self
-            .demanding_scopes()
-            .filter(|scope| scope.covers_on_any_host(source) && !scope.covers(source));
-        elsewhere.map(Scope::specificity).max().is_none_or(|demanding| accepting >= demanding)
-    }
-
-    /// True when `source` may come unsigned.
-    ///
-    /// The rule: the narrowest pattern that covers the image must be **at least as narrow** as the narrowest key scope
-    /// that covers it. So `--allow-unsigned '*'` never overrides a key that was given for a registry, a namespace or a
-    /// repository, while `--allow-unsigned quay.io/org/app` does override a key for `quay.io`; with equal scopes the
-    /// explicit permission wins. Where several signers, a log or an attestation are demanded counts as a key's scope.
-    /// What was given for a path counts for that path on every host: the name at the target has no host, so an unsigned
-    /// `other.example/org/app` would take the place of a signed `quay.io/org/app`.
-    pub(super) fn allows_unsigned(&self, source: &Reference) -> bool {
-        let patterns = self.allow_unsigned.iter().filter(|pattern| pattern.covers(source));
-        let Some(pattern) = patterns.map(Pattern::specificity).max() else {
-            return false;
-        };
-        let of_others = self.authorities.iter().flat_map(|anchor| &anchor.scopes);
-        let scopes = self.keys.iter().map(|anchor| &anchor.scope).chain(of_others);
-        let scopes = scopes.chain(self.demanding_scopes());
-        let covering = scopes.filter(|scope| scope.covers_on_any_host(source));
-        let key = covering.map(Scope::specificity).max();
-        key.is_none_or(|key| pattern >= key)
     }
 }
 

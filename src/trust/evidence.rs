@@ -1,5 +1,6 @@
 //! What the verifier is given to judge, independent of archive and registry.
 
+use super::place::Places;
 use crate::oci::{Descriptor, Digest, Manifest, Reference};
 use bytes::Bytes;
 use serde::Serialize;
@@ -82,7 +83,7 @@ pub struct AtomicSignature {
     pub blob: Descriptor,
 }
 
-/// One image to judge, with everything that is said about it. All of it but `name_bound` and `pack_verdict_good` may
+/// One image to judge, with everything that is said about it. All of it but `name_bound`, `pack_verdict_good` and `places` may
 /// come from the courier.
 pub struct ImageUnderTest<'a> {
     /// Where the image comes from: what identities and scopes are compared with.
@@ -100,4 +101,6 @@ pub struct ImageUnderTest<'a> {
     /// The inventory says that the image was verified when it was packed. Only believed where the bundle as a whole
     /// is expected, see [`super::Anchors::bundle_expected`].
     pub pack_verdict_good: bool,
+    /// The names at the target: what admits on less than a trusted signature never takes another's place there.
+    pub places: &'a dyn Places,
 }

@@ -3,7 +3,8 @@
 //! [`judge`] takes an [`ImageUnderTest`], the [`Anchors`] and the [`Evidence`], and gives an [`ImageVerdict`]:
 //!
 //! - [`anchors`]: which keys are trusted for which images; [`scope`] and [`scoped`] are how that is written, `overlap`
-//!   compares scopes; `given_scope` finds those that cover nothing
+//!   compares scopes; `given_scope` finds those that cover nothing; [`place`] is where images go, `protection` what
+//!   stands against permissions there
 //! - [`keys`]: public keys and fingerprints; [`pem`] reads them, [`crypto`] is the one door to the crypto library
 //! - [`key_material`] and [`key_fingerprint`]: keys of every use, as they are carried and installed
 //! - [`signing`]: private keys, and the signatures that the product makes itself
@@ -50,8 +51,10 @@ pub mod outcome;
 mod overlap;
 pub mod payload;
 pub mod pem;
+pub mod place;
 pub mod policy;
 pub mod predicate;
+mod protection;
 pub mod rekor;
 mod requirement;
 mod room;
@@ -82,6 +85,7 @@ pub use key_fingerprint::{KeyFingerprint, KeyFingerprintError};
 pub use key_material::{KeyMaterial, KeyMaterialError, KeyUse};
 pub use keys::{Fingerprint, KeyError, PublicKey, SignatureError};
 pub use outcome::{RefusalCode, SignatureCode};
+pub use place::{OwnPlaces, Place, Places, SharedPath, UnknownPlaces};
 pub use policy::{Policy, PolicyError, PreparedPolicy};
 pub use predicate::PredicateType;
 pub use scope::{Pattern, Scope, ScopeError, Specificity};

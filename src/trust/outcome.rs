@@ -95,6 +95,7 @@ codes! {
         NoTrustedSignature = "no-trusted-signature": "none of the image's signatures verifies under a trusted key",
         NameUnbound = "name-unbound": "the content is signed, but nothing binds it to this name",
         ThresholdNotMet = "threshold-not-met": "fewer distinct signers than are demanded",
+        PlaceProtected = "place-protected": "the target repository is protected for another source, and what would admit this image is less than a trusted signature",
         AttestationMissing = "attestation-missing": "an attestation that is demanded is not there, or not by a trusted signer",
         PolicyRejects = "policy-rejects": "the policy rejects this image",
         PolicyUnusable = "policy-unusable": "the policy for this image cannot be evaluated",

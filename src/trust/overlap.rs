@@ -1,6 +1,7 @@
 //! Whether two scopes have an image in common, and whether one lies within another.
 
 use super::scope::Scope;
+use crate::oci::host_name::is_same_registry;
 use crate::oci::{Digest, Reference, Repository};
 
 impl Scope {
@@ -14,10 +15,10 @@ impl Scope {
             }
             (Self::Domain(_), named) => named.host().is_some_and(|host| self.has_host(host)),
             (named, Self::Domain(_)) => other.overlaps(named),
-            (Self::Host(a), named) => named.host().is_some_and(|b| a.eq_ignore_ascii_case(b)),
+            (Self::Host(a), named) => named.host().is_some_and(|b| is_same_registry(a, b)),
             (named, Self::Host(_)) => other.overlaps(named),
             (Self::Image(a), Self::Image(b)) => {
-                is_same(a.repository(), b.repository())
+                a.repository().is_same_as(b.repository())
                     && agree(a.tag(), b.tag())
                     && agree(a.digest(), b.digest())
             }
@@ -51,7 +52,7 @@ impl Scope {
     }
 
     /// The one host whose images it is about.
-    fn host(&self) -> Option<&str> {
+    pub(super) fn host(&self) -> Option<&str> {
         match self {
             Self::Everything | Self::Domain(_) => None,
             Self::Host(host) => Some(host),
@@ -69,10 +70,6 @@ impl Scope {
 /// A reference to the repository as a whole.
 fn any_of(repository: &Repository) -> Reference {
     repository.pinned(Digest::of(b""))
-}
-
-fn is_same(a: &Repository, b: &Repository) -> bool {
-    a.host().eq_ignore_ascii_case(b.host()) && a.path() == b.path()
 }
 
 fn agree<T: PartialEq>(a: Option<T>, b: Option<T>) -> bool {
@@ -100,7 +97,8 @@ mod tests {
             ("*.example.com", "a.example.org/org", false),
             ("quay.io", "QUAY.io", true),
             ("quay.io", "quay.io/org", true),
-            ("quay.io", "quay.io:443/org", false),
+            ("quay.io", "quay.io:443/org", true),
+            ("quay.io", "quay.io:8443/org", false),
             ("quay.io", "quay.io/org/app:1", true),
             ("quay.io/org", "quay.io/org", true),
             ("quay.io/org", "quay.io/org/app", true),

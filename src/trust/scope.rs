@@ -6,6 +6,7 @@
 //! mean two things it is refused rather than guessed.
 
 use super::text::{bounded, explain};
+use crate::oci::host_name::{is_same_registry, registry};
 use crate::oci::{Reference, Repository, reference::is_host};
 use serde::{Deserialize, Deserializer, Serialize, Serializer};
 use std::fmt;
@@ -76,40 +77,35 @@ pub enum ScopeError {
 }
 
 impl Scope {
-    /// True when `reference` lies within this scope. Host names are compared without regard to case, so that a change
-    /// of case cannot move an image out of a scope.
+    /// True when `reference` lies within this scope. Hosts are compared as the registries that they name, so that another
+    /// case, a default port or another name of docker.io cannot move an image out of a scope.
     pub fn covers(&self, reference: &Reference) -> bool {
         let repository = reference.repository();
-        let host = repository.host();
         match self {
             Self::Everything => true,
-            Self::Domain(domain) => host
-                .to_ascii_lowercase()
+            Self::Domain(domain) => registry(repository.host())
                 .strip_suffix(&domain.to_ascii_lowercase())
                 .is_some_and(|rest| rest.len() > 1 && rest.ends_with('.')),
-            Self::Host(scope) => scope.eq_ignore_ascii_case(host),
-            Self::Repository(scope) | Self::Exactly(scope) => {
-                same_host(scope, repository) && self.covers_on_any_host(reference)
+            Self::Host(scope) => is_same_registry(scope, repository.host()),
+            Self::Repository(scope) => {
+                is_same_registry(scope.host(), repository.host())
+                    && is_at_or_below(repository.path(), scope.path())
             }
+            Self::Exactly(scope) => scope.is_same_as(repository),
             Self::Image(scope) => {
-                same_host(scope.repository(), repository) && self.covers_on_any_host(reference)
+                scope.repository().is_same_as(repository)
+                    && scope.tag().is_none_or(|tag| reference.tag() == Some(tag))
+                    && scope.digest().is_none_or(|digest| reference.digest() == Some(digest))
             }
         }
     }
 
-    /// True when `reference` lies within this scope but for its host: names at a target have none. Scopes that name no
-    /// path cover what they cover.
-    pub fn covers_on_any_host(&self, reference: &Reference) -> bool {
-        let path = reference.repository().path();
+    /// True when it covers `repository` and names that very path, so that nothing else is meant.
+    pub fn names(&self, repository: &Repository) -> bool {
         match self {
-            Self::Everything | Self::Domain(_) | Self::Host(_) => self.covers(reference),
-            Self::Repository(scope) => is_at_or_below(path, scope.path()),
-            Self::Exactly(scope) => scope.path() == path,
-            Self::Image(scope) => {
-                scope.repository().path() == path
-                    && scope.tag().is_none_or(|tag| reference.tag() == Some(tag))
-                    && scope.digest().is_none_or(|digest| reference.digest() == Some(digest))
-            }
+            Self::Everything | Self::Domain(_) | Self::Host(_) => false,
+            Self::Repository(scope) | Self::Exactly(scope) => scope.is_same_as(repository),
+            Self::Image(scope) => scope.repository().is_same_as(repository),
         }
     }
 
@@ -145,12 +141,8 @@ impl Scope {
     }
 }
 
-fn same_host(a: &Repository, b: &Repository) -> bool {
-    a.host().eq_ignore_ascii_case(b.host())
-}
-
 /// True when `path` is `scope`, or continues it after a slash.
-fn is_at_or_below(path: &str, scope: &str) -> bool {
+pub(super) fn is_at_or_below(path: &str, scope: &str) -> bool {
     path.strip_prefix(scope).is_some_and(|rest| rest.is_empty() || rest.starts_with('/'))
 }
 
@@ -285,6 +277,11 @@ impl Pattern {
             Scope::Repository(scope) if scope.path() == reference.repository().path()
         );
         self.scope.covers(reference) && !(self.below_only && at_the_scope_itself)
+    }
+
+    /// True when it covers `repository` and names that very path.
+    pub fn names(&self, repository: &Repository) -> bool {
+        !self.below_only && self.scope.names(repository)
     }
 
     /// How narrow it is, comparable with a scope's.

@@ -23,10 +23,10 @@ fn a_scope_covers_what_lies_within_and_nothing_beside() {
         ("", &["alpine:3"], &[]),
         (
             "quay.io",
-            &["quay.io/a:1", "quay.io/a/b:1", "QUAY.io/a:1"],
-            &["quay.io:443/a:1", "a.quay.io/a:1", "quay.iox/a:1"],
+            &["quay.io/a:1", "quay.io/a/b:1", "QUAY.io/a:1", "quay.io:443/a:1"],
+            &["quay.io:8443/a:1", "a.quay.io/a:1", "quay.iox/a:1"],
         ),
-        ("quay.io:443", &["quay.io:443/a:1"], &["quay.io/a:1", "quay.io:4430/a:1"]),
+        ("quay.io:443", &["quay.io:443/a:1", "quay.io/a:1"], &["quay.io:4430/a:1"]),
         ("registry:5000/", &["registry:5000/a:1"], &["registry:5001/a:1"]),
         ("localhost:5000", &["localhost:5000/a:1"], &["localhost/a:1"]),
         ("[::1]:5000", &["[::1]:5000/a:1"], &["[::1]/a:1"]),
@@ -53,7 +53,7 @@ fn a_scope_covers_what_lies_within_and_nothing_beside() {
         ),
         (
             "quay.io/org/repo:*",
-            &["quay.io/org/repo:1", "QUAY.io/org/repo:2", &pinned],
+            &["quay.io:0443/org/repo:1", "QUAY.io/org/repo:2", &pinned],
             &["quay.io/org/repo/sub:1", "quay.io/org/repo-evil:1", "quay.io:5000/org/repo:1"],
         ),
         ("alpine:*", &["alpine:3"], &["docker.io/library/alpine/sub:3"]),
@@ -67,7 +67,11 @@ fn a_scope_covers_what_lies_within_and_nothing_beside() {
         ("alpine:v3", &["docker.io/library/alpine:v3"], &["alpine:v4"]),
         ("docker.io/alpine:3", &["docker.io/library/alpine:3"], &["docker.io/x/alpine:3"]),
         ("org/app", &["docker.io/org/app:1"], &["quay.io/org/app:1"]),
-        ("index.docker.io", &["alpine:3", "docker.io/org/app:1"], &["quay.io/a:1"]),
+        (
+            "index.docker.io",
+            &["registry-1.docker.io/a/b:3", "docker.io/org/app:1"],
+            &["quay.io/a:1"],
+        ),
     ];
     for (text, inside, outside) in cases {
         for covered in *inside {
@@ -134,7 +138,7 @@ fn what_was_recorded_is_never_read_as_more() {
 fn patterns_are_scopes_and_names_below_a_namespace() {
     let cases: &[(&str, &[&str], &[&str])] = &[
         ("*", &["quay.io/a:1"], &[]),
-        ("quay.io/*", &["quay.io/a:1", "quay.io/a/b:1"], &["quay.io:443/a:1"]),
+        ("quay.io/*", &["quay.io:443/a:1", "quay.io/a/b:1"], &["quay.io:8443/a:1"]),
         (
             "quay.io/org/*",
             &["quay.io/org/a:1", "quay.io/org/a/b:1"],

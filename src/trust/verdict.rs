@@ -199,3 +199,27 @@ impl ImageVerdict {
         verified.filter(move |finding| own.contains(&finding.subject))
     }
 }
+
+/// Most images that one warning names.
+const NAMED: usize = 5;
+
+/// The warning about images that a policy accepts whatever they are: a permission that the administrator may not
+/// remember.
+pub fn accepted_anything(verdicts: &[ImageVerdict]) -> Option<String> {
+    let accepted: Vec<String> = verdicts
+        .iter()
+        .filter(|verdict| *verdict.admission() == Admission::PolicyAcceptsAnything)
+        .map(|verdict| verdict.source().to_string())
+        .collect();
+    let more = match accepted.len().saturating_sub(NAMED) {
+        0 => String::new(),
+        more => format!(" and {more} more"),
+    };
+    let named: Vec<&str> = accepted.iter().take(NAMED).map(String::as_str).collect();
+    (!named.is_empty()).then(|| {
+        format!(
+            "policy-accepts-anything: the policy demands no signature of {}{more}: nothing was verified but digests",
+            named.join(", ")
+        )
+    })
+}

@@ -5,6 +5,7 @@ use super::evidence::{Evidence, ImageUnderTest};
 use super::finding::SignatureFinding;
 use super::index::Indexes;
 use super::outcome::{RefusalCode, SignatureCode};
+use super::place::Reach;
 use super::requirement::{Examined, Requirement, Rule, Standing};
 use super::signatures::Examination;
 use super::tree::Tree;
@@ -22,6 +23,9 @@ use crate::oci::{Meaning, Reference};
 ///    verified at pack;
 /// 5. without a policy: the image may come unsigned (`Anchors::allow_unsigned`, with the precedence told there).
 ///
+/// On 3, 4 and 5, and on a signature whose name only a permission binds, the image takes no place at the target that is
+/// another's: [`super::place`] says which sources have it, `Anchors::protector_of` who protects them.
+///
 /// Whatever the ground, the source's own digest must be the root's, every manifest that an index lists must be
 /// there with the listed digest, size and type, unless it was left out on purpose, and the attestations that are
 /// demanded must be there.
@@ -33,15 +37,29 @@ pub fn judge(
     // Scopes may name a digest; the one that counts is what the image has, not what a reference says.
     let source = image.source.with_digest(image.root.digest);
     let rule = anchors.rule_for(image.source, &source);
+    // Who carries an image whose name nothing binds chooses its place.
+    let unbound = anchors.accepts_unbound_name(&source).filter(|_| !image.name_bound);
+    let unbound_place = unbound.and_then(|reach| {
+        anchors.protector_of(&image.places.place_of(source.repository()), &source, reach)
+    });
     let examination = Examination {
         image,
         rule: &rule,
         evidence,
-        name_bound: image.name_bound || anchors.accepts_unbound_name(&source),
+        name_bound: image.name_bound || (unbound.is_some() && unbound_place.is_none()),
     };
     let examined = examination.findings();
     let standing = rule.standing(&examined);
-    let court = Court { image, anchors, evidence, source, rule, examined: &examined, standing };
+    let court = Court {
+        image,
+        anchors,
+        evidence,
+        source,
+        rule,
+        examined: &examined,
+        standing,
+        unbound_place,
+    };
     let decision = court.decide();
     ImageVerdict::new(Parts {
         source: image.source.clone(),
@@ -63,6 +81,25 @@ struct Court<'a> {
     rule: Rule<'a>,
     examined: &'a [Examined],
     standing: Standing,
+    /// Why a permission to name nothing does not count here: whose place it would take.
+    unbound_place: Option<String>,
+}
+
+/// On what an image is admitted.
+struct Ground {
+    admission: Admission,
+    /// How far a word reaches that stands in the place of a trusted signature; `None` for such a signature.
+    reach: Option<Reach>,
+}
+
+impl Ground {
+    fn signature(admission: Admission) -> Self {
+        Self { admission, reach: None }
+    }
+
+    fn word(admission: Admission, reach: Reach) -> Self {
+        Self { admission, reach: Some(reach) }
+    }
 }
 
 struct Decision {
@@ -89,6 +126,7 @@ impl Court<'_> {
         let children = tree.root().map(|root| indexes.statuses(root)).unwrap_or_default();
         let admission = self
             .admit(&tree, &indexes)
+            .and_then(|ground| self.check_place(&ground).map(|()| ground.admission))
             .and_then(|admission| self.check_attestations(&tree, &indexes).map(|()| admission))
             .unwrap_or_else(Admission::Refused);
         let enforceable = !matches!(admission, Admission::Refused(_))
@@ -96,7 +134,17 @@ impl Court<'_> {
         Decision { admission, enforceable, children }
     }
 
-    fn admit(&self, tree: &Tree<'_>, indexes: &Indexes<'_>) -> Result<Admission, Refusal> {
+    /// Whatever is less than a trusted signature takes no place at the target that is protected for another source.
+    fn check_place(&self, ground: &Ground) -> Result<(), Refusal> {
+        let Some(reach) = ground.reach else { return Ok(()) };
+        let place = self.image.places.place_of(self.source.repository());
+        match self.anchors.protector_of(&place, &self.source, reach) {
+            Some(protector) => Err(Refusal::new(RefusalCode::PlaceProtected, protector)),
+            None => Ok(()),
+        }
+    }
+
+    fn admit(&self, tree: &Tree<'_>, indexes: &Indexes<'_>) -> Result<Ground, Refusal> {
         let root = self.image.root.digest;
         if self.image.source.digest().is_some_and(|pinned| pinned != root) {
             let detail = format!("the image is {root}");
@@ -104,19 +152,19 @@ impl Court<'_> {
         }
         self.check_policy()?;
         if self.standing.signed.contains(&root) {
-            return Ok(Admission::Signed);
+            return Ok(Ground::signature(Admission::Signed));
         }
         let unsigned_index = tree
             .root()
             .filter(|root| matches!(root.meaning(), Meaning::Index(_)))
             .map(|root| indexes.accept_unsigned(root));
         if unsigned_index == Some(Ok(())) {
-            return Ok(Admission::IndexUnsigned);
+            return Ok(Ground::signature(Admission::IndexUnsigned));
         }
         if self.anchors.has_policy() {
             if self.rule.accepts_anything() {
                 return match self.rule.threshold {
-                    1 => Ok(Admission::PolicyAcceptsAnything),
+                    1 => Ok(Ground::word(Admission::PolicyAcceptsAnything, Reach::Broad)),
                     most => {
                         let detail = format!("0 of {most}");
                         Err(Refusal::new(RefusalCode::ThresholdNotMet, detail))
@@ -128,9 +176,11 @@ impl Court<'_> {
             && self.rule.threshold == 1
             && !self.anchors.demands_log(&self.source)
         {
-            return Ok(Admission::PackVerdict);
-        } else if self.anchors.allows_unsigned(&self.source) {
-            return Ok(Admission::UnsignedAllowed { sealed: self.anchors.bundle_expected });
+            // An authentic inventory names this very image.
+            return Ok(Ground::word(Admission::PackVerdict, Reach::Named));
+        } else if let Some(reach) = self.anchors.allows_unsigned(&self.source) {
+            let sealed = self.anchors.bundle_expected;
+            return Ok(Ground::word(Admission::UnsignedAllowed { sealed }, reach));
         }
         if let Some(refusal) = self.shortfall(tree) {
             return Err(refusal);
@@ -209,6 +259,9 @@ impl Court<'_> {
         Refusal::bare(if nobody {
             RefusalCode::NoAnchor
         } else if any(SignatureCode::NameUnbound) {
+            if let Some(protector) = &self.unbound_place {
+                return Refusal::new(RefusalCode::PlaceProtected, protector);
+            }
             RefusalCode::NameUnbound
         } else if findings().any(SignatureFinding::claims_to_sign) {
             RefusalCode::NoTrustedSignature

@@ -56,7 +56,7 @@ pub fn install_keys(
         verdicts: verified.verdicts().to_vec(),
         keys,
         seal: verified.seal_report(),
-        warnings: verified.seal_warnings(),
+        warnings: verified.warnings(),
     })
 }
 

@@ -1,9 +1,9 @@
-//! Unpacking: `Opened → Checked → Verified → Planned`, then pushed, then keys installed.
+//! Unpacking: `Opened → Checked → Addressed → Planned`, then pushed, then keys installed.
 //!
 //! ```text
 //! open      head, inventory, lengths
 //! check     a closed world: nothing missing, nothing beside; carried keys are what the inventory says
-//! verify    every image judged by what is trusted from outside; only here a Verified is made
+//! verify    every image judged by what is trusted from outside, for its place at the target; only here an Addressed is made
 //! plan      what goes where
 //! sources   nothing that holds another source is filled unless a rule says so
 //! tags      none goes back in time, whichever series the bundle is of
@@ -71,7 +71,7 @@ pub use survey::{OnExistingAttachment, Survey};
 pub use swear::{NotSworn, SwearOptions, seal_verified};
 pub use tags::TagsBack;
 pub use target::{Target, TargetError};
-pub use verify::{TrustInputs, Verified};
+pub use verify::{Addressed, TrustInputs, Verified};
 
 use crate::archive::sequential::Cargo;
 use crate::host::{HostRoot, LookasideAccess};
@@ -139,7 +139,7 @@ pub async fn unpack(
     progress.note("verifying");
     let prepare = move || {
         let (opened, cargo) = input.open()?;
-        let planned = opened.check()?.verify(trust)?.plan(target)?;
+        let planned = opened.check()?.verify_for(target, trust)?.plan()?;
         let emission = emit.map(|options| emit::plan(options, &planned)).transpose()?;
         Ok::<_, UnpackError>((planned, emission, cargo))
     };
@@ -208,7 +208,7 @@ pub fn configure(
 ) -> Result<ConfigInstallReport, UnpackError> {
     let key_paths = KeyPaths::installed(&trust.installed);
     let (opened, _) = input.open()?;
-    let planned = opened.check()?.verify(trust)?.plan(target)?;
+    let planned = opened.check()?.verify_for(target, trust)?.plan()?;
     let configuration = configure::decide(options, &planned, &key_paths)?;
     Ok(ConfigInstallReport {
         report_version: "1.0",
@@ -217,7 +217,7 @@ pub fn configure(
         target: planned.plan.target().to_string(),
         configuration: configuration.finish(dry_run)?,
         seal: planned.verified.seal_report(),
-        warnings: planned.verified.seal_warnings(),
+        warnings: planned.verified.warnings(),
     })
 }
 

@@ -2,7 +2,7 @@
 
 use super::error::{UnpackError, bounded};
 use super::target::{Target, published_as};
-use super::verify::Verified;
+use super::verify::{Addressed, Verified};
 use crate::oci::reference::is_attachment_tag;
 use crate::oci::{Digest, Reference, Repository};
 use std::collections::HashMap;
@@ -92,17 +92,18 @@ impl Planned {
     }
 }
 
-impl Verified {
+impl Addressed {
     /// Decides where everything goes. Nothing is contacted.
     ///
     /// # Errors
     /// [`UnpackError::Naming`] when a source has no name at the target or two have the same one,
     /// [`UnpackError::Collision`] when a tag would name two images, [`UnpackError::ReservedTag`].
-    pub fn plan(self, target: Target) -> Result<Planned, UnpackError> {
-        let Named { repositories, sources, images } = name_images(&self, &target)?;
-        let blobs = place_blobs(&self, &images);
+    pub fn plan(self) -> Result<Planned, UnpackError> {
+        let Self { verified, target } = self;
+        let Named { repositories, sources, images } = name_images(&verified, &target)?;
+        let blobs = place_blobs(&verified, &images);
         let plan = Plan { target, repositories, sources, images, blobs };
-        Ok(Planned { plan, verified: self })
+        Ok(Planned { plan, verified })
     }
 }
 

@@ -39,7 +39,7 @@ pub(super) fn report(planned: &Planned, done: Done) -> UnpackReport {
         let text = "tags, completeness and age of this bundle are not authenticated";
         warnings.push(text.to_owned());
     }
-    warnings.extend(verified.seal().warnings(&done.recording));
+    warnings.extend(verified.warnings_after(&done.recording));
     let mut images = Vec::new();
     for (number, (entry, image, verdict)) in verified.images().enumerate() {
         let name = &planned.plan.images()[number].target;

@@ -1,9 +1,11 @@
 //! Where images go, and which name each gets there.
 
-use crate::host::config::mapping::{MapRule, Mapping, MappingError, SourceHost};
+use crate::host::config::mapping::{Collision, MapRule, Mapping, MappingError, SourceHost};
+use crate::oci::host_name::registry;
 use crate::oci::reference::{is_host, is_path};
 use crate::oci::{Reference, Repository};
-use std::collections::BTreeMap;
+use crate::trust::{Place, Places};
+use std::collections::{BTreeMap, BTreeSet};
 use std::fmt;
 use std::path::PathBuf;
 use std::str::FromStr;
@@ -111,8 +113,42 @@ impl Target {
                 let by_target = mapping.targets(sources)?;
                 Ok(by_target.into_iter().map(|(target, source)| (source, target)).collect())
             }
-            Self::Layout(_) => Ok(sources.into_iter().map(|s| (s.clone(), s.clone())).collect()),
+            Self::Layout(_) => {
+                let sources: Vec<&Repository> = sources.into_iter().collect();
+                check_spellings(sources.iter().copied())?;
+                Ok(sources.into_iter().map(|s| (s.clone(), s.clone())).collect())
+            }
         }
+    }
+}
+
+impl Places for Target {
+    fn place_of(&self, source: &Repository) -> Place {
+        match self {
+            Self::Registry(mapping) => mapping.place_of(source),
+            Self::Layout(_) => Place::of_its_own(source),
+        }
+    }
+}
+
+/// Sources whose names only the spelling of a host tells apart would be one for whoever reads them.
+fn check_spellings<'s>(
+    sources: impl IntoIterator<Item = &'s Repository>,
+) -> Result<(), MappingError> {
+    let mut known: BTreeMap<(String, &str), BTreeSet<&Repository>> = BTreeMap::new();
+    for source in sources {
+        known.entry((registry(source.host()), source.path())).or_default().insert(source);
+    }
+    let several = known.into_values().filter(|spellings| spellings.len() > 1);
+    let collisions: Vec<Collision> = several
+        .filter_map(|spellings| {
+            let target = (*spellings.first()?).clone();
+            Some(Collision { target, sources: spellings.into_iter().cloned().collect() })
+        })
+        .collect();
+    match collisions.is_empty() {
+        true => Ok(()),
+        false => Err(MappingError::Collisions(collisions)),
     }
 }
 

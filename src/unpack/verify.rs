@@ -5,6 +5,7 @@ use super::error::UnpackError;
 use super::evidence::{ArchiveEvidence, found};
 use super::refused::{CarriedAuthority, CarriedKey, Refused};
 use super::seal::{self, Recording, Seal, SealInputs};
+use super::target::Target;
 use super::{installed, pins};
 use crate::archive::catalogue::CatalogueImage;
 use crate::archive::{Archive, ArchiveError, Catalogue};
@@ -15,9 +16,11 @@ use crate::oci::{Descriptor, Digest, Reference};
 use crate::report::seal::SealReport;
 use crate::seal::age::Age;
 use crate::trust::openpgp::OpenPgpFingerprint;
+use crate::trust::verdict::accepted_anything;
 use crate::trust::{
     Anchors, AtomicSignature, Attached, Fingerprint, GivenScope, ImageUnderTest, ImageVerdict,
-    KeyFingerprint, LogAuthority, PublicKey, Scoped, ScopedAuthority, ScopedKey, idle_scopes,
+    KeyFingerprint, LogAuthority, OwnPlaces, Places, PublicKey, Scoped, ScopedAuthority, ScopedKey,
+    UnknownPlaces, idle_scopes,
     judge,
 };
 use std::collections::BTreeSet;
@@ -53,7 +56,7 @@ pub struct TrustInputs {
     pub seal: SealInputs,
 }
 
-/// An archive of which every image may be published. There is no other way to push.
+/// An archive whose images are all admitted.
 #[derive(Debug)]
 pub struct Verified {
     archive: Arc<Archive>,
@@ -66,8 +69,17 @@ pub struct Verified {
     seal: Seal,
 }
 
+/// A verified archive whose images may be published at this target, under the names that they have there. There is no
+/// other way to plan, and so to push.
+#[derive(Debug)]
+pub struct Addressed {
+    pub(super) verified: Verified,
+    pub(super) target: Target,
+}
+
 impl Checked {
-    /// Judges every image, on all cores. Blocks.
+    /// Judges every image, on all cores, for nobody's registry: what admits on less than a trusted signature is compared
+    /// with what is protected under the same path on any host. Blocks.
     ///
     /// # Errors
     /// [`UnpackError::Refused`] when one image may not be published; [`UnpackError::OtherBundle`],
@@ -75,6 +87,20 @@ impl Checked {
     /// [`UnpackError::InstalledKey`] when a key of the host cannot be loaded;
     /// [`UnpackError::Archive`] when something that verification reads is damaged.
     pub fn verify(self, trust: TrustInputs) -> Result<Verified, UnpackError> {
+        self.judge(trust, &UnknownPlaces)
+    }
+
+    /// Judges every image as one that goes to `target`: what admits on less than a trusted signature takes no place there
+    /// that is protected for another source. Blocks.
+    ///
+    /// # Errors
+    /// As [`Self::verify`].
+    pub fn verify_for(self, target: Target, trust: TrustInputs) -> Result<Addressed, UnpackError> {
+        let verified = self.judge(trust, &target)?;
+        Ok(Addressed { verified, target })
+    }
+
+    fn judge(self, trust: TrustInputs, places: &dyn Places) -> Result<Verified, UnpackError> {
         let (archive, catalogue, mut carried, mut carried_authorities) = self.into_parts();
         let bundle = archive.bundle_digest();
         let is_expected = match trust.expect_bundle {
@@ -108,7 +134,8 @@ impl Checked {
             super::first_use::admit(&mut anchors, first_use, &carried, &carried_authorities)?;
         }
         let all: Vec<usize> = (0..archive.inventory().images.len()).collect();
-        let verdicts = judge_all(&archive, &catalogue, &all, &anchors, names_bound)?;
+        let bench = Bench { anchors: &anchors, places, names_bound };
+        let verdicts = judge_all(&archive, &catalogue, &all, bench)?;
         if !verdicts.iter().all(ImageVerdict::is_admitted) {
             let any_anchor = !anchors.is_empty();
             let (report_version, bundle_digest) = ("1.0", bundle);
@@ -170,9 +197,16 @@ impl Verified {
         self.seal.report(&Recording::Nothing)
     }
 
-    /// What the operator has to know of the seal.
-    pub fn seal_warnings(&self) -> Vec<String> {
-        self.seal.warnings(&Recording::Nothing)
+    /// What the operator has to know of the seal and of what admitted the images.
+    pub fn warnings(&self) -> Vec<String> {
+        self.warnings_after(&Recording::Nothing)
+    }
+
+    /// The same, when it is known what became of the sequence.
+    pub(super) fn warnings_after(&self, recording: &Recording) -> Vec<String> {
+        let mut warnings = self.seal.warnings(recording);
+        warnings.extend(accepted_anything(&self.verdicts));
+        warnings
     }
 
     /// The bundle as what fills tags. Its age is known where the inventory is authentic.
@@ -203,7 +237,8 @@ impl Verified {
         images: &[usize],
         anchors: &Anchors,
     ) -> Result<Vec<ImageVerdict>, ArchiveError> {
-        judge_all(&self.archive, &self.catalogue, images, anchors, false)
+        let bench = Bench { anchors, places: &OwnPlaces, names_bound: false };
+        judge_all(&self.archive, &self.catalogue, images, bench)
     }
 
     /// The keys of use `cosign` that travel in the bundle.
@@ -273,14 +308,21 @@ fn anchors(
     Ok(anchors)
 }
 
+/// What all images are judged by.
+#[derive(Clone, Copy)]
+struct Bench<'a> {
+    anchors: &'a Anchors,
+    places: &'a dyn Places,
+    names_bound: bool,
+}
+
 /// The verdicts about the images with these numbers, in that order; an error when the archive is damaged where they are
 /// read.
 fn judge_all(
     archive: &Archive,
     catalogue: &Catalogue,
     numbers: &[usize],
-    anchors: &Anchors,
-    names_bound: bool,
+    bench: Bench<'_>,
 ) -> Result<Vec<ImageVerdict>, ArchiveError> {
     let evidence = ArchiveEvidence::new(archive, catalogue);
     let entries = &archive.inventory().images;
@@ -292,7 +334,7 @@ fn judge_all(
         while let number = next.fetch_add(1, Ordering::Relaxed)
             && let Some((entry, image)) = images.get(number)
         {
-            let verdict = judge_image(&evidence, catalogue, (entry, image), anchors, names_bound);
+            let verdict = judge_image(&evidence, catalogue, (entry, image), bench);
             judged.push((number, verdict));
         }
         judged
@@ -320,9 +362,9 @@ fn judge_image(
     evidence: &ArchiveEvidence<'_>,
     catalogue: &Catalogue,
     (entry, image): (&ImageEntry, &CatalogueImage),
-    anchors: &Anchors,
-    names_bound: bool,
+    bench: Bench<'_>,
 ) -> ImageVerdict {
+    let Bench { anchors, places, names_bound } = bench;
     let attached: Vec<Attached> = image
         .attachments()
         .iter()
@@ -352,6 +394,7 @@ fn judge_image(
         omitted: &omitted,
         name_bound: names_bound,
         pack_verdict_good: GOOD_AT_PACK.contains(&entry.verdict.code.as_str()),
+        places,
     };
     judge(&test, anchors, evidence)
 }

@@ -5,6 +5,7 @@
 //! that leads to a name is decided before anything is pushed, so that two sources never meet in one repository.
 
 use super::text::shown;
+use crate::oci::host_name::canonical;
 use crate::oci::reference::{is_host, is_path};
 use crate::oci::{Repository, reference::ReferenceError};
 use std::collections::BTreeMap;
@@ -30,8 +31,9 @@ pub enum SourceHost {
     /// It is left out: `quay.io/org/app` becomes `TARGET/org/app`.
     #[default]
     LeftOut,
-    /// It is the first component: `TARGET/quay.io/org/app`. In lower case, with `_` before the port, because no path
-    /// has a colon and no host has an underscore: so two hosts never become one component.
+    /// It is the first component: `TARGET/quay.io/org/app`. In lower case and without a default port, with `_` before
+    /// another one, because no path has a colon and no host has an underscore: so two hosts never become one component,
+    /// and one host never becomes two.
     FirstComponent,
 }
 
@@ -140,7 +142,7 @@ impl Mapping {
         let path = match self.rule_for(source)? {
             Some((rule, rest)) => format!("{}{rest}", rule.target),
             None if self.source_host == SourceHost::FirstComponent => {
-                let host = source.host().to_ascii_lowercase().replacen(':', "_", 1);
+                let host = canonical(source.host()).replacen(':', "_", 1);
                 if !is_path(&host) {
                     return Err(MappingError::Host(source.clone()));
                 }
@@ -188,8 +190,7 @@ impl Mapping {
 
     /// The narrowest rule for `source`, and what follows its prefix there.
     fn rule_for(&self, source: &Repository) -> Result<Option<(&MapRule, String)>, MappingError> {
-        let host = source.host().to_ascii_lowercase();
-        let name = format!("{host}/{}", source.path());
+        let name = format!("{}/{}", canonical(source.host()), source.path());
         let mut found: Option<(&MapRule, String)> = None;
         for rule in &self.rules {
             let Some(rest) = name.strip_prefix(&rule.source) else { continue };
@@ -249,10 +250,11 @@ impl FromStr for MapRule {
         if !is_path(target) {
             return Err(refuse("the target is a path below that of the registry, without a host"));
         }
-        let mut source = source.replacen(host, &host.to_ascii_lowercase(), 1);
-        if host.eq_ignore_ascii_case("index.docker.io") {
-            source.replace_range(..host.len(), "docker.io");
-        }
+        let host = match canonical(host).as_str() {
+            "index.docker.io" => "docker.io".to_owned(),
+            host => host.to_owned(),
+        };
+        let source = std::iter::once(host.as_str()).chain(path).collect::<Vec<_>>().join("/");
         Ok(Self { source, target: target.to_owned() })
     }
 }

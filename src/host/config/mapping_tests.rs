@@ -29,7 +29,10 @@ fn names_follow_path_host_and_rules() {
         ("m", FirstComponent, &rules, "quay.io/orgs/app", "m/q/orgs/app"),
         ("m", LeftOut, &rules, "QUAY.io/org/app", "m/one"),
         ("m", FirstComponent, &rules, "quay.io.example/org/app", "m/quay.io.example/org/app"),
-        ("m", FirstComponent, &rules, "quay.io:443/org/app", "m/quay.io_443/org/app"),
+        ("m", FirstComponent, &rules, "quay.io:444/org/app", "m/quay.io_444/org/app"),
+        // However a host is written, it is that host.
+        ("m", FirstComponent, &rules, "quay.io:443/org/app", "m/one"),
+        ("m", FirstComponent, &[], "QUAY.io:0443/org/app", "m/quay.io/org/app"),
         ("", LeftOut, &rules, "alpine", "hub/library/alpine"),
     ] {
         let mapping = mapping(prefix, host, rules);
@@ -136,6 +139,7 @@ fn a_rule_makes_a_name_explicit() {
 #[test]
 fn another_name_of_a_host_is_that_host_and_no_beginning_of_one() {
     for (text, source) in [
+        ("Quay.io:443/org=q", "quay.io/org"),
         ("index.docker.io=hub", "docker.io"),
         ("Index.Docker.io/org=hub", "docker.io/org"),
         ("index.docker.io.evil.example=hub", "index.docker.io.evil.example"),

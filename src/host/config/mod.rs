@@ -1,7 +1,7 @@
 //! What the enclave's configuration files become, decided as values: contents of existing files go in, new contents
 //! come out, with a list of what changed and of what was left alone and why. Nothing here reads or writes a file.
 //!
-//! - [`mapping`]: which name an image gets at the target; [`sources`] remembers where a target's content came from
+//! - [`mapping`]: which name an image gets at the target, `places` who else has it; [`sources`] remembers where a target's content came from
 //! - [`policy`]: `/etc/containers/policy.json`: signatures are demanded
 //! - [`registries_d`]: one file in `registries.d`: signatures are looked for
 //! - [`registries_conf`]: one file in `registries.conf.d`: sources are served by the mirror
@@ -15,6 +15,7 @@ pub mod in_force;
 pub mod mapping;
 pub mod openshift;
 pub mod outcome;
+mod places;
 pub mod policy;
 pub(super) mod quoting;
 pub mod registries_conf;

@@ -4,6 +4,7 @@
 //! host, under the same name. What filled it first is remembered, and another source needs a rule that says so.
 
 use super::text::shown;
+use crate::oci::host_name::canonical;
 use crate::oci::{Repository, json};
 use serde_json::Value;
 use std::collections::BTreeMap;
@@ -100,7 +101,8 @@ impl Sources {
         }
         let pair = |(target, source): (&String, &Value)| {
             let source = source.as_str().ok_or_else(|| SourcesError::Name(shown(target)))?;
-            Ok((full_name(target)?, full_name(source)?))
+            // An earlier version kept names as they were written.
+            Ok((folded(&full_name(target)?), folded(&full_name(source)?)))
         };
         pairs.iter().map(pair).collect::<Result<_, _>>().map(Self)
     }
@@ -116,7 +118,7 @@ impl Sources {
         format!("{document:#}\n").into_bytes()
     }
 
-    /// Remembers that `target` is filled from `source`. The case of hosts' letters does not count.
+    /// Remembers that `target` is filled from `source`. How a host is spelled does not count.
     ///
     /// # Errors
     /// [`OtherSource`] when it was filled from elsewhere and nobody decided otherwise.
@@ -151,11 +153,11 @@ impl Sources {
     }
 }
 
-/// The same name with its host in lower case.
+/// The same name with its host as hosts are compared.
 fn folded(repository: &Repository) -> Repository {
-    let host = repository.host().to_ascii_lowercase();
-    // A host is valid in either case.
-    Repository::new(&host, repository.path()).unwrap_or_else(|_| repository.clone())
+    // A host is valid in every spelling.
+    Repository::new(&canonical(repository.host()), repository.path())
+        .unwrap_or_else(|_| repository.clone())
 }
 
 /// A name that is written as it is read: nothing is completed.
@@ -191,7 +193,7 @@ mod tests {
     }
 
     #[test]
-    fn the_case_of_a_host_makes_no_other_repository() {
+    fn the_spelling_of_a_host_makes_no_other_repository() {
         let mut sources = Sources::default();
         let name = |host: &str| Repository::new(host, "org/app").expect("a repository");
         let admitted = sources.admit(&name("R.example"), &name("quay.io"), Decision::Implied);
@@ -201,6 +203,15 @@ mod tests {
         let other = sources.admit(&name("r.example"), &name("evil.example"), Decision::Implied);
         assert!(other.is_err());
         assert_eq!(sources.of(&name("R.EXAMPLE")), Some(&name("quay.io")));
+        let other = sources.admit(&name("r.example:443"), &name("evil.example"), Decision::Implied);
+        assert!(other.is_err());
+        let same = sources.admit(&name("r.example:443"), &name("quay.io:0443"), Decision::Implied);
+        assert_eq!(same, Ok(Memory::Same));
+        // As an earlier version wrote it.
+        let written = r#"{"version":1,"sources":{"R.example:443/org/app":"QUAY.io/org/app"}}"#;
+        let mut read = Sources::parse(written.as_bytes()).expect("sources");
+        let same = read.admit(&name("r.example"), &name("quay.io"), Decision::Implied);
+        assert_eq!(same, Ok(Memory::Same));
     }
 
     #[test]

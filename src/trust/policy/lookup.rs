@@ -2,8 +2,10 @@
 //! `docker/policyconfiguration/naming.go`): the image itself, its repository, each namespace above, the host with its
 //! port, `*.domain` from narrow to wide, the transport's empty scope, `default`. The first that exists applies alone.
 
-use super::{Policy, RequirementList};
-use crate::oci::Reference;
+use super::{Policy, PolicyRequirement, RequirementList};
+use crate::oci::host_name::registry;
+use crate::oci::{Reference, Repository};
+use crate::trust::scope::Scope;
 
 /// The transport of registries, the only one that images are carried from.
 const TRANSPORT: &str = "docker";
@@ -53,20 +55,33 @@ impl Policy {
     ///
     /// The stack evaluates references with a tag or a digest, and completes those that have neither with `latest`. One
     /// with both it refuses, or drops the tag from (podman). Neither will do here, where an image is tagged in the end:
-    /// it is looked up by either, and both answers have to be satisfied. And because a host written in another case
-    /// reaches the same registry, such a reference must satisfy the scopes of the lower-case one as well.
+    /// it is looked up by either, and both answers have to be satisfied. And because a host written in another case,
+    /// or with a default port, reaches the same registry, such a reference must satisfy the scopes of the plain name as well.
     pub fn requirements_for(&self, source: &Reference) -> Applicable<'_> {
         let mut parts: Vec<Part<'_>> = Vec::new();
         for source in names_of(source) {
             let part = Part { list: self.list_for(&source), source };
             let same = |known: &Part<'_>| {
-                known.list == part.list && is_same_but_for_case(&known.source, &part.source)
+                known.list == part.list && is_same_but_for_spelling(&known.source, &part.source)
             };
             if !parts.iter().any(same) {
                 parts.push(part);
             }
         }
         Applicable { parts }
+    }
+
+    /// Every scope of a registry, namespace, repository or image that demands signatures, with the list's place. What applies
+    /// where no such scope does (`""`, `default`) protects nothing in particular.
+    pub(super) fn signed_scopes(&self) -> Vec<(Scope, String)> {
+        let scopes = self.transports.get(TRANSPORT).into_iter().flatten();
+        let signed = scopes.filter(|(_, list)| {
+            list.requirements().iter().any(PolicyRequirement::demands_signature)
+        });
+        let scoped = |(text, list): (&String, &RequirementList)| {
+            Some((as_scope(text)?, list.place().to_owned()))
+        };
+        signed.filter_map(scoped).collect()
     }
 
     fn list_for(&self, source: &Reference) -> &RequirementList {
@@ -80,30 +95,59 @@ impl Policy {
 
 /// The references under which `source` is looked up, each with a tag or a digest.
 fn names_of(source: &Reference) -> Vec<Reference> {
-    let repository = source.repository();
+    let plain = in_plain_spelling(source.repository());
+    let repositories = std::iter::once(source.repository()).chain(&plain);
+    repositories.flat_map(|repository| names_in(repository, source)).collect()
+}
+
+/// The same for one spelling of its repository.
+fn names_in(repository: &Repository, source: &Reference) -> Vec<Reference> {
     let tagged = source.tag().and_then(|tag| repository.tagged(tag).ok());
     let pinned = source.digest().map(|digest| repository.pinned(digest));
     let mut names: Vec<Reference> = tagged.into_iter().chain(pinned).collect();
     if names.is_empty() {
         names.extend(repository.tagged("latest"));
     }
-    if repository.host().bytes().any(|byte| byte.is_ascii_uppercase()) {
-        let lowered: Vec<Reference> = names.iter().filter_map(in_lower_case).collect();
-        names.extend(lowered);
-    }
     names
 }
 
-/// The reference with its host in lower case, normalised again: `INDEX.docker.io` is docker.io. `None` when the result
-/// would be longer than a name can be, and thus name nothing.
-fn in_lower_case(source: &Reference) -> Option<Reference> {
-    let text = source.to_string();
-    let (host, rest) = text.split_once('/')?;
-    format!("{}/{rest}", host.to_ascii_lowercase()).parse().ok()
+/// The repository with its registry's plain name, where it was written otherwise: `INDEX.docker.io` is docker.io. `None`
+/// too when the result would be longer than a name can be, and thus name nothing.
+fn in_plain_spelling(repository: &Repository) -> Option<Repository> {
+    let host = registry(repository.host());
+    if host == repository.host() {
+        return None;
+    }
+    let path = match repository.path() {
+        path if host == "docker.io" && !path.contains('/') => format!("library/{path}"),
+        path => path.to_owned(),
+    };
+    Repository::new(&host, &path).ok()
 }
 
-fn is_same_but_for_case(a: &Reference, b: &Reference) -> bool {
-    a.to_string().eq_ignore_ascii_case(&b.to_string()) && a.tag() == b.tag()
+fn is_same_but_for_spelling(a: &Reference, b: &Reference) -> bool {
+    a.repository().is_same_as(b.repository()) && (a.tag(), a.digest()) == (b.tag(), b.digest())
+}
+
+/// A scope of the policy as scopes are written elsewhere; `None` for one that is about every registry, or about no image
+/// that there could be.
+fn as_scope(text: &str) -> Option<Scope> {
+    if let Some(domain) = text.strip_prefix("*.") {
+        return Some(Scope::Domain(domain.to_ascii_lowercase()));
+    }
+    let Some((host, rest)) = text.split_once('/') else {
+        return (!text.is_empty()).then(|| Scope::Host(registry(text)));
+    };
+    let name = rest.split(['@', ':']).next().unwrap_or_default();
+    let repository = Repository::new(host, name).ok()?;
+    match name == rest {
+        true => Some(Scope::Repository(repository)),
+        // A tag or a digest that is not one means the repository, so that more is protected.
+        false => Some(match text.parse() {
+            Ok(image) => Scope::Image(image),
+            Err(_) => Scope::Exactly(repository),
+        }),
+    }
 }
 
 /// The scopes that cover `source`, narrowest first.

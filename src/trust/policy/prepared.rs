@@ -8,6 +8,7 @@ use crate::trust::identity::IdentityRule;
 use crate::trust::keys::PublicKey;
 use crate::trust::openpgp::{Keyring, KeyringError};
 use crate::trust::rekor::{LogKey, LogKeyError};
+use crate::trust::scope::Scope;
 use crate::trust::text::explain;
 use crate::trust::trusted_root::TrustedRoot;
 use std::collections::BTreeMap;
@@ -17,6 +18,8 @@ use std::sync::Arc;
 #[derive(Debug, Clone)]
 pub struct PreparedPolicy {
     demands: BTreeMap<String, Vec<Demand>>,
+    /// Scopes that demand signatures, with their places in the policy.
+    signed: Vec<(Scope, String)>,
 }
 
 /// One requirement for one image.
@@ -92,7 +95,12 @@ impl PreparedPolicy {
                 .entry(source.to_string())
                 .or_insert_with(|| of_image(policy, source, &mut *read));
         }
-        Self { demands }
+        Self { demands, signed: policy.signed_scopes() }
+    }
+
+    /// Every scope of which the policy demands signatures, and where that stands; not what applies where no scope does.
+    pub(in crate::trust) fn signed_scopes(&self) -> impl Iterator<Item = (&Scope, &str)> {
+        self.signed.iter().map(|(scope, place)| (scope, place.as_str()))
     }
 
     /// What `source` must satisfy, all of it; nothing for an image that was not asked for at the beginning.

@@ -71,6 +71,14 @@ impl KeyType {
 }
 
 impl PolicyRequirement {
+    /// True when a signature is asked for, whether or not anybody could make it.
+    pub(super) fn demands_signature(&self) -> bool {
+        match self {
+            Self::SignedBy(_) | Self::SignedBaseLayer { .. } | Self::SigstoreSigned(_) => true,
+            Self::InsecureAcceptAnything | Self::Reject => false,
+        }
+    }
+
     /// Reads an object whose `type` says which other keys it has.
     pub(super) fn read(node: &Node<'_>) -> Result<Self, PolicyError> {
         let kind = node.member("type")?;

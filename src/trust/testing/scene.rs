@@ -4,8 +4,8 @@ use super::{Signer, Store};
 use crate::oci::{Descriptor, Digest, Reference, media_type};
 use crate::trust::dsse::Envelope;
 use crate::trust::{
-    Admission, Anchors, AtomicSignature, Attached, Found, ImageUnderTest, ImageVerdict, Policy,
-    PreparedPolicy, RefusalCode, ScopedKey, SignatureCode, cosign, judge,
+    Admission, Anchors, AtomicSignature, Attached, Found, ImageUnderTest, ImageVerdict, Places,
+    Policy, PreparedPolicy, RefusalCode, ScopedKey, SignatureCode, UnknownPlaces, cosign, judge,
 };
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
@@ -27,6 +27,7 @@ pub(crate) struct Scene {
     pub(crate) name_bound: bool,
     pub(crate) pack_verdict_good: bool,
     pub(crate) anchors: Anchors,
+    pub(crate) places: Box<dyn Places>,
 }
 
 pub(crate) fn wire(descriptor: &Descriptor) -> Value {
@@ -53,6 +54,7 @@ impl Scene {
             name_bound: false,
             pack_verdict_good: false,
             anchors: Anchors::default(),
+            places: Box::new(UnknownPlaces),
         }
     }
 
@@ -156,6 +158,7 @@ impl Scene {
             omitted: &self.omitted,
             name_bound: self.name_bound,
             pack_verdict_good: self.pack_verdict_good,
+            places: &*self.places,
         };
         judge(&image, &self.anchors, &self.store)
     }

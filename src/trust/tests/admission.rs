@@ -89,7 +89,9 @@ fn no_other_host_moves_an_unsigned_image_to_the_place_of_a_signed_one() {
         ("other.example/org/repo:1", "quay.io/org/repo:*", "other.example", false),
         ("other.example/org/repo:1", "quay.io/org/repo:1", "*", false),
         ("other.example/org/repo:1", "quay.io/org/repo", "other.example/org/repo", true),
-        ("other.example/org/repo:2", "quay.io/org/repo:1", "*", true),
+        // A repository at the target has one source, whatever the tag.
+        ("other.example/org/repo:2", "quay.io/org/repo:1", "*", false),
+        ("other.example/org/more:2", "quay.io/org/repo:1", "*", true),
         ("other.example/org/more:1", "quay.io/org/repo", "*", true),
         ("other.example/org/repo/sub:1", "quay.io/org/repo:*", "*", true),
     ] {

@@ -8,7 +8,7 @@ use crate::trust::{Admission, Anchors, Log, LogAuthority, RefusalCode};
 use std::sync::Arc;
 
 /// Demands something of the images in `scope` that the scene's image does not have.
-fn demand(anchors: &mut Anchors, what: &str, scope: &str) {
+pub(super) fn demand(anchors: &mut Anchors, what: &str, scope: &str) {
     match what {
         "signers" => {
             anchors.thresholds.push(format!("{scope}=2").parse().expect("an option"));
@@ -25,7 +25,7 @@ fn demand(anchors: &mut Anchors, what: &str, scope: &str) {
     }
 }
 
-const DEMANDS: [&str; 3] = ["signers", "attestation", "log"];
+pub(super) const DEMANDS: [&str; 3] = ["signers", "attestation", "log"];
 
 #[test]
 fn a_name_that_nothing_binds_takes_no_image_out_of_a_demand() {
@@ -35,6 +35,7 @@ fn a_name_that_nothing_binds_takes_no_image_out_of_a_demand() {
             ("quay.io/org/repo:1", "*", "quay.io/org", false),
             ("other.example/org/repo:1", "*", "quay.io/org", false),
             ("other.example/org/repo:1", "other.example", "quay.io/org/repo:*", false),
+            // No target is known, and what is named may have a place of its own there.
             ("other.example/org/repo:1", "other.example/org/repo", "quay.io/org/repo", true),
             ("other.example/org/more:1", "*", "quay.io/org/repo", true),
         ] {

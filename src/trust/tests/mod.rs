@@ -12,6 +12,7 @@ mod keys;
 mod logged;
 mod payload;
 mod peers;
+mod places;
 mod runtimes;
 mod sigstore;
 mod threshold;

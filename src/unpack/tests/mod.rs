@@ -4,6 +4,7 @@ mod anchors;
 mod attachments;
 mod courier;
 mod enforcement;
+mod places;
 mod registries;
 mod seal;
 mod signatures;

@@ -18,7 +18,7 @@ fn plan(sources: &[(&str, &str)], target: &str) -> Result<Vec<String>, UnpackErr
     let mut trust = TrustInputs::default();
     trust.anchors.allow_unsigned.push("*".parse().expect("a pattern"));
     let target: Target = target.parse().expect("a target");
-    let planned = Opened::open(&[path])?.check()?.verify(trust)?.plan(target)?;
+    let planned = Opened::open(&[path])?.check()?.verify_for(target, trust)?.plan()?;
     Ok(planned.plan().images().iter().map(|image| image.target.clone()).collect())
 }
 

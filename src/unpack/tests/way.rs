@@ -3,6 +3,7 @@
 use super::*;
 use crate::report::unpack::{AttachmentOutcome, TagChange};
 use crate::trust::Admission;
+use crate::unpack::Addressed;
 
 #[tokio::test(flavor = "multi_thread")]
 async fn everything_arrives_and_a_second_run_sends_nothing() {
@@ -77,8 +78,8 @@ async fn a_file_that_changes_after_verification_is_not_published() {
         let target = scene.host.parse().expect("a target");
         let planned = Opened::open(&[scene.archive()])
             .and_then(Opened::check)
-            .and_then(|checked| checked.verify(scene.trusting("*")))
-            .and_then(|verified| verified.plan(target))
+            .and_then(|checked| checked.verify_for(target, scene.trusting("*")))
+            .and_then(Addressed::plan)
             .expect("planned");
         // The manifest's own bytes, not index.json's, which also lists manifests: the last place of the two.
         let mut bytes = std::fs::read(scene.archive()).expect("read");

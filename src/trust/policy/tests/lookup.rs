@@ -70,7 +70,7 @@ fn scopes_are_compared_whole_and_normalised_names_are_what_is_compared() {
         ("quay.io/org", "quay.io/org-evil/app:1"),
         ("quay.io/org/", "quay.io/org/app:1"),
         ("quay.io/org/*", "quay.io/org/app:1"),
-        ("quay.io", "quay.io:443/org/app:1"),
+        ("quay.io", "quay.io:8443/org/app:1"),
         ("quay.io:443", "quay.io/org/app:1"),
         ("quay.io/org/app:1", "quay.io/org/app:2"),
         ("quay.io/org/app:1", pinned.as_str()),
@@ -109,13 +109,17 @@ fn a_reference_with_tag_and_digest_has_to_satisfy_the_scopes_of_both() {
 }
 
 #[test]
-fn the_case_of_a_host_moves_no_image_out_of_a_scope() {
+fn the_spelling_of_a_host_moves_no_image_out_of_a_scope() {
     let scoped = docker("quay.io/org");
     assert_eq!(places(&["quay.io/org"], "QUAY.io/org/app:1"), format!("default and {scoped}"));
-    assert_eq!(
-        places(&["docker.io/library"], "INDEX.docker.io/alpine:1").matches(" and ").count(),
-        1
-    );
+    for spelling in ["quay.io:443", "Quay.io:0443", "quay.io:80"] {
+        let found = places(&["quay.io/org"], &format!("{spelling}/org/app:1"));
+        assert_eq!(found, format!("default and {scoped}"), "{spelling}");
+    }
+    for spelling in ["INDEX.docker.io/alpine:1", "registry-1.docker.io/library/alpine:1"] {
+        let found = places(&["docker.io/library"], spelling);
+        assert_eq!(found.matches(" and ").count(), 1, "{spelling}");
+    }
     // The scope as it is written applies as in the stack.
     let own = docker("QUAY.io");
     let found = places(&["QUAY.io", "quay.io/org"], "QUAY.io/org/app:1");
