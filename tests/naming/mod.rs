@@ -2,6 +2,7 @@
 
 mod memory;
 mod names;
+mod places;
 
 use crate::harness::command::{Program, Ran};
 use crate::harness::scene::Connected;

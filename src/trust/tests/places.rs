@@ -3,10 +3,12 @@
 use super::demands::{DEMANDS, demand};
 use crate::host::config::mapping::{Mapping, SourceHost};
 use crate::trust::dsse::IN_TOTO;
+use crate::trust::sigstore_bundle::KeylessPolicy;
 use crate::trust::testing::scene::{base64, bundle, statement};
-use crate::trust::testing::{Scene, Signer};
-use crate::trust::{Admission, OwnPlaces, RefusalCode};
+use crate::trust::testing::{PrivateLog, Scene, Signer};
+use crate::trust::{Admission, Authority, OwnPlaces, RefusalCode, ScopedAuthority};
 use serde_json::{Value, json};
+use std::sync::Arc;
 
 const KEEP: &str = "keep-host";
 
@@ -79,6 +81,19 @@ const CASES: &[Case] = &[
     ("a.example/x:1", &[KEEP, "a.example=quay.io_8443"], "quay.io", "a.example", true),
 ];
 
+/// Somebody whom a certificate names, for what lies in all of these scopes.
+fn authority(scopes: &[&str]) -> ScopedAuthority {
+    ScopedAuthority {
+        scopes: scopes.iter().map(|scope| scope.parse().expect("a scope")).collect(),
+        authority: Authority::Keyless(KeylessPolicy {
+            root: Arc::new(PrivateLog(Signer::p256()).root()),
+            identity: "release@org.example".into(),
+            issuer: "https://issuer.example".into(),
+        }),
+        name: "root.json".into(),
+    }
+}
+
 #[test]
 fn a_permission_to_come_unsigned_takes_no_protected_place() {
     for &(source, names, protected, pattern, admitted) in CASES {
@@ -89,6 +104,10 @@ fn a_permission_to_come_unsigned_takes_no_protected_place() {
         assert_eq!(is_admitted(&by_key, &what), admitted, "{what}");
         by_key.anchors.bundle_expected = true;
         assert_eq!(is_admitted(&by_key, &what), admitted, "{what}, in an expected bundle");
+        let mut by_authority = scene(source, names);
+        by_authority.anchors.authorities.push(authority(&["*", protected]));
+        by_authority.allow_unsigned(pattern);
+        assert_eq!(is_admitted(&by_authority, &what), admitted, "{what}, by an authority");
         for demanded in DEMANDS {
             let mut by_demand = scene(source, names);
             demand(&mut by_demand.anchors, demanded, protected);
