@@ -31,7 +31,8 @@ pub(super) struct Trust {
     /// The bundle digest that pack printed, received another way: names and verdicts in this bundle are then authentic
     #[arg(long, value_name = "sha256:…")]
     expect_bundle: Option<Digest>,
-    /// Images that may come without a verified signature (repeatable)
+    /// Images that may come without a verified signature, but for places at the target that are protected for another source
+    /// (repeatable)
     #[arg(long, value_name = "PATTERN", conflicts_with_all = ["policy", "host_policy"])]
     allow_unsigned: Vec<Pattern>,
     /// Where signatures count that name no repository, although nothing binds the name (repeatable)

@@ -42,7 +42,7 @@ impl Scope {
                 a == b || b.ends_with(&format!(".{a}"))
             }
             (Self::Domain(_), named) => named.host().is_some_and(|host| self.has_host(host)),
-            (Self::Host(a), named) => named.host().is_some_and(|b| a.eq_ignore_ascii_case(b)),
+            (Self::Host(a), named) => named.host().is_some_and(|b| is_same_registry(a, b)),
             (_, Self::Domain(_) | Self::Host(_)) => false,
             (wider, Self::Image(image)) => wider.covers(image),
             (Self::Image(_) | Self::Exactly(_), Self::Repository(_))
@@ -130,7 +130,8 @@ mod tests {
             ("*.example.com", "a.example.com/org", true),
             ("*.example.com", "example.com", false),
             ("quay.io", "QUAY.io/org", true),
-            ("quay.io", "quay.io:443", false),
+            ("quay.io", "quay.io:443", true),
+            ("quay.io", "quay.io:8443", false),
             ("quay.io/org", "quay.io", false),
             ("quay.io/org", "quay.io/org/app", true),
             ("quay.io/org/app", "quay.io/org", false),

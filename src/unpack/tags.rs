@@ -7,6 +7,7 @@ use super::plan::{Plan, Planned, PlannedImage};
 use super::target::Target;
 use crate::host::tag_memory::{TagBack, TagFill, TagPlace, TagStanding};
 use crate::host::{HostRoot, check_tags, record_tags};
+use crate::oci::host_name::canonical;
 use crate::report::unpack::{TagAge, TagChange};
 use crate::seal::age::Age;
 use crate::trust::Scope;
@@ -160,9 +161,11 @@ fn fills(plan: &Plan) -> Vec<Option<TagFill>> {
     let fill = |image: &PlannedImage| {
         let tag = image.source.tag()?.to_owned();
         let repository = &plan.repositories()[image.repository];
+        // However the host is written, the tag is the same one.
+        let name = format!("{}/{}", canonical(repository.host()), repository.path());
         let repository = match &directory {
-            Some(directory) => format!("oci:{directory}#{repository}"),
-            None => format!("{}/{}", repository.host().to_ascii_lowercase(), repository.path()),
+            Some(directory) => format!("oci:{directory}#{name}"),
+            None => name,
         };
         Some(TagFill { place: TagPlace { repository, tag }, digest: image.digest })
     };
