@@ -20,8 +20,7 @@ use crate::trust::verdict::accepted_anything;
 use crate::trust::{
     Anchors, AtomicSignature, Attached, Fingerprint, GivenScope, ImageUnderTest, ImageVerdict,
     KeyFingerprint, LogAuthority, OwnPlaces, Places, PublicKey, Scoped, ScopedAuthority, ScopedKey,
-    UnknownPlaces, idle_scopes,
-    judge,
+    UnknownPlaces, idle_scopes, judge,
 };
 use std::collections::BTreeSet;
 use std::sync::Arc;
