@@ -1,8 +1,8 @@
 //! Why nothing was packed.
 
 use crate::archive::ArchiveError;
+use crate::oci::Reference;
 use crate::oci::source::{SourceError, Trouble};
-use crate::oci::{Digest, Reference};
 use crate::registry::RegistryError;
 use crate::report::pack::LeftOut;
 use crate::trust::{IdleScope, ImageVerdict};
@@ -55,14 +55,10 @@ pub enum PackError {
     #[error(transparent)]
     Attachment(Box<PackError>),
     /// A blob could not be fetched, or is not what its descriptor says.
-    #[error("blob {digest} of type {media_type:?} from {origin} cannot be packed")]
+    #[error("{what} cannot be packed")]
     Blob {
-        /// Which blob.
-        digest: Digest,
-        /// What manifests call it, at most 160 characters.
-        media_type: String,
-        /// Where it comes from.
-        origin: String,
+        /// Which blob, of which type, from where.
+        what: String,
         /// The cause.
         #[source]
         source: SourceError,

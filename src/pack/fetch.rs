@@ -276,8 +276,9 @@ pub(super) fn blob_failed(
     origin: &Origin,
     source: SourceError,
 ) -> PackError {
-    let media_type = descriptor.media_type.chars().take(160).collect();
-    PackError::Blob { digest: descriptor.digest, media_type, origin: origin.to_string(), source }
+    let media_type: String = descriptor.media_type.chars().take(160).collect();
+    let what = format!("blob {} of type {media_type:?} from {origin}", descriptor.digest);
+    PackError::Blob { what, source }
 }
 
 /// The archive's writer is what hashes: content that is wrong came from the origin.

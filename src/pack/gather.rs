@@ -40,7 +40,7 @@ pub(super) enum Supply {
     /// It was fetched while resolving.
     Held(Bytes),
     /// It is fetched in the transfer.
-    Fetch(Origin, Descriptor),
+    Fetch(Origin, Box<Descriptor>),
 }
 
 /// Blobs gathered from manifests, each once, with the section it goes to.
@@ -210,7 +210,7 @@ fn gather_attached(
 fn supply(origin: &Origin, blob: &Descriptor) -> Supply {
     match &blob.content {
         Some(content) => Supply::Held(content.clone()),
-        None => Supply::Fetch(origin.clone(), blob.clone()),
+        None => Supply::Fetch(origin.clone(), blob.clone().into()),
     }
 }
 

@@ -105,7 +105,7 @@ enum Content {
 /// Where a blob comes from.
 struct Provenance {
     origin: Origin,
-    descriptor: Descriptor,
+    descriptor: Box<Descriptor>,
 }
 
 impl Provenance {
