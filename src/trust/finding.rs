@@ -88,8 +88,8 @@ impl SignatureFinding {
         self.timestamps = judgement.proof.timestamps;
         self.predicate_type = judgement.predicate_type.map(String::from);
         self.anchor = judgement.anchor.map(String::from);
+        self.signed_name = judgement.proof.signed_name.map(String::from);
         self.detail = judgement.detail.map(String::from);
-        self.signed_name = judgement.signed_name.map(String::from);
         self
     }
 

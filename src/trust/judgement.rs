@@ -18,8 +18,6 @@ pub(super) struct Judgement {
     /// Name of the anchor that it was checked under.
     pub(super) anchor: Option<Box<str>>,
     pub(super) detail: Option<Box<str>>,
-    /// Host and path of the other image that a trusted signer signed.
-    pub(super) signed_name: Option<Box<str>>,
 }
 
 /// Tries every candidate until one verifies; else gives the outcome that says most.
@@ -77,7 +75,6 @@ impl Judgement {
             predicate_type: None,
             anchor: None,
             detail: None,
-            signed_name: None,
         }
     }
 
@@ -99,8 +96,9 @@ impl Judgement {
     }
 
     /// The outcome of content that a trusted signer signed under another name.
-    pub(super) fn of_another_name(self, error: &IdentityError) -> Self {
-        Self { signed_name: error.signed_name().map(String::into_boxed_str), ..self }
+    pub(super) fn of_another_name(mut self, error: &IdentityError) -> Self {
+        self.proof.signed_name = error.signed_name().map(String::into_boxed_str);
+        self
     }
 
     /// The one of two outcomes, under two anchors, that says more of the signature.

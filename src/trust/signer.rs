@@ -51,6 +51,8 @@ pub(super) struct Proof {
     pub(super) certified: Option<Fingerprint>,
     /// Container runtimes have no rule under which they would accept such a proof.
     pub(super) beyond_runtimes: bool,
+    /// Host and path of the other image that was signed, where it was another one.
+    pub(super) signed_name: Option<Box<str>>,
 }
 
 impl Signer {
