@@ -14,6 +14,7 @@
 pub mod atomic;
 pub mod descriptor;
 pub mod digest;
+mod inline;
 pub mod json;
 pub mod layout;
 pub mod manifest;
