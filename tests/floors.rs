@@ -1,4 +1,4 @@
-//! Dependencies point down: which folder of `src/` may mention which other.
+//! Dependencies point down: which folder of `src/` may mention which other. And the one way in for documents.
 
 use std::collections::BTreeSet;
 use std::fs;
@@ -125,6 +125,114 @@ fn what_is_allowed_is_not_noticed() {
     ] {
         assert_eq!(forbidden(of(name), text).collect::<Vec<_>>(), <[&str; 0]>::default(), "{text}");
     }
+}
+
+/// What reads a document into values without a bound on their number.
+const UNBOUNDED: [&str; 9] = [
+    "serde_json::from_slice",
+    "serde_json::from_str",
+    "serde_json::from_reader",
+    "serde_json::Deserializer",
+    "serde_json::StreamDeserializer",
+    "serde_json::de",
+    "toml",
+    "serde_saphyr",
+    "ciborium",
+];
+
+/// Files that read documents otherwise than through `oci::json`, each with what bounds them there.
+const READERS: [(&str, &str); 11] = [
+    ("oci/json.rs", "the bounded ways in themselves"),
+    ("oci/json/check.rs", "builds nothing"),
+    ("oci/json/raw.rs", "reads what was checked"),
+    ("inventory/reading.rs", "checked before, in the same function"),
+    ("archive/journal.rs", "lines of 256 bytes, of a file of this user's own"),
+    ("pack/resume.rs", "the plan of this user's own journal, with its digest"),
+    ("pack/remainder.rs", "an index that this program made"),
+    ("host/config/policy/document.rs", "the host's own file, parsed within bounds before"),
+    ("host/config/registries_conf/entry.rs", "the host's own file"),
+    ("host/config/registries_d.rs", "the host's own file"),
+    ("host/config/settings.rs", "the host's own file, of 1 MiB at most"),
+];
+
+#[test]
+fn every_document_is_read_within_a_bound_on_its_values() {
+    let source = Path::new(env!("CARGO_MANIFEST_DIR")).join("src");
+    let (mut faults, mut used) = (Vec::new(), BTreeSet::new());
+    for entry in walkdir::WalkDir::new(&source).sort_by_file_name() {
+        let entry = entry.expect("entry");
+        let path = entry.path().strip_prefix(&source).expect("below src");
+        if path.extension().is_none_or(|ending| ending != "rs") || is_test(path) {
+            continue;
+        }
+        let text = fs::read_to_string(entry.path()).expect("source");
+        let name = path.to_string_lossy();
+        let known = READERS.iter().find(|(reader, _)| *reader == name);
+        let found: Vec<String> = unbounded(&text).collect();
+        match known {
+            Some((reader, _)) if !found.is_empty() => drop(used.insert(*reader)),
+            _ => faults.extend(found.iter().map(|word| format!("src/{name} uses {word}"))),
+        }
+    }
+    // YAML with a budget of its own, which is set beside the call.
+    faults.retain(|fault| !fault.starts_with("src/host/registries_d.rs uses serde_saphyr"));
+    assert!(faults.is_empty(), "{faults:#?}");
+    let listed: BTreeSet<&str> = READERS.iter().map(|(reader, _)| *reader).collect();
+    assert_eq!(used, listed, "an exception that is not needed any more");
+}
+
+#[test]
+fn a_document_that_is_read_without_a_bound_is_noticed() {
+    for (text, expected) in [
+        ("let a: A = serde_json::from_slice(bytes)?;", Some("serde_json::from_slice")),
+        ("serde_json::from_slice::<A>(bytes)", Some("serde_json::from_slice")),
+        ("use serde_json::{Value, from_str};", Some("serde_json::from_str")),
+        ("use serde_json as other;", Some("serde_json")),
+        ("use serde_json::*;", Some("serde_json")),
+        ("toml::from_str(text)", Some("toml::from_str")),
+        ("serde_saphyr::from_str(text)", Some("serde_saphyr::from_str")),
+        ("json::parse_within(bytes, usize::MAX)", Some("usize::MAX")),
+        ("json::check(bytes, Bounds::values(usize::MAX))", Some("usize::MAX")),
+        ("json::read::<A>(bytes, Bounds { values: usize::MAX, ..B })", Some("usize::MAX")),
+        ("json::parse_within(bytes, MAX_VALUES)", None),
+        ("serde_json::from_value(value)", None),
+        ("#[cfg(test)]\nmod tests { fn f() { serde_json::from_str(\"1\") } }", None),
+    ] {
+        assert_eq!(unbounded(text).next().as_deref(), expected, "{text}");
+    }
+}
+
+/// Ways in `text`, but for its unit tests, to read a document without a bound on values.
+fn unbounded(text: &str) -> impl Iterator<Item = String> {
+    let code = text.split("#[cfg(test)]\nmod tests {").next().unwrap_or_default();
+    let words = words(code);
+    let is_way_in = |path: &String| {
+        let is = |way: &&str| path == *way || path.starts_with(&format!("{way}::"));
+        path == "serde_json" || UNBOUNDED.iter().any(is)
+    };
+    let mut found: Vec<String> = mentions(&words).into_iter().filter(is_way_in).collect();
+    for (place, word) in words.iter().enumerate() {
+        let is_call = ["parse_within", "parse_skipping", "members", "check", "read", "values"]
+            .contains(&word.as_str());
+        let mut depth = 0;
+        let inside = words[place + 1..].iter().skip_while(|word| *word != "(" && *word != ";");
+        let arguments: Vec<&str> = inside
+            .take_while(|word| {
+                match word.as_str() {
+                    "(" => depth += 1,
+                    ")" => depth -= 1,
+                    _ => {}
+                }
+                depth > 0
+            })
+            .map(String::as_str)
+            .collect();
+        let is_endless = arguments.windows(3).any(|words| words == ["usize", "::", "MAX"]);
+        if is_call && is_endless {
+            found.push("usize::MAX".to_owned());
+        }
+    }
+    found.into_iter()
 }
 
 /// Tests of a folder read test data and start servers; what the folder promises of itself does not bind them.

@@ -57,6 +57,11 @@ pub const CLAIM: u64 = 1 << 20;
 /// Base-2 logarithm of the largest window of an archive that another tool compressed: what the zstd command reads
 /// without being told to take more memory (`zstd --long=27`).
 pub const RECOMPRESSED_WINDOW_LOG: u32 = 27;
+/// Content that head and trust section may have for each byte of what they were compressed to: what is held of a stream
+/// goes by what has come. Digests and signatures, which fill them, shrink to a quarter.
+pub const MAX_EXPANSION: u64 = 32;
+/// Content that they may have whatever they were compressed to.
+pub const FREE_EXPANSION: u64 = 16 << 20;
 /// Zeros after the end of an archive that is read in order: tapes and `tar` fill up their last record, of which 1 MiB is
 /// the longest in common use.
 pub const MAX_RECORD: u64 = 1 << 20;

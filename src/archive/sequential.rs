@@ -83,6 +83,7 @@ fn open_sized(
     {
         held.push(cargo.whole(&blob)?);
     }
+    cargo.content.held_part_ends();
     let form = cargo.content.form();
     if let (Form::Tar, Some(found)) = (form, length) {
         let expected = tar_length(&files, &inventory.blobs);

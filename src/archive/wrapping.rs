@@ -7,7 +7,7 @@
 use super::entry::{self, HEADER};
 use super::frame::{self, MAGIC, MARKER_MAGIC, SKIP_HEADER, SKIP_MAGIC, TRAILER};
 use super::geometry::MARKER;
-use super::limits::{IO_PIECE, MAX_RECORD, RECOMPRESSED_WINDOW_LOG};
+use super::limits::{FREE_EXPANSION, IO_PIECE, MAX_EXPANSION, MAX_RECORD, RECOMPRESSED_WINDOW_LOG};
 use super::read::Form;
 use super::stranger::Stranger;
 use super::{ArchiveError, head, volumes};
@@ -23,6 +23,8 @@ pub(super) struct Unwrapped {
     form: Form,
     /// Content that was looked at and not taken yet.
     peeked: Vec<u8>,
+    /// Content that was decompressed, while it is held.
+    held: Option<u64>,
 }
 
 /// What may stand between frames of content, as skippable frames: nobody looks at what is in them, so there is nothing to
@@ -76,7 +78,7 @@ impl Unwrapped {
                 (Wrapping::Zstd { context: source.decoder()?, between, is_inside: false }, form)
             }
         };
-        Ok(Self { source, wrapping, form, peeked: Vec::new() })
+        Ok(Self { source, wrapping, form, peeked: Vec::new(), held: Some(0) })
     }
 
     /// Says what another tool compressed that is no bundle.
@@ -91,6 +93,11 @@ impl Unwrapped {
             return Err(ArchiveError::Stranger { path, found });
         }
         Ok(())
+    }
+
+    /// What comes from here on passes and is not held, so it may expand as much as the inventory says.
+    pub(super) fn held_part_ends(&mut self) {
+        self.held = None;
     }
 
     pub(super) fn form(&self) -> Form {
@@ -195,12 +202,27 @@ impl Unwrapped {
             source.consume(taken);
             *is_inside = hint != 0;
             if given > 0 {
+                if let Some(held) = &mut self.held {
+                    *held += given as u64;
+                    check_expansion(*held, source.offset)?;
+                }
                 return Ok(given);
             }
             if *is_inside && taken == 0 && !source.fill()? {
                 return Err(source.ends_early());
             }
         }
+    }
+}
+
+/// Refuses content that grew out of next to nothing.
+fn check_expansion(content: u64, compressed: u64) -> Result<(), ArchiveError> {
+    let most = FREE_EXPANSION.saturating_add(compressed.saturating_mul(MAX_EXPANSION));
+    match content > most {
+        true => Err(ArchiveError::Limit(format!(
+            "head and trust section of {content} bytes or more in {compressed} compressed ones"
+        ))),
+        false => Ok(()),
     }
 }
 

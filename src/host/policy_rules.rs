@@ -14,6 +14,8 @@ use serde_json::Value;
 
 /// Largest policy that is read: as large as one that is merged with.
 const MAX_POLICY: u64 = 4 << 20;
+/// Most values of its JSON: a scope has some ten.
+const MAX_VALUES: usize = 200_000;
 /// Members of a requirement that are paths of keys, and those that are keys.
 const PATHS: [&str; 4] = ["keyPath", "keyPaths", "rekorPublicKeyPath", "rekorPublicKeyPaths"];
 const KEYS: [&str; 4] = ["keyData", "keyDatas", "rekorPublicKeyData", "rekorPublicKeyDatas"];
@@ -55,7 +57,7 @@ pub(super) fn resting_on(
     let directory = root.existing(&["etc", "containers"])?;
     let bytes = directory.map(|directory| directory.read("policy.json", MAX_POLICY)).transpose()?;
     let Some(bytes) = bytes.flatten() else { return Ok(Vec::new()) };
-    let policy = json::parse(&bytes)?;
+    let policy = json::parse_within(&bytes, MAX_VALUES)?;
     let mut rules = Vec::new();
     for (scope, requirements) in lists(&policy) {
         let named = requirements.iter().filter_map(|one| named_in(one, record)).min();

@@ -13,6 +13,8 @@ use time::{OffsetDateTime, UtcOffset};
 
 /// Largest record read: as many scopes as may be, of the length that they may have, and what surrounds them.
 pub(super) const MAX_RECORD: u64 = 1 << 20;
+/// Most values of its JSON: a scope is one.
+const MAX_VALUES: usize = 100_000;
 /// Longest name of a file in a bundle, as most file systems have it.
 const MAX_FILE: usize = 255;
 
@@ -127,7 +129,7 @@ impl KeyRecord {
 
     /// Reads the record that was found under the name `expected`.
     pub(super) fn parse(bytes: &[u8], expected: &KeyName) -> Result<Self, RecordError> {
-        let value = json::parse(bytes)?;
+        let value = json::parse_within(bytes, MAX_VALUES)?;
         if !value.is_object() {
             return Err(RecordError::NotAnObject("the document"));
         }

@@ -22,6 +22,8 @@ const SEALS: [&str; 4] = ["var", "lib", "bundle", "seals"];
 pub const MAX_NAME: usize = 255;
 /// Largest file read: one has less than 1 KiB, but for its name.
 const MAX_STATE: u64 = 16 << 10;
+/// Most values of its JSON.
+const MAX_VALUES: usize = 100;
 /// Most files that are looked at for rotations: more series than any enclave has.
 const MAX_FILES: usize = 10_000;
 
@@ -164,7 +166,7 @@ impl Series {
 
 impl SealState {
     fn parse(bytes: &[u8]) -> Result<Self, StateFault> {
-        let value = json::parse(bytes)?;
+        let value = json::parse_within(bytes, MAX_VALUES)?;
         let is_object = |value: &serde_json::Value| value.is_object() || value.is_null();
         if !value.is_object() || !value.get("rotation").is_none_or(is_object) {
             return Err(StateFault::Value("form"));

@@ -15,6 +15,8 @@ use time::{OffsetDateTime, UtcOffset};
 pub const MAX_TAGS: usize = 100_000;
 /// Largest file read: [`MAX_TAGS`] tags with names as long as they may be.
 pub const MAX_FILE: usize = 64 << 20;
+/// Most values of its JSON: a tag has four, and the age of the bundle that filled it some ten.
+const MAX_VALUES: usize = 20 * MAX_TAGS;
 const VERSION: u64 = 1;
 /// Longest name of a repository at a target, of a tag, or of a series, in bytes. A directory's path is part of the first.
 const LONGEST: usize = 8 << 10;
@@ -153,7 +155,7 @@ impl TagMemory {
     /// # Errors
     /// [`TagMemoryError`]: anything that [`Self::to_json`] does not write.
     pub fn parse(bytes: &[u8]) -> Result<Self, TagMemoryError> {
-        let wire: Wire = serde_json::from_value(json::parse(bytes)?)?;
+        let wire: Wire = serde_json::from_value(json::parse_within(bytes, MAX_VALUES)?)?;
         if wire.version != VERSION {
             return Err(TagMemoryError::Version(wire.version));
         }

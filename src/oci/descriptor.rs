@@ -18,6 +18,8 @@ pub struct Descriptor {
     pub size: u64,
     /// The platform, in descriptors of an index.
     pub platform: Option<Platform>,
+    /// Version of the operating system beside the platform, by which Windows machines choose.
+    pub os_version: Option<String>,
     /// Type of the artifact behind it, in answers of the referrers API. A hint only.
     pub artifact_type: Option<String>,
     /// Annotations, sorted by key.
@@ -36,6 +38,7 @@ impl Descriptor {
             digest,
             size,
             platform: None,
+            os_version: None,
             artifact_type: None,
             annotations: BTreeMap::new(),
             urls: Vec::new(),
@@ -92,6 +95,8 @@ impl TryFrom<&oci_spec::image::Descriptor> for Descriptor {
                 architecture: platform.architecture().to_string(),
                 variant: platform.variant().clone(),
             }),
+            // The type of the wire has another name for it; indexes fill it in.
+            os_version: None,
             artifact_type: wire.artifact_type().as_ref().map(ToString::to_string),
             annotations: wire.annotations().clone().unwrap_or_default().into_iter().collect(),
             urls: wire.urls().clone().unwrap_or_default(),

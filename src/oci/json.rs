@@ -2,12 +2,19 @@
 //!
 //! Two readers that resolve a duplicate key differently see two documents, so whatever came from outside and decides
 //! something goes through here. `serde`'s derive keeps the last duplicate and accepts arrays for structs.
+//!
+//! Every way in takes a bound on values: the memory that a document takes goes by them and not by its length, as seven
+//! bytes of JSON make an object of 600. A test reads the source of this program for calls that go around.
 
 mod check;
+mod raw;
 
 pub use check::{Bounds, check};
+pub use raw::{elements, members};
 
-use serde::de::{DeserializeSeed, Deserializer, IgnoredAny, MapAccess, SeqAccess, Visitor};
+use serde::de::{
+    DeserializeOwned, DeserializeSeed, Deserializer, IgnoredAny, MapAccess, SeqAccess, Visitor,
+};
 use serde_json::{Map, Number, Value};
 use std::cell::Cell;
 use std::fmt;
@@ -15,25 +22,26 @@ use std::fmt;
 /// Deepest nesting that is read. Real manifests and payloads stay below 10.
 pub const MAX_DEPTH: u8 = 32;
 
-/// Reads one JSON document strictly.
+/// Reads one JSON document strictly that has at most so many values, lists and objects included.
 ///
 /// # Errors
-/// Syntax errors, invalid UTF-8, a duplicate key at any level, nesting over [`MAX_DEPTH`], anything after the document.
-pub fn parse(bytes: &[u8]) -> Result<Value, serde_json::Error> {
-    parse_within(bytes, usize::MAX)
-}
-
-/// Reads one JSON document strictly that has at most so many values, lists and objects included. The memory that a
-/// document takes goes by them and not by its length: seven bytes of JSON make an object of 600.
-///
-/// # Errors
-/// As [`parse`], and more values.
+/// Syntax errors, invalid UTF-8, a duplicate key at any level, nesting over [`MAX_DEPTH`], anything after the document,
+/// more values.
 pub fn parse_within(bytes: &[u8], values: usize) -> Result<Value, serde_json::Error> {
     let left = Cell::new(values);
     let mut deserializer = serde_json::Deserializer::from_slice(bytes);
     let value = Strict { depth: MAX_DEPTH, left: &left }.deserialize(&mut deserializer)?;
     deserializer.end()?;
     Ok(value)
+}
+
+/// Reads one JSON document strictly into a type, after [`check`] found that it holds no more than `bounds` allow.
+///
+/// # Errors
+/// As [`check`]; a document that is not of this type.
+pub fn read<T: DeserializeOwned>(bytes: &[u8], bounds: Bounds) -> Result<T, serde_json::Error> {
+    check(bytes, bounds)?;
+    serde_json::from_slice(bytes)
 }
 
 /// Reads one JSON document strictly, but keeps `null` for the top-level member `skipped` and looks no closer at it than
@@ -211,6 +219,10 @@ fn folded(key: &str) -> impl Iterator<Item = char> {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    fn parse(text: &[u8]) -> Result<Value, serde_json::Error> {
+        parse_within(text, 100)
+    }
 
     #[test]
     fn a_plain_document_reads_as_serde_json_reads_it() {

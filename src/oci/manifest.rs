@@ -3,7 +3,7 @@
 //! The bytes are what is hashed, carried and pushed; the meaning is only read. `oci-spec` supplies the grammar of the
 //! documents, the checks here refuse what two readers could understand differently (VERIFY §6, media types).
 
-use super::{Descriptor, Digest, digest::DigestError, json, media_type};
+use super::{Descriptor, Digest, digest::DigestError, inline, json, media_type};
 use bytes::Bytes;
 use serde_json::{Map, Value};
 use std::collections::BTreeMap;
@@ -11,7 +11,7 @@ use std::collections::BTreeMap;
 /// Largest manifest read: what registries accept (distribution-spec: at least 4 MiB should be).
 pub const MAX_MANIFEST: u64 = 4 << 20;
 /// Most values of its JSON, by which goes what memory it takes: an index of 10,000 manifests has about 110,000.
-const MAX_VALUES: usize = 1 << 17;
+pub const MAX_VALUES: usize = 1 << 17;
 
 /// A manifest or an index, parsed.
 #[derive(Debug, Clone)]
@@ -138,6 +138,12 @@ impl Manifest {
                 outside: announced.to_owned(),
             });
         }
+        // A signature is over the bytes alone, so whoever announces such a manifest could choose its type. Docker's always
+        // say theirs (distribution refuses them otherwise); what says none is OCI's.
+        if media_type::is_docker(announced) && !object.contains_key("mediaType") {
+            let why = format!("it does not say that it is of the type {announced}");
+            return Err(ManifestError::Ambiguous(why));
+        }
         // Go writes null for an empty slice or map; it means absent.
         let list = if media_type::is_index(announced) { "manifests" } else { "layers" };
         object.retain(|_, value| !value.is_null());
@@ -145,9 +151,12 @@ impl Manifest {
         let listed = object.get_mut(list).and_then(Value::as_array_mut);
         listed.into_iter().flatten().for_each(drop_partial_platform);
         let meaning = if media_type::is_index(announced) {
-            Meaning::Index(Box::new(Index::from_wire(&serde_json::from_value(Value::Object(
-                object,
-            ))?)?))
+            let versions = os_versions(&object);
+            let mut index = Index::from_wire(&serde_json::from_value(Value::Object(object))?)?;
+            for (descriptor, version) in index.manifests.iter_mut().zip(versions) {
+                descriptor.os_version = version;
+            }
+            Meaning::Index(Box::new(index))
         } else {
             Meaning::Image(Box::new(Image::from_wire(&serde_json::from_value(Value::Object(
                 object,
@@ -259,12 +268,17 @@ fn check_unambiguous(object: &Map<String, Value>, announced: &str) -> Result<(),
     }
     let listed = ["layers", "manifests"].iter().filter_map(|key| object.get(*key)?.as_array());
     let named = ["config", "subject"].iter().filter_map(|key| object.get(*key));
-    match named.chain(listed.flatten()).find_map(ambiguous_key) {
-        Some(key) => ambiguous(format!(
-            "the key {key:?} of a descriptor differs from a known one only in case"
-        )),
-        None => Ok(()),
+    for descriptor in named.chain(listed.flatten()) {
+        if let Some(key) = ambiguous_key(descriptor) {
+            return ambiguous(format!(
+                "the key {key:?} of a descriptor differs from a known one only in case"
+            ));
+        }
+        if let Some(why) = inline::contradiction(descriptor) {
+            return ambiguous(format!("the data of a descriptor is not what it names: {why}"));
+        }
     }
+    Ok(())
 }
 
 /// A key of a descriptor by which some readers would find other content, or another platform, than is read here.
@@ -286,6 +300,19 @@ pub(crate) fn drop_partial_platform(descriptor: &mut Value) {
     if is_unset("os") || is_unset("architecture") {
         descriptor.remove("platform");
     }
+}
+
+/// The `os.version` of each manifest that an index lists.
+fn os_versions(index: &Map<String, Value>) -> Vec<Option<String>> {
+    let listed = index.get("manifests").and_then(Value::as_array);
+    let is_manifest = |entry: &&Value| {
+        entry.get("mediaType").and_then(Value::as_str).is_some_and(media_type::is_manifest)
+    };
+    let version = |entry: &Value| {
+        let stated = entry.get("platform")?.get("os.version")?.as_str()?;
+        (!stated.is_empty()).then(|| stated.to_owned())
+    };
+    listed.into_iter().flatten().filter(is_manifest).map(version).collect()
 }
 
 type Annotations = Option<std::collections::HashMap<String, String>>;
@@ -354,9 +381,35 @@ mod tests {
         let text = format!(
             r#"{{"schemaVersion":2,"config":{{"mediaType":"application/x","digest":"sha256:{HEX}","size":0}},"layers":null}}"#
         );
-        let manifest =
-            Manifest::parse(Bytes::from(text), media_type::DOCKER_MANIFEST).expect("valid");
+        let manifest = Manifest::parse(Bytes::from(text), media_type::OCI_MANIFEST).expect("valid");
         assert_eq!(manifest.blobs().count(), 1);
+    }
+
+    #[test]
+    fn a_manifest_that_says_no_type_is_not_announced_as_dockers() {
+        use media_type::{DOCKER_LIST, DOCKER_MANIFEST, OCI_INDEX, OCI_MANIFEST};
+        let config = format!(r#"{{"mediaType":"a/b","digest":"sha256:{HEX}","size":0}}"#);
+        let image = format!(r#""config":{config},"layers":[]"#);
+        for (content, oci, docker) in [
+            (image.as_str(), OCI_MANIFEST, DOCKER_MANIFEST),
+            (r#""manifests":[]"#, OCI_INDEX, DOCKER_LIST),
+        ] {
+            let parse = |own: Option<&str>, announced: &str| {
+                let own = own.map(|own| format!(r#","mediaType":"{own}""#)).unwrap_or_default();
+                let text = format!(r#"{{"schemaVersion":2{own},{content}}}"#);
+                Manifest::parse(Bytes::from(text), announced).is_ok()
+            };
+            for (own, announced, good) in [
+                (None, oci, true),
+                (None, docker, false),
+                (Some(oci), oci, true),
+                (Some(docker), docker, true),
+                (Some(oci), docker, false),
+                (Some(docker), oci, false),
+            ] {
+                assert_eq!(parse(own, announced), good, "{own:?} announced as {announced}");
+            }
+        }
     }
 
     #[test]
@@ -418,5 +471,29 @@ mod tests {
         );
         let error = Manifest::parse(Bytes::from(text), media_type::OCI_INDEX).expect_err("sha512");
         assert!(matches!(error, ManifestError::Digest(DigestError::Algorithm(_))), "{error:?}");
+    }
+
+    #[test]
+    fn inline_data_that_is_not_what_its_descriptor_names_is_refused() {
+        let digest = Digest::of(b"{}");
+        let descriptor = |data: &str, size: u64| {
+            format!(r#"{{"mediaType":"a/b","digest":"{digest}","size":{size},"data":"{data}"}}"#)
+        };
+        let (good, other) = (descriptor("e30=", 2), [descriptor("W10=", 2), descriptor("e30=", 3)]);
+        let manifest = |config: &str, layer: &str, subject: &str| {
+            let text = format!(
+                r#"{{"schemaVersion":2,"config":{config},"layers":[{layer}],"subject":{subject}}}"#
+            );
+            Manifest::parse(Bytes::from(text), media_type::OCI_MANIFEST)
+        };
+        assert!(manifest(&good, &good, &good).is_ok());
+        for bad in &other {
+            for parts in [[bad, &good, &good], [&good, bad, &good], [&good, &good, bad]] {
+                let refused = manifest(parts[0], parts[1], parts[2]);
+                assert!(matches!(refused, Err(ManifestError::Ambiguous(_))), "{refused:?}");
+            }
+            let index = format!(r#"{{"schemaVersion":2,"manifests":[{bad}]}}"#);
+            assert!(Manifest::parse(Bytes::from(index), media_type::OCI_INDEX).is_err());
+        }
     }
 }

@@ -34,6 +34,11 @@ pub fn is_manifest(media_type: &str) -> bool {
     MANIFESTS.contains(&media_type)
 }
 
+/// True for Docker's own types of manifests.
+pub fn is_docker(media_type: &str) -> bool {
+    matches!(media_type, DOCKER_MANIFEST | DOCKER_LIST)
+}
+
 /// True for layers that licences keep out of registries: "foreign" and "nondistributable" ones.
 pub fn is_nondistributable(media_type: &str) -> bool {
     media_type.starts_with("application/vnd.oci.image.layer.nondistributable.")

@@ -15,6 +15,7 @@ pub mod atomic;
 pub mod descriptor;
 pub mod digest;
 pub mod host_name;
+mod inline;
 pub mod json;
 pub mod layout;
 pub mod manifest;

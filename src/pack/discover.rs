@@ -5,6 +5,7 @@
 pub mod atomic;
 
 use self::atomic::FoundSignature;
+use super::held::Share;
 use super::origin::{Origin, OriginError};
 use super::{AttachmentErrors, PackError, SignatureRule};
 use crate::inventory::{AttachmentKind, Found, Lookup};
@@ -72,13 +73,15 @@ impl Attachment {
 }
 
 /// Where to look, and for whom.
-pub struct Search<'a> {
+pub(super) struct Search<'a> {
     /// The image, for messages.
-    pub image: &'a Reference,
+    pub(super) image: &'a Reference,
     /// Where.
-    pub origin: &'a Origin,
+    pub(super) origin: &'a Origin,
     /// Its name in a layout directory.
-    pub layout_name: Option<&'a str>,
+    pub(super) layout_name: Option<&'a str>,
+    /// What is held for it.
+    pub(super) held: &'a Share<'a>,
 }
 
 /// What one manifest has attached to it, as far as it can be told.
@@ -111,7 +114,7 @@ impl Search<'_> {
     ///
     /// # Errors
     /// A lookup that fails, unless `errors` lets it pass; a chain or a number of attachments beyond every real one.
-    pub async fn all(
+    pub(super) async fn all(
         &self,
         subjects: &[Digest],
         rule: SignatureRule,
@@ -248,10 +251,12 @@ impl Search<'_> {
         subject: Digest,
         manifest: Manifest,
     ) -> Result<Attachment, PackError> {
+        self.held.add_manifest(&manifest)?;
         let mut manifests = Vec::new();
         self.below(subject, &manifest, 0, &mut manifests).await?;
         let all = manifests.iter().chain([&manifest]).flat_map(signature_layers);
         let wanted: Vec<&Descriptor> = all.filter(|layer| layer.size <= KEPT_LAYER).collect();
+        self.held.add(wanted.iter().map(|layer| layer.size).sum())?;
         let layers = stream::iter(wanted)
             .map(|layer| async move {
                 let content = read_blob(self.origin, layer, KEPT_LAYER).await;
@@ -291,6 +296,7 @@ impl Search<'_> {
                 self.missing(format!("{child}, part of an attachment, does not exist"))
             })?;
             Box::pin(self.below(subject, &child, depth + 1, manifests)).await?;
+            self.held.add_manifest(&child)?;
             manifests.push(child);
             if manifests.len() > MAX_ATTACHMENTS {
                 return Err(self.missing(format!(

@@ -3,6 +3,7 @@
 //! - [`select`]: what was asked for, parsed ([`Request`])
 //! - [`origin`]: one place images are read from, a repository or a layout directory
 //! - [`resolve`]: tags become digests, once; indexes become their manifests ([`resolve::Resolved`])
+//! - `held`: how much of that is in memory
 //! - `walk`: from a root through indexes to every manifest that is wanted
 //! - [`discover`]: everything attached to them, in both schemes, recursively
 //! - [`judge`]: the verifier of the enclave, run before the trip
@@ -21,6 +22,7 @@ pub mod error;
 mod fetch;
 mod fingerprint;
 mod gather;
+mod held;
 pub mod judge;
 mod layout;
 pub mod origin;

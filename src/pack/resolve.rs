@@ -3,13 +3,15 @@
 use super::discover::atomic::SignatureSearch;
 use super::discover::{self, Attachments};
 use super::error::with_causes;
+use super::held::Held;
 use super::layout::Layout;
 use super::origin::Origin;
 use super::walk::{Walk, Walked};
 use super::{FailedImages, Location, PackError, Request, Source};
 use crate::inventory::Lookup;
+use crate::oci::json::{self, Bounds};
 use crate::oci::layout::REF_NAME;
-use crate::oci::manifest::MAX_MANIFEST;
+use crate::oci::manifest::{MAX_MANIFEST, MAX_VALUES};
 use crate::oci::reference::is_attachment_tag;
 use crate::oci::source::{Trouble, read_blob};
 use crate::oci::{Digest, Manifest, Meaning, Platform, Reference};
@@ -85,7 +87,9 @@ pub async fn resolve(
     progress: &Arc<dyn Progress>,
 ) -> Result<Resolved, PackError> {
     let layouts = open_layouts(&request.sources).await;
-    let resolve = |source| resolve_or_leave_out(request, source, client, &layouts, progress);
+    let held = Held::default();
+    let resolve =
+        |source| resolve_or_leave_out(request, source, client, (&layouts, &held), progress);
     let found: Vec<(&Source, Result<ResolvedImage, PackError>)> =
         stream::iter(request.sources.iter().enumerate())
             .map(resolve)
@@ -151,10 +155,10 @@ async fn resolve_or_leave_out<'a>(
     request: &Request,
     (number, source): (usize, &'a Source),
     client: &Client,
-    layouts: &Layouts,
+    shared: (&Layouts, &Held),
     progress: &Arc<dyn Progress>,
 ) -> Result<(&'a Source, Result<ResolvedImage, PackError>), PackError> {
-    let found = resolve_one(request, (number, source), client, layouts, progress).await;
+    let found = resolve_one(request, (number, source), client, shared, progress).await;
     match (request.failed_images, found) {
         // Looked for on, so that all that are missing are named at once.
         (FailedImages::Fail, Err(error)) if !matches!(error, PackError::Missing { .. }) => {
@@ -184,7 +188,7 @@ async fn resolve_one(
     request: &Request,
     (number, source): (usize, &Source),
     client: &Client,
-    layouts: &Layouts,
+    (layouts, held): (&Layouts, &Held),
     progress: &Arc<dyn Progress>,
 ) -> Result<ResolvedImage, PackError> {
     let location = &source.location;
@@ -200,7 +204,8 @@ async fn resolve_one(
             format!("image {source} is named by digest {pinned}, but {fetched_from} is {found}");
         return Err(PackError::Usage(what));
     }
-    let walked = Walk::new(&source, &origin, &request.platforms).all(root).await?;
+    let share = held.share(&source);
+    let walked = Walk::new(&source, &origin, &request.platforms, &share).all(root).await?;
     let Walked { manifests, mut platforms, omitted, other_platforms } = walked;
     if let [only] = manifests.as_slice() {
         platforms.extend(platform_of_config(&source, &origin, only).await?);
@@ -208,19 +213,21 @@ async fn resolve_one(
     check_wanted(request, &source, &manifests, &platforms, &other_platforms)?;
     let rule = request.signature_rule(&source);
     let subjects: Vec<Digest> = manifests.iter().rev().map(Manifest::digest).collect();
-    let search =
-        discover::Search { image: &source, origin: &origin, layout_name: layout_name.as_deref() };
+    let layout_name = layout_name.as_deref();
+    let search = discover::Search { image: &source, origin: &origin, layout_name, held: &share };
     let errors = request.attachment_errors;
     let mut attachments = search.all(&subjects, rule, errors).await?;
     if let (Location::Registry(fetched), Origin::Registry(repository)) = (location, &origin) {
         let lookasides = &request.lookasides;
-        let search = SignatureSearch::new(&source, fetched, repository, lookasides, client)?;
+        let search =
+            SignatureSearch::new(&source, fetched, repository, lookasides, client, &share)?;
         search.add_to(&mut attachments, &subjects, rule, errors).await?;
     }
     if attachments.lookup == Lookup::Incomplete {
         progress.note(&format!("{source}: attachments: incomplete, a lookup failed"));
     }
     progress.note(&format!("resolved {source}"));
+    share.keep();
     Ok(ResolvedImage {
         number,
         source,
@@ -253,7 +260,7 @@ async fn platform_of_config(
         PackError::Source { image: Box::new(image.clone()), what, source }
     })?;
     let set = |p: &Platform| !p.os.is_empty() && !p.architecture.is_empty();
-    Ok(serde_json::from_slice::<Platform>(&config).ok().filter(set))
+    Ok(json::read::<Platform>(&config, Bounds::values(MAX_VALUES)).ok().filter(set))
 }
 
 /// Platforms listed in an error: an index can list any number.

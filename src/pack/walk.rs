@@ -1,6 +1,7 @@
 //! From a root through the indexes to every manifest that is wanted.
 
 use super::PackError;
+use super::held::Share;
 use super::origin::Origin;
 use crate::oci::source::{SourceError, Trouble};
 use crate::oci::{Descriptor, Digest, Manifest, Meaning, Platform, Reference};
@@ -17,6 +18,7 @@ pub(super) struct Walk<'a> {
     image: &'a Reference,
     origin: &'a Origin,
     wanted: &'a [Platform],
+    held: &'a Share<'a>,
     walked: Walked,
     seen: HashSet<Digest>,
 }
@@ -36,8 +38,13 @@ pub(super) struct Walked {
 
 impl<'a> Walk<'a> {
     /// A walk that keeps the `wanted` platforms, or all when there are none.
-    pub(super) fn new(image: &'a Reference, origin: &'a Origin, wanted: &'a [Platform]) -> Self {
-        Self { image, origin, wanted, walked: Walked::default(), seen: HashSet::new() }
+    pub(super) fn new(
+        image: &'a Reference,
+        origin: &'a Origin,
+        wanted: &'a [Platform],
+        held: &'a Share<'a>,
+    ) -> Self {
+        Self { image, origin, wanted, held, walked: Walked::default(), seen: HashSet::new() }
     }
 
     /// Walks from `root`.
@@ -45,6 +52,7 @@ impl<'a> Walk<'a> {
     /// # Errors
     /// A child that is not there or is not what its index says; nesting deeper than is followed.
     pub(super) async fn all(mut self, root: Manifest) -> Result<Walked, PackError> {
+        self.held.add_manifest(&root)?;
         self.visit(root, None, 0).await?;
         Ok(self.walked)
     }
@@ -121,6 +129,7 @@ impl<'a> Walk<'a> {
             what: format!("{}, which its index lists, does not exist", child.digest),
             trouble: Trouble::Network,
         })?;
+        self.held.add_manifest(&manifest)?;
         let announced = (child.size, child.media_type.as_str());
         if announced != (manifest.bytes().len() as u64, manifest.media_type()) {
             let what = format!("its index says {announced:?} of {}, which differs", child.digest);

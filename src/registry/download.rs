@@ -1,6 +1,7 @@
 //! Blobs out of a registry: a stream that goes on by itself where a connection broke off.
 
 use super::exchange::Ask;
+use super::pace::{Pace, SLOWEST_BLOB};
 use super::{Asked, RegistryError, RemoteRepository};
 use crate::oci::Descriptor;
 use crate::oci::source::{BlobSource, ByteStream, SourceError};
@@ -12,7 +13,6 @@ use reqwest::header::{CONTENT_LENGTH, CONTENT_RANGE, HeaderMap};
 use reqwest::{Body, Method, Response, StatusCode};
 use std::pin::Pin;
 use std::task::{Context, Poll, ready};
-use std::time::Duration;
 use tokio::time::{Instant, Sleep};
 
 /// New bytes that give a stream all its attempts back. A server that sends a few bytes a connection is not worth more
@@ -146,8 +146,9 @@ struct Download {
     attempts: u32,
     /// Where `attempts` was last full.
     progress: u64,
-    /// When the last piece came.
-    heard: Instant,
+    pace: Pace,
+    /// Since when the connection is waited for.
+    waiting: Option<Instant>,
     alarm: Pin<Box<Sleep>>,
 }
 
@@ -168,18 +169,15 @@ impl Download {
         Self {
             attempts: patience.attempts,
             alarm: Box::pin(tokio::time::sleep(patience.stall)),
+            pace: Pace::new(SLOWEST_BLOB, patience.stall),
             repository,
             blob,
             at,
             asked: connection.asked.clone(),
             phase: Phase::Reading(connection),
             progress: at,
-            heard: Instant::now(),
+            waiting: None,
         }
-    }
-
-    fn stall(&self) -> Duration {
-        self.repository.host().patience().stall
     }
 
     /// Goes on after `error`, from the byte where it happened.
@@ -225,7 +223,7 @@ impl Download {
         Ok(Some(piece))
     }
 
-    /// Waits for the connection's next piece, but not longer than for a stall.
+    /// Waits for the connection's next piece, but not for one that comes too late or too slowly.
     fn poll_piece(
         &mut self,
         context: &mut Context<'_>,
@@ -235,20 +233,29 @@ impl Download {
         };
         match Pin::new(&mut connection.body).poll_frame(context) {
             Poll::Ready(Some(Ok(frame))) => {
-                self.heard = Instant::now();
                 // Trailers carry nothing that is used.
-                Poll::Ready(Some(Ok(frame.into_data().unwrap_or_default())))
+                let piece = frame.into_data().unwrap_or_default();
+                let waited = self.waiting.take().map(|since| since.elapsed());
+                self.pace.moved(piece.len() as u64, waited.unwrap_or_default());
+                Poll::Ready(Some(Ok(piece)))
             }
             Poll::Ready(Some(Err(error))) => {
                 Poll::Ready(Some(Err(RegistryError::of_transport(self.asked.clone(), error))))
             }
             Poll::Ready(None) => Poll::Ready(None),
             Poll::Pending => {
-                let deadline = self.heard + self.stall();
+                let since = *self.waiting.get_or_insert_with(Instant::now);
+                let deadline = since + self.pace.left();
+                if self.alarm.deadline() > deadline {
+                    self.alarm.as_mut().reset(deadline);
+                }
                 while self.alarm.as_mut().poll(context).is_ready() {
                     if Instant::now() >= deadline {
-                        let stalled = RegistryError::stalled(self.asked.clone());
-                        return Poll::Ready(Some(Err(stalled)));
+                        let asked = self.asked.clone();
+                        return Poll::Ready(Some(Err(match self.pace.is_silent() {
+                            true => RegistryError::stalled(asked),
+                            false => RegistryError::too_slow(asked, true),
+                        })));
                     }
                     self.alarm.as_mut().reset(deadline);
                 }
@@ -267,7 +274,8 @@ impl Download {
                 Phase::Connecting(connecting) => match ready!(connecting.poll_unpin(context)) {
                     Ok(connection) => {
                         self.phase = Phase::Reading(connection);
-                        self.heard = Instant::now();
+                        let stall = self.repository.host().patience().stall;
+                        (self.pace, self.waiting) = (Pace::new(SLOWEST_BLOB, stall), None);
                         continue;
                     }
                     // Connecting has been tried often enough by then.

@@ -224,6 +224,11 @@ impl RegistryError {
         Self::Network { asked, what: "nothing came for too long", transient: true, source: None }
     }
 
+    /// Bytes come, and too few of them.
+    pub(super) fn too_slow(asked: Asked, transient: bool) -> Self {
+        Self::Network { asked, what: "the answer comes too slowly", transient, source: None }
+    }
+
     pub(super) fn bad_answer(asked: Asked, why: impl Into<String>) -> Self {
         Self::BadAnswer { asked, why: why.into() }
     }

@@ -2,8 +2,9 @@
 
 use super::auth::{Challenge, Scope};
 use super::host::Host;
+use super::pace::{LONGEST_ANSWER, Pace, SLOWEST_ANSWER};
 use super::reach::same_origin;
-use super::{Asked, RegistryError, Said, retry};
+use super::{Asked, RegistryError, Said, retry, room};
 use bytes::{Bytes, BytesMut};
 use reqwest::header::{
     ACCEPT, ACCEPT_ENCODING, AUTHORIZATION, CONTENT_LENGTH, CONTENT_TYPE, HeaderMap, HeaderValue,
@@ -11,6 +12,7 @@ use reqwest::header::{
 };
 use reqwest::{Method, Request, Response, StatusCode, Url};
 use std::time::Duration;
+use tokio::time::Instant;
 
 /// Redirects followed for one request; registries need one or two.
 const MAX_REDIRECTS: usize = 5;
@@ -72,6 +74,8 @@ pub(super) struct Answer {
     /// Where it came from in the end.
     pub(super) url: Url,
     pub(super) body: Bytes,
+    /// For as long as the body is looked at.
+    pub(super) _room: room::Taken,
 }
 
 impl Answer {
@@ -97,11 +101,11 @@ impl Host {
         let mut response = self.answer(ask).await?;
         let (status, url) = (response.status(), response.url().clone());
         let headers = std::mem::take(response.headers_mut());
-        let body = match ask.method {
-            Method::HEAD => Bytes::new(),
-            _ => read_body(response, limit, || ask.asked(), self.patience().stall).await?,
+        let (body, room) = match ask.method {
+            Method::HEAD => (Bytes::new(), None),
+            _ => read_into_room(response, limit, || ask.asked(), self.patience().stall).await?,
         };
-        Ok(Answer { status, headers, url, body })
+        Ok(Answer { status, headers, url, body, _room: room })
     }
 
     /// Asks and gives the answer with its body still to come.
@@ -208,13 +212,23 @@ fn is_followed(ask: &Ask<'_>, status: StatusCode) -> bool {
     ask.content.is_none() && (kept || (changed && safe))
 }
 
-/// Reads a body of at most `limit` bytes.
+/// As [`read_into_room`], for what is looked at right away.
 pub(super) async fn read_body(
-    mut response: Response,
+    response: Response,
     limit: u64,
     asked: impl Fn() -> Asked,
     stall: Duration,
 ) -> Result<Bytes, RegistryError> {
+    read_into_room(response, limit, asked, stall).await.map(|(body, _)| body)
+}
+
+/// Reads a body of at most `limit` bytes, which has to begin within `stall`, to keep a [`Pace`] and to end in time.
+async fn read_into_room(
+    mut response: Response,
+    limit: u64,
+    asked: impl Fn() -> Asked,
+    stall: Duration,
+) -> Result<(Bytes, room::Taken), RegistryError> {
     let too_long = || {
         let why = format!("the answer is longer than {limit} bytes");
         RegistryError::bad_answer(asked(), why)
@@ -223,21 +237,37 @@ pub(super) async fn read_body(
     if announced > limit {
         return Err(too_long());
     }
+    // What is read grows, and may be copied once more meanwhile.
+    let mut room = match room::is_large(announced) {
+        true => room::take(2 * announced).await,
+        false => None,
+    };
     let mut whole = BytesMut::new();
+    let (mut pace, end) = (Pace::new(SLOWEST_ANSWER, stall), Instant::now() + LONGEST_ANSWER);
     loop {
-        let piece = match tokio::time::timeout(stall, response.chunk()).await {
+        let began = Instant::now();
+        let left = pace.left().min(end.saturating_duration_since(began));
+        let piece = match tokio::time::timeout(left, response.chunk()).await {
             Ok(piece) => piece.map_err(|e| RegistryError::of_transport(asked(), e))?,
-            Err(_) => return Err(RegistryError::stalled(asked())),
+            Err(_) if pace.is_silent() && Instant::now() < end => {
+                return Err(RegistryError::stalled(asked()));
+            }
+            // Asked again it would hardly come faster, and could hold the run as long once more.
+            Err(_) => return Err(RegistryError::too_slow(asked(), false)),
         };
+        pace.moved(piece.as_ref().map_or(0, |piece| piece.len() as u64), began.elapsed());
         let Some(piece) = piece else {
-            return Ok(whole.freeze());
+            return Ok((whole.freeze(), room));
         };
         if (whole.len() + piece.len()) as u64 > limit {
             return Err(too_long());
         }
         // Most answers come in one piece, which needs no copy.
         if whole.is_empty() && piece.len() as u64 == announced {
-            return Ok(piece);
+            return Ok((piece, room));
+        }
+        if room.is_none() && room::is_large((whole.len() + piece.len()) as u64) {
+            room = room::take(2 * limit).await;
         }
         whole.extend_from_slice(&piece);
     }

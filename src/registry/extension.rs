@@ -21,6 +21,8 @@ pub const ATOMIC: &str = "atomic";
 pub const SCHEMA_VERSION: u64 = 2;
 /// Largest list that is read: one signature of the largest size, or many of a real one. containers/image reads 4 MiB.
 const MAX_LIST: u64 = 8 << 20;
+/// Most values of its JSON: a signature has five, and those of other types may be listed beside ours.
+const MAX_VALUES: usize = 20 * MAX_SIGNATURES + 1000;
 
 /// A GPG signature in a registry.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -118,7 +120,7 @@ pub fn document(name: &AtomicName, content: &[u8]) -> Value {
 /// Reads a list of signatures of `subject`. The error ends the sentence that names the request.
 fn read_list(body: &[u8], subject: &Digest) -> Result<Vec<ExtensionSignature>, String> {
     let malformed = || "the answer is not a list of signatures".to_owned();
-    let list = json::parse(body).map_err(|_| malformed())?;
+    let list = json::parse_within(body, MAX_VALUES).map_err(|_| malformed())?;
     let list = match list.as_object().and_then(|list| list.get("signatures")) {
         // What a list without any is in Go.
         Some(Value::Null) => return Ok(Vec::new()),

@@ -4,10 +4,12 @@ use super::exchange::{Answer, Ask};
 use super::link;
 use super::reach::same_origin;
 use super::{Asked, RegistryError, RemoteRepository};
-use crate::oci::manifest::{MAX_MANIFEST, ManifestError};
-use crate::oci::{Digest, Manifest, json, media_type, reference::is_tag};
-use reqwest::header::CONTENT_TYPE;
+use crate::oci::json::{self, Bounds};
+use crate::oci::manifest::{MAX_MANIFEST, MAX_VALUES, ManifestError};
+use crate::oci::{Digest, Manifest, media_type, reference::is_tag};
+use reqwest::header::{CONTENT_TYPE, HeaderMap};
 use reqwest::{Method, StatusCode, Url};
+use serde::Deserialize;
 use std::collections::HashSet;
 
 /// [`media_type::MANIFESTS`] as one header; a registry converts or hides what is not named here.
@@ -16,13 +18,19 @@ const ACCEPT: &str = "application/vnd.oci.image.manifest.v1+json, \
      application/vnd.docker.distribution.manifest.v2+json, \
      application/vnd.docker.distribution.manifest.list.v2+json";
 /// Largest page of tags: one registry sends all its tags at once, at most 130 bytes each.
-const MAX_TAG_PAGE: u64 = 64 << 20;
+const MAX_TAG_PAGE: u64 = 16 << 20;
+/// Most tags of a repository, over all pages.
+const MAX_TAGS: usize = 500_000;
+/// What a page of tags holds: its tags, and a name.
+const TAG_PAGE: Bounds = Bounds { values: MAX_TAGS + 100, members: 100, text: 1024 };
 /// Tags asked for per page; the most that registries with a limit allow.
 const TAGS_PER_PAGE: &str = "1000";
 /// What is read of one short page of tags, or of a refusal.
 const MAX_SHORT_PAGE: u64 = 256 << 10;
-/// Pages followed before a registry is taken to have no end.
-pub(super) const MAX_PAGES: usize = 10_000;
+/// Pages followed before a registry is taken to have no end; those with a limit of their own give 50 tags or more a page.
+const MAX_PAGES: usize = 2_000;
+/// Pages in a row that bring nothing new.
+const MAX_IDLE_PAGES: usize = 10;
 
 pub(super) const DOCKER_CONTENT_DIGEST: &str = "docker-content-digest";
 const OCI_SUBJECT: &str = "oci-subject";
@@ -158,14 +166,21 @@ impl RemoteRepository {
         let mut url = self.url("tags/list").await?;
         url.query_pairs_mut().append_pair("n", TAGS_PER_PAGE);
         let mut pages = Pages::starting_at(url);
-        let mut tags = Vec::new();
+        let mut tags: Vec<String> = Vec::new();
         while let Some(url) = pages.next.take() {
             let ask = Ask::new(Method::GET, url, self.to_pull());
             let answer = self.host().whole(&ask, MAX_TAG_PAGE).await?;
-            tags.extend(read_tags(&answer.body).ok_or_else(|| {
+            let page = read_tags(&answer.body).ok_or_else(|| {
                 RegistryError::bad_answer(ask.asked(), "the answer is not a list of tags")
-            })?);
-            pages.turn(self, &ask, &answer).await?;
+            })?;
+            if tags.len() + page.len() > MAX_TAGS {
+                let why = format!("more than {MAX_TAGS} tags");
+                return Err(RegistryError::bad_answer(ask.asked(), why));
+            }
+            // Registries give tags in order, so a page that goes back begins with one that was there.
+            let is_new = page.last().is_some_and(|last| tags.last() != Some(last));
+            tags.extend(page);
+            pages.turn(self, &ask, &answer.headers, is_new).await?;
         }
         Ok(tags)
     }
@@ -189,21 +204,26 @@ impl RemoteRepository {
 pub(super) struct Pages {
     pub(super) next: Option<Url>,
     seen: HashSet<String>,
+    /// Pages in a row that brought nothing new.
+    idle: usize,
 }
 
 impl Pages {
     pub(super) fn starting_at(url: Url) -> Self {
-        Self { seen: HashSet::from([url.to_string()]), next: Some(url) }
+        Self { seen: HashSet::from([url.to_string()]), next: Some(url), idle: 0 }
     }
 
-    /// Notes where the next page is. It must be the registry's own: our credentials go there.
+    /// Notes where the next page is. It must be the registry's own: our credentials go there. `is_new` says that this one
+    /// brought something that those before it had not.
     pub(super) async fn turn(
         &mut self,
         repository: &RemoteRepository,
         ask: &Ask<'_>,
-        answer: &Answer,
+        headers: &HeaderMap,
+        is_new: bool,
     ) -> Result<(), RegistryError> {
-        let Some(next) = link::next(&answer.headers) else {
+        self.idle = if is_new { 0 } else { self.idle + 1 };
+        let Some(next) = link::next(headers) else {
             return Ok(());
         };
         let wrong = |why| Err(RegistryError::bad_answer(ask.asked(), why));
@@ -213,7 +233,8 @@ impl Pages {
         if !same_origin(repository.host().base().await?, &next) {
             return wrong("the link to the next page leads to another server");
         }
-        if self.seen.len() >= MAX_PAGES || !self.seen.insert(next.to_string()) {
+        let is_endless = self.seen.len() >= MAX_PAGES || self.idle > MAX_IDLE_PAGES;
+        if is_endless || !self.seen.insert(next.to_string()) {
             return wrong("the list of pages has no end");
         }
         self.next = Some(next);
@@ -223,18 +244,27 @@ impl Pages {
 
 /// The tags of one page; `null` stands for none.
 fn read_tags(body: &[u8]) -> Option<Vec<String>> {
-    let page = json::parse(body).ok()?;
-    let tags = match page.as_object()?.get("tags")? {
-        serde_json::Value::Null => return Some(Vec::new()),
-        tags => tags.as_array()?,
+    let page = json::members(body, TAG_PAGE).ok()?;
+    let tags = json::elements(page.get("tags")?).ok()?;
+    let tag = |tag: &serde_json::value::RawValue| match json::parse_within(tag.get().as_bytes(), 1)
+    {
+        Ok(serde_json::Value::String(tag)) if is_tag(&tag) => Some(tag),
+        _ => None,
     };
-    let tag = |tag: &serde_json::Value| tag.as_str().filter(|t| is_tag(t)).map(ToOwned::to_owned);
-    tags.iter().map(tag).collect()
+    tags.into_iter().map(tag).collect()
 }
 
 /// The digest in `Docker-Content-Digest`. Checked where it answers a question; beside a body the hash counts.
 pub(super) fn named_digest(answer: &Answer) -> Option<Digest> {
     answer.header(DOCKER_CONTENT_DIGEST)?.parse().ok()
+}
+
+/// What a manifest says it is.
+#[derive(Default, Deserialize)]
+#[serde(rename_all = "camelCase")]
+struct Named {
+    media_type: Option<String>,
+    schema_version: Option<u64>,
 }
 
 /// Reads an answer as the manifest it is announced as. A page that a proxy puts in a manifest's place is none.
@@ -248,12 +278,13 @@ pub(super) fn parse(asked: Asked, answer: Answer) -> Result<Manifest, RegistryEr
             announced,
             "" | "application/json" | "text/plain" | "application/octet-stream"
         );
-        let document = json::parse(&answer.body).ok().filter(|_| general).unwrap_or_default();
-        let inside = document.get("mediaType").and_then(|inside| inside.as_str());
+        let read = || json::read::<Named>(&answer.body, Bounds::values(MAX_VALUES)).ok();
+        let named = general.then(read).flatten().unwrap_or_default();
+        let inside = named.media_type.as_deref();
         match inside.filter(|inside| media_type::is_manifest(inside)) {
             Some(inside) => inside.to_owned(),
             None => {
-                let is_first = document.get("schemaVersion").and_then(|v| v.as_u64()) == Some(1);
+                let is_first = named.schema_version == Some(1);
                 let source = match inside {
                     _ if is_first => ManifestError::SchemaOne,
                     Some(inside) => ManifestError::MediaType(super::words::bounded(inside, 100)),

@@ -21,6 +21,8 @@
 //! link        the `Link` header
 //! set_aside   what is found and does not count
 //! retry       how patient to be
+//! pace        how slowly an answer may come
+//! room        how much of answers is in memory at once
 //! error       what failed about which request
 //! words       how errors name requests, and what registries said
 //! ```
@@ -38,9 +40,11 @@ mod host;
 mod link;
 mod lookaside;
 mod manifest;
+mod pace;
 mod reach;
 mod referrer;
 mod retry;
+mod room;
 mod set_aside;
 mod tls;
 mod transport;

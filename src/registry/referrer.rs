@@ -5,14 +5,16 @@
 use super::exchange::Ask;
 use super::manifest::{Pages, parse};
 use super::{RegistryError, RemoteRepository};
-use crate::oci::manifest::{MAX_MANIFEST, Meaning};
+use crate::oci::manifest::{MAX_MANIFEST, MAX_VALUES, Meaning};
 use crate::oci::{Descriptor, Digest, Manifest, json, media_type};
 use bytes::Bytes;
 use reqwest::{Method, StatusCode};
 use serde_json::{Map, Value, json};
 
-/// Most referrers of one digest that are listed; signatures come in tens.
-const MAX_REFERRERS: usize = 100_000;
+/// Most referrers of one digest that are listed; signatures come in tens, and nobody packs more.
+const MAX_REFERRERS: usize = 20_000;
+/// Most bytes of all pages of such a list.
+const MAX_LISTED: usize = 32 << 20;
 /// Attempts to add to a list that others are changing at the same time.
 const MAX_RACES: usize = 5;
 /// Answers that say "there is no referrers API here": 404 by specification, 303 to a web page (GHCR), the others by
@@ -29,7 +31,7 @@ const NO_API: [StatusCode; 5] = [
 /// fetched to see whether it names this subject.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Referrers {
-    /// Each digest once, in the registry's order.
+    /// Each digest once, in the registry's order, without annotations.
     pub descriptors: Vec<Descriptor>,
     /// Where the list was found.
     pub how: ReferrersFrom,
@@ -70,7 +72,8 @@ impl RemoteRepository {
         subject: &Digest,
     ) -> Result<Option<Vec<Descriptor>>, RegistryError> {
         let mut pages = Pages::starting_at(self.url(&format!("referrers/{subject}")).await?);
-        let (mut listed, mut first) = (Vec::new(), true);
+        let (mut listed, mut bytes, mut first) = (Vec::new(), 0, true);
+        let mut seen = std::collections::HashSet::new();
         while let Some(url) = pages.next.take() {
             let mut ask = Ask::new(Method::GET, url, self.to_pull());
             ask.accept = Some(media_type::OCI_INDEX);
@@ -80,17 +83,20 @@ impl RemoteRepository {
             if !answer.status.is_success() {
                 return Ok(None);
             }
-            pages.turn(self, &ask, &answer).await?;
+            let headers = answer.headers.clone();
+            bytes += answer.body.len();
             let page = parse(ask.asked(), answer)?;
             if !matches!(page.meaning(), Meaning::Index(_)) {
                 let why = "the list of referrers is not an index";
                 return Err(RegistryError::bad_answer(ask.asked(), why));
             }
-            listed.extend(page.listed().cloned());
-            if listed.len() > MAX_REFERRERS {
-                let why = format!("more than {MAX_REFERRERS} referrers");
+            let before = listed.len();
+            listed.extend(page.listed().filter(|d| seen.insert(d.digest)).map(listing));
+            if listed.len() > MAX_REFERRERS || bytes > MAX_LISTED {
+                let why = format!("more than {MAX_REFERRERS} referrers, or {MAX_LISTED} bytes");
                 return Err(RegistryError::bad_answer(ask.asked(), why));
             }
+            pages.turn(self, &ask, &headers, listed.len() > before).await?;
             first = false;
         }
         Ok(Some(listed))
@@ -100,7 +106,7 @@ impl RemoteRepository {
         match self.manifest_by_tag(&fallback_tag(subject)).await? {
             // Some registries resolve such a tag to the image itself, and some tools tag images so: no list.
             Some(manifest) if manifest.digest() != *subject => {
-                Ok(manifest.listed().cloned().collect())
+                Ok(manifest.listed().map(listing).collect())
             }
             _ => Ok(Vec::new()),
         }
@@ -181,6 +187,13 @@ impl RemoteRepository {
     }
 }
 
+/// A listed descriptor without its annotations: nothing goes by them, and a list may have megabytes of them.
+fn listing(listed: &Descriptor) -> Descriptor {
+    let artifact_type = listed.artifact_type.clone();
+    let plain = Descriptor::new(&listed.media_type, listed.digest, listed.size);
+    Descriptor { artifact_type, ..plain }
+}
+
 fn lists(list: &Manifest, referrer: &Manifest) -> bool {
     list.listed().any(|entry| entry.digest == referrer.digest())
 }
@@ -198,7 +211,7 @@ fn extend(list: Option<&Manifest>, referrer: &Manifest) -> Option<Bytes> {
         entry.insert("annotations".into(), json!(referrer.annotations()));
     }
     let mut document = match list {
-        Some(list) => json::parse(list.bytes()).ok()?,
+        Some(list) => json::parse_within(list.bytes(), MAX_VALUES).ok()?,
         None => json!({
             "schemaVersion": 2,
             "mediaType": media_type::OCI_INDEX,

@@ -245,6 +245,7 @@ impl RemoteRepository {
             headers: std::mem::take(response.headers_mut()),
             url: response.url().clone(),
             body: Bytes::new(),
+            _room: None,
         };
         // Read, so that the connection can be used again; what it says does not matter.
         drop(super::exchange::read_body(response, MAX_ANSWER, asked, host.patience().stall).await);

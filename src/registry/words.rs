@@ -5,6 +5,8 @@ use std::fmt;
 
 /// Longest text of a registry's own that goes into an error, in characters.
 const MAX_SAID: usize = 300;
+/// Most values of an answer that is an error; what has more says nothing.
+const MAX_VALUES: usize = 1000;
 /// Longest request line that goes into an error: a name has at most 255 characters, a digest 71.
 const MAX_ASKED: usize = 500;
 
@@ -44,7 +46,7 @@ pub struct Said {
 impl Said {
     /// Reads what a registry said in the body of an error. Untrusted, so bounded; the terminal is protected elsewhere.
     pub(super) fn read(body: &[u8]) -> Self {
-        let Ok(value) = crate::oci::json::parse(body) else {
+        let Ok(value) = crate::oci::json::parse_within(body, MAX_VALUES) else {
             return Self::default();
         };
         // Token services answer {"details": …} or {"message": …}.

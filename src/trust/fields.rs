@@ -1,4 +1,4 @@
-//! Reading JSON objects by their exact keys, on top of [`crate::oci::json::parse`].
+//! Reading JSON objects by their exact keys, on top of [`crate::oci::json::parse_within`].
 //!
 //! serde's derive would take an array for a struct; Go's decoder takes `Critical` for `critical`. Here an object is an
 //! object, and a key is its exact spelling.

@@ -7,7 +7,8 @@ use super::tree::Tree;
 use super::verdict::{ChildStatus, ChildVerdict, Refusal};
 use super::{signatures, text::bounded};
 use crate::oci::{Descriptor, Digest, Manifest, Meaning, Platform};
-use std::collections::BTreeSet;
+use std::cell::RefCell;
+use std::collections::{BTreeSet, HashMap, HashSet};
 
 /// Largest image config read.
 const MAX_CONFIG: u64 = 4 << 20;
@@ -21,6 +22,8 @@ pub(super) struct Indexes<'a> {
     /// Those of them that a container runtime finds signed too.
     pub(super) enforceable: &'a BTreeSet<Digest>,
     pub(super) evidence: &'a dyn Evidence,
+    /// What configs say, each read once however often it is listed.
+    pub(super) configs: RefCell<HashMap<Digest, Result<Option<Built>, String>>>,
 }
 
 impl Indexes<'_> {
@@ -69,6 +72,7 @@ impl Indexes<'_> {
                 Meaning::Image(_) => return about(RefusalCode::ChildUnsigned, child),
             }
         }
+        let images: HashSet<Digest> = images.iter().map(|image| image.digest).collect();
         match attestations.into_iter().find(|entry| !self.is_bound_attestation(entry, &images)) {
             Some(stray) => about(RefusalCode::AttestationUnbound, stray),
             None => Ok(()),
@@ -77,10 +81,11 @@ impl Indexes<'_> {
 
     /// An attestation manifest must name one of `images`, be attached to nothing else, and have no manifests of its own
     /// to smuggle in.
-    fn is_bound_attestation(&self, entry: &Descriptor, images: &[&Descriptor]) -> bool {
-        let named = entry.annotation(REFERENCE_DIGEST);
-        let names_one = images.iter().any(|image| named == Some(image.digest.to_string().as_str()));
-        let of_these = |subject: &Descriptor| images.iter().any(|i| i.digest == subject.digest);
+    fn is_bound_attestation(&self, entry: &Descriptor, images: &HashSet<Digest>) -> bool {
+        // A digest has one form as text.
+        let named = entry.annotation(REFERENCE_DIGEST).and_then(|named| named.parse().ok());
+        let names_one = named.is_some_and(|named: Digest| images.contains(&named));
+        let of_these = |subject: &Descriptor| images.contains(&subject.digest);
         let is_one = |manifest: &Manifest| {
             matches!(manifest.meaning(), Meaning::Image(_))
                 && manifest.subject().is_none_or(of_these)
@@ -94,22 +99,39 @@ impl Indexes<'_> {
             let detail = bounded(&format!("manifest {}: {detail}", child.digest));
             Refusal::new(RefusalCode::PlatformMismatch, detail)
         };
-        let bytes = signatures::read(self.evidence, config, MAX_CONFIG)
-            .map_err(|failure| mismatch(failure.detail.map(String::from).unwrap_or_default()))?;
-        let stated = config_platform(&bytes).map_err(mismatch)?;
+        let stated = self.built(config).map_err(mismatch)?;
+        let version = stated.as_ref().and_then(|built| built.os_version.clone());
+        let stated = stated.map(|built| built.platform);
         let same = match (&child.platform, &stated) {
             // Both ways: a variant that only one side names is a difference, but for the first of an architecture.
             (Some(listed), Some(stated)) => listed.serves(stated) && stated.serves(listed),
             (None, None) => true,
             _ => false,
         };
-        if same {
+        if same && agrees(child, version.as_deref()) {
             return Ok(());
+        }
+        if same {
+            let name = |version: Option<&str>| bounded(version.unwrap_or("none"));
+            let (listed, built) = (name(child.os_version.as_deref()), name(version.as_deref()));
+            return Err(mismatch(format!("listed for os.version {listed}, built for {built}")));
         }
         let name = |platform: &Option<Platform>| {
             platform.as_ref().map_or_else(|| "no platform".to_owned(), |p| bounded(&p.to_string()))
         };
         Err(mismatch(format!("listed as {}, built for {}", name(&child.platform), name(&stated))))
+    }
+
+    /// What the config says that the image was built for.
+    fn built(&self, config: &Descriptor) -> Result<Option<Built>, String> {
+        if let Some(known) = self.configs.borrow().get(&config.digest) {
+            return known.clone();
+        }
+        let read = signatures::read(self.evidence, config, MAX_CONFIG);
+        let read = read.map_err(|failure| failure.detail.map(String::from).unwrap_or_default());
+        let built = read.and_then(|bytes| built(&bytes));
+        self.configs.borrow_mut().insert(config.digest, built.clone());
+        built
     }
 
     /// True when a container runtime would find every carried manifest signed that it could choose below `root`.
@@ -191,22 +213,40 @@ fn is_attestation(child: &Descriptor) -> bool {
         && child.platform.as_ref().is_some_and(Platform::is_unknown)
 }
 
+/// What an image was built for, by its config.
+#[derive(Debug, Clone)]
+pub(super) struct Built {
+    platform: Platform,
+    os_version: Option<String>,
+}
+
+/// A version that is listed is the one that the config says. One that is not listed is asked for where machines choose
+/// by it, which is on Windows.
+fn agrees(child: &Descriptor, built: Option<&str>) -> bool {
+    let is_windows = child.platform.as_ref().is_some_and(|platform| platform.os == "windows");
+    match child.os_version.as_deref() {
+        Some(listed) => built == Some(listed),
+        None => !is_windows || built.is_none(),
+    }
+}
+
 /// What an image config says that it runs on (image-spec config.md); `None` where it says nothing, as artifacts do.
-fn config_platform(bytes: &[u8]) -> Result<Option<Platform>, String> {
+fn built(bytes: &[u8]) -> Result<Option<Built>, String> {
     let read = || {
         let value = document("the config", bytes)?;
-        let config = Fields::open("the config", &value, &["os", "architecture", "variant"])?;
+        let known = ["os", "architecture", "variant", "os.version"];
+        let config = Fields::open("the config", &value, &known)?;
         let text = |key: &str| config.get(key).map(|_| config.text(key)).transpose();
         let set = |text: &&str| !text.is_empty();
         let (os, architecture) = (text("os")?.filter(set), text("architecture")?.filter(set));
         let variant = text("variant")?.filter(set).map(str::to_owned);
+        let os_version = text("os.version")?.filter(set).map(str::to_owned);
         match (os, architecture) {
             (None, None) => Ok(None),
-            (Some(os), Some(architecture)) => Ok(Some(Platform {
-                os: os.to_owned(),
-                architecture: architecture.to_owned(),
-                variant,
-            })),
+            (Some(os), Some(architecture)) => {
+                let (os, architecture) = (os.to_owned(), architecture.to_owned());
+                Ok(Some(Built { platform: Platform { os, architecture, variant }, os_version }))
+            }
             (None, _) => Err(config.not("os", "there")),
             (_, None) => Err(config.not("architecture", "there")),
         }

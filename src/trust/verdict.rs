@@ -8,8 +8,9 @@ use super::keys::Fingerprint;
 use super::outcome::{RefusalCode, SignatureCode};
 use super::signer::Signer;
 use crate::oci::{Digest, Platform, Reference};
-use serde::Serialize;
+use serde::{Serialize, Serializer};
 use std::collections::BTreeSet;
+use std::sync::Arc;
 
 /// How a manifest that an index lists is covered.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
@@ -107,8 +108,14 @@ pub struct ImageVerdict {
     admission: Admission,
     tag_unbound: bool,
     enforceable: bool,
-    children: Vec<ChildVerdict>,
-    signatures: Vec<SignatureFinding>,
+    #[serde(serialize_with = "as_list")]
+    children: Arc<[ChildVerdict]>,
+    #[serde(serialize_with = "as_list")]
+    signatures: Arc<[SignatureFinding]>,
+}
+
+fn as_list<T: Serialize, S: Serializer>(list: &Arc<[T]>, serializer: S) -> Result<S::Ok, S::Error> {
+    list.as_ref().serialize(serializer)
 }
 
 /// What an [`ImageVerdict`] is made of.
@@ -126,7 +133,26 @@ impl ImageVerdict {
     pub(super) fn new(parts: Parts) -> Self {
         let Parts { source, digest, admission, tag_unbound, enforceable, children, signatures } =
             parts;
+        let (children, signatures) = (children.into(), signatures.into());
         Self { source, digest, admission, tag_unbound, enforceable, children, signatures }
+    }
+
+    /// Shares with `other` what both say alike of children and signatures: images of one manifest under many tags take no
+    /// more memory than one of them.
+    pub fn share_with(&mut self, other: &Self) {
+        if self.children == other.children {
+            self.children = Arc::clone(&other.children);
+        }
+        if self.signatures == other.signatures {
+            self.signatures = Arc::clone(&other.signatures);
+        }
+    }
+
+    /// True when both hold the very same lists.
+    #[cfg(test)]
+    pub(crate) fn shares_with(&self, other: &Self) -> bool {
+        Arc::ptr_eq(&self.children, &other.children)
+            && Arc::ptr_eq(&self.signatures, &other.signatures)
     }
 
     /// The source reference that was judged.

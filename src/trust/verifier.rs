@@ -122,6 +122,7 @@ impl Court<'_> {
             signed: &self.standing.signed,
             enforceable: &self.standing.enforceable,
             evidence: self.evidence,
+            configs: std::cell::RefCell::default(),
         };
         let children = tree.root().map(|root| indexes.statuses(root)).unwrap_or_default();
         let admission = self

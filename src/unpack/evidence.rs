@@ -6,17 +6,44 @@ use crate::inventory;
 use crate::oci::{Descriptor, Digest, Manifest};
 use crate::trust::{Evidence, EvidenceError, Found};
 use bytes::Bytes;
+use std::collections::HashMap;
 use std::sync::{Mutex, PoisonError};
 
 pub(super) struct ArchiveEvidence<'a> {
     archive: &'a Archive,
     catalogue: &'a Catalogue,
     damage: Mutex<Option<ArchiveError>>,
+    parsed: Mutex<Parsed>,
+}
+
+/// Most bytes of manifests that are kept as they were parsed: the roots of images that were judged last.
+const MAX_PARSED: usize = 4 << 20;
+
+/// Manifests that many images name, each parsed once.
+#[derive(Default)]
+struct Parsed {
+    manifests: HashMap<Digest, Manifest>,
+    bytes: usize,
+}
+
+impl Parsed {
+    /// Keeps a manifest, and drops all others where there is no room.
+    fn keep(&mut self, manifest: &Manifest) {
+        let length = manifest.bytes().len();
+        if self.bytes + length > MAX_PARSED {
+            *self = Self::default();
+        }
+        if length <= MAX_PARSED
+            && self.manifests.insert(manifest.digest(), manifest.clone()).is_none()
+        {
+            self.bytes += length;
+        }
+    }
 }
 
 impl<'a> ArchiveEvidence<'a> {
     pub(super) fn new(archive: &'a Archive, catalogue: &'a Catalogue) -> Self {
-        Self { archive, catalogue, damage: Mutex::default() }
+        Self { archive, catalogue, damage: Mutex::default(), parsed: Mutex::default() }
     }
 
     /// The first damage that was met. Whatever the verdicts say then, it is the medium that is at fault.
@@ -42,9 +69,15 @@ impl<'a> ArchiveEvidence<'a> {
 impl Evidence for ArchiveEvidence<'_> {
     fn manifest(&self, digest: &Digest) -> Result<Option<Manifest>, EvidenceError> {
         let Some(record) = self.catalogue.manifest(digest) else { return Ok(None) };
+        let parsed = || self.parsed.lock().unwrap_or_else(PoisonError::into_inner);
+        if let Some(known) = parsed().manifests.get(digest) {
+            return Ok(Some(known.clone()));
+        }
         let read = self.catalogue.read_manifest(self.archive, record);
         let unreadable = |e| self.failed(format!("manifest {digest} cannot be read"), e);
-        read.map(Some).map_err(unreadable)
+        let manifest = read.map_err(unreadable)?;
+        parsed().keep(&manifest);
+        Ok(Some(manifest))
     }
 
     fn blob(&self, blob: &Descriptor) -> Result<Bytes, EvidenceError> {

@@ -11,6 +11,8 @@ use crate::host::config::openshift::{
     release_config_map, tag_mirror_set,
 };
 use crate::oci::atomic::begins_as_openpgp;
+use crate::oci::json::{self, Bounds};
+use crate::oci::manifest::MAX_VALUES;
 use crate::oci::{Digest, Meaning, Repository};
 use crate::report::unpack::EmissionLeft;
 use crate::trust::{Fingerprint, PublicKey};
@@ -257,7 +259,7 @@ fn is_release(
             }
             Err(error) => return Err(error.into()),
         };
-        let config: Option<ImageConfig> = serde_json::from_slice(&config).ok();
+        let config: Option<ImageConfig> = json::read(&config, Bounds::values(MAX_VALUES)).ok();
         let labels = config.and_then(|config| config.config).and_then(|config| config.labels);
         if labels.is_some_and(|labels| labels.contains_key(RELEASE_LABEL)) {
             return Ok(true);

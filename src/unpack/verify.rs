@@ -22,7 +22,7 @@ use crate::trust::{
     KeyFingerprint, LogAuthority, OwnPlaces, Places, PublicKey, Scoped, ScopedAuthority, ScopedKey,
     UnknownPlaces, idle_scopes, judge,
 };
-use std::collections::BTreeSet;
+use std::collections::{BTreeSet, HashMap};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
 use time::OffsetDateTime;
@@ -329,11 +329,16 @@ fn judge_all(
         numbers.iter().map(|number| (&entries[*number], &catalogue.images()[*number])).collect();
     let next = AtomicUsize::new(0);
     let work = || {
-        let mut judged = Vec::new();
+        let mut judged: Vec<(usize, ImageVerdict)> = Vec::new();
+        // The place of the last verdict on each root.
+        let mut known: HashMap<Digest, usize> = HashMap::new();
         while let number = next.fetch_add(1, Ordering::Relaxed)
             && let Some((entry, image)) = images.get(number)
         {
-            let verdict = judge_image(&evidence, catalogue, (entry, image), bench);
+            let mut verdict = judge_image(&evidence, catalogue, (entry, image), bench);
+            if let Some(place) = known.insert(entry.digest, judged.len()) {
+                verdict.share_with(&judged[place].1);
+            }
             judged.push((number, verdict));
         }
         judged

@@ -81,10 +81,9 @@ fn check_subject(
         Found::Referrer => subject == Some(entry.subject),
         Found::Tag(_) => subject.is_none_or(|subject| subject == entry.subject),
     };
-    let inside = |subject: Digest| {
-        subject == entry.subject
-            || own.manifests.iter().any(|number| walk.record(*number).digest == subject)
-    };
+    let digests: HashSet<Digest> =
+        own.manifests.iter().map(|number| walk.record(*number).digest).collect();
+    let inside = |subject: Digest| subject == entry.subject || digests.contains(&subject);
     match agrees && records.all(|below| below.subject.is_none_or(inside)) {
         true => Ok(()),
         false => {

@@ -11,6 +11,8 @@ use std::collections::{HashMap, HashSet};
 
 /// Room for one entry: a descriptor with a name and what later versions may add.
 const LARGEST_ENTRY: u64 = 4 << 10;
+/// Values of one entry, and of everything beside the entries: a descriptor with a name has six.
+const ENTRY_VALUES: usize = 40;
 
 /// Compares `index.json` with the inventory: every image is there under its name, every entry is a manifest that is
 /// carried, and no name leads elsewhere than the inventory says.
@@ -19,10 +21,11 @@ pub(super) fn check(catalogue: &Catalogue, archive: &Archive) -> Result<(), Cata
     let bytes = archive.file(head::INDEX).unwrap_or_default();
     let names = names(catalogue, archive);
     // Reading JSON takes many times its length of memory, so nothing is read that could not be an entry.
-    if bytes.len() as u64 > (catalogue.manifests.len() + names.len() + 1) as u64 * LARGEST_ENTRY {
+    let entries = catalogue.manifests.len() + names.len() + 1;
+    if bytes.len() as u64 > entries as u64 * LARGEST_ENTRY {
         return contradiction(format!("{} bytes for {} names", bytes.len(), names.len()));
     }
-    let index = IndexFile::parse(bytes)?;
+    let index = IndexFile::parse(bytes, entries * ENTRY_VALUES)?;
     let mut seen = HashSet::new();
     for entry in index.entries() {
         let descriptor = entry.descriptor();

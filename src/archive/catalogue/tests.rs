@@ -89,8 +89,8 @@ fn a_large_manifest_is_not_named_over_and_over() {
         }
         read(&builder)
     };
-    assert!(read_as(1_000).is_ok());
-    let refused = read_as(1_030);
+    assert!(read_as(125).is_ok());
+    let refused = read_as(130);
     assert!(matches!(refused, Err(CatalogueError::Limit(_))), "{:?}", refused.map(|_| ()));
 }
 
@@ -100,12 +100,60 @@ fn an_index_file_is_as_long_as_its_entries_may_be() {
         refusal(|world| {
             let mut entry = wire(&world.index);
             entry["annotations"] = json!({REF_NAME: SOURCE});
-            entry["later"] = json!(vec![0; length]);
+            entry["later"] = json!("x".repeat(length));
             world.builder.index = Some(json!([entry]));
         })
     };
     assert_eq!(padded(1_000), "accepted");
     assert!(padded(1 << 20).contains("bytes for"));
+}
+
+#[test]
+fn an_index_file_has_no_more_values_than_its_entries_may() {
+    // At the entry, and at the document: short ones, which would take most memory for their length.
+    let with = |values: usize| {
+        refusal(|world| {
+            let mut entry = wire(&world.index);
+            entry["annotations"] = json!({REF_NAME: SOURCE});
+            entry["later"] = json!(vec![json!({"": 0}); values / 2]);
+            world.builder.index = Some(json!([entry]));
+        })
+    };
+    assert_eq!(with(300), "accepted");
+    let refused = with(1_000);
+    assert!(refused.contains("more than 400 values"), "{refused}");
+}
+
+/// Images of one platform, each of a manifest of its own, all with a config of 4 MiB.
+fn with_one_config(manifests: usize, images: usize) -> Result<Catalogue, CatalogueError> {
+    let mut builder = Builder::new();
+    let padding = "x".repeat((4 << 20) - 100);
+    let config = json!({"os": "linux", "architecture": "amd64", "padding": padding});
+    let config = builder.blob(CONFIG, config.to_string());
+    for number in 0..manifests {
+        let layer = builder.blob(LAYER, number.to_string());
+        let document = json!({"schemaVersion": 2, "mediaType": media_type::OCI_MANIFEST,
+            "config": wire(&config), "layers": [wire(&layer)]});
+        let manifest = builder.manifest(media_type::OCI_MANIFEST, &document);
+        for tag in 0..images {
+            let source = format!("quay.io/org/app{number}:{tag}");
+            let image = builder.add_image(&source, &manifest, &[]);
+            image.platforms = vec!["linux/amd64".parse().expect("a platform")];
+        }
+    }
+    read(&builder)
+}
+
+#[test]
+fn a_config_is_read_once_for_all_images_of_its_manifest() {
+    // Read for each image it would be more than may be read.
+    assert!(with_one_config(2, 200).is_ok());
+}
+
+#[test]
+fn the_configs_of_many_manifests_are_counted() {
+    let refused = with_one_config(130, 1);
+    assert!(matches!(refused, Err(CatalogueError::Limit(_))), "{:?}", refused.map(|_| ()));
 }
 
 #[test]

@@ -5,26 +5,28 @@ use super::{Catalogue, CatalogueImage, Child, ManifestRecord};
 use super::{atomic, attachments};
 use crate::archive::Archive;
 use crate::archive::bounded;
-use crate::archive::limits::MAX_TRUST_BLOB;
-use crate::inventory::{BlobEntry, ImageEntry, MAX_BLOBS};
-use crate::oci::manifest::{MAX_MANIFEST, ManifestError};
-use crate::oci::{Descriptor, Digest, Manifest, Meaning, Platform, json, media_type};
+use crate::archive::limits::{MAX_TRUST_BLOB, MAX_TRUST_SECTION};
+use crate::inventory::{BlobEntry, ImageEntry};
+use crate::oci::json::{self, Bounds};
+use crate::oci::manifest::{MAX_MANIFEST, MAX_VALUES, ManifestError};
+use crate::oci::{Descriptor, Digest, Manifest, Meaning, Platform, media_type};
 use std::collections::{BTreeSet, HashMap, HashSet};
 use std::sync::Arc;
 
 /// Deepest nesting of indexes that is followed. Real images have one level.
 const MAX_DEPTH: usize = 8;
-/// Most manifests of all images and attachments together, each counted wherever it is reached: a catalogue of 1,000
-/// images with 20 platforms, all signed, takes 60,000.
-const MAX_REACHED: usize = 2_000_000;
+/// Most manifests of all images and attachments together, each counted wherever it is reached, or listed and left out: a
+/// verdict tells of each. A catalogue of 1,000 images with 20 platforms, all signed, takes 60,000.
+const MAX_REACHED: usize = 500_000;
 /// Most bytes of those manifests together: verification reads each wherever it is reached, so that a small file which
-/// names one large manifest a hundred thousand times would take hours. The catalogue above takes 200 MB.
-const MAX_READING: u64 = 4 << 30;
+/// names one large manifest a hundred thousand times would take hours. The catalogue above takes 200 MB; so many bytes
+/// take seconds.
+const MAX_READING: u64 = 512 << 20;
 /// Most layers of attachments and GPG signatures, each counted wherever it is attached: verification makes a finding of
-/// each, and computes with every key that is trusted. As many as there may be blobs, though one blob may be many layers.
-const MAX_EXAMINED: usize = MAX_BLOBS;
-/// Most bytes of those that verification may read, counted likewise.
-const MAX_EXAMINING: u64 = 16 << 30;
+/// each, and computes with every key that is trusted. The catalogue above has 21,000 signatures.
+const MAX_EXAMINED: usize = 100_000;
+/// Most bytes of those that verification may read, counted likewise: four times what a trust section may have.
+const MAX_EXAMINING: u64 = 4 * MAX_TRUST_SECTION;
 
 /// What a walk from one root finds.
 pub(super) struct Reached {
@@ -48,6 +50,9 @@ pub(super) struct Walk<'a> {
     manifests: Vec<ManifestRecord>,
     numbers: HashMap<Digest, u32>,
     types: HashSet<Arc<str>>,
+    /// What the configs of images without an index say, by the number of the manifest: each is read once, however many
+    /// images there are of it.
+    configs: HashMap<u32, Option<Platform>>,
     reached: usize,
     reading: u64,
     examined: usize,
@@ -64,6 +69,7 @@ impl<'a> Walk<'a> {
             manifests: Vec::new(),
             numbers: HashMap::new(),
             types: HashSet::new(),
+            configs: HashMap::new(),
             reached: 0,
             reading: 0,
             examined: 0,
@@ -146,9 +152,21 @@ impl<'a> Walk<'a> {
         Err(CatalogueError::Limit(what))
     }
 
+    fn count_reached(&mut self) -> Result<(), CatalogueError> {
+        self.reached += 1;
+        match self.reached > MAX_REACHED {
+            true => Err(CatalogueError::Limit(format!("more than {MAX_REACHED} manifests"))),
+            false => Ok(()),
+        }
+    }
+
     /// Counts that verification reads the manifest with this number.
     pub(super) fn read_once_more(&mut self, number: u32) -> Result<(), CatalogueError> {
-        self.reading += self.manifests[number as usize].size;
+        self.count_reading(self.manifests[number as usize].size)
+    }
+
+    fn count_reading(&mut self, bytes: u64) -> Result<(), CatalogueError> {
+        self.reading += bytes;
         match self.reading > MAX_READING {
             true => {
                 let what = format!("manifests of more than {MAX_READING} bytes to be read");
@@ -198,17 +216,16 @@ impl<'a> Walk<'a> {
         if !reached.seen.insert(number) {
             return Ok(());
         }
-        self.reached += 1;
-        if self.reached > MAX_REACHED {
-            return Err(CatalogueError::Limit(format!("more than {MAX_REACHED} manifests")));
-        }
+        self.count_reached()?;
         self.read_once_more(number)?;
         let record = &self.manifests[number as usize];
         reached.nondistributable.extend(record.nondistributable.iter().copied());
         let children = self.manifests[number as usize].children.clone();
         for child in &*children {
             if omitted.contains(&child.digest) {
-                reached.omitted.insert(child.digest);
+                if reached.omitted.insert(child.digest) {
+                    self.count_reached()?;
+                }
                 continue;
             }
             let descriptor = Descriptor::new(&child.media_type, child.digest, child.size);
@@ -314,7 +331,7 @@ impl<'a> Walk<'a> {
     /// Platforms in the inventory must be those of the manifests carried: people choose by them. An image without an
     /// index may leave them out, and may only name the one of its config.
     fn check_platforms(
-        &self,
+        &mut self,
         name: &str,
         image: &ImageEntry,
         reached: &Reached,
@@ -328,7 +345,7 @@ impl<'a> Walk<'a> {
                 stated.is_subset(&listed) && reached.platforms.values().all(named)
             }
             false if stated.is_empty() => true,
-            false => stated == self.config_platform(image).into_iter().collect(),
+            false => stated == self.config_platform(image)?.into_iter().collect(),
         };
         if agrees {
             return Ok(());
@@ -338,17 +355,39 @@ impl<'a> Walk<'a> {
     }
 
     /// The platform that the config of an image without an index says; nothing when it says none or cannot be read.
-    fn config_platform(&self, image: &ImageEntry) -> Option<Platform> {
-        let bytes = self.archive.read(&image.digest, MAX_MANIFEST).ok()?;
-        let manifest = Manifest::parse(bytes, &image.media_type).ok()?;
-        let Meaning::Image(parsed) = manifest.meaning() else { return None };
-        let config = self.archive.read(&parsed.config.digest, MAX_MANIFEST).ok()?;
-        let config = json::parse(&config).ok()?;
-        let text = |key: &str| config.get(key)?.as_str().filter(|text| !text.is_empty());
-        Some(Platform {
-            os: text("os")?.to_owned(),
-            architecture: text("architecture")?.to_owned(),
-            variant: text("variant").map(str::to_owned),
-        })
+    fn config_platform(&mut self, image: &ImageEntry) -> Result<Option<Platform>, CatalogueError> {
+        let Some(number) = self.numbers.get(&image.digest).copied() else { return Ok(None) };
+        if let Some(known) = self.configs.get(&number) {
+            return Ok(known.clone());
+        }
+        let platform = match self.config(number) {
+            Some(config) => {
+                self.read_once_more(number)?;
+                self.count_reading(config.size)?;
+                self.read_platform(&config.digest)
+            }
+            None => None,
+        };
+        self.configs.insert(number, platform.clone());
+        Ok(platform)
+    }
+
+    /// The config that the manifest with this number names.
+    fn config(&self, number: u32) -> Option<Descriptor> {
+        let record = self.record(number);
+        let bytes = self.archive.read(&record.digest, MAX_MANIFEST).ok()?;
+        let manifest = Manifest::parse(bytes, &record.media_type).ok()?;
+        match manifest.meaning() {
+            Meaning::Image(image) => Some(image.config.clone()),
+            Meaning::Index(_) => None,
+        }
+    }
+
+    fn read_platform(&self, config: &Digest) -> Option<Platform> {
+        let bytes = self.archive.read(config, MAX_MANIFEST).ok()?;
+        let platform: Platform = json::read(&bytes, Bounds::values(MAX_VALUES)).ok()?;
+        let is_set = !platform.os.is_empty() && !platform.architecture.is_empty();
+        let variant = platform.variant.filter(|variant| !variant.is_empty());
+        is_set.then_some(Platform { variant, ..platform })
     }
 }

@@ -16,6 +16,8 @@ use std::path::{Path, PathBuf};
 
 /// Longest file read: a head, a table, and a line about every volume.
 const LONGEST: u64 = MAX_HEAD + MAX_FRAMES * ENTRY + (1 << 20);
+/// Most values of that line: a place that changes has five, and a head and a table have few of them.
+const MAX_VALUES: usize = 1 << 20;
 /// Write permission of the group and of everybody.
 const OTHERS_MAY_WRITE: u32 = 0o022;
 
@@ -106,7 +108,8 @@ fn decode(bytes: &[u8]) -> Option<Rewrite> {
     if std::str::from_utf8(digest).ok()? != digest_of(line, std::iter::once(content)).to_string() {
         return None;
     }
-    let mut rewrite: Rewrite = serde_json::from_value(json::parse(line).ok()?).ok()?;
+    let mut rewrite: Rewrite =
+        serde_json::from_value(json::parse_within(line, MAX_VALUES).ok()?).ok()?;
     for patch in rewrite.patches_mut() {
         let length = usize::try_from(patch.length()).ok()?;
         let (own, rest) = content.split_at_checked(length)?;

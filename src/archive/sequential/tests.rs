@@ -323,3 +323,51 @@ fn nothing_travels_unseen_in_skippable_frames() {
     let error = read_all(Cursor::new(around(&zeros))).expect_err("hidden");
     assert!(matches!(error, ArchiveError::Structure { .. }), "{error:?}");
 }
+
+/// An archive whose trust section has so many bytes of nothing.
+fn padded(length: usize) -> Vec<u8> {
+    let folder = tempfile::tempdir().expect("folder");
+    let path = folder.path().join("a.tar.zst");
+    let mut builder = Builder::new();
+    let image = builder.simple_image("amd64", "an image");
+    builder.add_image("registry.example/app:1", &image, &[]);
+    for number in 0..length / (1 << 20) {
+        let content = "0".repeat((1 << 20) - 8) + &format!("{number:08}");
+        builder.gpg(0, image.digest, content.as_bytes());
+    }
+    builder.write(&path);
+    std::fs::read(&path).expect("archive")
+}
+
+#[test]
+fn a_stream_holds_no_more_than_what_came_may_expand_to() {
+    let (few, many) = (padded(8 << 20), padded(40 << 20));
+    let compressed = |bytes: &[u8]| zstd::encode_all(&tar(bytes)[..], 3).expect("compressed");
+    for (bytes, is_read) in [
+        (compressed(&few), true),
+        (compressed(&many), false),
+        // As it was made, and as the tar alone, it has its own length.
+        (many.clone(), true),
+        (tar(&many), true),
+    ] {
+        let length = bytes.len();
+        match open(Box::new(Cursor::new(bytes)), Path::new("-")) {
+            Ok(_) => assert!(is_read, "{length}"),
+            Err(ArchiveError::Limit(what)) => assert!(!is_read, "{length}: {what}"),
+            Err(other) => panic!("{length}: {other}"),
+        }
+    }
+}
+
+#[test]
+fn cargo_expands_as_much_as_the_inventory_says() {
+    let folder = tempfile::tempdir().expect("folder");
+    let path = folder.path().join("a.tar.zst");
+    let mut builder = Builder::new();
+    let layer = builder.blob(LAYER, vec![0; 40 << 20]);
+    let image = builder.image_of("amd64", &[layer]);
+    builder.add_image("registry.example/app:1", &image, &[]);
+    builder.write(&path);
+    let bytes = zstd::encode_all(&tar(&std::fs::read(&path).expect("archive"))[..], 3);
+    assert!(read_all(Cursor::new(bytes.expect("compressed"))).is_ok());
+}

@@ -87,7 +87,7 @@ impl Sources {
         if bytes.len() > MAX_FILE {
             return Err(SourcesError::TooLarge(bytes.len()));
         }
-        let document = json::parse(bytes)?;
+        let document = json::parse_within(bytes, 2 * MAX_SOURCES)?;
         let object = document.as_object().filter(|object| {
             object.len() == DOCUMENT.len() && DOCUMENT.iter().all(|key| object.contains_key(*key))
         });

@@ -1,7 +1,8 @@
 //! `index.json` of a layout: strict in, and what others wrote into it goes out as it came.
 
+use crate::oci::json::{self, Bounds};
 use crate::oci::manifest::{ambiguous_key, drop_partial_platform};
-use crate::oci::{Descriptor, json, media_type};
+use crate::oci::{Descriptor, inline, media_type};
 use serde::Deserialize as _;
 use serde::ser::{Serialize, SerializeMap as _, Serializer};
 use serde_json::value::RawValue;
@@ -13,6 +14,12 @@ pub const REF_NAME: &str = "org.opencontainers.image.ref.name";
 
 /// Largest `index.json` read: some 200,000 entries.
 pub(crate) const MAX_INDEX: u64 = 64 << 20;
+/// Most values of its JSON: entries have five to twelve.
+pub(crate) const MAX_INDEX_VALUES: usize = 2_000_000;
+/// Most values of one entry, and of each member beside the entries.
+const MAX_MEMBER_VALUES: usize = 10_000;
+/// Most entries that are given aside.
+const MAX_UNUSABLE: usize = 10_000;
 
 const KNOWN: [&str; 6] =
     ["schemaVersion", "mediaType", "manifests", "annotations", "subject", "artifactType"];
@@ -77,21 +84,30 @@ impl IndexFile {
         Self { fields, entries: Vec::new() }
     }
 
-    /// Reads the file; every entry must be a usable descriptor.
-    pub(crate) fn parse(bytes: &[u8]) -> Result<Self, IndexError> {
-        let (index, unusable) = Self::parse_sound(bytes)?;
+    /// Reads an index of at most so many values; every entry must be a usable descriptor.
+    pub(crate) fn parse(bytes: &[u8], values: usize) -> Result<Self, IndexError> {
+        let (index, unusable) = Self::parse_sound(bytes, values)?;
         match unusable.into_iter().next() {
             Some(UnusableEntry { number, why, .. }) => Err(IndexError::Entry { number, why }),
             None => Ok(index),
         }
     }
 
-    /// Reads the file; entries that are not usable descriptors are given aside.
-    pub(crate) fn parse_sound(bytes: &[u8]) -> Result<(Self, Vec<UnusableEntry>), IndexError> {
+    /// Reads an index of at most so many values; entries that are not usable descriptors are given aside. Memory: what
+    /// its entries take; an entry is built before the next one is looked at, and nothing else may be large.
+    pub(crate) fn parse_sound(
+        bytes: &[u8],
+        values: usize,
+    ) -> Result<(Self, Vec<UnusableEntry>), IndexError> {
         let shape = |why: &str| Err(IndexError::Shape(why.to_owned()));
-        let Value::Object(mut fields) = json::parse(bytes).map_err(json_error)? else {
-            return shape("it is not an object");
-        };
+        let bounds = Bounds { members: MAX_MEMBER_VALUES, ..Bounds::values(values) };
+        let mut members = json::members(bytes, bounds).map_err(json_error)?;
+        let manifests = members.remove("manifests");
+        let mut fields = Map::new();
+        for (key, raw) in members {
+            let value = json::parse_within(raw.get().as_bytes(), MAX_MEMBER_VALUES);
+            fields.insert(key, value.map_err(json_error)?);
+        }
         if let Some(key) = json::case_variant(&fields, &KNOWN) {
             let key = bounded(key);
             return shape(&format!("the key {key:?} differs from a known one in case"));
@@ -104,15 +120,17 @@ impl IndexFile {
             Some(Value::String(stated)) if stated == media_type::OCI_INDEX => {}
             Some(_) => return shape("mediaType is another one"),
         }
-        let listed = match fields.remove("manifests") {
-            None | Some(Value::Null) => Vec::new(),
-            Some(Value::Array(entries)) => entries,
-            Some(_) => return shape("manifests is not a list"),
+        let Ok(listed) = manifests.map_or(Ok(Vec::new()), json::elements) else {
+            return shape("manifests is not a list");
         };
-        let (mut entries, mut unusable) = (Vec::with_capacity(listed.len()), Vec::new());
-        for (number, wire) in listed.into_iter().enumerate() {
-            match entry(wire) {
+        let (mut entries, mut unusable) = (Vec::new(), Vec::new());
+        for (number, raw) in listed.into_iter().enumerate() {
+            let wire = json::parse_within(raw.get().as_bytes(), MAX_MEMBER_VALUES);
+            match entry(wire.map_err(json_error)?) {
                 Ok(entry) => entries.push(Arc::new(entry)),
+                Err((why, _)) if unusable.len() == MAX_UNUSABLE => {
+                    return Err(IndexError::Entry { number, why });
+                }
                 Err((why, wire)) => unusable.push(UnusableEntry::new(number, why, &wire)),
             }
         }
@@ -196,6 +214,9 @@ fn entry(mut wire: Value) -> Result<Entry, (String, Value)> {
         if let Some(key) = ambiguous_key(&wire) {
             return Err(format!("the key {key:?} differs from a known one only in case"));
         }
+        if let Some(why) = inline::contradiction(&wire) {
+            return Err(format!("its data is not what it names: {why}"));
+        }
         serde_json::value::to_raw_value(&wire).map_err(|e| e.to_string())
     };
     let raw = match read() {
@@ -276,7 +297,7 @@ mod tests {
         let text = format!(
             r#"{{"annotations":{{"k":"v"}},"future":[1],"schemaVersion":2,"manifests":[{{"mediaType":"m/t","digest":"{digest}","size":1,"later":{{"y":1}}}}]}}"#
         );
-        let mut index = IndexFile::parse(text.as_bytes()).expect("an index");
+        let mut index = IndexFile::parse(text.as_bytes(), 100).expect("an index");
         index.put(named(b"1", Some("a")));
         let again: Value =
             serde_json::from_slice(&index.encode().expect("encodes")).expect("valid");
@@ -306,9 +327,30 @@ mod tests {
                 r#"{{"schemaVersion":2,"manifests":[{{"mediaType":"m/t","digest":"{digest}","size":-1}}]}}"#
             ),
         ] {
-            let error = IndexFile::parse(text.as_bytes()).expect_err(&text);
+            let error = IndexFile::parse(text.as_bytes(), 100).expect_err(&text);
             assert!(error.to_string().len() < 300, "{error}");
         }
-        assert!(IndexFile::parse(br#"{"schemaVersion":2,"manifests":null}"#).is_ok());
+        assert!(IndexFile::parse(br#"{"schemaVersion":2,"manifests":null}"#, 100).is_ok());
+    }
+
+    #[test]
+    fn an_index_holds_no_more_values_than_its_caller_allows() {
+        let index = |members: &str, entries: usize| {
+            let digest = Digest::of(b"x");
+            let entry = format!(r#"{{"mediaType":"m/t","digest":"{digest}","size":1}}"#);
+            let entries = vec![entry; entries].join(",");
+            format!(r#"{{"schemaVersion":2{members},"manifests":[{entries}]}}"#)
+        };
+        let read = |text: &str, values: usize| IndexFile::parse(text.as_bytes(), values);
+        // The document, its version, the list, and four for each entry.
+        assert_eq!(read(&index("", 9), 39).expect("an index").entries().len(), 9);
+        assert!(read(&index("", 9), 38).is_err());
+        let many = |values: usize| format!(r#","x":[{}]"#, vec![r#"{"":0}"#; values / 2].join(","));
+        assert!(read(&index(&many(1000), 1), 2000).is_ok());
+        assert!(read(&index(&many(1000), 1), 1000).is_err());
+        // Beside the entries nothing may be large, whatever the whole may have.
+        assert!(read(&index(&many(2 * MAX_MEMBER_VALUES), 1), usize::MAX).is_err());
+        let large = index("", 1).replace(r#""size""#, &format!("{},\"size\"", &many(20_002)[1..]));
+        assert!(read(&large, usize::MAX).is_err());
     }
 }

@@ -23,13 +23,15 @@ use super::{Descriptor, Digest, Manifest};
 use blobs::Blobs;
 use directory::Directory;
 use futures_util::future::BoxFuture;
-use index::{IndexFile, MAX_INDEX};
+use index::{IndexFile, MAX_INDEX, MAX_INDEX_VALUES};
 use std::io;
 use std::path::{Path, PathBuf};
 use std::sync::{Arc, PoisonError, RwLock};
 
 /// Largest `oci-layout` file read; the specification's own has 30 bytes.
 const MAX_MARKER: u64 = 4 << 10;
+/// Most values of its JSON: it has one member with a meaning.
+const MAX_MARKER_VALUES: usize = 64;
 
 /// An OCI image layout directory. Cloning shares it.
 ///
@@ -245,7 +247,8 @@ fn check_marker(path: &Path, root: &Directory) -> Result<(), LayoutError> {
         .read("oci-layout", MAX_MARKER)
         .map_err(io_error(path, "oci-layout cannot be read"))?
         .ok_or_else(|| not("it has no oci-layout file".into()))?;
-    let marker = super::json::parse(&bytes).map_err(|_| not("oci-layout is not JSON".into()))?;
+    let marker = super::json::parse_within(&bytes, MAX_MARKER_VALUES)
+        .map_err(|_| not("oci-layout is not JSON".into()))?;
     match marker.get("imageLayoutVersion").and_then(|v| v.as_str()) {
         Some("1.0.0") => Ok(()),
         Some(other) => Err(not(format!(
@@ -261,7 +264,7 @@ type ReadIndex = (IndexFile, Vec<UnusableEntry>);
 fn read_index(path: &Path, root: &Directory) -> Result<Option<ReadIndex>, LayoutError> {
     let bytes =
         root.read("index.json", MAX_INDEX).map_err(io_error(path, "index.json cannot be read"))?;
-    let parsed = bytes.map(|bytes| IndexFile::parse_sound(&bytes)).transpose();
+    let parsed = bytes.map(|bytes| IndexFile::parse_sound(&bytes, MAX_INDEX_VALUES)).transpose();
     parsed.map_err(|cause| LayoutError::Index { path: path.to_owned(), cause })
 }
 

@@ -9,6 +9,7 @@ use crate::inventory::{AtomicFound, AtomicSignature, Lookup};
 use crate::oci::atomic::{AtomicName, MAX_SIGNATURE, MAX_SIGNATURES, begins_as_openpgp};
 use crate::oci::source::{SourceError, Trouble};
 use crate::oci::{Descriptor, Digest, Reference, Repository};
+use crate::pack::held::Share;
 use crate::pack::{AttachmentErrors, PackError, SignatureRule};
 use crate::registry::{Client, Lookaside, RegistryError, RemoteRepository};
 use bytes::Bytes;
@@ -68,6 +69,8 @@ pub(in crate::pack) struct SignatureSearch<'a> {
     lookaside: Option<Place>,
     /// Bytes of signatures found so far.
     held: AtomicU64,
+    /// What is held for the image.
+    share: &'a Share<'a>,
 }
 
 /// A lookaside.
@@ -89,13 +92,14 @@ impl<'a> SignatureSearch<'a> {
         repository: &'a RemoteRepository,
         lookasides: &RegistriesD,
         client: &Client,
+        share: &'a Share<'a>,
     ) -> Result<Self, PackError> {
         let base = lookasides.lookaside(fetched);
         let lookaside = base.map(|base| place(base, fetched.repository(), client)).transpose();
         let lookaside = lookaside.map_err(|why| {
             PackError::Usage(format!("the lookaside that is configured for {fetched}: {why}"))
         })?;
-        Ok(Self { image, repository, lookaside, held: AtomicU64::new(0) })
+        Ok(Self { image, repository, lookaside, held: AtomicU64::new(0), share })
     }
 
     /// Adds what signs any of `subjects`.
@@ -194,6 +198,7 @@ impl<'a> SignatureSearch<'a> {
     }
 
     fn hold(&self, bytes: usize) -> Result<(), PackError> {
+        self.share.add(bytes as u64)?;
         let held = self.held.fetch_add(bytes as u64, Ordering::Relaxed) + bytes as u64;
         match held > MAX_HELD {
             true => {

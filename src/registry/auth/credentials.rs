@@ -14,6 +14,8 @@ use tokio::sync::{Mutex, OnceCell};
 
 /// Largest credentials file read; real ones have a few KiB.
 const MAX_FILE: u64 = 4 << 20;
+/// Most values of its JSON: an entry has two to six, and other programs keep their settings beside them.
+const MAX_VALUES: usize = 100_000;
 
 /// A text that must never be shown.
 #[derive(Clone, PartialEq, Eq)]
@@ -272,8 +274,9 @@ impl File {
             bytes.extend_from_slice(b"{}");
         }
         // The parser's own words could quote a secret; where it stopped is enough.
-        let wire: Wire =
-            crate::oci::json::parse(&bytes).and_then(serde_json::from_value).map_err(|e| {
+        let wire: Wire = crate::oci::json::parse_within(&bytes, MAX_VALUES)
+            .and_then(serde_json::from_value)
+            .map_err(|e| {
                 let (line, column) = (e.line(), e.column());
                 let what = format!("not a file with credentials (line {line}, column {column})");
                 unusable(&what, None)

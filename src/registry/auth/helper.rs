@@ -1,6 +1,7 @@
 //! Credential helpers: programs named `docker-credential-NAME` that speak docker's helper protocol.
 
 use super::credentials::{Credentials, Secret};
+use crate::oci::json::{self, Bounds};
 use crate::ownership::{find_program, search_path};
 use crate::registry::words::bounded;
 use serde::Deserialize;
@@ -14,6 +15,8 @@ use tokio::process::Command;
 const TIMEOUT: Duration = Duration::from_secs(60);
 /// Longest answer read; tokens have a few KiB.
 const MAX_ANSWER: u64 = 1 << 20;
+/// What such an answer holds: three members by the protocol.
+const BOUNDS: Bounds = Bounds::values(100);
 
 #[derive(Deserialize)]
 #[serde(rename_all = "PascalCase")]
@@ -73,7 +76,7 @@ fn read(output: &[u8], success: bool) -> Option<Result<Option<Credentials>, Stri
         let text = String::from_utf8_lossy(output);
         return text.contains("credentials not found").then_some(Ok(None));
     }
-    let Ok(answer) = serde_json::from_slice::<Answer>(output) else {
+    let Ok(answer) = json::read::<Answer>(output, BOUNDS) else {
         return Some(Err("the credential helper gave no valid answer".into()));
     };
     let secret = Secret::new(answer.secret);

@@ -2,6 +2,7 @@
 
 use super::credentials::Credentials;
 use super::{Grant, basic};
+use crate::oci::json::{self, Bounds};
 use crate::registry::exchange::read_body;
 use crate::registry::host::Host;
 use crate::registry::reach::is_loopback;
@@ -13,6 +14,8 @@ use std::time::{Duration, Instant};
 
 /// Largest answer of a token service: tokens that list many rights have some ten KiB.
 const MAX_ANSWER: u64 = 1 << 20;
+/// What such an answer holds: three members count, and some services say more.
+const BOUNDS: Bounds = Bounds::values(1000);
 /// What a token lives at least, whatever the service says (token specification, `expires_in`).
 const SHORTEST_LIFE: u64 = 60;
 
@@ -119,7 +122,7 @@ impl Service {
 }
 
 fn read_answer(body: &[u8], asked_at: Instant) -> Option<Grant> {
-    let answer: Answer = serde_json::from_slice(body).ok()?;
+    let answer: Answer = json::read(body, BOUNDS).ok()?;
     let token = [answer.token, answer.access_token];
     let token = token.into_iter().flatten().find(|t| !t.is_empty())?;
     let life = answer.expires_in.unwrap_or(SHORTEST_LIFE).clamp(SHORTEST_LIFE, 86_400);

@@ -2,6 +2,7 @@
 
 mod absence;
 mod access;
+mod bounds;
 mod client_certificates;
 mod download;
 mod manifests;

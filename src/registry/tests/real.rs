@@ -187,7 +187,12 @@ async fn referrers_added_at_the_same_time_are_all_kept_under_the_fallback_tag() 
     let done = futures_util::future::join_all(twice.map(add)).await;
     assert!(done.iter().all(Result::is_ok), "{done:?}");
 
-    let mut listed = repository.referrers(&digest).await.expect("listed").descriptors;
+    let found = repository.referrers(&digest).await.expect("listed").descriptors;
+    assert_eq!(found.len(), referrers.len());
+    assert!(found.iter().all(|d| d.artifact_type.as_deref() == Some("application/x-test")));
+    // What was written, annotations included, which the lookup leaves out.
+    let list = repository.manifest_by_tag(&fallback_tag(&digest)).await.expect("read");
+    let mut listed = list.expect("there").children().to_vec();
     listed.sort_by_key(|d| d.annotation("name").map(ToOwned::to_owned));
     assert_eq!(listed.len(), referrers.len());
     for (entry, referrer) in listed.iter().zip(&referrers) {

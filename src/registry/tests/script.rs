@@ -6,6 +6,7 @@ use axum::http::{HeaderMap, StatusCode, header};
 use axum::response::Response;
 use futures_util::{StreamExt as _, stream};
 use std::sync::{Arc, Mutex};
+use std::time::Duration;
 use tokio::task::JoinHandle;
 
 /// A request that arrived.
@@ -139,4 +140,22 @@ pub(super) fn unsized_answer(part: &[u8], stalls: bool) -> Response {
         Body::from_stream(first)
     };
     with_body(200, &[], body)
+}
+
+/// An answer of `length` bytes that gives `piece` every so often.
+pub(super) fn dripping(
+    headers: &[(&str, &str)],
+    length: usize,
+    piece: &'static [u8],
+    every: Duration,
+) -> Response {
+    let pieces = stream::unfold(length, move |left| async move {
+        let count = left.min(piece.len());
+        if count == 0 {
+            return None;
+        }
+        tokio::time::sleep(every).await;
+        Some((Ok::<_, std::io::Error>(Bytes::from_static(&piece[..count])), left - count))
+    });
+    with_body(200, headers, Body::from_stream(pieces))
 }

@@ -37,6 +37,8 @@ use std::collections::BTreeMap;
 
 /// Largest policy read, in bytes. A list of a few hundred scopes with their keys inline has some MiB.
 pub const MAX_POLICY: usize = 16 << 20;
+/// Most values of its JSON: a scope has some ten.
+pub const MAX_VALUES: usize = 500_000;
 
 /// A policy that is well formed. No key of it has been looked at yet.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -64,7 +66,7 @@ impl Policy {
             return Err(PolicyError::TooLarge(bytes.len()));
         }
         // The administrator's own file: its length bounds it well enough.
-        let document = fields::document_within("the policy", bytes, MAX_POLICY)?;
+        let document = fields::document_within("the policy", bytes, MAX_VALUES)?;
         let policy = Node::document(&document).object(&["default", "transports"])?;
         let default = RequirementList::read(&policy.need("default")?)?;
         let mut transports = BTreeMap::new();

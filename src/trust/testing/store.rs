@@ -5,12 +5,15 @@ use crate::trust::{Evidence, EvidenceError};
 use bytes::Bytes;
 use serde_json::Value;
 use std::collections::{BTreeMap, BTreeSet};
+use std::sync::atomic::{AtomicUsize, Ordering};
 
 #[derive(Default)]
 pub(crate) struct Store {
     pub(crate) manifests: BTreeMap<Digest, Manifest>,
     pub(crate) blobs: BTreeMap<Digest, Bytes>,
     pub(crate) unreadable: BTreeSet<Digest>,
+    /// How many blobs were read.
+    pub(crate) reads: AtomicUsize,
 }
 
 impl Store {
@@ -42,6 +45,7 @@ impl Evidence for Store {
     }
 
     fn blob(&self, blob: &Descriptor) -> Result<Bytes, EvidenceError> {
+        self.reads.fetch_add(1, Ordering::Relaxed);
         let found =
             self.blobs.get(&blob.digest).filter(|_| !self.unreadable.contains(&blob.digest));
         found.cloned().ok_or_else(|| EvidenceError::new("the medium failed"))

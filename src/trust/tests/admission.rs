@@ -221,3 +221,28 @@ fn codes_are_kebab_case_and_distinct() {
     let distinct: std::collections::BTreeSet<_> = codes.iter().collect();
     assert_eq!(distinct.len(), codes.len());
 }
+
+#[test]
+fn verdicts_that_say_alike_share_what_they_say() {
+    let signer = Signer::p256();
+    let (mut scene, children) = Scene::index();
+    scene.trust("quay.io", &signer);
+    for child in &children {
+        scene.sign_simple(child, &signer);
+    }
+    let first = scene.judge();
+    scene.source = "quay.io/org/repo:2".parse().expect("a reference");
+    let mut second = scene.judge();
+    assert!(!second.shares_with(&first));
+    let before = second.clone();
+    second.share_with(&first);
+    assert!(second.shares_with(&first));
+    assert_eq!(second, before);
+    // What says something else stays as it is.
+    scene.attached.pop();
+    let mut third = scene.judge();
+    let before = third.clone();
+    third.share_with(&first);
+    assert!(!third.shares_with(&first));
+    assert_eq!(third, before);
+}

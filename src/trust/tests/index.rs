@@ -5,6 +5,7 @@ use crate::trust::testing::scene::{image, listed, wire};
 use crate::trust::testing::{Scene, Signer};
 use crate::trust::{Admission, ChildStatus, RefusalCode};
 use serde_json::{Value, json};
+use std::sync::atomic::Ordering;
 
 fn statuses(scene: &Scene) -> Vec<ChildStatus> {
     scene.judge().children().iter().map(|child| child.status).collect()
@@ -254,4 +255,66 @@ fn an_empty_index_is_unsigned() {
     let (mut scene, _, _) = children_signed();
     scene.set_index(Vec::new());
     assert!(!scene.judge().is_admitted());
+}
+
+/// An unsigned index of one signed Windows image, with what its config and its entry say of the version.
+fn windows(built: Option<&str>, listed_as: Option<&str>, os: &str) -> Admission {
+    let signer = Signer::p256();
+    let mut scene = Scene::image();
+    scene.trust("*", &signer);
+    let mut config = json!({"os": os, "architecture": "amd64"});
+    let mut platform = config.clone();
+    for (place, version) in [(&mut config, built), (&mut platform, listed_as)] {
+        if let Some(version) = version {
+            place["os.version"] = version.into();
+        }
+    }
+    let config = scene.store.blob("application/vnd.oci.image.config.v1+json", config.to_string());
+    let document = json!({"schemaVersion": 2, "config": wire(&config), "layers": []});
+    let child = scene.store.manifest(media_type::OCI_MANIFEST, &document);
+    scene.sign_simple(&child, &signer);
+    scene.set_index(vec![listed(&child, platform)]);
+    scene.admission()
+}
+
+#[test]
+fn an_unsigned_index_tells_no_other_os_version_than_the_config() {
+    let (old, new) = (Some("10.0.17763.1"), Some("10.0.20348.1"));
+    for (built, listed_as, os, is_admitted) in [
+        (old, old, "windows", true),
+        (None, None, "windows", true),
+        (old, new, "windows", false),
+        (None, old, "windows", false),
+        (old, None, "windows", false),
+        (old, Some(""), "windows", false),
+        (old, new, "linux", false),
+        // No machine but those with Windows chooses by it.
+        (old, None, "linux", true),
+    ] {
+        let admission = windows(built, listed_as, os);
+        let is_so = match &admission {
+            Admission::IndexUnsigned => is_admitted,
+            Admission::Refused(refusal) => {
+                !is_admitted && refusal.code == RefusalCode::PlatformMismatch
+            }
+            _ => false,
+        };
+        assert!(is_so, "{built:?} {listed_as:?} {os}: {admission:?}");
+    }
+}
+
+#[test]
+fn a_config_is_read_once_however_often_it_is_listed() {
+    let (mut scene, _, _) = children_signed();
+    let reads = |scene: &Scene| {
+        let before = scene.store.reads.load(Ordering::Relaxed);
+        assert_eq!(scene.admission(), Admission::IndexUnsigned);
+        scene.store.reads.load(Ordering::Relaxed) - before
+    };
+    let few = reads(&scene);
+    change(&mut scene, |entries| {
+        let entry = entries[0].clone();
+        entries.extend(vec![entry; 1000]);
+    });
+    assert_eq!(reads(&scene), few);
 }

@@ -30,7 +30,8 @@ fn judge(signer: &Signer, anchor: &Anchor, change: impl Fn(&mut Holder)) -> Imag
         Holder { media_type: OCI_MANIFEST, tag: Some("sig"), layers: vec![wire(&layer)] };
     change(&mut holder);
     let config = wire(&scene.store.blob(CONFIG, "{}"));
-    let document = json!({"schemaVersion": 2, "config": config, "layers": holder.layers});
+    let document = json!({"schemaVersion": 2, "mediaType": holder.media_type,
+        "config": config, "layers": holder.layers});
     let manifest = scene.store.manifest(holder.media_type, &document);
     let subject = scene.root.digest;
     let found = match holder.tag {

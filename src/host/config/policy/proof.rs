@@ -4,7 +4,7 @@ use super::strictness::{Extreme, extreme, is_as_strict};
 use super::{Rejected, is_general};
 use crate::host::config::text::shown;
 use crate::oci::{Reference, json};
-use crate::trust::policy::{Policy, RequirementList};
+use crate::trust::policy::{MAX_VALUES, Policy, RequirementList};
 use serde_json::Value;
 use std::collections::BTreeSet;
 
@@ -50,7 +50,8 @@ fn list<'p>(policy: &'p Policy, probe: &Reference) -> &'p RequirementList {
 
 /// Without the added scopes, and without objects that had to be made for them, the two are the same document.
 fn only_added(old: &[u8], new: &[u8], added: &BTreeSet<String>) -> Result<(), String> {
-    let parse = |bytes| json::parse(bytes).map_err(|error| shown(&error.to_string()));
+    let parse =
+        |bytes| json::parse_within(bytes, MAX_VALUES).map_err(|error| shown(&error.to_string()));
     let (before, mut after) = (parse(old)?, parse(new)?);
     let had = |pointer: &str| before.pointer(pointer).is_some();
     if let Some(scopes) = after.pointer_mut("/transports/docker").and_then(Value::as_object_mut) {
@@ -81,7 +82,8 @@ fn escaped(key: &str) -> String {
 
 /// Names at and below every scope of registries, and names that none covers.
 fn probes(policy: &[u8]) -> Result<Vec<Reference>, String> {
-    let document = json::parse(policy).map_err(|error| shown(&error.to_string()))?;
+    let document =
+        json::parse_within(policy, MAX_VALUES).map_err(|error| shown(&error.to_string()))?;
     let scopes = document.pointer("/transports/docker").and_then(Value::as_object);
     let names = scopes.into_iter().flatten().map(|(scope, _)| match scope.strip_prefix("*.") {
         Some(domain) => format!("{PROBE}.{domain}"),
