@@ -4,6 +4,7 @@ mod absence;
 mod access;
 mod client_certificates;
 mod download;
+mod field;
 mod manifests;
 mod peer;
 mod push;
