@@ -34,7 +34,7 @@ fn twice(carried: &Carried, enclave: &Enclave, arguments: &[&str]) {
     let ran = unpack(&["--json"]);
     for image in ran.json()["images"].as_array().expect("images") {
         for attachment in image["attachments"].as_array().expect("attachments") {
-            assert_eq!(attachment["outcome"], "already-there", "{attachment}");
+            assert_eq!(attachment["outcome"]["outcome"], "already-there", "{attachment}");
         }
     }
     expect_no_write(&proxy);

@@ -29,7 +29,7 @@ fn refusals(carried: &Carried) -> Vec<(&'static str, Box<dyn Fn(&str) -> bool + 
 
 fn outcomes(report: &Value) -> Vec<&str> {
     let attachments = report["images"][0]["attachments"].as_array().expect("attachments");
-    attachments.iter().map(|a| a["outcome"].as_str().expect("outcome")).collect()
+    attachments.iter().map(|a| a["outcome"]["outcome"].as_str().expect("outcome")).collect()
 }
 
 #[test]
