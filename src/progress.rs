@@ -1,5 +1,9 @@
 //! What a run tells while it works. The library speaks through this; what is printed is the binary's business.
 
+mod waits;
+
+pub use waits::{Wait, WaitKind, Waiting, Waits};
+
 use crate::oci::Digest;
 
 /// Hears of progress. Called from many threads.

@@ -1,6 +1,7 @@
 //! What every user meets, whatever the command does with content: streams, exit statuses, what errors name, and which
 //! way out they show.
 
+mod endings;
 mod errors;
 mod places;
 mod streams;

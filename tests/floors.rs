@@ -49,7 +49,7 @@ const FLOORS: [Floor; 14] = [
         never: &["reqwest", "tokio", "std::fs", "std::net", "rustix"],
     },
     Floor { name: "archive", may_use: &["oci", "inventory", "progress"], never: &["reqwest"] },
-    Floor { name: "registry", may_use: &["oci", "ownership"], never: &[] },
+    Floor { name: "registry", may_use: &["oci", "ownership", "progress"], never: &[] },
     Floor {
         name: "host",
         may_use: &["oci", "ownership", "trust", "seal"],

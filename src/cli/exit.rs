@@ -1,5 +1,6 @@
 //! Exit statuses (README §Exit status).
 
+use super::signals::Ending;
 use bundle::archive::ArchiveError;
 use bundle::oci::source::{SourceError, Trouble};
 use bundle::pack::PackError;
@@ -23,6 +24,8 @@ pub(super) enum Status {
     Network,
     /// An archive, a file or the medium it is on.
     Medium,
+    /// Somebody ended it.
+    Interrupted(Ending),
 }
 
 impl Status {
@@ -35,6 +38,7 @@ impl Status {
             Self::Partial => 4,
             Self::Network => 5,
             Self::Medium => 6,
+            Self::Interrupted(ending) => ending.code(),
         }
     }
 }

@@ -2,6 +2,7 @@
 
 use super::exit::Status;
 use super::output::tell;
+use super::signals::Ending;
 use super::text::line;
 use std::error::Error;
 
@@ -41,6 +42,11 @@ impl Failure {
             causes: Vec::new(),
             hints: Vec::new(),
         }
+    }
+
+    /// Somebody ended the command.
+    pub(super) fn interrupted(ending: Ending) -> Self {
+        Self::of(Status::Interrupted(ending), &ending)
     }
 
     /// Says first what came of it; what went wrong is the cause.

@@ -4,6 +4,7 @@
 use super::exit::Status;
 use super::failure::Failure;
 use super::output::tell;
+use super::signals::Asking;
 use super::text::{count, safe};
 use bundle::oci::Digest;
 use bundle::trust::{ImageVerdict, KeyFingerprint, KeyFingerprintError, Scope, ScopeError, Scoped};
@@ -109,6 +110,7 @@ fn until_it_fits<T>(
 
 /// One line that somebody typed.
 fn answer(question: &str) -> Result<String, Failure> {
+    let _asking = Asking::begin();
     let mut stderr = std::io::stderr();
     let asked = stderr.write_all(question.as_bytes()).and_then(|()| stderr.flush());
     let mut line = String::new();

@@ -5,8 +5,10 @@
 //! - [`first_use`]: asking on a terminal for a fingerprint that came another way
 //! - [`output`]: standard output and standard error
 //! - [`signals`]: being asked to end
+//! - [`terminal`]: its settings, put back whatever ends the program
 //! - [`text`]: untrusted strings made safe, sizes for people
 //! - [`progress`]: bars on a terminal, lines elsewhere
+//! - [`waiting`]: lines about what is waited for
 //! - [`refusal`]: why images are refused, and how to go on
 //! - [`pipes`]: an archive on standard input or output
 //! - [`connection`], [`emission`], [`keys`], [`naming`], [`trust`]: options that several commands share
@@ -47,12 +49,14 @@ mod serve;
 mod settings;
 mod signals;
 mod signers;
+mod terminal;
 mod text;
 mod trust;
 mod unpack;
 mod verdict;
 mod verify;
 mod volume_size;
+mod waiting;
 mod written;
 
 use clap::{Parser, Subcommand};
@@ -71,7 +75,7 @@ struct Arguments {
 
 const AFTER_HELP: &str = "\
 Exit status: 0 done, 2 usage, 3 verification refused, 4 partial, 5 registry or network, 6 archive or medium, \
-1 anything else.
+1 anything else; 130 and 143 when Ctrl-C or the system ended it.
 
   bundle pack quay.io/org/app:1.0 --key quay.io/org=release.pub -o app.tar.zst
   bundle inspect app.tar.zst
@@ -126,22 +130,17 @@ pub(crate) fn run() -> ExitCode {
             return status.into();
         }
     };
+    signals::listen();
     let outcome = match arguments.command {
-        Command::Pack(options) => {
-            runtime().and_then(|runtime| runtime.block_on(pack::run(*options)))
-        }
-        Command::Unpack(options) => {
-            runtime().and_then(|runtime| runtime.block_on(unpack::run(*options)))
-        }
+        Command::Pack(options) => run_async(pack::run(*options)),
+        Command::Unpack(options) => run_async(unpack::run(*options)),
         Command::Inspect(options) => inspect::run(&options),
         Command::Verify(options) => verify::run(&options),
         Command::Seal(options) => seal::run(&options),
         Command::Keygen(options) => keygen::run(&options),
         Command::Config(options) => config::run(options),
         Command::Keys(options) => host_keys::run(&options),
-        Command::Serve(options) => {
-            runtime().and_then(|runtime| runtime.block_on(serve::run(options)))
-        }
+        Command::Serve(options) => run_async(serve::run(options)),
     };
     match outcome {
         Ok(status) => status.into(),
@@ -150,6 +149,16 @@ pub(crate) fn run() -> ExitCode {
             failure.status.into()
         }
     }
+}
+
+/// Runs a command whose tasks end with it: what still blocks a thread when it is over is not waited for.
+fn run_async(
+    command: impl Future<Output = Result<Status, failure::Failure>>,
+) -> Result<Status, failure::Failure> {
+    let runtime = runtime()?;
+    let outcome = runtime.block_on(command);
+    runtime.shutdown_background();
+    outcome
 }
 
 /// Tasks read and write files without leaving their thread, so there are some threads more than cores.

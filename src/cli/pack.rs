@@ -32,7 +32,7 @@ use bundle::pack::{
     self, AttachmentErrors, FailedImages, Location, PackError, Request, SignatureRule, Source,
     resume, stream, transfer,
 };
-use bundle::progress::Progress;
+use bundle::progress::{Progress, Waits};
 use bundle::registry::Client;
 use bundle::report::pack::PackReport;
 use bundle::seal::fingerprint_of;
@@ -125,11 +125,6 @@ fn counts_as_home(home: &Path) -> bool {
     }
     false
 }
-
-/// The process was asked to end.
-#[derive(Debug, thiserror::Error)]
-#[error("interrupted")]
-pub(super) struct Interrupted;
 
 #[derive(Clone, Copy, ValueEnum)]
 enum OnAttachmentError {
@@ -254,7 +249,23 @@ impl Options {
     }
 }
 
+/// The way on from a pack that did not come to its end.
+const GO_ON: &str = "run the same command again to go on where it stopped";
+
 pub(super) async fn run(options: Options) -> Result<Status, Failure> {
+    let output = options.output.clone();
+    let is_kept = !options.dry_run && !pipes::is_pipe(&output);
+    let stopped = stopped();
+    tokio::select! {
+        done = work(options) => done,
+        ending = stopped => match is_kept && resume::is_left(&output) {
+            true => Err(Failure::interrupted(ending).hint(GO_ON)),
+            false => Err(Failure::interrupted(ending)),
+        },
+    }
+}
+
+async fn work(options: Options) -> Result<Status, Failure> {
     let seal_key = options.sealing.unlock()?;
     let request = options.request(seal_key.as_ref())?;
     let is_pipe = pipes::is_pipe(&options.output);
@@ -276,9 +287,10 @@ pub(super) async fn run(options: Options) -> Result<Status, Failure> {
             written::spare_others(&options.output, lists)?;
         }
     }
-    let client = options.connection.client()?;
+    let waits = Waits::default();
+    let client = options.connection.client(&waits)?;
     let talk = if options.quiet { Talk::Quiet } else { Talk::Progress };
-    let progress = progress(talk);
+    let progress = progress(talk, &waits);
     let begun = match is_pipe || options.dry_run {
         true => None,
         false => begun(&options, &request, &client, &progress)?,
@@ -295,22 +307,17 @@ pub(super) async fn run(options: Options) -> Result<Status, Failure> {
         PackReport::new(&plan.inventory, plan.bundle_digest, verdicts, left_out, warnings)
     } else {
         let packed = if is_pipe {
-            // Nothing has to be kept, so nothing is waited for when the process is asked to end.
             let seal = seal_key.as_ref().map(|seal_key| plan.seal(&seal_key.key)).transpose();
             let seal = seal.map_err(|error| Failure::of(Status::Other, &error))?;
-            stream::stream(plan, seal, pipes::output()?, &progress).await.map_err(failed)
+            stream::stream(plan, seal, pipes::output()?, &progress).await.map_err(failed)?
         } else {
-            let stopped = stopped();
-            tokio::select! {
-                packed = options.transfer(plan, &request, &progress) => packed,
-                () = stopped => Err(Failure::of(Status::Other, &Interrupted)),
-            }
+            options.transfer(plan, &request, &progress).await.map_err(|failure| {
+                match resume::is_left(&options.output) {
+                    true => failure.hint(GO_ON),
+                    false => failure,
+                }
+            })?
         };
-        let packed =
-            packed.map_err(|failure| match !is_pipe && resume::is_left(&options.output) {
-                true => failure.hint("run the same command again to go on where it stopped"),
-                false => failure,
-            })?;
         let Packed { length, bundle_digest, inventory, left_out } = packed;
         let mut report = PackReport::new(&inventory, bundle_digest, verdicts, left_out, warnings);
         report.file = Some(options.output.display().to_string());
@@ -319,8 +326,11 @@ pub(super) async fn run(options: Options) -> Result<Status, Failure> {
             seal_key.as_ref().map(|seal_key| fingerprint_of(seal_key.key.public_key()));
         if !is_pipe {
             if let Some(seal_key) = &seal_key {
+                let _told = waits.work("sealing the bundle");
                 tokio::task::block_in_place(|| seal_key.seal(&options.output))?;
             }
+            let _told =
+                sha256_is_made(&options).then(|| waits.work("reading the archive for its SHA-256"));
             let (output, sha256) = (&options.output, options.sha256);
             written::describe(output, &request.geometry, sha256, &mut report).await?;
         }
@@ -333,6 +343,11 @@ pub(super) async fn run(options: Options) -> Result<Status, Failure> {
         false => output.write()?,
     }
     Ok(if report.is_incomplete() { Status::Partial } else { Status::Done })
+}
+
+/// True when the whole archive is read once more.
+fn sha256_is_made(options: &Options) -> bool {
+    options.sha256 || options.volume_size.is_some()
 }
 
 /// What an interrupted run has left to go on with.

@@ -3,9 +3,9 @@
 
 use super::exit::Status;
 use super::failure::Failure;
-use rustix::termios::{
-    LocalModes, OptionalActions, SpecialCodeIndex, Termios, tcgetattr, tcsetattr,
-};
+use super::signals::{Asking, Ending};
+use super::terminal::Changed;
+use rustix::termios::{LocalModes, SpecialCodeIndex, Termios};
 use std::io::{IsTerminal as _, Read, Stdin, Write as _};
 use std::os::unix::ffi::OsStringExt as _;
 use zeroize::Zeroizing;
@@ -46,7 +46,8 @@ fn from_environment() -> Option<Password> {
 /// The terminal on standard input, with nothing shown that is typed; as it was when this is dropped.
 struct Terminal {
     input: Stdin,
-    before: Termios,
+    _changed: Changed,
+    _asking: Asking,
 }
 
 impl Terminal {
@@ -56,14 +57,15 @@ impl Terminal {
             return Err(Failure::usage("there is no terminal to ask for the password")
                 .hint(format!("set {VARIABLE}")));
         }
-        let before = tcgetattr(&input).map_err(|error| failed(error.into()))?;
-        let mut quiet = before.clone();
-        // Signals too are read as bytes: ending by one would leave a terminal that shows nothing.
-        quiet.local_modes.remove(LocalModes::ECHO | LocalModes::ICANON | LocalModes::ISIG);
-        quiet.special_codes[SpecialCodeIndex::VMIN] = 1;
-        quiet.special_codes[SpecialCodeIndex::VTIME] = 0;
-        tcsetattr(&input, OptionalActions::Flush, &quiet).map_err(|error| failed(error.into()))?;
-        Ok(Self { input, before })
+        // Signals too are read as bytes, as the rest of the line is.
+        let quiet = |settings: &mut Termios| {
+            settings.local_modes.remove(LocalModes::ECHO | LocalModes::ICANON | LocalModes::ISIG);
+            settings.special_codes[SpecialCodeIndex::VMIN] = 1;
+            settings.special_codes[SpecialCodeIndex::VTIME] = 0;
+        };
+        let asking = Asking::begin();
+        let changed = Changed::new(&input, quiet).map_err(failed)?;
+        Ok(Self { input, _changed: changed, _asking: asking })
     }
 
     fn ask(&mut self, prompt: &str) -> Result<Password, Failure> {
@@ -76,14 +78,7 @@ impl Terminal {
     }
 }
 
-impl Drop for Terminal {
-    fn drop(&mut self) {
-        // Where that fails, the terminal is gone.
-        let _ = tcsetattr(&self.input, OptionalActions::Flush, &self.before);
-    }
-}
-
-/// One line, as people correct it: backspace, Ctrl-U; Ctrl-C and Ctrl-D give up.
+/// One line, as people correct it: backspace, Ctrl-U; Ctrl-D gives up, Ctrl-C ends the program.
 fn read_line(input: &mut impl Read) -> Result<Password, Failure> {
     let mut line = Zeroizing::new(Vec::with_capacity(LONGEST));
     loop {
@@ -96,7 +91,8 @@ fn read_line(input: &mut impl Read) -> Result<Password, Failure> {
         }
         match byte[0] {
             b'\n' | b'\r' => return Ok(line),
-            3 | 4 => return Err(given_up()),
+            3 => return Err(Failure::interrupted(Ending::Interrupt)),
+            4 => return Err(given_up()),
             0x15 => line.clear(),
             8 | 0x7f => {
                 // A character, which may be several bytes.

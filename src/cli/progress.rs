@@ -2,8 +2,9 @@
 
 use super::output::tell;
 use super::text::{safe, size};
+use super::waiting::Telling;
 use bundle::oci::Digest;
-use bundle::progress::Progress;
+use bundle::progress::{Progress, Waits};
 use indicatif::{MultiProgress, ProgressBar, ProgressStyle};
 use std::collections::HashMap;
 use std::io::IsTerminal as _;
@@ -14,7 +15,7 @@ use std::time::{Duration, Instant};
 /// Blobs below this get no bar of their own: they are gone before it could be read.
 const OWN_BAR: u64 = 8 << 20;
 /// Time between two plain lines.
-const LINE_EVERY: Duration = Duration::from_secs(10);
+const LINE_EVERY: Duration = Duration::from_secs(8);
 
 /// How much is told.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -25,14 +26,18 @@ pub(super) enum Talk {
     Quiet,
 }
 
-/// The right kind of progress for where stderr goes.
-pub(super) fn progress(talk: Talk) -> Arc<dyn Progress> {
-    match talk {
-        Talk::Quiet => Arc::new(Silent),
-        Talk::Progress if std::io::stderr().is_terminal() => Arc::new(Bars::new()),
-        Talk::Progress => Arc::new(Lines::default()),
-    }
+/// The right kind of progress for where stderr goes. What is waited for is progress too.
+pub(super) fn progress(talk: Talk, waits: &Waits) -> Arc<dyn Progress> {
+    let shown: Shown = match talk {
+        Talk::Quiet => return Arc::new(Silent),
+        Talk::Progress if std::io::stderr().is_terminal() => Box::new(Bars::new()),
+        Talk::Progress => Box::new(Lines::default()),
+    };
+    Arc::new(Telling::start(shown, waits.clone()))
 }
+
+/// Where progress is shown.
+pub(super) type Shown = Box<dyn Progress>;
 
 struct Silent;
 

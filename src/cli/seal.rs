@@ -19,6 +19,7 @@ use bundle::archive::sealing::{Sealed, SealingError};
 use bundle::archive::volumes::volume_name;
 use bundle::oci::Digest;
 use bundle::pack::seal::NotSealed;
+use bundle::progress::Waits;
 use bundle::report::seal::{SealingRefusal, SealingReport, Unconfirmed, UnconfirmedCode};
 use bundle::seal::{KeyFile, KeyFileError, MakingError, fingerprint_of};
 use bundle::trust::SigningKey;
@@ -71,7 +72,9 @@ pub(super) fn run(options: &Options) -> Result<Status, Failure> {
         accept_rotation: options.accept_rotation,
         series: options.trust.seal_names().to_vec(),
     };
-    let progress = progress(if options.quiet { Talk::Quiet } else { Talk::Progress });
+    let waits = Waits::default();
+    let progress = progress(if options.quiet { Talk::Quiet } else { Talk::Progress }, &waits);
+    let _told = waits.work("verifying and sealing the bundle");
     let sealed = seal_verified(&options.files, &key, trust, swear, &*progress, sworn::tell_sworn);
     drop(progress);
     let (sealed, sworn) = sealed.map_err(|error| options.not_sworn(error))?;

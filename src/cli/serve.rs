@@ -4,7 +4,7 @@ use super::exit::Status;
 use super::failure::Failure;
 use super::inspect::damage_hint;
 use super::output::{Output, say};
-use super::signals::stopped;
+use super::signals::stopped_serving;
 use bundle::serve::{self, ArchiveContent, ArchiveContentError, Registry, Store};
 use clap::{ArgGroup, Args};
 use std::net::SocketAddr;
@@ -42,7 +42,10 @@ pub(super) async fn run(options: Options) -> Result<Status, Failure> {
             .hint(format!("is {} in use? --listen names another address", options.listen))
     })?;
     let address = listener.local_addr().map_err(|e| Failure::of(Status::Network, &e))?;
-    let stopped = stopped();
+    let asked = stopped_serving();
+    let stopped = async move {
+        asked.await;
+    };
     let mut output = Output::default();
     say!(output, "listening on http://{address}");
     output.write()?;

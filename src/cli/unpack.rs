@@ -17,6 +17,7 @@ use super::pipes;
 use super::progress::{Talk, progress};
 use super::refusal::{self, Hints};
 use super::settings;
+use super::signals::stopped;
 use super::text::line;
 use super::trust::Trust;
 use super::verdict;
@@ -24,11 +25,13 @@ use bundle::host::config::in_force::InForce;
 use bundle::host::config::settings::Settings;
 use bundle::inventory::Lookup;
 use bundle::oci::layout::LayoutError;
+use bundle::progress::Waits;
 use bundle::registry::{Client, RegistryError};
-use bundle::report::unpack::{ImageReport, TagAge, UnpackReport};
+use bundle::report::unpack::{AttachmentOutcome, ImageReport, TagAge, UnpackReport};
 use bundle::trust::{GivenScope, Scope};
 use bundle::unpack::{
-    self, Class, Input, InstallOptions, OnExistingAttachment, Target, UnpackError, UnpackOptions,
+    self, AttachmentsRefused, Class, Input, InstallOptions, OnExistingAttachment, Target,
+    UnpackError, UnpackOptions,
 };
 use clap::{Args, ValueEnum};
 use std::num::NonZeroU16;
@@ -54,6 +57,10 @@ pub(super) struct Options {
     /// What to do where the target has another .sig, .att or .sbom for the same image
     #[arg(long, value_enum, default_value = "keep")]
     on_existing_attachment: ExistingAttachment,
+    /// What to do with signatures and other attachments that the registry does not take: stop, or publish the images
+    /// without them and name them (exit status 4)
+    #[arg(long, value_enum, default_value = "fail")]
+    attachments_refused: RefusedAttachments,
     /// Images of SCOPE may move tags back in time: to what is older than the sealed or expected bundle that filled the tag
     /// here before, or may be (repeatable)
     #[arg(long, value_name = "SCOPE", help_heading = "Seal")]
@@ -90,14 +97,31 @@ enum ExistingAttachment {
     Replace,
 }
 
+#[derive(Clone, Copy, ValueEnum)]
+enum RefusedAttachments {
+    Fail,
+    Warn,
+}
+
 pub(super) async fn run(options: Options) -> Result<Status, Failure> {
+    let stopped = stopped();
+    tokio::select! {
+        done = work(options) => done,
+        ending = stopped => Err(Failure::interrupted(ending)
+            .hint("run the same command again: what has arrived is not sent a second time")),
+    }
+}
+
+async fn work(options: Options) -> Result<Status, Failure> {
     let target = options.naming.target(&options.in_force()?)?;
-    let client = options.connection.client()?;
-    let first = options.attempt(&target, &client, None).await?;
+    let waits = Waits::default();
+    let client = options.connection.client(&waits)?;
+    let client = (&client, &waits);
+    let first = options.attempt(&target, client, None).await?;
     let (unpacked, asked) = match first {
         Err(UnpackError::Refused(refused)) if first_use::may_ask(&refused) => {
             let typed = first_use::ask(&refused)?;
-            (options.attempt(&target, &client, Some(typed)).await?, true)
+            (options.attempt(&target, client, Some(typed)).await?, true)
         }
         other => (other, false),
     };
@@ -108,7 +132,11 @@ pub(super) async fn run(options: Options) -> Result<Status, Failure> {
             }
             let output = if options.json { Output::json(&report)? } else { summary(&report) };
             output.write()?;
-            let incomplete = |i: &ImageReport| i.attachment_lookup == Lookup::Incomplete;
+            let incomplete = |i: &ImageReport| {
+                let mut outcomes = i.attachments.iter().map(|attachment| attachment.outcome);
+                i.attachment_lookup == Lookup::Incomplete
+                    || outcomes.any(|outcome| outcome == AttachmentOutcome::Refused)
+            };
             let unclear = |i: &ImageReport| i.tag_age == Some(TagAge::Unknown);
             let partial = report.images.iter().any(|image| incomplete(image) || unclear(image));
             Ok(if partial { Status::Partial } else { Status::Done })
@@ -128,7 +156,7 @@ impl Options {
     async fn attempt(
         &self,
         target: &Target,
-        client: &Client,
+        (client, waits): (&Client, &Waits),
         typed: Option<Typed>,
     ) -> Result<Result<UnpackReport, UnpackError>, Failure> {
         let mut trust = self.trust.inputs()?;
@@ -153,6 +181,10 @@ impl Options {
                 ExistingAttachment::Keep => OnExistingAttachment::KeepOrRefuse,
                 ExistingAttachment::Replace => OnExistingAttachment::Replace,
             },
+            attachments_refused: match self.attachments_refused {
+                RefusedAttachments::Fail => AttachmentsRefused::Fail,
+                RefusedAttachments::Warn => AttachmentsRefused::Warn,
+            },
             lookaside: self.lookaside.clone(),
             jobs: settings::jobs(&self.in_force()?),
             dry_run: self.dry_run,
@@ -161,7 +193,7 @@ impl Options {
             true => Input::Stream(pipes::input()?, self.files[0].clone()),
             false => Input::Files(self.files.clone()),
         };
-        let progress = progress(if self.quiet { Talk::Quiet } else { Talk::Progress });
+        let progress = progress(if self.quiet { Talk::Quiet } else { Talk::Progress }, waits);
         Ok(unpack::unpack(input, unpack, client, &progress).await)
     }
 

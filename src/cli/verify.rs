@@ -13,6 +13,7 @@ use super::unpack::{failed, status_of};
 use super::verdict;
 use bundle::archive::integrity::{self, Damage, Depth};
 use bundle::archive::{Archive, ArchiveError};
+use bundle::progress::Waits;
 use bundle::report::verify::VerifyReport;
 use bundle::unpack::{Opened, TrustInputs, UnpackError, Verified};
 use clap::Args;
@@ -42,11 +43,14 @@ pub(super) fn run(options: &Options) -> Result<Status, Failure> {
     let inputs = options.trust.inputs()?;
     let (archive, cargo) = inspect::open(&options.files)?;
     let archive = Arc::new(archive);
-    let progress = progress(if options.quiet { Talk::Quiet } else { Talk::Progress });
+    let waits = Waits::default();
+    let progress = progress(if options.quiet { Talk::Quiet } else { Talk::Progress }, &waits);
     let depth = if options.quick { Depth::TrustSection } else { Depth::Whole };
     // Judged first: what is refused outweighs what a pipe turns out to lack.
     let any_anchor = !inputs.is_silent();
+    let judging = waits.work("judging signatures");
     let judged = judge(Arc::clone(&archive), inputs);
+    drop(judging);
     let integrity = match cargo {
         Some(cargo) if !options.quick => {
             match integrity::check_passing(&archive, cargo, &*progress) {

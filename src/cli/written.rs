@@ -3,7 +3,6 @@
 use super::exit::Status;
 use super::failure::Failure;
 use super::output::tell;
-use super::pack::Interrupted;
 use super::signals::stopped;
 use super::text::safe;
 use bundle::archive::geometry::Geometry;
@@ -70,7 +69,7 @@ pub(super) async fn describe(
             report.checksums = Some(made.map_err(failed)?.display().to_string());
             Ok(())
         }
-        () = stopped() => Err(Failure::of(Status::Other, &Interrupted)
+        ending = stopped() => Err(Failure::interrupted(ending)
             .hint("the archive is whole, the list of its checksums is not there")),
     }
 }

@@ -8,6 +8,7 @@ use super::transport::Transports;
 use super::words::bounded;
 use super::{Patience, RegistryError, SetAside};
 use crate::oci::Repository;
+use crate::progress::Waits;
 use reqwest::Url;
 use std::collections::HashMap;
 use std::fmt;
@@ -27,6 +28,8 @@ pub struct ClientOptions {
     pub user_agent: String,
     /// How often and how long to try.
     pub patience: Patience,
+    /// Where it stands what is waited for.
+    pub waits: Waits,
 }
 
 impl Default for ClientOptions {
@@ -37,6 +40,7 @@ impl Default for ClientOptions {
             tls_verify: true,
             user_agent: concat!("bundle/", env!("CARGO_PKG_VERSION")).into(),
             patience: Patience::default(),
+            waits: Waits::default(),
         }
     }
 }
@@ -78,8 +82,13 @@ impl Client {
             })?;
         }
         let tls = if options.tls_verify { Tls::Verified } else { Tls::Unverified };
-        let transports =
-            Transports::new(options.cert_dir, tls, &options.patience, &options.user_agent);
+        let transports = Transports::new(
+            options.cert_dir,
+            tls,
+            &options.patience,
+            &options.user_agent,
+            options.waits,
+        );
         let uid = rustix::process::getuid().as_raw();
         let variable = |name: &str| std::env::var_os(name);
         let credentials = CredentialStore::new(options.authfile.as_deref(), variable, uid);
@@ -95,6 +104,11 @@ impl Client {
     /// Configuration that was found and does not count: root reads nothing that somebody else decides.
     pub fn set_aside(&self) -> impl Iterator<Item = &SetAside> {
         self.0.credentials.set_aside().iter().chain(self.0.transports.set_aside())
+    }
+
+    /// Where it stands what is waited for.
+    pub fn waits(&self) -> &Waits {
+        self.0.transports.servers().waits()
     }
 
     /// A repository. Nothing is contacted yet.

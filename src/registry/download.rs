@@ -1,10 +1,14 @@
 //! Blobs out of a registry: a stream that goes on by itself where a connection broke off.
 
+use super::encoding::{self, Gunzip};
 use super::exchange::Ask;
 use super::pace::{Pace, SLOWEST_BLOB};
+use super::retry::Tries;
+use super::server::{Attempt, Server};
 use super::{Asked, RegistryError, RemoteRepository};
 use crate::oci::Descriptor;
 use crate::oci::source::{BlobSource, ByteStream, SourceError};
+use crate::progress::Waiting;
 use bytes::{Buf as _, Bytes};
 use futures_util::future::BoxFuture;
 use futures_util::{FutureExt as _, Stream, StreamExt as _};
@@ -12,32 +16,36 @@ use http_body::Body as _;
 use reqwest::header::{CONTENT_LENGTH, CONTENT_RANGE, HeaderMap};
 use reqwest::{Body, Method, Response, StatusCode};
 use std::pin::Pin;
+use std::sync::Arc;
 use std::task::{Context, Poll, ready};
 use tokio::time::{Instant, Sleep};
 
 /// New bytes that give a stream all its attempts back. A server that sends a few bytes a connection is not worth more
 /// connections than one that sends none.
 const PROGRESS: u64 = 64 << 10;
+/// Answers to HEAD that do not say that the registry has the blob; the last two: there is no HEAD.
+const NO_BLOB: [StatusCode; 3] =
+    [StatusCode::NOT_FOUND, StatusCode::METHOD_NOT_ALLOWED, StatusCode::NOT_IMPLEMENTED];
 
 impl RemoteRepository {
-    /// Whether the registry has a blob, by HEAD.
+    /// Whether the registry has a blob, by HEAD. What has another length is not this blob, and a registry that answers no
+    /// HEAD has not said that it has it.
     ///
     /// # Errors
-    /// When it does not say so for certain; [`RegistryError::WrongLength`] when what it has is of another length.
+    /// When it does not say so for certain.
     pub async fn blob_exists(&self, blob: &Descriptor) -> Result<bool, RegistryError> {
         let url = self.url(&format!("blobs/{}", blob.digest)).await?;
         let mut ask = Ask::new(Method::HEAD, url, self.to_pull());
-        ask.expected = &[StatusCode::NOT_FOUND];
+        ask.expected = &NO_BLOB;
         let answer = self.host().whole(&ask, 0).await?;
-        if self.is_absent(&answer).await? {
+        if !answer.status.is_success() {
+            self.is_absent(&answer).await?;
             return Ok(false);
         }
-        match number(&answer.headers, CONTENT_LENGTH.as_str()) {
-            Some(found) if found != blob.size => {
-                Err(RegistryError::WrongLength { asked: ask.asked(), expected: blob.size, found })
-            }
-            _ => Ok(true),
-        }
+        let length = number(&answer.headers, CONTENT_LENGTH.as_str());
+        // The length of what was compressed on the way says nothing.
+        let length = length.filter(|_| !encoding::is_gzip(&answer.headers));
+        Ok(length.is_none_or(|found| found == blob.size))
     }
 
     /// Connects to a blob at byte `from`.
@@ -45,10 +53,27 @@ impl RemoteRepository {
         let url = self.url(&format!("blobs/{}", blob.digest)).await?;
         let mut ask = Ask::new(Method::GET, url, self.to_pull());
         ask.from = from;
-        let response = self.host().streaming(&ask).await?;
+        ask.expected = if from > 0 { &[StatusCode::RANGE_NOT_SATISFIABLE] } else { &[] };
+        let mut response = self.host().streaming(&ask).await?;
+        let is_part = response.status() == StatusCode::PARTIAL_CONTENT;
+        // Some registries have no ranges where they say they do, and a part of what was compressed is of no use.
+        if from > 0
+            && (response.status() == StatusCode::RANGE_NOT_SATISFIABLE
+                || is_part && is_compressed(&response, blob))
+        {
+            (ask.from, ask.expected) = (0, &[]);
+            response = self.host().streaming(&ask).await?;
+        }
         let asked = ask.asked();
-        let skip = check_length(&response, blob, from, &asked)?;
-        Ok(Connection { asked, body: response.into(), skip })
+        let gunzip = is_compressed(&response, blob).then(Gunzip::new);
+        let skip = match &gunzip {
+            Some(_) if response.status() == StatusCode::OK => from,
+            _ => check_length(&response, blob, from, &asked)?,
+        };
+        let server = self.host().server(response.url());
+        let attempt = server.attempt()?;
+        let told = server.told(&asked, self.host().patience().stall);
+        Ok(Connection { asked, body: response.into(), skip, gunzip, server, attempt, told })
     }
 }
 
@@ -86,6 +111,22 @@ struct Connection {
     body: Body,
     /// Bytes at its start that were not asked for.
     skip: u64,
+    /// Undoes what was done on the way.
+    gunzip: Option<Gunzip>,
+    server: Arc<Server>,
+    attempt: Attempt,
+    told: Waiting,
+}
+
+/// True when an answer was compressed on the way. Object stores call layers that are gzip by themselves so too: then it
+/// has the blob's own length.
+fn is_compressed(response: &Response, blob: &Descriptor) -> bool {
+    let headers = response.headers();
+    let length = match response.status() {
+        StatusCode::PARTIAL_CONTENT => content_range(headers).and_then(|(_, total)| total),
+        _ => number(headers, CONTENT_LENGTH.as_str()),
+    };
+    encoding::is_gzip(headers) && length != Some(blob.size)
 }
 
 /// A header that is one number.
@@ -142,9 +183,9 @@ struct Download {
     /// The request, for errors.
     asked: Asked,
     phase: Phase,
-    /// Connections that may still be made before there is progress.
-    attempts: u32,
-    /// Where `attempts` was last full.
+    /// Connections before there is progress.
+    tries: Tries,
+    /// Where `tries` began.
     progress: u64,
     pace: Pace,
     /// Since when the connection is waited for.
@@ -167,9 +208,9 @@ impl Download {
     ) -> Self {
         let patience = repository.host().patience();
         Self {
-            attempts: patience.attempts,
-            alarm: Box::pin(tokio::time::sleep(patience.stall)),
-            pace: Pace::new(SLOWEST_BLOB, patience.stall),
+            tries: Tries::of(patience, patience.attempts),
+            alarm: Box::pin(tokio::time::sleep(patience.stall / 2)),
+            pace: Pace::new(SLOWEST_BLOB, patience.stall / 2),
             repository,
             blob,
             at,
@@ -180,21 +221,48 @@ impl Download {
         }
     }
 
+    /// The next piece, decoded where that is needed.
+    fn poll_content(
+        &mut self,
+        context: &mut Context<'_>,
+    ) -> Poll<Option<Result<Bytes, RegistryError>>> {
+        loop {
+            if let Phase::Reading(Connection { gunzip: Some(gunzip), asked, .. }) = &mut self.phase
+            {
+                match gunzip.next() {
+                    Ok(Some(piece)) => return Poll::Ready(Some(Ok(piece))),
+                    Ok(None) => {}
+                    Err(error) => {
+                        let error = encoding::broken(asked.clone(), &error);
+                        return Poll::Ready(Some(Err(error)));
+                    }
+                }
+            }
+            match (ready!(self.poll_piece(context)), &mut self.phase) {
+                (Some(Ok(piece)), Phase::Reading(Connection { gunzip: Some(gunzip), .. })) => {
+                    gunzip.feed(piece);
+                }
+                (piece, _) => return Poll::Ready(piece),
+            }
+        }
+    }
+
     /// Goes on after `error`, from the byte where it happened.
     fn broken(&mut self, error: RegistryError) -> Option<RegistryError> {
         if self.at >= self.progress + PROGRESS {
             self.progress = self.at;
-            self.attempts = self.repository.host().patience().attempts;
+            let patience = self.repository.host().patience();
+            self.tries = Tries::of(patience, patience.attempts);
         }
-        self.attempts = self.attempts.saturating_sub(1);
-        if self.attempts == 0 || !error.is_transient() {
-            return Some(error);
-        }
+        let pause = match error.is_transient() {
+            true => self.tries.pause(&error),
+            false => None,
+        };
+        let Some(pause) = pause else { return Some(error) };
         let (repository, blob, at) = (self.repository.clone(), self.blob.clone(), self.at);
-        let patience = repository.host().patience();
-        let pause = patience.pause_after(patience.attempts - self.attempts, None);
         let again = async move {
-            tokio::time::sleep(pause).await;
+            let host = repository.host();
+            pause.over(host.waits(), host.name()).await;
             repository.connect(&blob, at).await
         };
         self.phase = Phase::Connecting(again.boxed());
@@ -233,6 +301,8 @@ impl Download {
         };
         match Pin::new(&mut connection.body).poll_frame(context) {
             Poll::Ready(Some(Ok(frame))) => {
+                connection.server.heard();
+                connection.told.rest();
                 // Trailers carry nothing that is used.
                 let piece = frame.into_data().unwrap_or_default();
                 let waited = self.waiting.take().map(|since| since.elapsed());
@@ -244,6 +314,7 @@ impl Download {
             }
             Poll::Ready(None) => Poll::Ready(None),
             Poll::Pending => {
+                connection.told.resume();
                 let since = *self.waiting.get_or_insert_with(Instant::now);
                 let deadline = since + self.pace.left();
                 if self.alarm.deadline() > deadline {
@@ -253,7 +324,7 @@ impl Download {
                     if Instant::now() >= deadline {
                         let asked = self.asked.clone();
                         return Poll::Ready(Some(Err(match self.pace.is_silent() {
-                            true => RegistryError::stalled(asked),
+                            true => connection.attempt.failed(RegistryError::stalled(asked)),
                             false => RegistryError::too_slow(asked, true),
                         })));
                     }
@@ -274,7 +345,7 @@ impl Download {
                 Phase::Connecting(connecting) => match ready!(connecting.poll_unpin(context)) {
                     Ok(connection) => {
                         self.phase = Phase::Reading(connection);
-                        let stall = self.repository.host().patience().stall;
+                        let stall = self.repository.host().patience().stall / 2;
                         (self.pace, self.waiting) = (Pace::new(SLOWEST_BLOB, stall), None);
                         continue;
                     }
@@ -284,7 +355,7 @@ impl Download {
                         return Poll::Ready(Some(Err(error)));
                     }
                 },
-                Phase::Reading(_) => match ready!(self.poll_piece(context)) {
+                Phase::Reading(_) => match ready!(self.poll_content(context)) {
                     Some(Ok(piece)) => match self.take(piece) {
                         Ok(None) => continue,
                         Ok(Some(piece)) => return Poll::Ready(Some(Ok(piece))),
@@ -295,12 +366,7 @@ impl Download {
                         self.phase = Phase::Over;
                         continue;
                     }
-                    None => RegistryError::Network {
-                        asked: self.asked.clone(),
-                        what: "the answer ended too early",
-                        transient: true,
-                        source: None,
-                    },
+                    None => RegistryError::cut_off(self.asked.clone()),
                 },
             };
             if let Some(error) = self.broken(failure) {

@@ -3,6 +3,7 @@
 use super::addresses::LeadsHere;
 use super::certificates::ENCRYPTED_KEY;
 use super::tls::{self, Distrust};
+use super::server::shown;
 use super::{Asked, Said};
 use crate::oci::{
     Digest,
@@ -25,6 +26,8 @@ const OTHER_NAME: &str = "the registry's certificate is for another name";
 const UNUSABLE: &str = "the registry's certificate cannot be used";
 const UNSHOWN: &str = "the registry does not accept the client certificate, or wants one";
 const PLAIN: &str = "the registry does not speak TLS";
+const STALLED: &str = "nothing came for too long";
+const NO_CONNECTION: &str = "no connection";
 
 /// A registry could not be asked, or did not answer as it must.
 #[derive(Debug, thiserror::Error)]
@@ -54,7 +57,7 @@ pub enum RegistryError {
         said: Said,
     },
     /// 429, also after waiting.
-    #[error("{asked}: the registry limits the rate of requests{said}")]
+    #[error("{asked}: the registry limits the rate of requests{said}{}", asks_to_wait(retry_after))]
     RateLimited {
         /// The request.
         asked: Asked,
@@ -64,7 +67,7 @@ pub enum RegistryError {
         retry_after: Option<Duration>,
     },
     /// A server error, also after several attempts.
-    #[error("{asked}: the registry failed with status {status}{said}")]
+    #[error("{asked}: the registry failed with status {status}{said}{}", asks_to_wait(retry_after))]
     Server {
         /// The request.
         asked: Asked,
@@ -94,8 +97,20 @@ pub enum RegistryError {
         what: &'static str,
         /// Whether another attempt could help.
         transient: bool,
+        /// Whether the server is gone that had answered in this run.
+        outage: bool,
         /// The cause.
         source: Option<Box<dyn Error + Send + Sync>>,
+    },
+    /// The server was asked in vain before in this run.
+    #[error("{host} is not asked again in this run: {why}")]
+    GivenUp {
+        /// The server.
+        host: String,
+        /// What happened when it was asked.
+        why: String,
+        /// What a person could do about that.
+        hint: Option<&'static str>,
     },
     /// An answer that a registry must not give.
     #[error("{asked}: {why}")]
@@ -195,7 +210,7 @@ impl RegistryError {
         let what = if let Some(what) = of_tls {
             what
         } else if error.is_connect() {
-            "no connection"
+            NO_CONNECTION
         } else if error.is_timeout() {
             "no answer in time"
         } else {
@@ -205,6 +220,7 @@ impl RegistryError {
             asked,
             what,
             transient: of_tls.is_none() && !error.is_builder(),
+            outage: false,
             // The URL can hold a signature of an object store in its query.
             source: Some(error.without_url().into()),
         }
@@ -221,7 +237,28 @@ impl RegistryError {
     }
 
     pub(super) fn stalled(asked: Asked) -> Self {
-        Self::Network { asked, what: "nothing came for too long", transient: true, source: None }
+        let (what, transient, outage) = (STALLED, true, false);
+        Self::Network { asked, what, transient, outage, source: None }
+    }
+
+    /// The answer ended before all of it was there.
+    pub(super) fn cut_off(asked: Asked) -> Self {
+        let what = "the answer ended too early";
+        Self::Network { asked, what, transient: true, outage: false, source: None }
+    }
+
+    /// The same error where the server had answered in this run: without a connection, it is gone.
+    pub(super) fn after_answers(mut self) -> Self {
+        if let Self::Network { what, transient: true, outage, .. } = &mut self {
+            *outage = *what == NO_CONNECTION;
+        }
+        self
+    }
+
+    #[cfg(test)]
+    pub(super) fn gone(asked: Asked) -> Self {
+        let (what, transient, outage) = (NO_CONNECTION, true, true);
+        Self::Network { asked, what, transient, outage, source: None }
     }
 
     /// Bytes come, and too few of them.
@@ -236,13 +273,42 @@ impl RegistryError {
     /// Whether the same request could succeed a moment later.
     pub fn is_transient(&self) -> bool {
         match self {
-            Self::RateLimited { .. } | Self::Server { .. } => true,
+            Self::RateLimited { .. } => true,
+            // What a registry does not implement it does not implement a moment later.
+            Self::Server { status, .. } => *status != 501,
             Self::Network { transient, .. } => *transient,
             // What is sent under a digest has it. Either it was damaged on its way, or the registry read one of the
             // manifests that this one names while another push wrote it: distribution replaces files in place.
-            Self::Refused { said, .. } => said.code() == "DIGEST_INVALID",
+            // 408: the server did not get the request in time; 425: it will not take one that could be a repetition.
+            Self::Refused { status, said, .. } => {
+                said.code() == "DIGEST_INVALID" || matches!(status, 408 | 425)
+            }
             _ => false,
         }
+    }
+
+    /// True when the server was waited for in vain.
+    pub(super) fn is_stall(&self) -> bool {
+        matches!(self, Self::Network { what, .. } if *what == STALLED)
+    }
+
+    /// True when a server is gone that had answered in this run.
+    pub(super) fn is_outage(&self) -> bool {
+        matches!(self, Self::Network { outage: true, .. })
+    }
+
+    /// True for a registry that does not take what was sent, whoever sends it and however often.
+    pub fn is_refusal(&self) -> bool {
+        matches!(self, Self::Refused { .. } | Self::Forbidden { .. })
+    }
+
+    /// True when a manifest was sent and the registry does not know of something that it refers to.
+    pub(super) fn misses_content(&self) -> bool {
+        let said = match self {
+            Self::Refused { said, .. } | Self::NotFound { said, .. } => said,
+            _ => return false,
+        };
+        matches!(said.code(), "MANIFEST_BLOB_UNKNOWN" | "BLOB_UNKNOWN" | "MANIFEST_UNKNOWN")
     }
 
     /// How long the registry asked to wait.
@@ -265,6 +331,11 @@ impl RegistryError {
             Self::RateLimited { .. } => {
                 Some("wait, or log in: many registries limit anonymous requests more strictly")
             }
+            Self::Server { retry_after: Some(_), .. } => Some(
+                "run it again later; --timeout says how long a pause may be that a registry asks for",
+            ),
+            Self::Network { .. } if self.is_stall() => Some(SLOW),
+            Self::GivenUp { hint, .. } => *hint,
             Self::PlainCredentials { .. } => {
                 Some("allow it with --tls-verify=false, or make the registry speak TLS")
             }
@@ -322,6 +393,16 @@ fn hint_of_tls(what: &str) -> Option<&'static str> {
         UNSHOWN => "put the client's *.cert and *.key beside the CA: --cert-dir, or certs.d",
         _ => return None,
     })
+}
+
+/// The way out where a server needs longer.
+pub(super) const SLOW: &str =
+    "where it needs longer to answer: --timeout says how long it may stay without answering";
+
+/// The end of the sentence about a registry that asked for a pause.
+fn asks_to_wait(time: &Option<Duration>) -> String {
+    let asked = time.filter(|time| !time.is_zero());
+    asked.map_or_else(String::new, |time| format!(", and asks to wait {}", shown(time)))
 }
 
 /// An error and its causes.

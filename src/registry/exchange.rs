@@ -4,7 +4,7 @@ use super::auth::{Challenge, Scope};
 use super::host::Host;
 use super::pace::{LONGEST_ANSWER, Pace, SLOWEST_ANSWER};
 use super::reach::same_origin;
-use super::{Asked, RegistryError, Said, retry, room};
+use super::{Asked, RegistryError, Said, encoding, retry, room};
 use bytes::{Bytes, BytesMut};
 use reqwest::header::{
     ACCEPT, ACCEPT_ENCODING, AUTHORIZATION, CONTENT_LENGTH, CONTENT_TYPE, HeaderMap, HeaderValue,
@@ -89,7 +89,7 @@ impl Answer {
 impl Host {
     /// Asks and reads the whole answer, at most `limit` bytes.
     pub(super) async fn whole(&self, ask: &Ask<'_>, limit: u64) -> Result<Answer, RegistryError> {
-        self.patience().retry(self.patience().attempts, || self.whole_once(ask, limit)).await
+        self.retry(self.patience().attempts, || self.whole_once(ask, limit)).await
     }
 
     /// As [`Self::whole`], for a caller that tries again itself.
@@ -98,19 +98,19 @@ impl Host {
         ask: &Ask<'_>,
         limit: u64,
     ) -> Result<Answer, RegistryError> {
-        let mut response = self.answer(ask).await?;
+        let response = self.answer(ask).await?;
         let (status, url) = (response.status(), response.url().clone());
-        let headers = std::mem::take(response.headers_mut());
+        let headers = response.headers().clone();
         let (body, room) = match ask.method {
             Method::HEAD => (Bytes::new(), None),
-            _ => read_into_room(response, limit, || ask.asked(), self.patience().stall).await?,
+            _ => self.read_into_room(response, limit, || ask.asked()).await?,
         };
         Ok(Answer { status, headers, url, body, _room: room })
     }
 
     /// Asks and gives the answer with its body still to come.
     pub(super) async fn streaming(&self, ask: &Ask<'_>) -> Result<Response, RegistryError> {
-        self.patience().retry(self.patience().attempts, || self.answer(ask)).await
+        self.retry(self.patience().attempts, || self.answer(ask)).await
     }
 
     /// One attempt, with one renewal of what authorises it.
@@ -151,11 +151,8 @@ impl Host {
             if let Some(value) = authorization.filter(|_| same_origin(base, &url)) {
                 request.headers_mut().insert(AUTHORIZATION, value.clone());
             }
-            let wait = match ask.content {
-                Some(_) => self.patience().commit,
-                None => self.patience().stall,
-            };
-            let response = self.execute(request, wait).await?;
+            let content = ask.content.as_ref().map(|(_, content)| content.len() as u64);
+            let response = self.execute(request, content).await?;
             if ask.expected.contains(&response.status()) || !is_followed(ask, response.status()) {
                 return Ok(response);
             }
@@ -163,6 +160,32 @@ impl Host {
         }
         let why = format!("more than {MAX_REDIRECTS} redirects");
         Err(RegistryError::bad_answer(ask.asked(), why))
+    }
+
+    /// Reads the body of an answer, at most `limit` bytes.
+    pub(super) async fn read(
+        &self,
+        response: Response,
+        limit: u64,
+        asked: impl Fn() -> Asked,
+    ) -> Result<Bytes, RegistryError> {
+        self.read_into_room(response, limit, asked).await.map(|(body, _)| body)
+    }
+
+    /// As [`Self::read`], with the room that the body takes for as long as it is held.
+    async fn read_into_room(
+        &self,
+        response: Response,
+        limit: u64,
+        asked: impl Fn() -> Asked,
+    ) -> Result<(Bytes, room::Taken), RegistryError> {
+        // As for the beginning of an answer: there is to be time for a second attempt.
+        let stall = self.patience().stall / 2;
+        let _told = self.server(response.url()).told(&asked(), stall);
+        let is_gzip = encoding::is_gzip(response.headers());
+        let (body, room) = read_into_room(response, limit, &asked, stall).await?;
+        let body = if is_gzip { encoding::decoded(body, limit, asked)? } else { body };
+        Ok((body, room))
     }
 
     /// Where `Location` leads, relative to the answer's own URL, when it may lead there.
@@ -198,7 +221,7 @@ impl Host {
         let status = response.status();
         let wait = retry::retry_after(response.headers(), time::OffsetDateTime::now_utc());
         // What cannot be read of an error does not change what it is.
-        let body = read_body(response, MAX_ERROR, || asked.clone(), self.patience().stall).await;
+        let body = self.read(response, MAX_ERROR, || asked.clone()).await;
         let said = Said::read(&body.unwrap_or_default());
         RegistryError::of_status(asked, status, said, wait)
     }

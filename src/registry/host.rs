@@ -4,15 +4,24 @@ use super::addresses::Reach;
 use super::auth::{Challenge, CredentialStore, Grants, Held};
 use super::extension::SUPPORTS_SIGNATURES;
 use super::reach::{self, Tls, is_loopback, same_origin};
+use super::server::Server;
 use super::transport::Transports;
+use super::words::bounded;
 use super::{Asked, Patience, RegistryError, Said, retry};
 use crate::oci::Digest;
+use crate::progress::Waits;
 use reqwest::{Client, Method, Request, Response, Url};
 use std::collections::HashMap;
+use std::error::Error as _;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex, OnceLock};
-use std::time::Duration;
+use std::time::{Duration, Instant};
 use tokio::sync::OnceCell;
+
+/// Longest explanation of why a registry is not asked again.
+const MAX_WHY: usize = 1000;
+/// How often it is looked whether an upload moves.
+const LOOK: Duration = Duration::from_secs(1);
 
 /// A registry, shared by all repositories on it.
 pub(super) struct Host {
@@ -22,6 +31,8 @@ pub(super) struct Host {
     transports: Arc<Transports>,
     credentials: Arc<CredentialStore>,
     base: OnceCell<Url>,
+    /// Why it is not asked again in this run.
+    given_up: OnceLock<(String, Option<&'static str>)>,
     /// What the last answer to a ping said about the signature extension.
     keeps_signatures: AtomicBool,
     /// The client for `base`: nearly every request goes there.
@@ -48,6 +59,7 @@ impl Host {
             transports,
             credentials,
             base: OnceCell::new(),
+            given_up: OnceLock::new(),
             keeps_signatures: AtomicBool::new(false),
             own: OnceLock::new(),
             grants: Grants::default(),
@@ -82,11 +94,47 @@ impl Host {
 
     /// The registry's root URL. The first call finds the scheme and learns what the registry wants to see.
     pub(super) async fn base(&self) -> Result<&Url, RegistryError> {
-        self.base
-            .get_or_try_init(|| {
-                self.patience.retry(self.patience.first_contact, || self.first_contact())
-            })
-            .await
+        self.base.get_or_try_init(|| self.contact()).await
+    }
+
+    /// The first contact. When it fails, that is the verdict for the whole run.
+    async fn contact(&self) -> Result<Url, RegistryError> {
+        if let Some((why, hint)) = self.given_up.get() {
+            let (host, why) = (self.name.clone(), why.clone());
+            return Err(RegistryError::GivenUp { host, why, hint: *hint });
+        }
+        let found = self.retry(self.patience.first_contact, || self.first_contact()).await;
+        // Files with certificates are this side's, and are named each time.
+        if let Err(error) = &found
+            && !matches!(error, RegistryError::Setup { .. })
+        {
+            let causes = std::iter::successors(error.source(), |&cause| cause.source());
+            let why = causes.fold(error.to_string(), |text, cause| format!("{text}: {cause}"));
+            // Callers wait for each other, so nobody else has set it.
+            let _ = self.given_up.set((bounded(&why, MAX_WHY), error.hint()));
+        }
+        found
+    }
+
+    /// Tries what can be helped by trying again.
+    pub(super) async fn retry<T, F>(
+        &self,
+        attempts: u32,
+        attempt: impl FnMut() -> F,
+    ) -> Result<T, RegistryError>
+    where
+        F: Future<Output = Result<T, RegistryError>>,
+    {
+        self.patience.retry(attempts, (self.waits(), &self.name), attempt).await
+    }
+
+    pub(super) fn waits(&self) -> &Waits {
+        self.transports.servers().waits()
+    }
+
+    /// The server of a URL.
+    pub(super) fn server(&self, url: &Url) -> Arc<Server> {
+        self.transports.servers().of(url)
     }
 
     /// Whether the registry announced the signature extension when it was first contacted.
@@ -160,7 +208,7 @@ impl Host {
         let mut url = base.clone();
         url.set_path("/v2/");
         let asked = Asked::new(&Method::GET, &url);
-        let response = self.execute(Request::new(Method::GET, url), self.patience.stall).await?;
+        let response = self.execute(Request::new(Method::GET, url), None).await?;
         let status = response.status();
         if status.as_u16() == 400 || status.as_u16() == 429 || status.is_server_error() {
             let wait = retry::retry_after(response.headers(), time::OffsetDateTime::now_utc());
@@ -190,20 +238,18 @@ impl Host {
         Ok(self.own.get_or_init(|| own).clone())
     }
 
-    /// Sends one request and waits for the head of the answer, at most `patience`.
+    /// Sends one request and waits for the head of the answer; `content` is the length of what the registry has to store
+    /// before it answers.
     pub(super) async fn execute(
         &self,
         request: Request,
-        patience: Duration,
+        content: Option<u64>,
     ) -> Result<Response, RegistryError> {
-        let (method, url) = (request.method().clone(), request.url().clone());
-        let asked = || Asked::new(&method, &url);
-        let sent = self.client(&url)?.execute(request);
-        match tokio::time::timeout(patience, sent).await {
-            Ok(Ok(response)) => Ok(response),
-            Ok(Err(error)) => Err(RegistryError::of_transport(asked(), error)),
-            Err(_) => Err(RegistryError::stalled(asked())),
-        }
+        let asked = Asked::new(request.method(), request.url());
+        let server = self.server(request.url());
+        let limit = content.map(|length| self.patience.to_store(length));
+        let sent = self.client(request.url())?.execute(request);
+        server.answer(asked, limit, sent).await
     }
 
     /// Sends a request whose body takes its time: `moved` counts the bytes that went out, `length` in the end, and is
@@ -214,28 +260,35 @@ impl Host {
         length: u64,
         moved: impl Fn() -> Option<u64>,
     ) -> Result<Response, RegistryError> {
-        let (method, url) = (request.method().clone(), request.url().clone());
-        let asked = || Asked::new(&method, &url);
-        let mut sent = std::pin::pin!(self.client(&url)?.execute(request));
-        let (mut before, mut waited) = (0, Duration::ZERO);
+        let asked = Asked::new(request.method(), request.url());
+        let server = self.server(request.url());
+        let attempt = server.attempt()?;
+        let stall = self.patience.stall;
+        let told = server.told(&asked, stall);
+        let mut sent = std::pin::pin!(self.client(request.url())?.execute(request));
+        let (mut before, mut quiet) = (0, Instant::now());
         loop {
-            match tokio::time::timeout(self.patience.stall, &mut sent).await {
-                Ok(Ok(response)) => return Ok(response),
-                Ok(Err(error)) => return Err(RegistryError::of_transport(asked(), error)),
-                Err(_) => {
-                    let Some(now) = moved() else {
-                        waited = Duration::ZERO;
-                        continue;
-                    };
-                    waited =
-                        if now > before { Duration::ZERO } else { waited + self.patience.stall };
-                    before = now;
-                    let limit =
-                        if now >= length { self.patience.commit } else { self.patience.stall };
-                    if waited >= limit {
-                        return Err(RegistryError::stalled(asked()));
-                    }
+            match tokio::time::timeout(LOOK.min(stall / 4), &mut sent).await {
+                Ok(Ok(response)) => {
+                    server.heard();
+                    return Ok(response);
                 }
+                Ok(Err(error)) => {
+                    return Err(attempt.failed(RegistryError::of_transport(asked, error)));
+                }
+                Err(_) => {}
+            }
+            let now = moved();
+            if now.is_none_or(|now| now > before) {
+                before = now.unwrap_or(before);
+                quiet = Instant::now();
+                told.moved();
+                server.heard();
+                continue;
+            }
+            let limit = if before >= length { self.patience.to_store(length) } else { stall };
+            if quiet.elapsed() >= limit {
+                return Err(attempt.failed(RegistryError::stalled(asked)));
             }
         }
     }
@@ -257,6 +310,9 @@ enum Order {
 /// Which of two failed attempts is the one to report.
 fn to_tell(tls: RegistryError, plain: RegistryError) -> RegistryError {
     match plain {
+        // Not asked again, after the other attempt took all the time.
+        RegistryError::GivenUp { .. } => tls,
+        plain if matches!(tls, RegistryError::GivenUp { .. }) => plain,
         // What answers so speaks TLS, or nothing answers at all.
         RegistryError::Refused { status: 400, .. } | RegistryError::Network { .. }
             if !tls.speaks_plain_http() =>
@@ -270,15 +326,17 @@ fn to_tell(tls: RegistryError, plain: RegistryError) -> RegistryError {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::registry::tests::{options, quick};
+    use crate::registry::tests::quick;
 
     /// A host that has answered as `base`.
     fn host(base: &str) -> Host {
-        let transports = Transports::new(None, Tls::Unverified, &quick(), "test");
+        let patience = Patience { stall: Duration::from_secs(1), ..quick() };
+        let transports =
+            Transports::new(None, Tls::Unverified, &patience, "test", Waits::default());
         let credentials = CredentialStore::new(Some("/dev/null".as_ref()), |_| None, 0);
         let name = base.split('/').nth(2).expect("a host");
         let (transports, credentials) = (Arc::new(transports), Arc::new(credentials));
-        let host = Host::new(name, Tls::Unverified, options().patience, transports, credentials);
+        let host = Host::new(name, Tls::Unverified, patience, transports, credentials);
         host.base.set(Url::parse(base).expect("a URL")).expect("not set before");
         host
     }
@@ -294,7 +352,7 @@ mod tests {
                 let far = host("http://192.0.2.7:5000/");
                 for method in [Method::GET, Method::POST, Method::PUT] {
                     let request = Request::new(method, url.clone());
-                    let error = far.execute(request, Duration::from_secs(9)).await;
+                    let error = far.execute(request, None).await;
                     let error = error.expect_err("it leads here");
                     assert!(matches!(error, RegistryError::BadAnswer { .. }), "{error:?}");
                     assert!(error.to_string().contains("this machine or its link"), "{error}");
@@ -306,7 +364,7 @@ mod tests {
         // From a registry on this machine it is followed.
         let near = host("http://127.0.0.1:9/");
         let url = Url::parse(&format!("http://localhost:{port}/x")).expect("a URL");
-        let asked = near.execute(Request::new(Method::GET, url), Duration::from_millis(500)).await;
+        let asked = near.execute(Request::new(Method::GET, url), None).await;
         assert!(matches!(asked, Err(RegistryError::Network { .. })), "{asked:?}");
         assert!(listener.accept().is_ok(), "it came");
     }

@@ -7,7 +7,7 @@ use super::addresses::Reach;
 use super::exchange::read_body;
 use super::reach::{self, Tls, same_origin};
 use super::transport::Transports;
-use super::{Asked, Patience, RegistryError, Said, retry};
+use super::{Asked, Patience, RegistryError, Said, encoding, retry};
 use crate::oci::atomic::MAX_SIGNATURE;
 use crate::oci::{Digest, Repository};
 use bytes::Bytes;
@@ -57,7 +57,9 @@ impl Lookaside {
         let mut url = self.base.clone();
         let path = format!("{}@sha256={}/signature-{number}", url.path(), subject.hex());
         url.set_path(&path);
-        self.patience.retry(self.patience.attempts, || self.get(&url)).await
+        let server = self.transports.servers().of(&url);
+        let told = (server.waits(), server.name());
+        self.patience.retry(self.patience.attempts, told, || self.get(&url)).await
     }
 
     async fn get(&self, first: &Url) -> Result<Option<Bytes>, RegistryError> {
@@ -70,8 +72,13 @@ impl Lookaside {
                 return Ok(None);
             }
             if status == StatusCode::OK {
-                let body = read_body(response, MAX_SIGNATURE, asked, self.patience.stall).await?;
-                return Ok(Some(body));
+                let is_gzip = encoding::is_gzip(response.headers());
+                let stall = self.patience.stall / 2;
+                let body = read_body(response, MAX_SIGNATURE, asked, stall).await?;
+                return match is_gzip {
+                    true => encoding::decoded(body, MAX_SIGNATURE, asked).map(Some),
+                    false => Ok(Some(body)),
+                };
             }
             if !matches!(status.as_u16(), 301..=303 | 307 | 308) {
                 return Err(refused(asked(), &response));
@@ -104,11 +111,7 @@ impl Lookaside {
         let client: Client = self.transports.client(&self.registry, url, reach)?;
         let mut request = Request::new(Method::GET, url.clone());
         request.headers_mut().insert(ACCEPT_ENCODING, HeaderValue::from_static("identity"));
-        match tokio::time::timeout(self.patience.stall, client.execute(request)).await {
-            Ok(Ok(response)) => Ok(response),
-            Ok(Err(error)) => Err(RegistryError::of_transport(asked(), error)),
-            Err(_) => Err(RegistryError::stalled(asked())),
-        }
+        self.transports.servers().of(url).answer(asked(), None, client.execute(request)).await
     }
 }
 

@@ -3,6 +3,7 @@
 use super::exchange::{Answer, Ask};
 use super::link;
 use super::reach::same_origin;
+use super::retry::Tries;
 use super::{Asked, RegistryError, RemoteRepository};
 use crate::oci::json::{self, Bounds};
 use crate::oci::manifest::{MAX_MANIFEST, MAX_VALUES, ManifestError};
@@ -31,6 +32,8 @@ const MAX_SHORT_PAGE: u64 = 256 << 10;
 const MAX_PAGES: usize = 2_000;
 /// Pages in a row that bring nothing new.
 const MAX_IDLE_PAGES: usize = 10;
+/// Attempts at a manifest of which the registry says that it does not know all that was pushed before it.
+const UNKNOWN_TRIES: u32 = 4;
 
 pub(super) const DOCKER_CONTENT_DIGEST: &str = "docker-content-digest";
 const OCI_SUBJECT: &str = "oci-subject";
@@ -131,11 +134,42 @@ impl RemoteRepository {
         Err(RegistryError::bad_answer(asked, why))
     }
 
-    /// Pushes a manifest's bytes as they are, under a tag or by digest alone.
+    /// Pushes a manifest's bytes as they are, under a tag or by digest alone. All that it refers to has to be there;
+    /// some registries need a moment until they know that.
     ///
     /// # Errors
     /// When the registry does not take it, or says that it stored something else.
     pub async fn push_manifest(
+        &self,
+        tag: Option<&str>,
+        manifest: &Manifest,
+    ) -> Result<ManifestPushed, RegistryError> {
+        let host = self.host();
+        let mut tries = Tries::of(host.patience(), UNKNOWN_TRIES);
+        loop {
+            let error = match self.push_manifest_once(tag, manifest).await {
+                Err(error) if error.misses_content() => error,
+                other => return other,
+            };
+            match tries.pause(&error) {
+                Some(pause) => pause.over(host.waits(), host.name()).await,
+                None => return Err(error),
+            }
+        }
+    }
+
+    /// As [`Self::push_manifest`], for an index that lists what is not there: no time helps.
+    ///
+    /// # Errors
+    /// As there.
+    pub async fn push_sparse_index(
+        &self,
+        index: &Manifest,
+    ) -> Result<ManifestPushed, RegistryError> {
+        self.push_manifest_once(None, index).await
+    }
+
+    async fn push_manifest_once(
         &self,
         tag: Option<&str>,
         manifest: &Manifest,

@@ -10,8 +10,10 @@
 //! referrer    what is attached to a digest: the API, its pages, the fallback tag
 //! ------------------------------------------------------------------------------------------
 //! body        the body of an upload
+//! encoding    answers that were compressed on the way
 //! exchange    one request: authorised, redirected safely, tried again where that can help
 //! host        one registry: where it is reached, and with which scheme
+//! server      whether a server answers: one verdict for each and run
 //! reach       where its answers may lead
 //! auth        challenges, credentials, tokens
 //! transport   connections: proxies, pools
@@ -33,6 +35,7 @@ mod body;
 mod certificates;
 mod client;
 mod download;
+mod encoding;
 mod error;
 mod exchange;
 pub mod extension;
@@ -45,6 +48,7 @@ mod reach;
 mod referrer;
 mod retry;
 mod room;
+mod server;
 mod set_aside;
 mod tls;
 mod transport;

@@ -19,12 +19,13 @@ const MAX_LISTED: usize = 32 << 20;
 const MAX_RACES: usize = 5;
 /// Answers that say "there is no referrers API here": 404 by specification, 303 to a web page (GHCR), the others by
 /// registries that take the path for something else. None of them says that access failed.
-const NO_API: [StatusCode; 5] = [
+const NO_API: [StatusCode; 6] = [
     StatusCode::NOT_FOUND,
     StatusCode::SEE_OTHER,
     StatusCode::BAD_REQUEST,
     StatusCode::METHOD_NOT_ALLOWED,
     StatusCode::NOT_ACCEPTABLE,
+    StatusCode::NOT_IMPLEMENTED,
 ];
 
 /// What a registry lists as attached to a digest. Hints only: sizes and types can lie, and each manifest has to be

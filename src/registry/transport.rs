@@ -3,8 +3,10 @@
 use super::addresses::{Addresses, Reach, Resolver};
 use super::certificates::{Certificates, unbuilt, unusable, wrong};
 use super::reach::{Tls, is_loopback};
+use super::server::Servers;
 use super::tls::{self, Believed};
 use super::{Patience, RegistryError, SetAside};
+use crate::progress::Waits;
 use reqwest::redirect::Policy;
 use reqwest::{Client, ClientBuilder, Url};
 use rustls::{ClientConfig, RootCertStore};
@@ -30,6 +32,7 @@ pub(super) struct Transports {
     tls: Tls,
     connect: Duration,
     user_agent: String,
+    servers: Servers,
     addresses: Arc<Addresses>,
     /// The system's CAs, read when the first certificate is to be verified.
     system: OnceLock<RootCertStore>,
@@ -44,6 +47,7 @@ impl Transports {
         tls: Tls,
         patience: &Patience,
         user_agent: &str,
+        waits: Waits,
     ) -> Self {
         let home = std::env::var_os("HOME").map(PathBuf::from);
         let own = home.map(|home| home.join(".config/containers/certs.d"));
@@ -61,6 +65,7 @@ impl Transports {
             user_agent: user_agent.to_owned(),
             addresses: Arc::default(),
             system: OnceLock::new(),
+            servers: Servers::new(patience.stall, waits),
             clients: Mutex::default(),
         }
     }
@@ -68,6 +73,11 @@ impl Transports {
     /// Directories in the usual places that do not count.
     pub(super) fn set_aside(&self) -> &[SetAside] {
         &self.set_aside
+    }
+
+    /// What is known of the servers that were asked.
+    pub(super) fn servers(&self) -> &Servers {
+        &self.servers
     }
 
     /// The client for `url` on behalf of `registry` (its name in references).
@@ -197,7 +207,8 @@ mod tests {
         let of = |directory: &Path| {
             let patience = Patience::default();
             let named = Some(directory.to_owned());
-            Transports::new(named, Tls::Verified, &patience, "test").certificates_of("r.example")
+            Transports::new(named, Tls::Verified, &patience, "test", Waits::default())
+                .certificates_of("r.example")
         };
         let write = |name: &str, content: &str| {
             std::fs::write(directory.path().join(name), content).expect("file");

@@ -86,7 +86,7 @@ impl RemoteRepository {
         content: ByteStream,
     ) -> Result<(), RegistryError> {
         let patience = self.host().patience();
-        let begun = patience.retry(patience.attempts, || self.begin(blob)).await?;
+        let begun = self.host().retry(patience.attempts, || self.begin(blob)).await?;
         let mut content = Verifying::new(content, blob);
         match begun {
             Begun::At(place) => self.put(blob, place, Content::streamed(content, blob.size)).await,
@@ -160,7 +160,8 @@ impl RemoteRepository {
         let mut place = place;
         let (mut lost, sent) = (false, AtomicBool::new(false));
         loop {
-            let done = patience
+            let done = self
+                .host()
                 .retry(patience.attempts, || {
                     let place = place.take();
                     self.attempt(blob, source, small.clone(), place, &sent)
@@ -248,7 +249,7 @@ impl RemoteRepository {
             _room: None,
         };
         // Read, so that the connection can be used again; what it says does not matter.
-        drop(super::exchange::read_body(response, MAX_ANSWER, asked, host.patience().stall).await);
+        drop(host.read(response, MAX_ANSWER, asked).await);
         check_stored(blob, &answer, asked)
     }
 }

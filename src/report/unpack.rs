@@ -216,6 +216,8 @@ pub enum AttachmentOutcome {
         /// What was there.
         existing: Digest,
     },
+    /// The registry does not take it, so it is not at the target.
+    Refused,
 }
 
 /// How configs and layers came to the target. Each is counted once for each repository that needs it.

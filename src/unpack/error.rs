@@ -126,6 +126,15 @@ pub enum UnpackError {
     /// An image with a tag that belongs to signatures.
     #[error("{0} has a tag that is reserved for what is attached to images")]
     ReservedTag(Reference),
+    /// The registry does not take an attachment.
+    #[error("attachment-refused: the registry does not take {name}, which is attached to an image")]
+    AttachmentRefused {
+        /// Repository and tag or digest.
+        name: String,
+        /// The registry's answer.
+        #[source]
+        source: Box<RegistryError>,
+    },
     /// The target has other signatures or attestations under the same tag.
     #[error(
         "attachment-differs: {name} is {existing} at the target and lacks something that is carried as {carried}"
@@ -291,6 +300,7 @@ impl UnpackError {
             Self::ForeignLayers { source, .. } => class_of(source),
             Self::PassedBy { source, .. } => class_of(source),
             Self::AttachmentDiffers { .. }
+            | Self::AttachmentRefused { .. }
             | Self::SignatureDiffers { .. }
             | Self::SparseIndex { .. }
             | Self::ReadBack { .. } => Class::Network,

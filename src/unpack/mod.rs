@@ -40,6 +40,7 @@ mod proven;
 mod pulls;
 mod push;
 mod refused;
+mod refused_attachment;
 mod reporting;
 mod seal;
 mod seal_refusal;
@@ -65,6 +66,7 @@ pub use install::{InstallOptions, install_keys};
 pub use open::{Input, Opened};
 pub use plan::{Plan, Planned, PlannedBlob, PlannedImage};
 pub use refused::{CarriedAuthority, CarriedKey, Refused};
+pub use refused_attachment::AttachmentsRefused;
 pub use seal::SealInputs;
 pub use seal_refusal::SealRefusal;
 pub use survey::{OnExistingAttachment, Survey};
@@ -75,14 +77,14 @@ pub use verify::{Addressed, TrustInputs, Verified};
 
 use crate::archive::sequential::Cargo;
 use crate::host::{HostRoot, LookasideAccess};
-use crate::oci::Digest;
 use crate::oci::layout::{LayoutDirectory, LayoutError, LayoutWriter};
 use crate::progress::Progress;
 use crate::registry::Client;
 use crate::report::configuration::ConfigInstallReport;
-use crate::report::unpack::{BlobCounts, UnpackReport};
+use crate::report::unpack::UnpackReport;
 use crate::trust::Scope;
 use configure::KeyPaths;
+use push::{Pushed, Way};
 use reporting::{Done, report};
 use seal::Recording;
 use std::path::PathBuf;
@@ -111,6 +113,8 @@ pub struct UnpackOptions {
     pub configure: Option<ConfigureOptions>,
     /// What to do with other signatures under the same tag.
     pub on_existing_attachment: OnExistingAttachment,
+    /// What to do with attachments that the registry does not take.
+    pub attachments_refused: AttachmentsRefused,
     /// Where GPG signatures are written for a web server, before anything is published.
     pub lookaside: Option<PathBuf>,
     /// Large blobs in flight; small ones are four times as many. See [`DEFAULT_JOBS`].
@@ -134,6 +138,7 @@ pub async fn unpack(
     let UnpackOptions { target, trust, memory: root, emit, install, configure, .. } = options;
     let UnpackOptions { on_existing_attachment, lookaside, jobs, dry_run, .. } = options;
     let going_back = options.allow_tag_rollback;
+    let attachments_refused = options.attachments_refused;
     let earlier = install::earlier_names(&trust.installed);
     let key_paths = KeyPaths::installed(&trust.installed);
     progress.note("verifying");
@@ -143,7 +148,9 @@ pub async fn unpack(
         let emission = emit.map(|options| emit::plan(options, &planned)).transpose()?;
         Ok::<_, UnpackError>((planned, emission, cargo))
     };
+    let verifying = client.waits().work("verifying the bundle");
     let (planned, emission, cargo) = tokio::task::spawn_blocking(prepare).await??;
+    drop(verifying);
     let memory = sources::check(&planned.plan, root.as_ref())?;
     let tags = tags::check(&planned, root.as_ref(), &going_back)?;
     let install =
@@ -152,12 +159,12 @@ pub async fn unpack(
     let key_paths = key_paths.and(install.as_ref().map_or(&[], |plan| plan.keys()));
     let (planned, configuration) = configure::plan(configure, planned, key_paths).await?;
     let goal = Goal::open(&planned, client, dry_run).await?;
-    let survey = goal.survey(&planned, on_existing_attachment).await?;
+    let mut survey = goal.survey(&planned, on_existing_attachment).await?;
     let lookaside = match &lookaside {
         Some(directory) => Some(planned.write_lookaside(directory, access(dry_run)).await?),
         None => None,
     };
-    let (mut blobs, mut tagged_children) = (BlobCounts::default(), Vec::new());
+    let mut pushed = Pushed::default();
     let (mut warnings, mut recording) = (Vec::new(), Recording::Nothing);
     if !dry_run {
         // All of it is there by then, however long that took.
@@ -166,8 +173,9 @@ pub async fn unpack(
             sources::check(&planned.plan, root.as_ref())?;
             tags::check(&planned, root.as_ref(), &going_back).map(drop)
         };
-        let filled = goal.fill(&planned, &survey, cargo, jobs, progress, &still_counts);
-        (blobs, tagged_children) = filled.await?;
+        let way = Way { attachments_refused, jobs, progress, still_counts: &still_counts };
+        pushed = goal.fill(&planned, &survey, cargo, way).await?;
+        warnings.extend(survey.refused(&pushed.refused));
         recording = planned.verified.seal().record();
         warnings.extend(sources::record(&planned.plan, root.as_ref())?);
         warnings.extend(tags::record(&planned, root.as_ref())?);
@@ -175,6 +183,15 @@ pub async fn unpack(
     if let (Some(plan), false) = (install, dry_run) {
         keys = install::report(&install::install(plan)?.keys);
     }
+    // What demands signatures would break every pull where they could not be published.
+    let (configuration, emission) =
+        match pushed.lacks_proof(&planned) && (configuration.is_some() || emission.is_some()) {
+            true => {
+                warnings.push(NOT_ENFORCED.to_owned());
+                (None, None)
+            }
+            false => (configuration, emission),
+        };
     let configuration = configure::finish(configuration, dry_run).await?;
     let emitted = emission.map(|emission| emit::write(emission, dry_run)).transpose()?;
     let done = Done {
@@ -182,8 +199,8 @@ pub async fn unpack(
         tags,
         survey,
         lookaside,
-        blobs,
-        tagged_children,
+        blobs: pushed.blobs,
+        tagged_children: pushed.tagged_children,
         emitted,
         keys,
         configuration,
@@ -224,6 +241,10 @@ pub fn configure(
 fn access(dry_run: bool) -> LookasideAccess {
     if dry_run { LookasideAccess::Look } else { LookasideAccess::Write }
 }
+
+/// Why nothing that demands signatures was written.
+const NOT_ENFORCED: &str = "nothing that demands signatures is configured or emitted, because the registry does not take all \
+     that proves where images come from: what is configured already stays as it is";
 
 /// Asked when all content is at the target and before anything is published: whether the bundle may still be used.
 type StillCounts<'a> = &'a (dyn Fn() -> Result<(), UnpackError> + Sync);
@@ -272,24 +293,18 @@ impl<'a> Goal<'a> {
         planned: &Planned,
         survey: &Survey,
         cargo: Option<Cargo>,
-        jobs: usize,
-        progress: &Arc<dyn Progress>,
-        still_counts: StillCounts<'_>,
-    ) -> Result<(BlobCounts, Vec<Option<Digest>>), UnpackError> {
+        way: Way<'_>,
+    ) -> Result<Pushed, UnpackError> {
+        let Way { jobs, progress, still_counts, .. } = way;
         match self {
-            Self::Registry(client) => {
-                let pushed =
-                    push::push(planned, survey, client, cargo, jobs, progress, still_counts)
-                        .await?;
-                Ok((pushed.blobs, pushed.tagged_children))
-            }
+            Self::Registry(client) => push::push(planned, survey, client, cargo, way).await,
             Self::Layout(writer) => {
                 let blobs =
                     layout::write(planned, survey, writer, cargo, jobs, progress, still_counts)
                         .await?;
-                Ok((blobs, Vec::new()))
+                Ok(Pushed { blobs, ..Pushed::default() })
             }
-            Self::LayoutAsItIs(_) => Ok((BlobCounts::default(), Vec::new())),
+            Self::LayoutAsItIs(_) => Ok(Pushed::default()),
         }
     }
 }

@@ -6,6 +6,7 @@
 use super::StillCounts;
 use super::error::UnpackError;
 use super::plan::{Planned, PlannedBlob};
+use super::refused_attachment::{AttachmentsRefused, RefusedAttachment};
 use super::survey::{OCTETS, Survey};
 use super::verify::Verified;
 use super::watched::Watched;
@@ -31,11 +32,20 @@ pub(super) const SMALL_PER_JOB: usize = 4;
 const IMAGES_PER_JOB: usize = 2;
 
 /// What was pushed.
-#[derive(Debug)]
+#[derive(Debug, Default)]
 pub(super) struct Pushed {
     pub(super) blobs: BlobCounts,
     /// For each image: the manifest that got the tag because the registry does not take its index.
     pub(super) tagged_children: Vec<Option<Digest>>,
+    /// For each image: attachments that the registry does not take. None of them is at the target, so whatever looks for
+    /// them there fails.
+    pub(super) refused: Vec<Vec<RefusedAttachment>>,
+}
+
+/// One image without its tag.
+struct PushedImage {
+    tagged_child: Option<Digest>,
+    refused: Vec<RefusedAttachment>,
 }
 
 /// A push under way.
@@ -44,28 +54,38 @@ pub(super) struct Push<'a> {
     pub(super) planned: &'a Planned,
     pub(super) survey: &'a Survey,
     pub(super) repositories: Arc<[RemoteRepository]>,
+    pub(super) attachments_refused: AttachmentsRefused,
     /// Manifests that are in a repository for certain.
     there: Mutex<HashSet<(usize, Digest)>>,
 }
 
-/// Pushes what was planned; of an archive that is read in order, `cargo` is what comes. `jobs` is the number of large
-/// blobs in flight.
+/// How a target is filled.
+#[derive(Clone, Copy)]
+pub(super) struct Way<'a> {
+    pub(super) attachments_refused: AttachmentsRefused,
+    /// Large blobs in flight.
+    pub(super) jobs: usize,
+    pub(super) progress: &'a Arc<dyn Progress>,
+    pub(super) still_counts: StillCounts<'a>,
+}
+
+/// Pushes what was planned; of an archive that is read in order, `cargo` is what comes.
 pub(super) async fn push(
     planned: &Planned,
     survey: &Survey,
     client: &Client,
     cargo: Option<Cargo>,
-    jobs: usize,
-    progress: &Arc<dyn Progress>,
-    still_counts: StillCounts<'_>,
+    way: Way<'_>,
 ) -> Result<Pushed, UnpackError> {
-    let jobs = jobs.max(1);
+    let Way { attachments_refused, progress, still_counts, .. } = way;
+    let jobs = way.jobs.max(1);
     let names = planned.plan.repositories().iter();
     let push = Push {
         verified: &planned.verified,
         planned,
         survey,
         repositories: names.map(|name| client.repository(name)).collect(),
+        attachments_refused,
         there: Mutex::default(),
     };
     let blobs = match cargo {
@@ -75,11 +95,13 @@ pub(super) async fn push(
     still_counts()?;
     progress.note("manifests and signatures");
     let images = 0..planned.plan.images().len();
-    let tagged_children: Vec<Option<Digest>> = stream::iter(images.clone())
+    let pushed: Vec<PushedImage> = stream::iter(images.clone())
         .map(|number| push.image(number))
         .buffered(jobs * IMAGES_PER_JOB)
         .try_collect()
         .await?;
+    let (tagged_children, refused): (Vec<_>, Vec<_>) =
+        pushed.into_iter().map(|image| (image.tagged_child, image.refused)).unzip();
     progress.note("tags");
     let (push, children) = (&push, &tagged_children);
     stream::iter(images.clone())
@@ -93,7 +115,7 @@ pub(super) async fn push(
         .buffered(jobs * IMAGES_PER_JOB)
         .try_collect::<()>()
         .await?;
-    Ok(Pushed { blobs, tagged_children })
+    Ok(Pushed { blobs, tagged_children, refused })
 }
 
 impl Push<'_> {
@@ -164,21 +186,16 @@ impl Push<'_> {
     }
 
     /// Everything of one image but its tag. Gives the manifest that has to stand for its index, where one has to.
-    async fn image(&self, number: usize) -> Result<Option<Digest>, UnpackError> {
+    async fn image(&self, number: usize) -> Result<PushedImage, UnpackError> {
         let catalogue = self.verified.catalogue();
         let (image, repository) =
             (&catalogue.images()[number], self.planned.plan.images()[number].repository);
         let entry = &self.verified.archive().inventory().images[number];
         let mut tagged_child = None;
         for record in catalogue.manifests_of(image) {
-            let refused = match self.manifest(repository, record).await {
-                Err(UnpackError::Registry(error))
-                    if record.digest == entry.digest
-                        && !entry.omitted.is_empty()
-                        && wants_children(&error) =>
-                {
-                    error
-                }
+            let is_sparse = record.digest == entry.digest && !entry.omitted.is_empty();
+            let refused = match self.manifest(repository, record, is_sparse).await {
+                Err(UnpackError::Registry(error)) if is_sparse && wants_children(&error) => error,
                 other => {
                     other?;
                     continue;
@@ -190,14 +207,16 @@ impl Push<'_> {
             tagged_child = Some(child.ok_or(missing)?);
         }
         let outcomes = &self.survey.attachments[number];
-        for (attachment, outcome) in image.attachments().iter().zip(outcomes) {
-            let skipped =
-                matches!(outcome, AttachmentOutcome::AlreadyThere | AttachmentOutcome::Kept { .. });
-            if !skipped {
-                self.attachment(repository, attachment).await?;
+        let mut refused = Vec::new();
+        for (place, (attachment, outcome)) in image.attachments().iter().zip(outcomes).enumerate() {
+            if matches!(outcome, AttachmentOutcome::AlreadyThere | AttachmentOutcome::Kept { .. }) {
+                continue;
+            }
+            if let Err(error) = self.attachment(repository, attachment).await {
+                refused.push(self.refused(repository, (place, attachment), error)?);
             }
         }
-        Ok(tagged_child)
+        Ok(PushedImage { tagged_child, refused })
     }
 
     async fn attachment(
@@ -208,7 +227,7 @@ impl Push<'_> {
         let mut records = self.verified.catalogue().attached(attachment);
         let Some(own) = records.next_back() else { return Ok(()) };
         for child in records {
-            self.manifest(repository, child).await?;
+            self.manifest(repository, child, false).await?;
         }
         let manifest = self.read(own)?;
         let remote = &self.repositories[repository];
@@ -231,6 +250,7 @@ impl Push<'_> {
         &self,
         repository: usize,
         record: &ManifestRecord,
+        is_sparse: bool,
     ) -> Result<(), UnpackError> {
         let known = || self.there.lock().unwrap_or_else(PoisonError::into_inner);
         if known().contains(&(repository, record.digest)) {
@@ -241,7 +261,11 @@ impl Push<'_> {
         if !check
             || remote.manifest_digest(&record.digest.to_string()).await? != Some(record.digest)
         {
-            let pushed = remote.push_manifest(None, &self.read(record)?).await;
+            let manifest = self.read(record)?;
+            let pushed = match is_sparse {
+                true => remote.push_sparse_index(&manifest).await,
+                false => remote.push_manifest(None, &manifest).await,
+            };
             pushed.map_err(|error| not_taken(record, error))?;
         }
         known().insert((repository, record.digest));
@@ -260,7 +284,12 @@ impl Push<'_> {
         let wanted = child.unwrap_or(image.digest);
         let by_digest = wanted.to_string();
         let name = image.source.tag().unwrap_or(&by_digest);
-        let unchanged = self.survey.tags[number] == TagChange::Unchanged && child.is_none();
+        let unchanged = match self.survey.tags[number] {
+            TagChange::Unchanged => child.is_none(),
+            // An earlier run had to tag the same child.
+            TagChange::Moved { from } => Some(from) == child,
+            TagChange::Created | TagChange::ByDigest => false,
+        };
         let mut now = match image.source.tag().is_none() || unchanged {
             true => remote.manifest_digest(name).await?,
             false => None,

@@ -71,7 +71,9 @@ pub(super) fn report(planned: &Planned, done: Done) -> UnpackReport {
                     (existing, "would be replaced")
                 }
                 AttachmentOutcome::Replaced { existing } => (existing, "was replaced"),
-                AttachmentOutcome::Published | AttachmentOutcome::AlreadyThere => continue,
+                AttachmentOutcome::Published
+                | AttachmentOutcome::AlreadyThere
+                | AttachmentOutcome::Refused => continue,
             };
             warnings.push(format!("{name}: attachment {existing} at the target {what}"));
         }

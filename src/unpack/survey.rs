@@ -8,6 +8,8 @@ use crate::oci::{Descriptor, Digest, Manifest, Meaning};
 use crate::registry::{Client, Presence, RemoteRepository};
 use crate::report::unpack::{AttachmentOutcome, SignatureOutcome, TagChange};
 use futures_util::{StreamExt as _, TryStreamExt as _, stream};
+use std::collections::hash_map::Entry;
+use std::collections::{HashMap, HashSet};
 
 /// Questions asked at the same time.
 const IN_FLIGHT: usize = 16;
@@ -69,7 +71,7 @@ impl Planned {
                 self.attachments(number, repository.name(), on_existing, ask).await
             })
             .buffered(IN_FLIGHT)
-            .try_collect();
+            .try_collect::<Vec<_>>();
         let signatures = stream::iter(0..plan.images().len())
             .map(|number| {
                 self.survey_signatures(number, &repositories[plan.images()[number].repository])
@@ -77,9 +79,60 @@ impl Planned {
             .buffered(IN_FLIGHT)
             .try_collect();
         let presence = presence(plan, repositories);
-        let (tags, attachments, signatures, presence) =
+        let (tags, mut attachments, signatures, presence) =
             tokio::try_join!(tags, attachments, signatures, presence)?;
+        let filled = (0..plan.images().len())
+            .filter(|number| presence[plan.images()[*number].repository] == Presence::CheckFirst);
+        let listed: Vec<(usize, Vec<bool>)> = stream::iter(filled)
+            .map(|number| async move {
+                let repository = &repositories[plan.images()[number].repository];
+                Ok::<_, UnpackError>((number, self.referrers_there(number, repository).await?))
+            })
+            .buffered(IN_FLIGHT)
+            .try_collect()
+            .await?;
+        for (number, there) in listed {
+            for (outcome, there) in attachments[number].iter_mut().zip(there) {
+                if there {
+                    *outcome = AttachmentOutcome::AlreadyThere;
+                }
+            }
+        }
         Ok(Survey { tags, attachments, presence, signatures })
+    }
+
+    /// For each attachment of image `number`, whether it is a referrer that the repository has and lists.
+    async fn referrers_there(
+        &self,
+        number: usize,
+        repository: &RemoteRepository,
+    ) -> Result<Vec<bool>, UnpackError> {
+        let catalogue = self.verified.catalogue();
+        let mut lists: HashMap<Digest, HashSet<Digest>> = HashMap::new();
+        let mut there = Vec::new();
+        for attachment in catalogue.images()[number].attachments() {
+            let own = catalogue.attached(attachment).next_back();
+            let (Found::Referrer, Some(own)) = (&attachment.found, own) else {
+                there.push(false);
+                continue;
+            };
+            let listed = match lists.entry(attachment.subject) {
+                Entry::Occupied(known) => known.into_mut(),
+                Entry::Vacant(new) => {
+                    // Where that cannot be told, they are pushed: which shows what is wrong.
+                    let listed = repository.referrers(&attachment.subject).await;
+                    let listed = listed.map(|listed| listed.descriptors).unwrap_or_default();
+                    new.insert(listed.iter().map(|entry| entry.digest).collect())
+                }
+            };
+            // A list may outlive what it names.
+            there.push(
+                listed.contains(&own.digest)
+                    && repository.manifest_digest(&own.digest.to_string()).await?
+                        == Some(own.digest),
+            );
+        }
+        Ok(there)
     }
 
     /// The same for a layout directory; one that is not there yet has nothing.

@@ -95,6 +95,7 @@ fn on_a_terminal_the_password_is_asked_for_and_not_shown() {
     let (_carried, file) = bundle();
     seal(&file, &keys.private("asked")).expect_code(0);
     made("differ", &["correct horse\r", "wrong horse\r"]).expect_code(2).expect_error(&["differ"]);
-    made("given-up", &["correct horse\x03"]).expect_code(2).expect_error(&["no password"]);
+    made("given-up", &["correct horse\x04"]).expect_code(2).expect_error(&["no password"]);
+    made("given-up", &["correct horse\x03"]).expect_code(130).expect_error(&["interrupted"]);
     assert!(!keys.private("differ").exists() && !keys.private("given-up").exists());
 }

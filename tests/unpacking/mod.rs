@@ -1,7 +1,9 @@
 //! `bundle unpack` as a user types it: what arrives, on whose word, and what becomes of what was there.
 
+mod again;
 mod existing;
 mod pushing;
+mod refused;
 mod trust;
 
 use crate::harness::images::TestImage;

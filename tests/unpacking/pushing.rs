@@ -11,7 +11,7 @@ use reqwest::Method;
 use serde_json::{Value, json};
 
 /// Adds one attachment of each way to be attached.
-fn with_referrers(carried: &Carried) {
+pub(super) fn with_referrers(carried: &Carried) {
     let Carried { side, signer, image, key } = carried;
     sign_bundle(&side.registry, "team/app", image, signer);
     let sbom = images::artifact("application/spdx+json", &image.children[0], "sbom");

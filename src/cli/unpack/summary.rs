@@ -10,8 +10,8 @@ use crate::cli::verdict::{self, signed_by};
 use bundle::inventory::{AttachmentKind, Lookup};
 use bundle::oci::Digest;
 use bundle::report::unpack::{
-    EmissionChange, EmissionReport, EmittedFile, ImageReport, LookasideOutcome, SignatureOutcome,
-    SourceMemory, TagChange, UnpackReport,
+    AttachmentOutcome, EmissionChange, EmissionReport, EmittedFile, ImageReport, LookasideOutcome,
+    SignatureOutcome, SourceMemory, TagChange, UnpackReport,
 };
 use bundle::trust::ChildStatus;
 use std::collections::BTreeMap;
@@ -121,7 +121,12 @@ fn add_attachments(out: &mut Output, image: &ImageReport) {
     for attachment in &image.attachments {
         *counts.entry(attachment.kind).or_default() += 1;
     }
-    let kinds: Vec<String> = counts.iter().map(|(kind, n)| count(*n, kind.as_str())).collect();
+    let mut kinds: Vec<String> = counts.iter().map(|(kind, n)| count(*n, kind.as_str())).collect();
+    let refused = image.attachments.iter().filter(|a| a.outcome == AttachmentOutcome::Refused);
+    let refused = refused.count();
+    if refused > 0 {
+        kinds.push(format!("{refused} of them refused by the registry"));
+    }
     match image.attachment_lookup {
         Lookup::Complete if kinds.is_empty() => say!(out, "  attachments: none"),
         Lookup::Complete => say!(out, "  attachments: {}", kinds.join(", ")),

@@ -3,7 +3,6 @@
 use super::credentials::Credentials;
 use super::{Grant, basic};
 use crate::oci::json::{self, Bounds};
-use crate::registry::exchange::read_body;
 use crate::registry::host::Host;
 use crate::registry::reach::is_loopback;
 use crate::registry::{Asked, RegistryError, Said, retry};
@@ -57,9 +56,9 @@ impl Service {
         };
         let asked = Asked::new(request.method(), request.url());
         let url = request.url().clone();
-        let response = host.execute(request, host.patience().stall).await?;
+        let response = host.execute(request, None).await?;
         let (status, headers) = (response.status(), response.headers().clone());
-        let body = read_body(response, MAX_ANSWER, || asked.clone(), host.patience().stall).await?;
+        let body = host.read(response, MAX_ANSWER, || asked.clone()).await?;
         if status != StatusCode::OK {
             // No redirect is followed either: what is sent here is worth more than one token.
             let wait = retry::retry_after(&headers, time::OffsetDateTime::now_utc());

@@ -91,7 +91,7 @@ async fn a_limit_and_a_failure_pass() {
         (429, &[("retry-after", "0")][..]),
         (429, &[]),
         (500, &[]),
-        (502, &[("retry-after", "86400")]),
+        (502, &[("retry-after", "0")]),
         (503, &[]),
     ] {
         let script = Script::start(move |seen| match seen.before {
@@ -153,7 +153,7 @@ async fn the_404_of_a_store_behind_the_registry_is_a_failure() {
 
 #[tokio::test]
 async fn what_a_registry_says_of_a_blobs_length_is_compared() {
-    for (length, wanted) in [("5", Ok(true)), ("6", Err("length"))] {
+    for (length, wanted) in [("5", true), ("6", false)] {
         let script = Script::start(move |seen| {
             let found = seen.target.contains("/blobs/");
             found.then(|| full(200, &[("content-length", length)], ""))
@@ -161,6 +161,6 @@ async fn what_a_registry_says_of_a_blobs_length_is_compared() {
         .await;
         let blob = Descriptor::of("x", b"12345");
         let found = repository(&script.address).blob_exists(&blob).await;
-        assert_eq!(found.as_ref().map_err(kind), wanted.as_ref().map_err(|k| *k));
+        assert_eq!(found.expect("asked"), wanted, "{length}");
     }
 }

@@ -83,7 +83,7 @@ async fn a_stalled_download_goes_on() {
         })
     })
     .await;
-    let patience = Patience { stall: Duration::from_millis(100), ..quick() };
+    let patience = Patience { stall: Duration::from_secs(2), ..quick() };
     let repository = repository_with(ClientOptions { patience, ..options() }, &script.address);
     assert!(read(&repository, &blob, 0).await.expect("read") == bytes);
     assert_eq!(script.seen().len(), 2);

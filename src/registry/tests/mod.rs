@@ -5,6 +5,7 @@ mod access;
 mod bounds;
 mod client_certificates;
 mod download;
+mod field;
 mod manifests;
 mod peer;
 mod push;

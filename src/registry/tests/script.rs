@@ -46,7 +46,15 @@ impl Script {
     pub(super) async fn start(
         answer: impl Fn(&Seen) -> Option<Response> + Send + Sync + 'static,
     ) -> Self {
-        let listener = tokio::net::TcpListener::bind("127.0.0.1:0").await;
+        Self::start_at("127.0.0.1:0", answer).await
+    }
+
+    /// As [`Self::start`], at this address.
+    pub(super) async fn start_at(
+        address: &str,
+        answer: impl Fn(&Seen) -> Option<Response> + Send + Sync + 'static,
+    ) -> Self {
+        let listener = tokio::net::TcpListener::bind(address).await;
         let listener = listener.expect("a free port");
         let address = listener.local_addr().expect("an address").to_string();
         let seen = Arc::new(Mutex::new(Vec::new()));

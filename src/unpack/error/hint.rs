@@ -66,6 +66,9 @@ impl UnpackError {
             }
             Self::Configure(error) => hint_of(error),
             Self::LayoutIsNoMirror => Some("unpack into a registry: --to REGISTRY[/PREFIX]"),
+            Self::AttachmentRefused { .. } => Some(
+                "to publish the images without what the registry refuses, and have it named: --attachments-refused warn",
+            ),
             Self::AttachmentDiffers { .. } => {
                 Some("compare the two; to replace what is there: --on-existing-attachment replace")
             }

@@ -130,6 +130,7 @@ impl Scene {
             install: None,
             configure: None,
             on_existing_attachment: OnExistingAttachment::default(),
+            attachments_refused: crate::unpack::AttachmentsRefused::default(),
             lookaside: None,
             jobs: DEFAULT_JOBS,
             dry_run: false,

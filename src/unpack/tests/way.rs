@@ -94,9 +94,12 @@ async fn a_file_that_changes_after_verification_is_not_published() {
             &survey,
             &scene.client,
             None,
-            4,
-            &progress,
-            &|| Ok(()),
+            crate::unpack::push::Way {
+                attachments_refused: Default::default(),
+                jobs: 4,
+                progress: &progress,
+                still_counts: &|| Ok(()),
+            },
         )
         .await;
         let error = pushed.expect_err(what);

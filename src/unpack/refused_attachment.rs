@@ -1,0 +1,96 @@
+//! Attachments that a registry does not take: manifests with a subject, tags such as `sha256-….sig`.
+//!
+//! By default that stops the push. Published without them, an image is at the target without what proves where it comes
+//! from, so each is named, and nothing may demand it there.
+
+use super::error::UnpackError;
+use super::plan::Planned;
+use super::push::{Push, Pushed};
+use super::survey::Survey;
+use crate::archive::catalogue::CatalogueAttachment;
+use crate::inventory::{AttachmentKind, Found};
+use crate::report::unpack::AttachmentOutcome;
+
+/// What to do where a registry does not take an attachment.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub enum AttachmentsRefused {
+    /// Stop before any tag is set.
+    #[default]
+    Fail,
+    /// Publish the image without it, and say so.
+    Warn,
+}
+
+/// An attachment that the registry does not take.
+#[derive(Debug)]
+pub(super) struct RefusedAttachment {
+    /// Its place among the attachments of its image.
+    pub(super) place: usize,
+    /// Where it would be.
+    name: String,
+    /// What the registry answered.
+    why: String,
+}
+
+impl Push<'_> {
+    /// What becomes of an attachment that could not be pushed.
+    ///
+    /// # Errors
+    /// Its own where the registry did not refuse it; [`UnpackError::AttachmentRefused`] where that is to stop the push.
+    pub(super) fn refused(
+        &self,
+        repository: usize,
+        (place, attachment): (usize, &CatalogueAttachment),
+        error: UnpackError,
+    ) -> Result<RefusedAttachment, UnpackError> {
+        let UnpackError::Registry(error) = error else { return Err(error) };
+        if !error.is_refusal() {
+            return Err(error.into());
+        }
+        let repository = self.repositories[repository].name();
+        let own = self.verified.catalogue().attached(attachment).next_back();
+        let name = match (&attachment.found, own) {
+            (Found::Tag(tag), _) => format!("{repository}:{tag}"),
+            (Found::Referrer, Some(own)) => format!("{repository}@{}", own.digest),
+            (Found::Referrer, None) => repository.to_string(),
+        };
+        match self.attachments_refused {
+            AttachmentsRefused::Fail => {
+                Err(UnpackError::AttachmentRefused { name, source: Box::new(error) })
+            }
+            AttachmentsRefused::Warn => {
+                Ok(RefusedAttachment { place, name, why: error.to_string() })
+            }
+        }
+    }
+}
+
+impl Pushed {
+    /// True when something is not at the target that could be asked for before an image is pulled or run.
+    pub(super) fn lacks_proof(&self, planned: &Planned) -> bool {
+        let images = planned.verified.catalogue().images().iter();
+        images.zip(&self.refused).any(|(image, refused)| {
+            let mut kinds = refused.iter().filter_map(|one| image.attachments().get(one.place));
+            kinds.any(|attachment| attachment.kind != AttachmentKind::Sbom)
+        })
+    }
+}
+
+impl Survey {
+    /// Takes note of what was refused. Gives what the operator has to know.
+    pub(super) fn refused(&mut self, refused: &[Vec<RefusedAttachment>]) -> Vec<String> {
+        let mut warnings = Vec::new();
+        for (outcomes, refused) in self.attachments.iter_mut().zip(refused) {
+            for one in refused {
+                if let Some(outcome) = outcomes.get_mut(one.place) {
+                    *outcome = AttachmentOutcome::Refused;
+                }
+                warnings.push(format!(
+                    "attachment-refused: {} is not published: {}",
+                    one.name, one.why
+                ));
+            }
+        }
+        warnings
+    }
+}
