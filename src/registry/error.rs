@@ -2,8 +2,8 @@
 
 use super::addresses::LeadsHere;
 use super::certificates::ENCRYPTED_KEY;
-use super::tls::{self, Distrust};
 use super::server::shown;
+use super::tls::{self, Distrust};
 use super::{Asked, Said};
 use crate::oci::{
     Digest,
@@ -263,7 +263,8 @@ impl RegistryError {
 
     /// Bytes come, and too few of them.
     pub(super) fn too_slow(asked: Asked, transient: bool) -> Self {
-        Self::Network { asked, what: "the answer comes too slowly", transient, source: None }
+        let what = "the answer comes too slowly";
+        Self::Network { asked, what, transient, outage: false, source: None }
     }
 
     pub(super) fn bad_answer(asked: Asked, why: impl Into<String>) -> Self {
