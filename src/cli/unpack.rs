@@ -111,7 +111,10 @@ pub(super) async fn run(options: Options) -> Result<Status, Failure> {
             let incomplete = |i: &ImageReport| i.attachment_lookup == Lookup::Incomplete;
             let unclear = |i: &ImageReport| i.tag_age == Some(TagAge::Unknown);
             let partial = report.images.iter().any(|image| incomplete(image) || unclear(image));
-            Ok(if partial { Status::Partial } else { Status::Done })
+            Ok(match partial {
+                true => Status::Partial,
+                false => options.config.status(report.configuration.as_ref()),
+            })
         }
         Err(error) => {
             if let (UnpackError::Refused(refused), true) = (&error, options.json) {

@@ -84,6 +84,7 @@ pub use keys::{Fingerprint, KeyError, PublicKey, SignatureError};
 pub use outcome::{RefusalCode, SignatureCode};
 pub use policy::{Policy, PolicyError, PreparedPolicy};
 pub use predicate::PredicateType;
+pub use runtimes::{runtimes_read, signature_tag};
 pub use scope::{Pattern, Scope, ScopeError, Specificity};
 pub use scoped::Scoped;
 pub use signer::{CertificateIdentity, LogEvidence, Signer};

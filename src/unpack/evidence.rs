@@ -1,5 +1,6 @@
 //! What the verifier is given: manifests and small blobs of the archive, bounded and hashed.
 
+use super::at_target::AtTarget;
 use crate::archive::limits::MAX_TRUST_BLOB;
 use crate::archive::{Archive, ArchiveError, Catalogue};
 use crate::inventory;
@@ -11,12 +12,17 @@ use std::sync::{Mutex, PoisonError};
 pub(super) struct ArchiveEvidence<'a> {
     archive: &'a Archive,
     catalogue: &'a Catalogue,
+    at_target: Option<&'a AtTarget>,
     damage: Mutex<Option<ArchiveError>>,
 }
 
 impl<'a> ArchiveEvidence<'a> {
-    pub(super) fn new(archive: &'a Archive, catalogue: &'a Catalogue) -> Self {
-        Self { archive, catalogue, damage: Mutex::default() }
+    pub(super) fn new(
+        archive: &'a Archive,
+        catalogue: &'a Catalogue,
+        at_target: Option<&'a AtTarget>,
+    ) -> Self {
+        Self { archive, catalogue, at_target, damage: Mutex::default() }
     }
 
     /// The first damage that was met. Whatever the verdicts say then, it is the medium that is at fault.
@@ -41,6 +47,9 @@ impl<'a> ArchiveEvidence<'a> {
 
 impl Evidence for ArchiveEvidence<'_> {
     fn manifest(&self, digest: &Digest) -> Result<Option<Manifest>, EvidenceError> {
+        if let Some(there) = self.at_target.and_then(|target| target.manifest(digest)) {
+            return Ok(Some(there.clone()));
+        }
         let Some(record) = self.catalogue.manifest(digest) else { return Ok(None) };
         let read = self.catalogue.read_manifest(self.archive, record);
         let unreadable = |e| self.failed(format!("manifest {digest} cannot be read"), e);

@@ -6,6 +6,8 @@
 use super::StillCounts;
 use super::error::UnpackError;
 use super::plan::{Planned, PlannedBlob};
+use super::rehoming::Rehomed;
+use super::stream::Held;
 use super::survey::{OCTETS, Survey};
 use super::verify::Verified;
 use super::watched::Watched;
@@ -16,7 +18,7 @@ use crate::oci::source::BlobSource;
 use crate::oci::{Descriptor, Digest, Manifest};
 use crate::progress::Progress;
 use crate::registry::{BlobPushed, Client, Presence, RegistryError, RemoteRepository};
-use crate::report::unpack::{AttachmentOutcome, BlobCounts, TagChange};
+use crate::report::unpack::{AttachmentOutcome, BlobCounts, RehomedOutcome, TagChange};
 use crate::trust::{ChildStatus, ImageVerdict};
 use futures_util::{StreamExt as _, TryStreamExt as _, stream};
 use std::collections::HashSet;
@@ -79,6 +81,11 @@ pub(super) async fn push(
         .map(|number| push.image(number))
         .buffered(jobs * IMAGES_PER_JOB)
         .try_collect()
+        .await?;
+    stream::iter(planned.rehomed.iter().zip(&survey.rehomed))
+        .map(|(rehomed, outcome)| push.rehome(rehomed, *outcome))
+        .buffered(jobs * IMAGES_PER_JOB)
+        .try_collect::<()>()
         .await?;
     progress.note("tags");
     let (push, children) = (&push, &tagged_children);
@@ -191,13 +198,32 @@ impl Push<'_> {
         }
         let outcomes = &self.survey.attachments[number];
         for (attachment, outcome) in image.attachments().iter().zip(outcomes) {
-            let skipped =
-                matches!(outcome, AttachmentOutcome::AlreadyThere | AttachmentOutcome::Kept { .. });
-            if !skipped {
-                self.attachment(repository, attachment).await?;
+            match outcome {
+                AttachmentOutcome::AlreadyThere | AttachmentOutcome::Kept { .. } => {}
+                AttachmentOutcome::Rehomed => {
+                    for record in self.verified.catalogue().attached(attachment) {
+                        self.manifest(repository, record).await?;
+                    }
+                }
+                AttachmentOutcome::Published | AttachmentOutcome::Replaced { .. } => {
+                    self.attachment(repository, attachment).await?;
+                }
             }
         }
         Ok(tagged_child)
+    }
+
+    /// Signatures where runtimes look. The blobs that they are layers of are there.
+    async fn rehome(&self, rehomed: &Rehomed, outcome: RehomedOutcome) -> Result<(), UnpackError> {
+        if !matches!(outcome, RehomedOutcome::Published | RehomedOutcome::Replaced { .. }) {
+            return Ok(());
+        }
+        let remote = &self.repositories[rehomed.repository];
+        let config = rehomed.config_descriptor();
+        let content = Held(rehomed.config.clone());
+        remote.push_blob(&config, &content, None, Presence::CheckFirst).await?;
+        remote.push_manifest(Some(&rehomed.tag), &rehomed.manifest).await?;
+        Ok(())
     }
 
     async fn attachment(

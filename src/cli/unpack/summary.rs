@@ -10,8 +10,8 @@ use crate::cli::verdict::{self, signed_by};
 use bundle::inventory::{AttachmentKind, Lookup};
 use bundle::oci::Digest;
 use bundle::report::unpack::{
-    EmissionChange, EmissionReport, EmittedFile, ImageReport, LookasideOutcome, SignatureOutcome,
-    SourceMemory, TagChange, UnpackReport,
+    EmissionChange, EmissionReport, EmittedFile, ImageReport, LookasideOutcome, RehomedOutcome,
+    SignatureOutcome, SourceMemory, TagChange, UnpackReport,
 };
 use bundle::trust::ChildStatus;
 use std::collections::BTreeMap;
@@ -127,6 +127,13 @@ fn add_attachments(out: &mut Output, image: &ImageReport) {
         Lookup::Complete => say!(out, "  attachments: {}", kinds.join(", ")),
         Lookup::Incomplete => say!(out, "  attachments: incomplete ({} carried)", or_none(&kinds)),
         Lookup::Skipped => say!(out, "  attachments: not looked up at pack"),
+    }
+    for rehomed in &image.rehomed {
+        let what = match rehomed.outcome {
+            RehomedOutcome::NotRehomed { .. } => "not rehomed",
+            _ => "rehomed",
+        };
+        say!(out, "  signatures {what} under {}", safe(&rehomed.tag));
     }
     let signatures = &image.atomic_signatures;
     let published =
