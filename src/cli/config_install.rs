@@ -63,7 +63,7 @@ pub(super) fn run(options: &Options) -> Result<Status, Failure> {
         .map_err(|error| failed(&error, &options.files, Hints::of("config install")))?;
     let output = if options.json { Output::json(&report)? } else { summary(&report) };
     output.write()?;
-    Ok(Status::Done)
+    Ok(options.host_config.status(&report.configuration))
 }
 
 fn summary(report: &ConfigInstallReport) -> Output {

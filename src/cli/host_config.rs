@@ -1,6 +1,7 @@
 //! Options about the configuration of the container stack, and what became of it, for people.
 
 use super::connection::Connection;
+use super::exit::Status;
 use super::failure::Failure;
 use super::keys::read_file;
 use super::output::{Output, say};
@@ -14,6 +15,7 @@ use bundle::registry::is_loopback_host;
 use bundle::report::configuration::{
     ConfigurationReport, FileOutcome, FileReport, ParserOutcome, SubjectChange,
 };
+use bundle::trust::Scope;
 use bundle::unpack::{ConfigureOptions, Target};
 use clap::Args;
 use std::path::PathBuf;
@@ -35,6 +37,12 @@ pub(super) struct HostConfig {
     /// Never contact the sources: only what the mirror has can be pulled
     #[arg(long)]
     block_upstream: bool,
+    /// Configure a mirror for what lies in SCOPE although no rule demands its signatures. Repeatable
+    #[arg(long, value_name = "SCOPE", value_parser = super::parsed::<Scope>)]
+    allow_unenforced: Vec<Scope>,
+    /// End with status 4 when a verified repository stays unenforced, allowed or not
+    #[arg(long)]
+    require_enforcement: bool,
     /// CA certificates of the target registry, installed for it alone in certs.d (this run itself: --cert-dir)
     #[arg(long, value_name = "FILE")]
     registry_ca: Option<PathBuf>,
@@ -65,6 +73,8 @@ impl InstallConfig {
             let alone = [
                 (given.admit_signed, "--admit-signed"),
                 (given.block_upstream, "--block-upstream"),
+                (!given.allow_unenforced.is_empty(), "--allow-unenforced"),
+                (given.require_enforcement, "--require-enforcement"),
                 (given.registry_ca.is_some(), "--registry-ca"),
                 (given.policy_level != PolicyLevel::default(), "--policy-level"),
             ];
@@ -77,6 +87,11 @@ impl InstallConfig {
             };
         }
         given.options(trust, connection.verifies_tls(), target).map(Some)
+    }
+
+    /// How a run with this outcome ends.
+    pub(super) fn status(&self, report: Option<&ConfigurationReport>) -> Status {
+        report.map_or(Status::Done, |report| self.host_config.status(report))
     }
 }
 
@@ -110,7 +125,14 @@ impl HostConfig {
                 false => MirrorTransport::Insecure,
             },
             registry_ca: registry_ca.map(|(content, _)| content),
+            allow_unenforced: self.allow_unenforced.clone(),
         })
+    }
+
+    /// How a run with this outcome ends.
+    pub(super) fn status(&self, report: &ConfigurationReport) -> Status {
+        let is_demanded = self.require_enforcement && !report.unenforced.is_empty();
+        if is_demanded || report.is_partial() { Status::Partial } else { Status::Done }
     }
 }
 
@@ -160,7 +182,8 @@ fn describe_file(out: &mut Output, file: &FileReport, dry_run: bool) {
         (FileOutcome::Changed, false) => "changed",
         (FileOutcome::Changed, true) => "would change",
         (FileOutcome::Unchanged, _) => "unchanged",
-        (FileOutcome::Absent, _) => "not needed",
+        (FileOutcome::Absent, _) if file.left.is_empty() => "not needed",
+        (FileOutcome::Absent, _) => "not there, and nothing is written",
     };
     say!(out, "{}: {outcome}", safe(&path));
     for change in &file.changes {

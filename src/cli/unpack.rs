@@ -139,7 +139,10 @@ async fn work(options: Options) -> Result<Status, Failure> {
             };
             let unclear = |i: &ImageReport| i.tag_age == Some(TagAge::Unknown);
             let partial = report.images.iter().any(|image| incomplete(image) || unclear(image));
-            Ok(if partial { Status::Partial } else { Status::Done })
+            Ok(match partial {
+                true => Status::Partial,
+                false => options.config.status(report.configuration.as_ref()),
+            })
         }
         Err(error) => {
             if let (UnpackError::Refused(refused), true) = (&error, options.json) {

@@ -19,6 +19,64 @@ pub struct ConfigurationReport {
     pub checked_by: Vec<ParserReport>,
     /// Carried images that hosts with this policy refuse to pull.
     pub refused_pulls: Vec<RefusedPull>,
+    /// Repositories that a trusted signature admitted, and whose signatures hosts with this policy do not demand.
+    pub unenforced: Vec<UnenforcedReport>,
+}
+
+impl ConfigurationReport {
+    /// What people have to know at the end: what stays unenforced, and how that is mended.
+    pub fn warnings(&self) -> Vec<String> {
+        self.unenforced.iter().map(UnenforcedReport::warning).collect()
+    }
+
+    /// True when something stays unenforced that the operator did not allow.
+    pub fn is_partial(&self) -> bool {
+        self.unenforced.iter().any(|one| one.mirror != UnenforcedMirror::Allowed)
+    }
+}
+
+/// A repository that was verified here and is taken unsigned by the host.
+#[derive(Debug, Clone, Serialize)]
+#[serde(rename_all = "camelCase")]
+pub struct UnenforcedReport {
+    /// The source repository.
+    pub repository: String,
+    /// Why, by a stable name: one of those for what is left alone in `policy.json`.
+    pub code: &'static str,
+    /// Why, in words.
+    pub reason: String,
+    /// Whether it is served by the target.
+    pub mirror: UnenforcedMirror,
+    /// The command that leads to a rule.
+    pub enforce: String,
+}
+
+/// Whether a repository without a rule is served by the target.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum UnenforcedMirror {
+    /// No mirror is configured for it.
+    Withheld,
+    /// It is served, as `--allow-unenforced` says.
+    Allowed,
+    /// Nothing was added; an earlier run or another file has it served.
+    Already,
+}
+
+impl UnenforcedReport {
+    fn warning(&self) -> String {
+        let Self { repository, code, reason, enforce, .. } = self;
+        let mirror = match self.mirror {
+            UnenforcedMirror::Withheld => format!(
+                "no mirror is configured for it (--allow-unenforced {repository} configures one)"
+            ),
+            UnenforcedMirror::Allowed => "it is served unsigned, as was allowed".to_owned(),
+            UnenforcedMirror::Already => "an earlier entry has it served all the same".to_owned(),
+        };
+        format!(
+            "{repository} stays unenforced ({code}): {reason}; {mirror}; to enforce it: {enforce}"
+        )
+    }
 }
 
 /// An image that was verified here and is refused by the host's own rules.

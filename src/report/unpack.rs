@@ -79,6 +79,9 @@ pub struct ImageReport {
     pub attachment_lookup: Lookup,
     /// Everything attached to it.
     pub attachments: Vec<AttachmentReport>,
+    /// Signatures that verified and were moved where container runtimes look.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    pub rehomed: Vec<RehomedReport>,
     /// GPG signatures of its manifests.
     #[serde(skip_serializing_if = "Vec::is_empty")]
     pub atomic_signatures: Vec<SignatureReport>,
@@ -218,6 +221,51 @@ pub enum AttachmentOutcome {
     },
     /// The registry does not take it, so it is not at the target.
     Refused,
+    /// Container runtimes could not read it there: its tag names a manifest of the signatures that verified
+    /// ([`ImageReport::rehomed`]), and this one is there by its digest.
+    Rehomed,
+}
+
+/// Signatures that verified, and that lie at the target where container runtimes look: they did not in the bundle.
+#[derive(Debug, Clone, Serialize)]
+#[serde(rename_all = "camelCase")]
+pub struct RehomedReport {
+    /// The manifest that they sign.
+    pub subject: Digest,
+    /// The tag under which they lie.
+    pub tag: String,
+    /// The manifest that was made for them.
+    pub digest: Digest,
+    /// The manifests that held them in the bundle.
+    pub from: Vec<Digest>,
+    /// What became of it.
+    #[serde(flatten)]
+    pub outcome: RehomedOutcome,
+}
+
+/// What became of signatures that were to be moved where container runtimes look.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
+#[serde(tag = "outcome", rename_all = "kebab-case")]
+pub enum RehomedOutcome {
+    /// They are there now.
+    Published,
+    /// They were there already, byte for byte.
+    AlreadyThere,
+    /// What is there holds them all, and was kept.
+    Kept {
+        /// What is there.
+        existing: Digest,
+    },
+    /// What was there has been replaced: it is what the bundle carries, or that was asked for.
+    Replaced {
+        /// What was there.
+        existing: Digest,
+    },
+    /// What is there lacks them, and was kept.
+    NotRehomed {
+        /// What is there.
+        existing: Digest,
+    },
 }
 
 /// How configs and layers came to the target. Each is counted once for each repository that needs it.

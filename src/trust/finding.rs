@@ -72,6 +72,12 @@ pub struct SignatureFinding {
     /// Container runtimes find it where it is, and have rules under which they accept what proves it.
     #[serde(skip)]
     pub for_runtimes: bool,
+    /// Container runtimes have rules under which they accept what proves it, wherever it is.
+    #[serde(skip)]
+    pub provable: bool,
+    /// The place of the layer in its manifest.
+    #[serde(skip)]
+    pub position: usize,
 }
 
 impl SignatureFinding {
@@ -83,7 +89,8 @@ impl SignatureFinding {
             Some(Signer::OpenPgp(fingerprint)) => self.openpgp = Some(fingerprint),
             None => {}
         }
-        self.for_runtimes &= !judgement.proof.beyond_runtimes;
+        self.provable = !judgement.proof.beyond_runtimes;
+        self.for_runtimes &= self.provable;
         self.logs = judgement.proof.logs;
         self.timestamps = judgement.proof.timestamps;
         self.predicate_type = judgement.predicate_type.map(String::from);
@@ -112,6 +119,8 @@ impl SignatureFinding {
             detail: None,
             signed_name: None,
             for_runtimes: true,
+            provable: true,
+            position: 0,
         }
     }
 
@@ -126,6 +135,14 @@ impl SignatureFinding {
     /// GPG signatures (FORMATS §1.2).
     pub fn is_for_runtimes(&self) -> bool {
         matches!(self.form, Form::SimpleSigning | Form::Atomic) && self.for_runtimes
+    }
+
+    /// True for a verified signature that container runtimes would check, did it lie where they look.
+    pub fn is_misplaced(&self) -> bool {
+        self.code == SignatureCode::Verified
+            && self.form == Form::SimpleSigning
+            && self.provable
+            && !self.for_runtimes
     }
 
     /// True for what claims to sign the image, verified or not.

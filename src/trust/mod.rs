@@ -88,6 +88,7 @@ pub use outcome::{RefusalCode, SignatureCode};
 pub use place::{OwnPlaces, Place, Places, SharedPath, UnknownPlaces};
 pub use policy::{Policy, PolicyError, PreparedPolicy};
 pub use predicate::PredicateType;
+pub use runtimes::{runtimes_read, signature_tag};
 pub use scope::{Pattern, Scope, ScopeError, Specificity};
 pub use scoped::Scoped;
 pub use signer::{CertificateIdentity, LogEvidence, Signer};

@@ -5,17 +5,21 @@ use super::cosign::MAX_PAYLOAD;
 use super::evidence::{Attached, Found};
 use crate::oci::{Descriptor, Digest, Manifest, Meaning, media_type};
 
-/// True when a container runtime reads the signatures in `holder`. It looks under one tag, for an OCI manifest, and
-/// fetches every layer of it, signature or not: one that is too large, or is to be had elsewhere, fails the whole image.
+/// True when a container runtime reads the signatures in `holder`: it looks under one tag.
 pub(super) fn reach(attached: &Attached, holder: &Manifest) -> bool {
-    let Meaning::Image(image) = holder.meaning() else { return false };
-    let is_fetched = |layer: &Descriptor| layer.size <= MAX_PAYLOAD && layer.urls.is_empty();
     matches!(&attached.found, Found::Tag(tag) if *tag == signature_tag(&attached.subject))
-        && holder.media_type() == media_type::OCI_MANIFEST
-        && image.layers.iter().all(is_fetched)
+        && runtimes_read(holder)
 }
 
-/// `sha256-<hex>.sig`.
-fn signature_tag(subject: &Digest) -> String {
+/// True when a container runtime can read what lies under the tag of a manifest's signatures. It fetches every layer,
+/// and fails where one is too large or elsewhere.
+pub fn runtimes_read(holder: &Manifest) -> bool {
+    let Meaning::Image(image) = holder.meaning() else { return false };
+    let is_fetched = |layer: &Descriptor| layer.size <= MAX_PAYLOAD && layer.urls.is_empty();
+    holder.media_type() == media_type::OCI_MANIFEST && image.layers.iter().all(is_fetched)
+}
+
+/// The tag under which runtimes look for signatures of a manifest: `sha256-<hex>.sig`.
+pub fn signature_tag(subject: &Digest) -> String {
     format!("sha256-{}.sig", subject.hex())
 }

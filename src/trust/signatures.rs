@@ -140,9 +140,10 @@ impl Examination<'_> {
             let judgement = Judgement::bare(SignatureCode::TooManyLayers);
             return vec![blank.clone().set(judgement).unmet()];
         }
-        let examine = |layer: &Descriptor| {
+        let examine = |(position, layer): (usize, &Descriptor)| {
             let form = form_of(layer);
-            let blank = SignatureFinding { layer: Some(layer.digest), form, ..blank.clone() };
+            let layer_of = Some(layer.digest);
+            let blank = SignatureFinding { layer: layer_of, position, form, ..blank.clone() };
             let _room = room::take(layer.size.min(attestation::MAX_ENVELOPE));
             match form {
                 Form::SimpleSigning => self.simple(layer, subject, blank),
@@ -155,7 +156,7 @@ impl Examination<'_> {
                 Form::Atomic | Form::Other => blank.unmet(),
             }
         };
-        image.layers.iter().map(examine).collect()
+        image.layers.iter().enumerate().map(examine).collect()
     }
 
     fn simple(&self, layer: &Descriptor, subject: &Manifest, blank: SignatureFinding) -> Examined {

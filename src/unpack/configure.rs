@@ -1,9 +1,11 @@
 //! `--install-config`: what the host's configuration is to do, from what was verified and where it goes.
 
+use super::at_target::AtTarget;
 use super::enforcement::{Enforcement, NotEnforceable, Signers};
 use super::error::UnpackError;
 use super::plan::Planned;
 use super::pulls;
+use super::unenforced::{self, Remedies};
 use super::verify::Verified;
 use crate::host::config::ChangeKind;
 use crate::host::config::policy::{EnforcedRepository, PolicyLevel, PolicyRequest, Rejected};
@@ -19,9 +21,10 @@ use crate::report::configuration::{
     ParserReport, RefusedPull, SubjectChange,
 };
 use crate::trust::policy::KeySource;
-use crate::trust::{KeyFingerprint, KeyUse, PublicKey};
+use crate::trust::{KeyFingerprint, KeyUse, PublicKey, Scope};
 use std::collections::{BTreeMap, BTreeSet};
 use std::path::PathBuf;
+use std::sync::Arc;
 
 /// How the host's configuration is changed.
 #[derive(Debug)]
@@ -40,6 +43,8 @@ pub struct ConfigureOptions {
     pub transport: MirrorTransport,
     /// CA of the target, in PEM.
     pub registry_ca: Option<Vec<u8>>,
+    /// Repositories that are served although nothing demands their signatures.
+    pub allow_unenforced: Vec<Scope>,
 }
 
 /// What will become of the configuration.
@@ -48,6 +53,7 @@ pub(super) struct Configuration {
     plan: ConfigPlan,
     enforcement: Enforcement,
     refused_pulls: Vec<RefusedPull>,
+    remedies: Remedies,
 }
 
 /// Where keys lie on the host: those that were installed before and those that will be.
@@ -102,16 +108,32 @@ impl KeyPaths {
     }
 }
 
+/// Refuses what can be told without the target. Nothing is contacted.
+pub(super) fn check(
+    options: Option<&ConfigureOptions>,
+    planned: &Planned,
+) -> Result<(), UnpackError> {
+    let Some(options) = options else { return Ok(()) };
+    if planned.plan.target().mapping().is_none() {
+        return Err(UnpackError::LayoutIsNoMirror);
+    }
+    if matches!(options.destination, Destination::InPlace) && !options.root.may_install() {
+        return Err(ConfigError::NotRoot.into());
+    }
+    unenforced::signed(&planned.verified, &options.allow_unenforced).map(drop)
+}
+
 /// Decides what is changed; refuses what can be refused. Nothing is changed.
 pub(super) async fn plan(
     options: Option<ConfigureOptions>,
     planned: Planned,
     keys: KeyPaths,
+    at_target: Arc<AtTarget>,
 ) -> Result<(Planned, Option<Configuration>), UnpackError> {
     let Some(options) = options else { return Ok((planned, None)) };
     // Verifies again, and runs the tools that will read the files.
     let work = move || {
-        let configuration = decide(options, &planned, &keys)?;
+        let configuration = decide(options, &planned, &keys, &at_target)?;
         Ok((planned, Some(configuration)))
     };
     tokio::task::spawn_blocking(work).await?
@@ -122,26 +144,28 @@ pub(super) fn decide(
     options: ConfigureOptions,
     planned: &Planned,
     keys: &KeyPaths,
+    at_target: &AtTarget,
 ) -> Result<Configuration, UnpackError> {
     let Some(mapping) = planned.plan.target().mapping() else {
         return Err(UnpackError::LayoutIsNoMirror);
     };
     let host = mapping.host.clone();
-    let enforcement = planned.verified.enforcement(&|key| keys.has(key))?;
-    let ConfigureOptions { root, destination, level, rejected, upstream, transport, registry_ca } =
-        options;
+    let enforcement = planned.verified.enforcement(&|key| keys.has(key), at_target)?;
+    let ConfigureOptions { root, destination, level, rejected, upstream, transport, .. } = options;
     let request = HostConfig {
         policy: policy(&enforcement, keys, level, rejected),
         mirrors: MirrorRequest { mirrored: mirrored(planned), upstream, transport },
-        ca: registry_ca.map(|content| RegistryCa { host, content }),
+        ca: options.registry_ca.map(|content| RegistryCa { host, content }),
+        signed: unenforced::signed(&planned.verified, &options.allow_unenforced)?,
     };
+    let remedies = Remedies::new(planned, &request.policy);
     let plan = plan_config(root, destination, request)?;
     let mut files = plan.decided().files.iter();
     let refused_pulls = match files.find(|file| is_policy(file)) {
-        Some(policy) => pulls::refused(planned, plan.root(), policy, keys)?,
+        Some(policy) => pulls::refused(planned, plan.root(), policy, keys, at_target)?,
         None => Vec::new(),
     };
-    Ok(Configuration { plan, enforcement, refused_pulls })
+    Ok(Configuration { plan, enforcement, refused_pulls, remedies })
 }
 
 fn policy(
@@ -191,13 +215,20 @@ pub(super) async fn finish(
 impl Configuration {
     /// Writes the files. A dry run changes nothing on the host; a directory for review is written all the same. Blocks.
     pub(super) fn finish(self, dry_run: bool) -> Result<ConfigurationReport, ConfigError> {
-        let Self { plan, enforcement, refused_pulls } = self;
+        let Self { plan, enforcement, refused_pulls, remedies } = self;
         let root = plan.destination().path().display().to_string();
-        let report = match dry_run && plan.is_in_place() {
-            true => describe(root, plan.decided(), &enforcement, true),
-            false => describe(root, &plan.apply()?, &enforcement, false),
+        let (report, open) = match dry_run && plan.is_in_place() {
+            true => {
+                let decided = plan.decided();
+                (describe(root, decided, &enforcement, true), decided.unenforced.clone())
+            }
+            false => {
+                let decided = plan.apply()?;
+                (describe(root, &decided, &enforcement, false), decided.unenforced)
+            }
         };
-        Ok(ConfigurationReport { refused_pulls, ..report })
+        let unenforced = unenforced::reports(open, &report.files, &remedies);
+        Ok(ConfigurationReport { refused_pulls, unenforced, ..report })
     }
 }
 
@@ -232,6 +263,7 @@ fn describe(
         files: files.collect(),
         checked_by: checked_by.collect(),
         refused_pulls: Vec::new(),
+        unenforced: Vec::new(),
     }
 }
 

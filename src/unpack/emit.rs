@@ -1,5 +1,6 @@
 //! Emitting: configuration for others to apply, written into a directory. It changes nothing at the target.
 
+use super::at_target::AtTarget;
 use super::error::UnpackError;
 use super::openshift::Resources;
 use super::plan::Planned;
@@ -7,6 +8,7 @@ use crate::host::config::openshift::MirrorSource;
 use crate::host::{ResourceChange, check_resources, write_resources};
 use crate::report::unpack::{EmissionChange, EmissionReport, EmittedFile};
 use std::path::PathBuf;
+use std::sync::Arc;
 
 /// What is emitted, and where to: resources for an OpenShift cluster.
 #[derive(Debug, Clone)]
@@ -24,17 +26,34 @@ pub(super) struct Emission {
     resources: Resources,
 }
 
-/// Decides what is written, and refuses what can be refused. Blocks; nothing is changed.
+/// Refuses what can be told without the target. Nothing is contacted.
 ///
 /// # Errors
-/// [`UnpackError::EmitWithoutRegistry`], [`UnpackError::Emit`], and those of verifying.
-pub(super) fn plan(options: EmitOptions, planned: &Planned) -> Result<Emission, UnpackError> {
+/// [`UnpackError::EmitWithoutRegistry`], [`UnpackError::Emit`].
+pub(super) fn check(options: Option<&EmitOptions>, planned: &Planned) -> Result<(), UnpackError> {
+    let Some(options) = options else { return Ok(()) };
     if planned.plan.target().mapping().is_none() {
         return Err(UnpackError::EmitWithoutRegistry);
     }
-    check_resources(&options.directory)?;
-    let resources = Resources::of(planned, options.source)?;
-    Ok(Emission { directory: options.directory, resources })
+    Ok(check_resources(&options.directory)?)
+}
+
+/// Decides what is written, given what will lie at the target. Nothing is changed.
+///
+/// # Errors
+/// Those of [`check`] and of verifying.
+pub(super) async fn plan(
+    options: Option<EmitOptions>,
+    planned: Planned,
+    at_target: Arc<AtTarget>,
+) -> Result<(Planned, Option<Emission>), UnpackError> {
+    let Some(options) = options else { return Ok((planned, None)) };
+    // Verifies again.
+    let work = move || {
+        let resources = Resources::of(&planned, options.source, &at_target)?;
+        Ok((planned, Some(Emission { directory: options.directory, resources })))
+    };
+    tokio::task::spawn_blocking(work).await?
 }
 
 /// Writes what was decided.

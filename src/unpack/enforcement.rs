@@ -4,6 +4,7 @@
 //! could choose, of every carried image of that repository: otherwise it would make their pulls fail. So the very rule
 //! is tried, on everything that was carried, before anybody writes it down.
 
+use super::at_target::AtTarget;
 use super::error::UnpackError;
 use super::verify::Verified;
 use crate::oci::Repository;
@@ -38,6 +39,12 @@ pub enum NotEnforceable {
         /// The first such image.
         image: String,
     },
+    /// What lies at the target in the place of signatures was kept, and runtimes find none by these keys there, or
+    /// cannot read it.
+    KeptAtTarget {
+        /// Its tag.
+        tag: String,
+    },
 }
 
 /// What can be enforced, by source repository.
@@ -65,16 +72,23 @@ impl Verified {
     ///
     /// # Errors
     /// [`UnpackError::Archive`] when something that verification reads is damaged.
-    pub fn enforcement(
+    pub(super) fn enforcement(
         &self,
         is_preferred: &dyn Fn(&PublicKey) -> bool,
+        at_target: &AtTarget,
     ) -> Result<Enforcement, UnpackError> {
         let mut by_repository: BTreeMap<Repository, Vec<usize>> = BTreeMap::new();
         for (number, (entry, ..)) in self.images().enumerate() {
             by_repository.entry(entry.source.repository().clone()).or_default().push(number);
         }
         let all = by_repository.into_iter().map(|(repository, images)| {
-            let said = self.enforce(&images, is_preferred)?;
+            let said = match self.enforce(&images, is_preferred, at_target)? {
+                Err(reason) if reason.is_about_signatures() => {
+                    let kept = at_target.unusable(&repository);
+                    Err(kept.map_or(reason, |tag| NotEnforceable::KeptAtTarget { tag }))
+                }
+                said => said,
+            };
             Ok::<_, UnpackError>((repository, said))
         });
         Ok(Enforcement(all.collect::<Result<_, _>>()?))
@@ -84,6 +98,7 @@ impl Verified {
         &self,
         images: &[usize],
         is_preferred: &dyn Fn(&PublicKey) -> bool,
+        at_target: &AtTarget,
     ) -> Result<Result<Signers, NotEnforceable>, UnpackError> {
         if self.anchors().policy.is_some() {
             return Ok(Err(NotEnforceable::ByPolicy));
@@ -103,22 +118,24 @@ impl Verified {
         keys.sort_by_key(|key| !is_preferred(key));
         for key in &keys {
             let keys = vec![key.clone()];
-            if self.uncovered(images, &keys, &logs)?.is_none() {
+            if self.uncovered(images, &keys, &logs, at_target)?.is_none() {
                 return Ok(Ok(signers(keys, &logs)));
             }
         }
-        Ok(match self.uncovered(images, &keys, &logs)? {
+        Ok(match self.uncovered(images, &keys, &logs, at_target)? {
             None => Ok(signers(keys, &logs)),
             Some(image) => Err(NotEnforceable::Uncovered { image }),
         })
     }
 
-    /// Keys of this run that made a signature which runtimes look at.
+    /// Keys of this run that made a signature which runtimes look at, or will at the target.
     fn candidates(&self, images: &[usize]) -> Vec<PublicKey> {
         let verdicts = images.iter().map(|number| &self.verdicts()[*number]);
         let found = verdicts.flat_map(|verdict| verdict.signatures());
-        let keys: BTreeSet<Fingerprint> =
-            found.filter(|one| one.is_for_runtimes()).filter_map(|one| one.key).collect();
+        let keys: BTreeSet<Fingerprint> = found
+            .filter(|one| one.is_for_runtimes() || one.is_misplaced())
+            .filter_map(|one| one.key)
+            .collect();
         keys.iter().filter_map(|key| self.trusted_key(key).cloned()).collect()
     }
 
@@ -161,6 +178,7 @@ impl Verified {
         images: &[usize],
         keys: &[PublicKey],
         logs: &[LogAuthority],
+        at_target: &AtTarget,
     ) -> Result<Option<String>, UnpackError> {
         let anchored = |key: &PublicKey| ScopedKey {
             scope: Scope::Everything,
@@ -175,7 +193,7 @@ impl Verified {
             now: self.anchors().now,
             ..Anchors::default()
         };
-        let verdicts = self.judge_again(images, &rule)?;
+        let verdicts = self.judge_again(images, &rule, at_target)?;
         let uncovered = verdicts.into_iter().find(|verdict| !verdict.enforceable());
         Ok(uncovered.map(|verdict| verdict.source().to_string()))
     }
@@ -191,6 +209,11 @@ fn signers(keys: Vec<PublicKey>, logs: &[LogAuthority]) -> Signers {
 }
 
 impl NotEnforceable {
+    /// True where other signatures in their place would make a difference.
+    fn is_about_signatures(&self) -> bool {
+        matches!(self, Self::NoKey | Self::Uncovered { .. })
+    }
+
     /// A stable name for machines.
     pub const fn code(&self) -> &'static str {
         match self {
@@ -200,6 +223,7 @@ impl NotEnforceable {
             Self::RootOfLogs => "root-of-logs",
             Self::SeveralLogs => "several-logs",
             Self::Uncovered { .. } => "uncovered",
+            Self::KeptAtTarget { .. } => "kept-at-target",
         }
     }
 }
@@ -221,6 +245,10 @@ impl fmt::Display for NotEnforceable {
             Self::Uncovered { image } => write!(
                 f,
                 "{image} has a manifest without a signature by these keys where container runtimes look"
+            ),
+            Self::KeptAtTarget { tag } => write!(
+                f,
+                "{tag} at the target was kept, and container runtimes cannot check by it what was verified"
             ),
         }
     }

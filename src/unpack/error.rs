@@ -230,6 +230,9 @@ pub enum UnpackError {
     /// The host's configuration cannot be changed as it should be.
     #[error(transparent)]
     Configure(#[from] ConfigError),
+    /// A permission to stay unenforced for nothing that is carried.
+    #[error("--allow-unenforced {0} covers no carried repository")]
+    AllowsNothing(Box<Scope>),
     /// The push is done, and changing the configuration failed.
     #[error("all images are published, but the host's configuration is not as it should be")]
     NotConfigured(#[source] ConfigError),
@@ -283,6 +286,7 @@ impl UnpackError {
             | Self::Collision { .. }
             | Self::ReservedTag(_)
             | Self::LayoutIsNoMirror
+            | Self::AllowsNothing(_)
             | Self::Configure(
                 ConfigError::NotRoot | ConfigError::ReviewInPlace(_) | ConfigError::Ca(_),
             )

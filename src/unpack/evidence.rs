@@ -1,5 +1,6 @@
 //! What the verifier is given: manifests and small blobs of the archive, bounded and hashed.
 
+use super::at_target::AtTarget;
 use crate::archive::limits::MAX_TRUST_BLOB;
 use crate::archive::{Archive, ArchiveError, Catalogue};
 use crate::inventory;
@@ -12,6 +13,7 @@ use std::sync::{Mutex, PoisonError};
 pub(super) struct ArchiveEvidence<'a> {
     archive: &'a Archive,
     catalogue: &'a Catalogue,
+    at_target: Option<&'a AtTarget>,
     damage: Mutex<Option<ArchiveError>>,
     parsed: Mutex<Parsed>,
 }
@@ -42,8 +44,13 @@ impl Parsed {
 }
 
 impl<'a> ArchiveEvidence<'a> {
-    pub(super) fn new(archive: &'a Archive, catalogue: &'a Catalogue) -> Self {
-        Self { archive, catalogue, damage: Mutex::default(), parsed: Mutex::default() }
+    pub(super) fn new(
+        archive: &'a Archive,
+        catalogue: &'a Catalogue,
+        at_target: Option<&'a AtTarget>,
+    ) -> Self {
+        let (damage, parsed) = (Mutex::default(), Mutex::default());
+        Self { archive, catalogue, at_target, damage, parsed }
     }
 
     /// The first damage that was met. Whatever the verdicts say then, it is the medium that is at fault.
@@ -68,6 +75,9 @@ impl<'a> ArchiveEvidence<'a> {
 
 impl Evidence for ArchiveEvidence<'_> {
     fn manifest(&self, digest: &Digest) -> Result<Option<Manifest>, EvidenceError> {
+        if let Some(there) = self.at_target.and_then(|target| target.manifest(digest)) {
+            return Ok(Some(there.clone()));
+        }
         let Some(record) = self.catalogue.manifest(digest) else { return Ok(None) };
         let parsed = || self.parsed.lock().unwrap_or_else(PoisonError::into_inner);
         if let Some(known) = parsed().manifests.get(digest) {

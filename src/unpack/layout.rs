@@ -13,7 +13,7 @@ use crate::oci::Descriptor;
 use crate::oci::layout::{LayoutError, LayoutWriter, REF_NAME};
 use crate::oci::source::{BlobSource as _, Verifying};
 use crate::progress::Progress;
-use crate::report::unpack::{AttachmentOutcome, BlobCounts};
+use crate::report::unpack::{AttachmentOutcome, BlobCounts, RehomedOutcome};
 use futures_util::{StreamExt as _, TryStreamExt as _, stream};
 use std::collections::HashSet;
 use std::sync::Arc;
@@ -59,6 +59,11 @@ pub(super) async fn write(
     }
     still_counts()?;
     write_manifests(planned, writer).await?;
+    for rehomed in planned.rehomed.iter() {
+        let content = stream::iter([Ok(rehomed.config.clone())]).boxed();
+        writer.write_blob(&rehomed.config_descriptor(), content).await?;
+        writer.write_manifest(&rehomed.manifest).await?;
+    }
     progress.note("index.json");
     writer.put_entries(entries(planned, survey)).await?;
     let mut counts = BlobCounts::default();
@@ -130,13 +135,24 @@ fn entries(planned: &Planned, survey: &Survey) -> Vec<Descriptor> {
         descriptor.annotations.insert(REF_NAME.into(), name);
         descriptor
     };
+    for (rehomed, outcome) in planned.rehomed.iter().zip(&survey.rehomed) {
+        if matches!(outcome, RehomedOutcome::Kept { .. } | RehomedOutcome::NotRehomed { .. }) {
+            continue;
+        }
+        let name = format!("{}:{}", planned.plan.sources()[rehomed.repository], rehomed.tag);
+        entries.push(named(rehomed.manifest.descriptor(), name));
+    }
     let images = planned.plan.images().iter().zip(catalogue.images()).zip(&survey.attachments);
     for ((planned, image), outcomes) in images {
         for (attachment, outcome) in image.attachments().iter().zip(outcomes) {
             let Some(own) = catalogue.attached(attachment).next_back() else { continue };
             match &attachment.found {
                 Found::Referrer => entries.push(own.descriptor()),
-                Found::Tag(_) if matches!(outcome, AttachmentOutcome::Kept { .. }) => {}
+                Found::Tag(_)
+                    if matches!(
+                        outcome,
+                        AttachmentOutcome::Kept { .. } | AttachmentOutcome::Rehomed
+                    ) => {}
                 Found::Tag(tag) => {
                     let name = format!("{}:{tag}", planned.source.repository());
                     entries.push(named(own.descriptor(), name));

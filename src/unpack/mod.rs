@@ -21,6 +21,7 @@
 //! verified when its trust section has come, then its blobs are pushed as they stream by (`arriving`, `stream`).
 
 mod arriving;
+mod at_target;
 mod check;
 mod configure;
 mod confirm;
@@ -41,6 +42,7 @@ mod pulls;
 mod push;
 mod refused;
 mod refused_attachment;
+mod rehoming;
 mod reporting;
 mod seal;
 mod seal_refusal;
@@ -54,6 +56,7 @@ mod tags;
 mod target;
 #[cfg(test)]
 mod tests;
+mod unenforced;
 mod verify;
 mod watched;
 
@@ -83,6 +86,7 @@ use crate::registry::Client;
 use crate::report::configuration::ConfigInstallReport;
 use crate::report::unpack::UnpackReport;
 use crate::trust::Scope;
+use at_target::AtTarget;
 use configure::KeyPaths;
 use push::{Pushed, Way};
 use reporting::{Done, report};
@@ -145,11 +149,12 @@ pub async fn unpack(
     let prepare = move || {
         let (opened, cargo) = input.open()?;
         let planned = opened.check()?.verify_for(target, trust)?.plan()?;
-        let emission = emit.map(|options| emit::plan(options, &planned)).transpose()?;
-        Ok::<_, UnpackError>((planned, emission, cargo))
+        emit::check(emit.as_ref(), &planned)?;
+        configure::check(configure.as_ref(), &planned)?;
+        Ok::<_, UnpackError>((planned, emit, configure, cargo))
     };
     let verifying = client.waits().work("verifying the bundle");
-    let (planned, emission, cargo) = tokio::task::spawn_blocking(prepare).await??;
+    let (planned, emit, configure, cargo) = tokio::task::spawn_blocking(prepare).await??;
     drop(verifying);
     let memory = sources::check(&planned.plan, root.as_ref())?;
     let tags = tags::check(&planned, root.as_ref(), &going_back)?;
@@ -157,9 +162,12 @@ pub async fn unpack(
         install.map(|options| install::plan(options, &planned.verified, &earlier)).transpose()?;
     let mut keys = install.as_ref().map_or_else(Vec::new, |plan| install::report(plan.keys()));
     let key_paths = key_paths.and(install.as_ref().map_or(&[], |plan| plan.keys()));
-    let (planned, configuration) = configure::plan(configure, planned, key_paths).await?;
     let goal = Goal::open(&planned, client, dry_run).await?;
     let mut survey = goal.survey(&planned, on_existing_attachment).await?;
+    let at_target = Arc::new(AtTarget::surveyed(&planned, &survey));
+    let (planned, emission) = emit::plan(emit, planned, at_target.clone()).await?;
+    let (planned, configuration) =
+        configure::plan(configure, planned, key_paths, at_target).await?;
     let lookaside = match &lookaside {
         Some(directory) => Some(planned.write_lookaside(directory, access(dry_run)).await?),
         None => None,
@@ -226,15 +234,20 @@ pub fn configure(
     let key_paths = KeyPaths::installed(&trust.installed);
     let (opened, _) = input.open()?;
     let planned = opened.check()?.verify_for(target, trust)?.plan()?;
-    let configuration = configure::decide(options, &planned, &key_paths)?;
+    configure::check(Some(&options), &planned)?;
+    let at_target = AtTarget::expected(&planned);
+    let configuration =
+        configure::decide(options, &planned, &key_paths, &at_target)?.finish(dry_run)?;
+    let mut warnings = planned.verified.warnings();
+    warnings.extend(configuration.warnings());
     Ok(ConfigInstallReport {
         report_version: "1.0",
         file: planned.verified.archive().path().display().to_string(),
         bundle_digest: planned.verified.archive().bundle_digest(),
         target: planned.plan.target().to_string(),
-        configuration: configuration.finish(dry_run)?,
+        configuration,
         seal: planned.verified.seal_report(),
-        warnings: planned.verified.warnings(),
+        warnings,
     })
 }
 

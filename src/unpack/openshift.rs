@@ -1,5 +1,6 @@
 //! Which resources configure a cluster for what a bundle brought: where it is pulled from, whose signatures it must have.
 
+use super::at_target::AtTarget;
 use super::enforcement::{NotEnforceable, Signers};
 use super::error::UnpackError;
 use super::plan::Planned;
@@ -38,12 +39,16 @@ pub(super) struct Resources {
 
 impl Resources {
     /// Decides everything. Blocks: what can be enforced is found by verifying.
-    pub(super) fn of(planned: &Planned, source: MirrorSource) -> Result<Self, UnpackError> {
+    pub(super) fn of(
+        planned: &Planned,
+        source: MirrorSource,
+        at_target: &AtTarget,
+    ) -> Result<Self, UnpackError> {
         let name = planned.verified.archive().inventory().name.as_deref();
         let name = resource_name(name);
         let mut all = Self::default();
         all.mirror_sets(planned, &name, source)?;
-        all.image_policies(planned, &name)?;
+        all.image_policies(planned, &name, at_target)?;
         all.release_signatures(planned)?;
         Ok(all)
     }
@@ -100,9 +105,14 @@ impl Resources {
     }
 
     /// One policy for each key, for the repositories of which it alone accepts all that was carried.
-    fn image_policies(&mut self, planned: &Planned, name: &str) -> Result<(), UnpackError> {
+    fn image_policies(
+        &mut self,
+        planned: &Planned,
+        name: &str,
+        at_target: &AtTarget,
+    ) -> Result<(), UnpackError> {
         const KIND: &str = "ClusterImagePolicy";
-        let enforcement = planned.verified.enforcement(&|_| false)?;
+        let enforcement = planned.verified.enforcement(&|_| false, at_target)?;
         let mut enforced: BTreeMap<&Repository, Rule> = BTreeMap::new();
         for (repository, said) in enforcement.repositories() {
             match said.as_ref().map_err(Unfit::from).and_then(|signers| rule(repository, signers)) {

@@ -1,6 +1,7 @@
 //! Planning: what goes where, decided before anything is sent.
 
 use super::error::{UnpackError, bounded};
+use super::rehoming::{self, Rehomings};
 use super::target::{Target, published_as};
 use super::verify::{Addressed, Verified};
 use crate::oci::reference::is_attachment_tag;
@@ -46,6 +47,7 @@ pub struct PlannedBlob {
 pub struct Planned {
     pub(super) verified: Verified,
     pub(super) plan: Plan,
+    pub(super) rehomed: Rehomings,
 }
 
 impl Plan {
@@ -97,13 +99,15 @@ impl Addressed {
     ///
     /// # Errors
     /// [`UnpackError::Naming`] when a source has no name at the target or two have the same one,
-    /// [`UnpackError::Collision`] when a tag would name two images, [`UnpackError::ReservedTag`].
+    /// [`UnpackError::Collision`] when a tag would name two images, [`UnpackError::ReservedTag`];
+    /// [`UnpackError::Archive`] when a manifest is no longer what it was.
     pub fn plan(self) -> Result<Planned, UnpackError> {
         let Self { verified, target } = self;
         let Named { repositories, sources, images } = name_images(&verified, &target)?;
         let blobs = place_blobs(&verified, &images);
         let plan = Plan { target, repositories, sources, images, blobs };
-        Ok(Planned { plan, verified })
+        let rehomed = rehoming::plan(&verified, &plan)?;
+        Ok(Planned { plan, verified, rehomed })
     }
 }
 

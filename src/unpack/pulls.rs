@@ -3,6 +3,7 @@
 //! Rules that are on the host stay, so what was verified here may be refused there: another key, a manifest without a
 //! signature of its own, a default that rejects. Whoever fills the registry has to know before somebody pulls.
 
+use super::at_target::AtTarget;
 use super::configure::KeyPaths;
 use super::error::UnpackError;
 use super::plan::Planned;
@@ -20,6 +21,7 @@ pub(super) fn refused(
     root: &HostRoot,
     policy: &PlannedFile,
     keys: &KeyPaths,
+    at_target: &AtTarget,
 ) -> Result<Vec<RefusedPull>, UnpackError> {
     // What was made was parsed when it was made.
     let Some(Ok(file)) = policy.after().map(|content| PolicyFile::to_be(content, root.path()))
@@ -37,7 +39,7 @@ pub(super) fn refused(
     let prepared = file.prepare_with(sources, &keys.contents(verified));
     let rules =
         Anchors { policy: Some(prepared), now: verified.anchors().now, ..Anchors::default() };
-    let verdicts = verified.judge_again(&numbers, &rules)?;
+    let verdicts = verified.judge_again(&numbers, &rules, at_target)?;
     let refused = verdicts.iter().filter_map(|verdict| {
         let code = match verdict.admission() {
             Admission::PolicyAcceptsAnything => return None,

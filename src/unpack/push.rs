@@ -7,6 +7,8 @@ use super::StillCounts;
 use super::error::UnpackError;
 use super::plan::{Planned, PlannedBlob};
 use super::refused_attachment::{AttachmentsRefused, RefusedAttachment};
+use super::rehoming::Rehomed;
+use super::stream::Held;
 use super::survey::{OCTETS, Survey};
 use super::verify::Verified;
 use super::watched::Watched;
@@ -17,7 +19,7 @@ use crate::oci::source::BlobSource;
 use crate::oci::{Descriptor, Digest, Manifest};
 use crate::progress::Progress;
 use crate::registry::{BlobPushed, Client, Presence, RegistryError, RemoteRepository};
-use crate::report::unpack::{AttachmentOutcome, BlobCounts, TagChange};
+use crate::report::unpack::{AttachmentOutcome, BlobCounts, RehomedOutcome, TagChange};
 use crate::trust::{ChildStatus, ImageVerdict};
 use futures_util::{StreamExt as _, TryStreamExt as _, stream};
 use std::collections::HashSet;
@@ -102,6 +104,11 @@ pub(super) async fn push(
         .await?;
     let (tagged_children, refused): (Vec<_>, Vec<_>) =
         pushed.into_iter().map(|image| (image.tagged_child, image.refused)).unzip();
+    stream::iter(planned.rehomed.iter().zip(&survey.rehomed))
+        .map(|(rehomed, outcome)| push.rehome(rehomed, *outcome))
+        .buffered(jobs * IMAGES_PER_JOB)
+        .try_collect::<()>()
+        .await?;
     progress.note("tags");
     let (push, children) = (&push, &tagged_children);
     stream::iter(images.clone())
@@ -209,14 +216,43 @@ impl Push<'_> {
         let outcomes = &self.survey.attachments[number];
         let mut refused = Vec::new();
         for (place, (attachment, outcome)) in image.attachments().iter().zip(outcomes).enumerate() {
-            if matches!(outcome, AttachmentOutcome::AlreadyThere | AttachmentOutcome::Kept { .. }) {
-                continue;
-            }
-            if let Err(error) = self.attachment(repository, attachment).await {
+            let pushed = match outcome {
+                AttachmentOutcome::AlreadyThere | AttachmentOutcome::Kept { .. } => continue,
+                AttachmentOutcome::Rehomed => self.by_digest(repository, attachment).await,
+                AttachmentOutcome::Published
+                | AttachmentOutcome::Replaced { .. }
+                | AttachmentOutcome::Refused => self.attachment(repository, attachment).await,
+            };
+            if let Err(error) = pushed {
                 refused.push(self.refused(repository, (place, attachment), error)?);
             }
         }
         Ok(PushedImage { tagged_child, refused })
+    }
+
+    /// An attachment whose tag names something else.
+    async fn by_digest(
+        &self,
+        repository: usize,
+        attachment: &CatalogueAttachment,
+    ) -> Result<(), UnpackError> {
+        for record in self.verified.catalogue().attached(attachment) {
+            self.manifest(repository, record, false).await?;
+        }
+        Ok(())
+    }
+
+    /// Signatures where runtimes look. The blobs that they are layers of are there.
+    async fn rehome(&self, rehomed: &Rehomed, outcome: RehomedOutcome) -> Result<(), UnpackError> {
+        if !matches!(outcome, RehomedOutcome::Published | RehomedOutcome::Replaced { .. }) {
+            return Ok(());
+        }
+        let remote = &self.repositories[rehomed.repository];
+        let config = rehomed.config_descriptor();
+        let content = Held(rehomed.config.clone());
+        remote.push_blob(&config, &content, None, Presence::CheckFirst).await?;
+        remote.push_manifest(Some(&rehomed.tag), &rehomed.manifest).await?;
+        Ok(())
     }
 
     async fn attachment(

@@ -1,6 +1,7 @@
 //! The report: what a run came to, as values.
 
 use super::plan::Planned;
+use super::rehoming;
 use super::seal::Recording;
 use super::signatures;
 use super::sources;
@@ -73,7 +74,8 @@ pub(super) fn report(planned: &Planned, done: Done) -> UnpackReport {
                 AttachmentOutcome::Replaced { existing } => (existing, "was replaced"),
                 AttachmentOutcome::Published
                 | AttachmentOutcome::AlreadyThere
-                | AttachmentOutcome::Refused => continue,
+                | AttachmentOutcome::Refused
+                | AttachmentOutcome::Rehomed => continue,
             };
             warnings.push(format!("{name}: attachment {existing} at the target {what}"));
         }
@@ -84,6 +86,7 @@ pub(super) fn report(planned: &Planned, done: Done) -> UnpackReport {
         };
         let tag_age = tags::age(planned, tag, done.tags[number].as_ref());
         warnings.extend(tags::warning(name, tag, tag_age, done.tags[number].as_ref()));
+        warnings.extend(rehoming::warnings(planned, number, &done.survey.rehomed, name));
         images.push(ImageReport {
             source: entry.source.clone(),
             digest: entry.digest,
@@ -96,6 +99,7 @@ pub(super) fn report(planned: &Planned, done: Done) -> UnpackReport {
             verdict: verdict.clone(),
             attachment_lookup: entry.attachment_lookup,
             attachments: attachments.collect(),
+            rehomed: rehoming::reports(planned, number, &done.survey.rehomed),
             atomic_signatures: planned.signature_reports(
                 number,
                 &done.survey.signatures[number],
@@ -106,6 +110,7 @@ pub(super) fn report(planned: &Planned, done: Done) -> UnpackReport {
     }
     warnings.extend(done.warnings);
     warnings.extend(signatures::unpublished(&images, planned.plan.target()));
+    warnings.extend(done.configuration.iter().flat_map(ConfigurationReport::warnings));
     UnpackReport {
         report_version: "1.0",
         file: verified.archive().path().display().to_string(),

@@ -172,7 +172,7 @@ async fn collect(mut content: ByteStream, size: u64) -> Result<Bytes, SourceErro
 }
 
 /// One blob in memory.
-struct Held(Bytes);
+pub(super) struct Held(pub(super) Bytes);
 
 impl BlobSource for Held {
     fn open<'a>(

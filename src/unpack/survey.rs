@@ -1,15 +1,19 @@
 //! Surveying: what the target has already, before anything is sent.
 
+use super::at_target::KeptSignatures;
 use super::error::UnpackError;
 use super::plan::{Plan, Planned, PlannedBlob};
+use super::rehoming::Rehomed;
 use crate::inventory::Found;
 use crate::oci::layout::LayoutDirectory;
 use crate::oci::{Descriptor, Digest, Manifest, Meaning};
 use crate::registry::{Client, Presence, RemoteRepository};
-use crate::report::unpack::{AttachmentOutcome, SignatureOutcome, TagChange};
+use crate::report::unpack::{AttachmentOutcome, RehomedOutcome, SignatureOutcome, TagChange};
+use crate::trust::signature_tag;
 use futures_util::{StreamExt as _, TryStreamExt as _, stream};
 use std::collections::hash_map::Entry;
 use std::collections::{HashMap, HashSet};
+use std::sync::{Mutex, PoisonError};
 
 /// Questions asked at the same time.
 const IN_FLIGHT: usize = 16;
@@ -38,6 +42,10 @@ pub struct Survey {
     pub(super) presence: Vec<Presence>,
     /// GPG signatures, by image.
     pub(super) signatures: Vec<Vec<SignatureOutcome>>,
+    /// Signatures that are moved where runtimes look, in the plan's order.
+    pub(super) rehomed: Vec<RehomedOutcome>,
+    /// Signatures at the target that stay.
+    pub(super) kept: Vec<KeptSignatures>,
 }
 
 impl Planned {
@@ -62,13 +70,23 @@ impl Planned {
             })
             .buffered(IN_FLIGHT)
             .try_collect();
+        let kept = Mutex::default();
+        let note = &kept;
         let attachments = stream::iter(0..plan.images().len())
             .map(|number| async move {
                 let repository = &repositories[plan.images()[number].repository];
                 let ask = |tag: String| async move {
                     Ok::<_, UnpackError>(repository.manifest_by_tag(&tag).await?)
                 };
-                self.attachments(number, repository.name(), on_existing, ask).await
+                self.attachments(number, repository.name(), on_existing, ask, note).await
+            })
+            .buffered(IN_FLIGHT)
+            .try_collect::<Vec<_>>();
+        let rehomed = stream::iter(self.rehomed.iter())
+            .map(|rehomed| async move {
+                let repository = &repositories[rehomed.repository];
+                let there = repository.manifest_by_tag(&rehomed.tag).await?;
+                self.rehomed_outcome(rehomed, repository.name(), there, on_existing, note)
             })
             .buffered(IN_FLIGHT)
             .try_collect::<Vec<_>>();
@@ -79,8 +97,12 @@ impl Planned {
             .buffered(IN_FLIGHT)
             .try_collect();
         let presence = presence(plan, repositories);
-        let (tags, mut attachments, signatures, presence) =
-            tokio::try_join!(tags, attachments, signatures, presence)?;
+        let (tags, mut attachments, rehomed, signatures, presence) =
+            tokio::try_join!(tags, attachments, rehomed, signatures, presence)?;
+        let mut kept = kept.into_inner().unwrap_or_else(PoisonError::into_inner);
+        for one in &mut kept {
+            one.is_whole = one.look_into(&repositories[one.repository]).await;
+        }
         let filled = (0..plan.images().len())
             .filter(|number| presence[plan.images()[*number].repository] == Presence::CheckFirst);
         let listed: Vec<(usize, Vec<bool>)> = stream::iter(filled)
@@ -98,7 +120,7 @@ impl Planned {
                 }
             }
         }
-        Ok(Survey { tags, attachments, presence, signatures })
+        Ok(Survey { tags, attachments, presence, signatures, rehomed, kept })
     }
 
     /// For each attachment of image `number`, whether it is a referrer that the repository has and lists.
@@ -151,6 +173,7 @@ impl Planned {
             tag_change(now, image.digest)
         };
         let tags = images.iter().map(now).collect();
+        let kept = Mutex::default();
         let mut attachments = Vec::with_capacity(images.len());
         for (number, image) in images.iter().enumerate() {
             let repository = image.source.repository();
@@ -159,11 +182,21 @@ impl Planned {
                 let Some((layout, entry)) = layout.zip(tagged(&name)) else { return Ok(None) };
                 Ok::<_, UnpackError>(layout.read_manifest(&entry).await?)
             };
-            attachments.push(self.attachments(number, repository, on_existing, ask).await?);
+            attachments.push(self.attachments(number, repository, on_existing, ask, &kept).await?);
+        }
+        let mut rehomed = Vec::with_capacity(self.rehomed.iter().len());
+        for one in self.rehomed.iter() {
+            let repository = &self.plan.sources()[one.repository];
+            let there = match layout.zip(tagged(&format!("{repository}:{}", one.tag))) {
+                Some((layout, entry)) => layout.read_manifest(&entry).await?,
+                None => None,
+            };
+            rehomed.push(self.rehomed_outcome(one, repository, there, on_existing, &kept)?);
         }
         let presence = vec![Presence::Unknown; self.plan.repositories().len()];
         let signatures = self.unpublished_signatures();
-        Ok(Survey { tags, attachments, presence, signatures })
+        let kept = kept.into_inner().unwrap_or_else(PoisonError::into_inner);
+        Ok(Survey { tags, attachments, presence, signatures, rehomed, kept })
     }
 
     /// What becomes of the attachments of image `number`. Only tags can be in the way.
@@ -173,6 +206,7 @@ impl Planned {
         repository: &crate::oci::Repository,
         on_existing: OnExistingAttachment,
         existing: impl Fn(String) -> F,
+        kept: &Mutex<Vec<KeptSignatures>>,
     ) -> Result<Vec<AttachmentOutcome>, UnpackError>
     where
         F: Future<Output = Result<Option<Manifest>, UnpackError>>,
@@ -185,6 +219,11 @@ impl Planned {
                 outcomes.push(AttachmentOutcome::Published);
                 continue;
             };
+            let place = self.plan.images()[number].repository;
+            if self.rehomed.takes(place, attachment.subject, tag) {
+                outcomes.push(AttachmentOutcome::Rehomed);
+                continue;
+            }
             let Some(there) = existing(tag.clone()).await? else {
                 outcomes.push(AttachmentOutcome::Published);
                 continue;
@@ -195,6 +234,9 @@ impl Planned {
             } else if on_existing == OnExistingAttachment::Replace {
                 AttachmentOutcome::Replaced { existing }
             } else if holds_all(&there, &catalogue.read_manifest(archive, own)?) {
+                if *tag == signature_tag(&attachment.subject) {
+                    note(kept, KeptSignatures::new(place, attachment.subject, there));
+                }
                 AttachmentOutcome::Kept { existing }
             } else {
                 let name = format!("{repository}:{tag}");
@@ -203,6 +245,40 @@ impl Planned {
         }
         Ok(outcomes)
     }
+
+    /// What becomes of signatures that are moved where runtimes look, given what is under their tag.
+    fn rehomed_outcome(
+        &self,
+        rehomed: &Rehomed,
+        repository: &crate::oci::Repository,
+        there: Option<Manifest>,
+        on_existing: OnExistingAttachment,
+        kept: &Mutex<Vec<KeptSignatures>>,
+    ) -> Result<RehomedOutcome, UnpackError> {
+        let Some(there) = there else { return Ok(RehomedOutcome::Published) };
+        let existing = there.digest();
+        if existing == rehomed.manifest.digest() {
+            return Ok(RehomedOutcome::AlreadyThere);
+        }
+        // What the bundle carries itself holds nobody else's.
+        if on_existing == OnExistingAttachment::Replace || rehomed.displaced == Some(existing) {
+            return Ok(RehomedOutcome::Replaced { existing });
+        }
+        let is_held = holds_all(&there, &rehomed.manifest);
+        if let (false, Some(carried)) = (is_held, rehomed.displaced) {
+            let name = format!("{repository}:{}", rehomed.tag);
+            return Err(UnpackError::AttachmentDiffers { name, existing, carried });
+        }
+        note(kept, KeptSignatures::new(rehomed.repository, rehomed.subject, there));
+        Ok(match is_held {
+            true => RehomedOutcome::Kept { existing },
+            false => RehomedOutcome::NotRehomed { existing },
+        })
+    }
+}
+
+fn note(kept: &Mutex<Vec<KeptSignatures>>, one: KeptSignatures) {
+    kept.lock().unwrap_or_else(PoisonError::into_inner).push(one);
 }
 
 fn tag_change(now: Option<Digest>, wanted: Digest) -> TagChange {

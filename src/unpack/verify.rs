@@ -1,5 +1,6 @@
 //! Verifying: every image is judged by what is trusted. Only here a [`Verified`] is made.
 
+use super::at_target::AtTarget;
 use super::check::Checked;
 use super::error::UnpackError;
 use super::evidence::{ArchiveEvidence, found};
@@ -134,7 +135,7 @@ impl Checked {
         }
         let all: Vec<usize> = (0..archive.inventory().images.len()).collect();
         let bench = Bench { anchors: &anchors, places, names_bound };
-        let verdicts = judge_all(&archive, &catalogue, &all, bench)?;
+        let verdicts = judge_all(&archive, &catalogue, &all, bench, None)?;
         if !verdicts.iter().all(ImageVerdict::is_admitted) {
             let any_anchor = !anchors.is_empty();
             let (report_version, bundle_digest) = ("1.0", bundle);
@@ -229,15 +230,16 @@ impl Verified {
         &self.anchors
     }
 
-    /// What the verifier says about the images with these numbers when only `anchors` count. For questions about what
-    /// others would accept; it admits nothing.
+    /// What the verifier says about the images with these numbers when only `anchors` count, given the signatures that
+    /// lie at the target. For questions about what others would accept; it admits nothing.
     pub(super) fn judge_again(
         &self,
         images: &[usize],
         anchors: &Anchors,
+        at_target: &AtTarget,
     ) -> Result<Vec<ImageVerdict>, ArchiveError> {
         let bench = Bench { anchors, places: &OwnPlaces, names_bound: false };
-        judge_all(&self.archive, &self.catalogue, images, bench)
+        judge_all(&self.archive, &self.catalogue, images, bench, Some(at_target))
     }
 
     /// The keys of use `cosign` that travel in the bundle.
@@ -322,8 +324,9 @@ fn judge_all(
     catalogue: &Catalogue,
     numbers: &[usize],
     bench: Bench<'_>,
+    at_target: Option<&AtTarget>,
 ) -> Result<Vec<ImageVerdict>, ArchiveError> {
-    let evidence = ArchiveEvidence::new(archive, catalogue);
+    let evidence = ArchiveEvidence::new(archive, catalogue, at_target);
     let entries = &archive.inventory().images;
     let images: Vec<_> =
         numbers.iter().map(|number| (&entries[*number], &catalogue.images()[*number])).collect();
@@ -335,7 +338,11 @@ fn judge_all(
         while let number = next.fetch_add(1, Ordering::Relaxed)
             && let Some((entry, image)) = images.get(number)
         {
-            let mut verdict = judge_image(&evidence, catalogue, (entry, image), bench);
+            let mut attached = carried(catalogue, image);
+            if let Some(at_target) = at_target {
+                at_target.replace(&mut attached, catalogue, (entry, image));
+            }
+            let mut verdict = judge_image(&evidence, &attached, (entry, image), bench);
             if let Some(place) = known.insert(entry.digest, judged.len()) {
                 verdict.share_with(&judged[place].1);
             }
@@ -362,24 +369,25 @@ fn judge_all(
     }
 }
 
+/// What the bundle has attached to an image.
+fn carried(catalogue: &Catalogue, image: &CatalogueImage) -> Vec<Attached> {
+    let attached = image.attachments().iter().filter_map(|attachment| {
+        Some(Attached {
+            subject: attachment.subject,
+            manifest: catalogue.attached(attachment).next_back()?.descriptor(),
+            found: found(&attachment.found),
+        })
+    });
+    attached.collect()
+}
+
 fn judge_image(
     evidence: &ArchiveEvidence<'_>,
-    catalogue: &Catalogue,
+    attached: &[Attached],
     (entry, image): (&ImageEntry, &CatalogueImage),
     bench: Bench<'_>,
 ) -> ImageVerdict {
     let Bench { anchors, places, names_bound } = bench;
-    let attached: Vec<Attached> = image
-        .attachments()
-        .iter()
-        .filter_map(|attachment| {
-            Some(Attached {
-                subject: attachment.subject,
-                manifest: catalogue.attached(attachment).next_back()?.descriptor(),
-                found: found(&attachment.found),
-            })
-        })
-        .collect();
     let atomic: Vec<AtomicSignature> = image
         .signatures()
         .iter()
@@ -393,7 +401,7 @@ fn judge_image(
     let test = ImageUnderTest {
         source: &entry.source,
         root: Descriptor::new(&entry.media_type, entry.digest, entry.size),
-        attached: &attached,
+        attached,
         atomic: &atomic,
         omitted: &omitted,
         name_bound: names_bound,

@@ -131,12 +131,14 @@ fn a_scope_needs_signatures_of_every_child_and_covers_nothing_else() {
     side.sign("team/app/half", &half.digest(), signer);
     let half = format!("{APP}/half");
     scene.pack(&["team/app:1", "team/app/half:1"]);
-    let report = scene.configured(&[]);
+    let report = scene.configured_partly(&[]);
     let expected = [(APP, "covers-another"), (half.as_str(), "uncovered")];
     let expected = expected.map(|(name, code)| (name.to_owned(), code.to_owned()));
     assert_eq!(left(&report, POLICY), expected);
     assert_eq!(scene.read(POLICY), ACCEPT);
-    assert!(scene.read(MIRRORS).contains(&half), "it is served all the same");
+    assert!(!scene.place(MIRRORS).exists(), "nothing is served unsigned");
+    scene.configured(&["--allow-unenforced", APP]);
+    assert!(scene.read(MIRRORS).contains(&half), "unless that is allowed");
 
     // With the children's signatures both get a scope.
     for child in &images::multi_platform("team-app-half").children {
@@ -201,7 +203,7 @@ fn several_keys_of_one_repository_need_newer_hosts() {
     sign_simple_as(&side.registry, "team/app", &image.digest(), &other, APP);
     scene.pack(&["team/app:1", "team/app:2"]);
     let key = side.key("other.pub", &other);
-    let report = scene.configured(&["--key", &key]);
+    let report = scene.configured_partly(&["--key", &key]);
     assert_eq!(left(&report, POLICY), one(APP, "needs-policy-level"));
     assert_eq!(scene.read(POLICY), ACCEPT);
     let report = scene.configured(&["--key", &key, "--policy-level", "5.33"]);
@@ -226,7 +228,7 @@ fn an_entry_of_a_log_is_demanded_where_it_was_demanded_here() {
     }
     scene.pack(&["team/app:1"]);
     let rekor = carried.side.key("rekor.pub", &log);
-    let report = scene.configured(&["--rekor-key", &rekor]);
+    let report = scene.configured_partly(&["--rekor-key", &rekor]);
     assert_eq!(left(&report, POLICY), one(APP, "needs-policy-level"));
     scene.configured(&["--rekor-key", &rekor, "--policy-level", "5.24"]);
     let rule = scene.demanded(APP)[0].clone();

@@ -4,7 +4,9 @@ mod elsewhere;
 mod end_to_end;
 mod merging;
 mod obstacles;
+mod rehoming;
 mod served;
+mod unenforced;
 
 use crate::harness::command::{Program, Ran};
 use crate::harness::peers;
@@ -80,8 +82,19 @@ impl Scene {
     /// The report on the configuration of an unpack that succeeds.
     #[track_caller]
     fn configured(&self, arguments: &[&str]) -> Value {
+        self.configured_with(0, arguments)
+    }
+
+    /// The same of one that leaves something unenforced.
+    #[track_caller]
+    fn configured_partly(&self, arguments: &[&str]) -> Value {
+        self.configured_with(4, arguments)
+    }
+
+    #[track_caller]
+    fn configured_with(&self, code: i32, arguments: &[&str]) -> Value {
         let ran = self.unpack(&[&["--install-config", "--json"], arguments].concat());
-        let report = ran.expect_code(0).json();
+        let report = ran.expect_code(code).json();
         crate::schemas::assert_described("unpack-report.schema.json", &report);
         report["configuration"].clone()
     }

@@ -11,7 +11,7 @@ use bundle::inventory::{AttachmentKind, Lookup};
 use bundle::oci::Digest;
 use bundle::report::unpack::{
     AttachmentOutcome, EmissionChange, EmissionReport, EmittedFile, ImageReport, LookasideOutcome,
-    SignatureOutcome, SourceMemory, TagChange, UnpackReport,
+    RehomedOutcome, SignatureOutcome, SourceMemory, TagChange, UnpackReport,
 };
 use bundle::trust::ChildStatus;
 use std::collections::BTreeMap;
@@ -132,6 +132,13 @@ fn add_attachments(out: &mut Output, image: &ImageReport) {
         Lookup::Complete => say!(out, "  attachments: {}", kinds.join(", ")),
         Lookup::Incomplete => say!(out, "  attachments: incomplete ({} carried)", or_none(&kinds)),
         Lookup::Skipped => say!(out, "  attachments: not looked up at pack"),
+    }
+    for rehomed in &image.rehomed {
+        let what = match rehomed.outcome {
+            RehomedOutcome::NotRehomed { .. } => "not rehomed",
+            _ => "rehomed",
+        };
+        say!(out, "  signatures {what} under {}", safe(&rehomed.tag));
     }
     let signatures = &image.atomic_signatures;
     let published =

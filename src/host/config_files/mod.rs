@@ -29,6 +29,7 @@ mod write;
 
 pub use error::ConfigError;
 pub use parsers::{Parsed, ParsedBy};
+use planned::Planned;
 pub use planned::{Left, PlannedFile};
 
 use super::KeyUse;
@@ -36,7 +37,9 @@ use super::config::policy::PolicyRequest;
 use super::config::registries_conf::MirrorRequest;
 use super::key_name::KeyName;
 use super::root::HostRoot;
+use crate::oci::Repository;
 use existing::Existing;
+use std::collections::BTreeMap;
 use std::path::PathBuf;
 
 /// Where the container stack has its files, below the root.
@@ -53,6 +56,38 @@ pub struct HostConfig {
     pub mirrors: MirrorRequest,
     /// The CA of a registry.
     pub ca: Option<RegistryCa>,
+    /// Repositories that a trusted signature admitted, each with what is to happen where no rule demands signatures of
+    /// it afterwards.
+    pub signed: BTreeMap<Repository, Unenforced>,
+}
+
+/// What becomes of a repository of which no rule demands signatures, although they were verified.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Unenforced {
+    /// It gets no mirror: what the mirror has in its place tomorrow would be taken unsigned.
+    NotServed,
+    /// The operator allows it: it is served all the same.
+    Served,
+}
+
+/// A repository whose signatures were verified here and are not demanded by the host.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct UnenforcedRepository {
+    /// The repository.
+    pub repository: Repository,
+    /// Whether it is served.
+    pub serving: Serving,
+}
+
+/// Whether a repository of which no rule demands signatures is served by the mirror.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Serving {
+    /// No mirror is configured for it.
+    Withheld,
+    /// It is, as the operator allows.
+    Allowed,
+    /// Nothing is added, but an earlier run's entry or another file has it served.
+    Already,
 }
 
 /// The CA of a registry, which counts for that registry alone.
@@ -90,6 +125,8 @@ pub struct Decided {
     pub files: Vec<PlannedFile>,
     /// What the tools say that will read them; empty when nothing changes, or none is there.
     pub parsed: Vec<ParsedBy>,
+    /// Whose signatures were verified and are not demanded.
+    pub unenforced: Vec<UnenforcedRepository>,
 }
 
 /// Where an installed key lies as the host sees it, whatever the root.
@@ -118,27 +155,29 @@ pub fn plan_config(
         }
         Destination::Elsewhere(directory) => write::check_writable(directory, &request)?,
     }
-    let (existing, files) = decide(&root, &destination, &request)?;
+    let (existing, planned) = decide(&root, &destination, &request)?;
+    let Planned { files, unenforced } = planned;
     if matches!(destination, Destination::InPlace) {
         write::check_backups(&root, &files)?;
     }
     let parsed = ask(&existing, &files, &destination)?;
-    Ok(ConfigPlan { root, destination, request, decided: Decided { files, parsed } })
+    Ok(ConfigPlan { root, destination, request, decided: Decided { files, parsed, unenforced } })
 }
 
 fn decide(
     root: &HostRoot,
     destination: &Destination,
     request: &HostConfig,
-) -> Result<(Existing, Vec<PlannedFile>), ConfigError> {
+) -> Result<(Existing, Planned), ConfigError> {
     let existing = Existing::read(root, request.ca.as_ref())?;
-    let mut files = planned::files(&existing, request)?;
+    let mut planned = planned::files(&existing, request)?;
+    let files = &mut planned.files;
     match destination {
-        Destination::InPlace => planned::note_hidden(&mut files, root.path()),
+        Destination::InPlace => planned::note_hidden(files, root.path()),
         // Nothing is replaced there that was read.
         Destination::Elsewhere(_) => files.iter_mut().for_each(|file| file.backup = None),
     }
-    Ok((existing, files))
+    Ok((existing, planned))
 }
 
 /// Has the result read. What this host's tools do not take is not written for them; other hosts may have others.
@@ -193,7 +232,8 @@ impl ConfigPlan {
         }
         let locked = in_place.then(|| self.root.create(&LOCKED)).transpose()?;
         let _lock = locked.as_ref().map(|directory| directory.lock()).transpose()?;
-        let (existing, files) = decide(&self.root, &self.destination, &self.request)?;
+        let (existing, planned) = decide(&self.root, &self.destination, &self.request)?;
+        let Planned { files, unenforced } = planned;
         let parsed = match files == self.decided.files {
             true => self.decided.parsed,
             false => ask(&existing, &files, &self.destination)?,
@@ -202,6 +242,6 @@ impl ConfigPlan {
             Destination::InPlace => write::in_place(&self.root, &files)?,
             Destination::Elsewhere(directory) => write::elsewhere(directory, &files)?,
         }
-        Ok(Decided { files, parsed })
+        Ok(Decided { files, parsed, unenforced })
     }
 }

@@ -1,10 +1,10 @@
 //! What becomes of each file.
 
 use super::existing::Existing;
-use super::{CONTAINERS, ConfigError, HostConfig};
+use super::{CONTAINERS, ConfigError, HostConfig, Serving, Unenforced, UnenforcedRepository};
 use crate::host::config::certs_d::{self, CaFile};
-use crate::host::config::policy::PolicyRequest;
-use crate::host::config::registries_conf::MirrorLeft;
+use crate::host::config::policy::{PolicyRequest, accepts_unsigned};
+use crate::host::config::registries_conf::{MirrorLeft, MirrorRequest};
 use crate::host::config::registries_d::LookupLeft;
 use crate::host::config::{Change, ChangeKind, Outcome, policy, registries_conf, registries_d};
 use crate::oci::{Digest, Repository};
@@ -35,19 +35,57 @@ pub struct Left {
     pub reason: String,
 }
 
-/// The files, in the order of writing.
-pub(super) fn files(
-    existing: &Existing,
-    request: &HostConfig,
-) -> Result<Vec<PlannedFile>, ConfigError> {
-    let places: Vec<_> = request.mirrors.mirrored.iter().map(|one| one.mirror.clone()).collect();
+/// What becomes of all files.
+pub(super) struct Planned {
+    /// One entry for each file, in the order of writing.
+    pub(super) files: Vec<PlannedFile>,
+    /// Whose signatures were verified and are not demanded.
+    pub(super) unenforced: Vec<UnenforcedRepository>,
+}
+
+/// What serves the sources and where their signatures are looked for.
+struct Ways {
+    looked_for: Outcome<LookupLeft>,
+    served: Outcome<MirrorLeft>,
+}
+
+impl Ways {
+    fn to(existing: &Existing, request: &MirrorRequest) -> Result<Self, ConfigError> {
+        let places: Vec<_> = request.mirrored.iter().map(|one| one.mirror.clone()).collect();
+        let (lookups, mirrors) = (&existing.lookups, &existing.mirrors);
+        let looked_for = registries_d::merge(lookups.own.as_deref(), &lookups.others, &places)?;
+        let (own, main) = (mirrors.own.as_deref(), existing.main.as_ref());
+        let served = registries_conf::merge(own, main, &mirrors.others, request)?;
+        Ok(Self { looked_for, served })
+    }
+}
+
+/// The files: first what is demanded, then ways to that alone.
+pub(super) fn files(existing: &Existing, request: &HostConfig) -> Result<Planned, ConfigError> {
+    let ways = Ways::to(existing, &request.mirrors)?;
     let (lookups, mirrors) = (&existing.lookups, &existing.mirrors);
-    let looked_for = registries_d::merge(lookups.own.as_deref(), &lookups.others, &places)?;
-    let (own, main) = (mirrors.own.as_deref(), existing.main.as_ref());
-    let served = registries_conf::merge(own, main, &mirrors.others, &request.mirrors)?;
-    let unserved = unserved(request, &looked_for, &served);
+    let unserved = unserved(request, &ways.looked_for, &ways.served);
+    let own = mirrors.own.as_deref();
     let earlier = own.map(registries_conf::sources).transpose()?.unwrap_or_default();
-    let policy = policy_file(existing, &policy_request(request, unserved, earlier))?;
+    let policy = policy_file(existing, &policy_request(request, unserved, &earlier))?;
+    let unenforced = unenforced(request, &policy, &ways.served, &earlier);
+    let is_closed = |name: &Repository| {
+        let of_that = |one: &UnenforcedRepository| one.repository == *name;
+        unenforced.iter().any(|one| of_that(one) && one.serving != Serving::Allowed)
+    };
+    let Ways { looked_for, mut served } =
+        match request.mirrors.mirrored.iter().any(|one| is_closed(&one.source)) {
+            false => ways,
+            true => {
+                let mut open = request.mirrors.clone();
+                open.mirrored.retain(|one| !is_closed(&one.source));
+                let left = ways.served.left;
+                let mut ways = Ways::to(existing, &open)?;
+                ways.served.left = left;
+                ways
+            }
+        };
+    served.left.sort_by(|a, b| a.subject.cmp(&b.subject));
 
     let lookups = drop_in(
         "registries.d",
@@ -56,17 +94,48 @@ pub(super) fn files(
         looked_for,
         LookupLeft::code,
     );
-    let mirrors = drop_in(
+    let mut mirrors = drop_in(
         "registries.conf.d",
         registries_conf::FILE,
         mirrors.own.as_ref(),
         served,
         MirrorLeft::code,
     );
-    Ok([Some(lookups), Some(policy), ca(existing, request)?, Some(mirrors)]
-        .into_iter()
-        .flatten()
-        .collect())
+    let withheld = unenforced.iter().filter(|one| one.serving == Serving::Withheld);
+    mirrors.left.extend(withheld.map(|one| Left {
+        subject: one.repository.to_string(),
+        code: "unenforced",
+        reason: "its signatures were verified, and policy.json would take it unsigned".to_owned(),
+    }));
+    let files = [Some(lookups), Some(policy), ca(existing, request)?, Some(mirrors)];
+    Ok(Planned { files: files.into_iter().flatten().collect(), unenforced })
+}
+
+/// Repositories whose signatures were verified, and which the policy would take unsigned.
+fn unenforced(
+    request: &HostConfig,
+    policy: &PlannedFile,
+    served: &Outcome<MirrorLeft>,
+    earlier: &[Repository],
+) -> Vec<UnenforcedRepository> {
+    let is_served = |name: &Repository| {
+        let serves = |left: &MirrorLeft| {
+            matches!(left, MirrorLeft::AlreadyMirrored { .. } | MirrorLeft::NotBlocked { .. })
+        };
+        let name_text = name.to_string();
+        let left = served.left.iter().any(|left| left.subject == name_text && serves(&left.reason));
+        left || earlier.contains(name)
+    };
+    let open = request.signed.iter().filter(|(name, _)| accepts_unsigned(policy.after(), name));
+    let all = open.map(|(name, wanted)| UnenforcedRepository {
+        repository: name.clone(),
+        serving: match wanted {
+            Unenforced::Served => Serving::Allowed,
+            Unenforced::NotServed if is_served(name) => Serving::Already,
+            Unenforced::NotServed => Serving::Withheld,
+        },
+    });
+    all.collect()
 }
 
 /// Sources whose signatures a host would not find, with the reason: a rule would make all their pulls fail. They are
@@ -107,12 +176,12 @@ fn unserved(
 fn policy_request(
     request: &HostConfig,
     unserved: BTreeMap<Repository, String>,
-    earlier: Vec<Repository>,
+    earlier: &[Repository],
 ) -> PolicyRequest {
     let is_carried =
         |name: &Repository| request.mirrors.mirrored.iter().any(|one| one.source == *name);
     let mut policy = PolicyRequest { unserved, ..request.policy.clone() };
-    policy.unenforced.extend(earlier.into_iter().filter(|name| !is_carried(name)));
+    policy.unenforced.extend(earlier.iter().filter(|name| !is_carried(name)).cloned());
     policy
 }
 

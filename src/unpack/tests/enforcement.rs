@@ -2,6 +2,7 @@
 
 use super::*;
 use crate::trust::{Pattern, Policy};
+use crate::unpack::at_target::AtTarget;
 use crate::unpack::{NotEnforceable, Signers};
 
 /// What is said of [`APP`]'s repository when `signers` are trusted for everything.
@@ -17,8 +18,11 @@ fn said(scene: &Scene, signers: &[&Signer]) -> Result<Signers, NotEnforceable> {
 fn said_under(scene: &Scene, trust: TrustInputs) -> Result<Signers, NotEnforceable> {
     scene.builder.write(&scene.archive());
     let opened = Opened::open(&[scene.archive()]).expect("opened");
-    let verified = opened.check().expect("checked").verify(trust).expect("verified");
-    let enforcement = verified.enforcement(&|_| false).expect("an answer");
+    let target = "127.0.0.1:1".parse().expect("a target");
+    let verified = opened.check().expect("checked").verify_for(target, trust).expect("verified");
+    let planned = verified.plan().expect("a plan");
+    let at_target = AtTarget::expected(&planned);
+    let enforcement = planned.verified.enforcement(&|_| false, &at_target).expect("an answer");
     let app: Repository = "quay.io/org/app".parse().expect("a repository");
     enforcement.of(&app).expect("carried").clone()
 }

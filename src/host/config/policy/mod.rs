@@ -168,6 +168,14 @@ pub fn merge(
     Ok(outcome)
 }
 
+/// True when hosts with this `policy.json` take whatever comes under the name of the repository. A host without a file
+/// pulls nothing, but nobody knows what the file will say that it gets.
+pub fn accepts_unsigned(policy: Option<&[u8]>, repository: &Repository) -> bool {
+    let Some(Ok(policy)) = policy.map(Policy::parse) else { return true };
+    let lists = in_force(&policy, repository);
+    lists.is_empty() || lists.iter().any(|list| strictness::extreme(list) == Extreme::AcceptsAll)
+}
+
 fn by_name(rules: &[EnforcedRepository]) -> Vec<&EnforcedRepository> {
     let mut rules: Vec<_> = rules.iter().collect();
     rules.sort_by(|a, b| a.repository.cmp(&b.repository));
