@@ -10,6 +10,7 @@ use super::directory::Directory;
 use super::error::{FileKind, PathError};
 use super::root::HostRoot;
 use crate::oci::Digest;
+use crate::ownership;
 use std::collections::{BTreeMap, BTreeSet};
 use std::path::{Path, PathBuf};
 
@@ -63,6 +64,7 @@ type Known = BTreeMap<String, BTreeSet<Digest>>;
 /// # Errors
 /// [`ResourceDirectoryError`].
 pub fn check_resources(directory: &Path) -> Result<(), ResourceDirectoryError> {
+    ownership::check_makable(directory).map_err(PathError::from)?;
     if std::fs::symlink_metadata(directory).is_err_and(|e| e.kind() == std::io::ErrorKind::NotFound)
     {
         return Ok(());

@@ -164,17 +164,26 @@ pub fn check_for_root(path: &Path) -> Result<(), Distrust> {
     }
 }
 
-/// Makes a directory with all that is missing above it, and checks it for root as [`resolve`] does.
+/// Checks for root, as [`resolve`] does, a directory that will be made or is there: it, or what it will be made in.
 ///
 /// # Errors
-/// [`Distrust`]. Nothing is made then below a directory that does not count.
-pub fn make_directory(path: &Path) -> Result<(), Distrust> {
+/// [`Distrust`].
+pub fn check_makable(path: &Path) -> Result<(), Distrust> {
     let whole = std::path::absolute(path).map_err(|e| Distrust::system(path, e))?;
     let there = whole.ancestors().find(|above| above.symlink_metadata().is_ok());
     if let (Some(there), true) = (there, effective_user() == 0) {
         let shared = if there == whole { Shared::Refused } else { Shared::Counts };
         resolve_for(0, there, shared)?;
     }
+    Ok(())
+}
+
+/// Makes a directory with all that is missing above it, and checks it for root as [`resolve`] does.
+///
+/// # Errors
+/// [`Distrust`]. Nothing is made then below a directory that does not count.
+pub fn make_directory(path: &Path) -> Result<(), Distrust> {
+    check_makable(path)?;
     let made = DirBuilder::new().recursive(true).mode(DIRECTORY_MODE).create(path);
     made.map_err(|e| Distrust::system(path, e))?;
     check_for_root(path)
