@@ -11,7 +11,7 @@ use std::collections::BTreeMap;
 /// Largest manifest read: what registries accept (distribution-spec: at least 4 MiB should be).
 pub const MAX_MANIFEST: u64 = 4 << 20;
 /// Most values of its JSON, by which goes what memory it takes: an index of 10,000 manifests has about 110,000.
-const MAX_VALUES: usize = 1 << 17;
+pub(crate) const MAX_VALUES: usize = 1 << 17;
 
 /// A manifest or an index, parsed.
 #[derive(Debug, Clone)]

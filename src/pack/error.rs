@@ -40,6 +40,18 @@ pub enum PackError {
         /// Where it was looked for.
         trouble: Trouble,
     },
+    /// What should be attached to an image is an image itself.
+    #[error(
+        "attachment-runnable: image {image}: {digest}, {place}, can be run, so it is not an attachment"
+    )]
+    RunnableAttachment {
+        /// The image that it should be attached to.
+        image: Box<Reference>,
+        /// What was found.
+        digest: Digest,
+        /// Where.
+        place: String,
+    },
     /// A blob or manifest could not be read.
     #[error("image {image}: {what}")]
     Source {

@@ -13,10 +13,9 @@ use crate::host::{
     InstallError, LookasideError, PathError, ResourceDirectoryError, SourcesFileError,
     TagsFileError,
 };
-use crate::oci::atomic::AtomicName;
 use crate::oci::layout::LayoutError;
 use crate::oci::source::{SourceError, Trouble};
-use crate::oci::{Digest, Reference, Repository};
+use crate::oci::{Digest, Reference};
 use crate::registry::RegistryError;
 use crate::trust::{Fingerprint, IdleScope, KeyFingerprint, KeyMaterialError, Scope};
 
@@ -126,26 +125,6 @@ pub enum UnpackError {
     /// An image with a tag that belongs to signatures.
     #[error("{0} has a tag that is reserved for what is attached to images")]
     ReservedTag(Reference),
-    /// The target has other signatures or attestations under the same tag.
-    #[error(
-        "attachment-differs: {name} is {existing} at the target and lacks something that is carried as {carried}"
-    )]
-    AttachmentDiffers {
-        /// Repository and tag.
-        name: String,
-        /// What is there.
-        existing: Digest,
-        /// What is carried.
-        carried: Digest,
-    },
-    /// The target has another GPG signature under the same name.
-    #[error("{repository} has another signature under the name {name}")]
-    SignatureDiffers {
-        /// Where.
-        repository: Repository,
-        /// The name.
-        name: AtomicName,
-    },
     /// Signatures cannot be written into the lookaside directory.
     #[error("the lookaside directory cannot be filled")]
     Lookaside(#[from] LookasideError),
@@ -290,10 +269,7 @@ impl UnpackError {
             Self::Registry(error) => class_of(error),
             Self::ForeignLayers { source, .. } => class_of(source),
             Self::PassedBy { source, .. } => class_of(source),
-            Self::AttachmentDiffers { .. }
-            | Self::SignatureDiffers { .. }
-            | Self::SparseIndex { .. }
-            | Self::ReadBack { .. } => Class::Network,
+            Self::SparseIndex { .. } | Self::ReadBack { .. } => Class::Network,
             Self::Blob(error) => class_of_source(error),
             Self::InstalledKey { .. }
             | Self::Install(_)

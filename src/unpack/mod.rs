@@ -21,6 +21,7 @@
 //! verified when its trust section has come, then its blobs are pushed as they stream by (`arriving`, `stream`).
 
 mod arriving;
+mod attaching;
 mod check;
 mod configure;
 mod confirm;
@@ -32,6 +33,8 @@ mod first_use;
 mod install;
 mod installed;
 mod layout;
+mod lookaside;
+mod merging;
 mod open;
 mod openshift;
 mod pins;
@@ -46,6 +49,7 @@ mod seal_refusal;
 mod series;
 mod signatures;
 mod sources;
+mod standing;
 mod stream;
 mod survey;
 mod swear;
@@ -67,6 +71,7 @@ pub use plan::{Plan, Planned, PlannedBlob, PlannedImage};
 pub use refused::{CarriedAuthority, CarriedKey, Refused};
 pub use seal::SealInputs;
 pub use seal_refusal::SealRefusal;
+pub use standing::AttachmentChoice;
 pub use survey::{OnExistingAttachment, Survey};
 pub use swear::{NotSworn, SwearOptions, seal_verified};
 pub use tags::TagsBack;
@@ -74,15 +79,16 @@ pub use target::{Target, TargetError};
 pub use verify::{Addressed, TrustInputs, Verified};
 
 use crate::archive::sequential::Cargo;
-use crate::host::{HostRoot, LookasideAccess};
-use crate::oci::Digest;
+use crate::host::HostRoot;
 use crate::oci::layout::{LayoutDirectory, LayoutError, LayoutWriter};
 use crate::progress::Progress;
 use crate::registry::Client;
 use crate::report::configuration::ConfigInstallReport;
-use crate::report::unpack::{BlobCounts, UnpackReport};
+use crate::report::unpack::UnpackReport;
 use crate::trust::Scope;
 use configure::KeyPaths;
+use lookaside::Lookaside;
+use push::Pushed;
 use reporting::{Done, report};
 use seal::Recording;
 use std::path::PathBuf;
@@ -109,9 +115,11 @@ pub struct UnpackOptions {
     pub install: Option<InstallOptions>,
     /// Whether and how the container stack of the host is configured.
     pub configure: Option<ConfigureOptions>,
+    /// Which attachments are published.
+    pub attachments: AttachmentChoice,
     /// What to do with other signatures under the same tag.
     pub on_existing_attachment: OnExistingAttachment,
-    /// Where GPG signatures are written for a web server, before anything is published.
+    /// Where GPG signatures are written for a web server: verified ones before anything is published, others after it.
     pub lookaside: Option<PathBuf>,
     /// Large blobs in flight; small ones are four times as many. See [`DEFAULT_JOBS`].
     pub jobs: usize,
@@ -132,14 +140,15 @@ pub async fn unpack(
     progress: &Arc<dyn Progress>,
 ) -> Result<UnpackReport, UnpackError> {
     let UnpackOptions { target, trust, memory: root, emit, install, configure, .. } = options;
-    let UnpackOptions { on_existing_attachment, lookaside, jobs, dry_run, .. } = options;
+    let UnpackOptions { attachments, on_existing_attachment, lookaside, jobs, dry_run, .. } =
+        options;
     let going_back = options.allow_tag_rollback;
     let earlier = install::earlier_names(&trust.installed);
     let key_paths = KeyPaths::installed(&trust.installed);
     progress.note("verifying");
     let prepare = move || {
         let (opened, cargo) = input.open()?;
-        let planned = opened.check()?.verify_for(target, trust)?.plan()?;
+        let planned = opened.check()?.verify_for(target, trust)?.plan_with(attachments)?;
         let emission = emit.map(|options| emit::plan(options, &planned)).transpose()?;
         Ok::<_, UnpackError>((planned, emission, cargo))
     };
@@ -152,12 +161,11 @@ pub async fn unpack(
     let key_paths = key_paths.and(install.as_ref().map_or(&[], |plan| plan.keys()));
     let (planned, configuration) = configure::plan(configure, planned, key_paths).await?;
     let goal = Goal::open(&planned, client, dry_run).await?;
-    let survey = goal.survey(&planned, on_existing_attachment).await?;
-    let lookaside = match &lookaside {
-        Some(directory) => Some(planned.write_lookaside(directory, access(dry_run)).await?),
-        None => None,
-    };
-    let (mut blobs, mut tagged_children) = (BlobCounts::default(), Vec::new());
+    let mut survey = goal.survey(&planned, on_existing_attachment).await?;
+    // What is verified lies there before a host could look for it, what is not only when the push has succeeded.
+    let mut lookaside = Lookaside::new(lookaside, dry_run, &planned);
+    lookaside.before_the_push(&planned).await?;
+    let mut pushed = Pushed::default();
     let (mut warnings, mut recording) = (Vec::new(), Recording::Nothing);
     if !dry_run {
         // All of it is there by then, however long that took.
@@ -166,12 +174,13 @@ pub async fn unpack(
             sources::check(&planned.plan, root.as_ref())?;
             tags::check(&planned, root.as_ref(), &going_back).map(drop)
         };
-        let filled = goal.fill(&planned, &survey, cargo, jobs, progress, &still_counts);
-        (blobs, tagged_children) = filled.await?;
+        pushed = goal.fill(&planned, &survey, cargo, jobs, progress, &still_counts).await?;
         recording = planned.verified.seal().record();
         warnings.extend(sources::record(&planned.plan, root.as_ref())?);
         warnings.extend(tags::record(&planned, root.as_ref())?);
     }
+    lookaside.after_the_push(&planned).await?;
+    survey.mark_unlisted(&pushed.unlisted);
     if let (Some(plan), false) = (install, dry_run) {
         keys = install::report(&install::install(plan)?.keys);
     }
@@ -181,9 +190,9 @@ pub async fn unpack(
         memory,
         tags,
         survey,
-        lookaside,
-        blobs,
-        tagged_children,
+        lookaside: lookaside.into_outcomes(),
+        blobs: pushed.blobs,
+        tagged_children: pushed.tagged_children,
         emitted,
         keys,
         configuration,
@@ -219,10 +228,6 @@ pub fn configure(
         seal: planned.verified.seal_report(),
         warnings: planned.verified.warnings(),
     })
-}
-
-fn access(dry_run: bool) -> LookasideAccess {
-    if dry_run { LookasideAccess::Look } else { LookasideAccess::Write }
 }
 
 /// Asked when all content is at the target and before anything is published: whether the bundle may still be used.
@@ -275,21 +280,18 @@ impl<'a> Goal<'a> {
         jobs: usize,
         progress: &Arc<dyn Progress>,
         still_counts: StillCounts<'_>,
-    ) -> Result<(BlobCounts, Vec<Option<Digest>>), UnpackError> {
+    ) -> Result<Pushed, UnpackError> {
         match self {
             Self::Registry(client) => {
-                let pushed =
-                    push::push(planned, survey, client, cargo, jobs, progress, still_counts)
-                        .await?;
-                Ok((pushed.blobs, pushed.tagged_children))
+                push::push(planned, survey, client, cargo, jobs, progress, still_counts).await
             }
             Self::Layout(writer) => {
                 let blobs =
                     layout::write(planned, survey, writer, cargo, jobs, progress, still_counts)
                         .await?;
-                Ok((blobs, Vec::new()))
+                Ok(Pushed { blobs, ..Pushed::default() })
             }
-            Self::LayoutAsItIs(_) => Ok((BlobCounts::default(), Vec::new())),
+            Self::LayoutAsItIs(_) => Ok(Pushed::default()),
         }
     }
 }

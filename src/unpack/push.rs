@@ -9,14 +9,14 @@ use super::plan::{Planned, PlannedBlob};
 use super::survey::{OCTETS, Survey};
 use super::verify::Verified;
 use super::watched::Watched;
-use crate::archive::catalogue::{CatalogueAttachment, ManifestRecord};
+use crate::archive::catalogue::ManifestRecord;
 use crate::archive::sequential::Cargo;
-use crate::inventory::{Found, ImageEntry};
+use crate::inventory::ImageEntry;
 use crate::oci::source::BlobSource;
 use crate::oci::{Descriptor, Digest, Manifest};
 use crate::progress::Progress;
 use crate::registry::{BlobPushed, Client, Presence, RegistryError, RemoteRepository};
-use crate::report::unpack::{AttachmentOutcome, BlobCounts, TagChange};
+use crate::report::unpack::{BlobCounts, TagChange};
 use crate::trust::{ChildStatus, ImageVerdict};
 use futures_util::{StreamExt as _, TryStreamExt as _, stream};
 use std::collections::HashSet;
@@ -31,11 +31,13 @@ pub(super) const SMALL_PER_JOB: usize = 4;
 const IMAGES_PER_JOB: usize = 2;
 
 /// What was pushed.
-#[derive(Debug)]
+#[derive(Debug, Default)]
 pub(super) struct Pushed {
     pub(super) blobs: BlobCounts,
     /// For each image: the manifest that got the tag because the registry does not take its index.
     pub(super) tagged_children: Vec<Option<Digest>>,
+    /// Attachments that are published and in no list: numbers of images and of their attachments.
+    pub(super) unlisted: Vec<(usize, usize)>,
 }
 
 /// A push under way.
@@ -75,11 +77,16 @@ pub(super) async fn push(
     still_counts()?;
     progress.note("manifests and signatures");
     let images = 0..planned.plan.images().len();
-    let tagged_children: Vec<Option<Digest>> = stream::iter(images.clone())
+    let images_pushed: Vec<(Option<Digest>, Vec<usize>)> = stream::iter(images.clone())
         .map(|number| push.image(number))
         .buffered(jobs * IMAGES_PER_JOB)
         .try_collect()
         .await?;
+    let (mut tagged_children, mut unlisted) = (Vec::new(), Vec::new());
+    for (number, (child, places)) in images_pushed.into_iter().enumerate() {
+        tagged_children.push(child);
+        unlisted.extend(places.into_iter().map(|place| (number, place)));
+    }
     progress.note("tags");
     let (push, children) = (&push, &tagged_children);
     stream::iter(images.clone())
@@ -93,7 +100,7 @@ pub(super) async fn push(
         .buffered(jobs * IMAGES_PER_JOB)
         .try_collect::<()>()
         .await?;
-    Ok(Pushed { blobs, tagged_children })
+    Ok(Pushed { blobs, tagged_children, unlisted })
 }
 
 impl Push<'_> {
@@ -163,8 +170,9 @@ impl Push<'_> {
         blob.repositories.iter().map(|n| (*n, self.survey.presence[*n])).collect()
     }
 
-    /// Everything of one image but its tag. Gives the manifest that has to stand for its index, where one has to.
-    async fn image(&self, number: usize) -> Result<Option<Digest>, UnpackError> {
+    /// Everything of one image but its tag. Gives the manifest that has to stand for its index, where one has to, and the
+    /// numbers of the attachments that no list has room for.
+    async fn image(&self, number: usize) -> Result<(Option<Digest>, Vec<usize>), UnpackError> {
         let catalogue = self.verified.catalogue();
         let (image, repository) =
             (&catalogue.images()[number], self.planned.plan.images()[number].repository);
@@ -189,45 +197,11 @@ impl Push<'_> {
             let missing = UnpackError::SparseIndex { image, source: refused.into() };
             tagged_child = Some(child.ok_or(missing)?);
         }
-        let outcomes = &self.survey.attachments[number];
-        for (attachment, outcome) in image.attachments().iter().zip(outcomes) {
-            let skipped =
-                matches!(outcome, AttachmentOutcome::AlreadyThere | AttachmentOutcome::Kept { .. });
-            if !skipped {
-                self.attachment(repository, attachment).await?;
-            }
-        }
-        Ok(tagged_child)
-    }
-
-    async fn attachment(
-        &self,
-        repository: usize,
-        attachment: &CatalogueAttachment,
-    ) -> Result<(), UnpackError> {
-        let mut records = self.verified.catalogue().attached(attachment);
-        let Some(own) = records.next_back() else { return Ok(()) };
-        for child in records {
-            self.manifest(repository, child).await?;
-        }
-        let manifest = self.read(own)?;
-        let remote = &self.repositories[repository];
-        match &attachment.found {
-            Found::Tag(tag) => {
-                remote.push_manifest(Some(tag), &manifest).await?;
-            }
-            Found::Referrer => {
-                let pushed = remote.push_manifest(None, &manifest).await?;
-                if !pushed.subject_understood {
-                    remote.add_referrer_to_fallback_tag(&attachment.subject, &manifest).await?;
-                }
-            }
-        }
-        Ok(())
+        Ok((tagged_child, self.attachments(number).await?))
     }
 
     /// One manifest by its digest, once for each repository.
-    async fn manifest(
+    pub(super) async fn manifest(
         &self,
         repository: usize,
         record: &ManifestRecord,
@@ -249,7 +223,7 @@ impl Push<'_> {
     }
 
     /// Reads a manifest again: what is pushed is what was verified, or nothing.
-    fn read(&self, record: &ManifestRecord) -> Result<Manifest, UnpackError> {
+    pub(super) fn read(&self, record: &ManifestRecord) -> Result<Manifest, UnpackError> {
         Ok(self.verified.catalogue().read_manifest(self.verified.archive(), record)?)
     }
 

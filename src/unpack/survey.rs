@@ -1,12 +1,14 @@
 //! Surveying: what the target has already, before anything is sent.
 
 use super::error::UnpackError;
+use super::merging;
 use super::plan::{Plan, Planned, PlannedBlob};
+use super::signatures::SurveyedSignature;
 use crate::inventory::Found;
 use crate::oci::layout::LayoutDirectory;
-use crate::oci::{Descriptor, Digest, Manifest, Meaning};
+use crate::oci::{Descriptor, Digest, Manifest};
 use crate::registry::{Client, Presence, RemoteRepository};
-use crate::report::unpack::{AttachmentOutcome, SignatureOutcome, TagChange};
+use crate::report::unpack::{AttachmentOutcome, TagChange};
 use futures_util::{StreamExt as _, TryStreamExt as _, stream};
 
 /// Questions asked at the same time.
@@ -21,9 +23,9 @@ pub(super) const OCTETS: &str = "application/octet-stream";
 /// What to do where the target has other bytes under an attachment's tag.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
 pub enum OnExistingAttachment {
-    /// Keep what is there when it holds everything that is carried; otherwise refuse.
+    /// Keep what is there, and add what is verified to it.
     #[default]
-    KeepOrRefuse,
+    Keep,
     /// Put what is carried in its place.
     Replace,
 }
@@ -35,14 +37,23 @@ pub struct Survey {
     pub(super) attachments: Vec<Vec<AttachmentOutcome>>,
     pub(super) presence: Vec<Presence>,
     /// GPG signatures, by image.
-    pub(super) signatures: Vec<Vec<SignatureOutcome>>,
+    pub(super) signatures: Vec<Vec<SurveyedSignature>>,
+}
+
+impl Survey {
+    /// Notes what is published and not listed: numbers of images and of their attachments.
+    pub(super) fn mark_unlisted(&mut self, unlisted: &[(usize, usize)]) {
+        for (image, attachment) in unlisted {
+            self.attachments[*image][*attachment] = AttachmentOutcome::NotListed;
+        }
+    }
 }
 
 impl Planned {
     /// Asks a registry what is there: tags, attachments, a few blobs of each repository. Changes nothing.
     ///
     /// # Errors
-    /// The registry's, [`UnpackError::AttachmentDiffers`], [`UnpackError::SignatureDiffers`].
+    /// The registry's.
     pub async fn survey(
         &self,
         client: &Client,
@@ -66,7 +77,7 @@ impl Planned {
                 let ask = |tag: String| async move {
                     Ok::<_, UnpackError>(repository.manifest_by_tag(&tag).await?)
                 };
-                self.attachments(number, repository.name(), on_existing, ask).await
+                self.attachments(number, on_existing, ask).await
             })
             .buffered(IN_FLIGHT)
             .try_collect();
@@ -85,7 +96,7 @@ impl Planned {
     /// The same for a layout directory; one that is not there yet has nothing.
     ///
     /// # Errors
-    /// When it cannot be read, and [`UnpackError::AttachmentDiffers`].
+    /// When it cannot be read.
     pub async fn survey_layout(
         &self,
         layout: Option<&LayoutDirectory>,
@@ -106,7 +117,7 @@ impl Planned {
                 let Some((layout, entry)) = layout.zip(tagged(&name)) else { return Ok(None) };
                 Ok::<_, UnpackError>(layout.read_manifest(&entry).await?)
             };
-            attachments.push(self.attachments(number, repository, on_existing, ask).await?);
+            attachments.push(self.attachments(number, on_existing, ask).await?);
         }
         let presence = vec![Presence::Unknown; self.plan.repositories().len()];
         let signatures = self.unpublished_signatures();
@@ -117,7 +128,6 @@ impl Planned {
     async fn attachments<F>(
         &self,
         number: usize,
-        repository: &crate::oci::Repository,
         on_existing: OnExistingAttachment,
         existing: impl Fn(String) -> F,
     ) -> Result<Vec<AttachmentOutcome>, UnpackError>
@@ -126,27 +136,25 @@ impl Planned {
     {
         let (archive, catalogue) = (self.verified.archive(), self.verified.catalogue());
         let mut outcomes = Vec::new();
-        for attachment in catalogue.images()[number].attachments() {
+        let attached = catalogue.images()[number].attachments().iter();
+        for (attachment, standing) in attached.zip(&self.standings[number].attachments) {
+            if let Some(decided) = merging::decided(*standing) {
+                outcomes.push(decided);
+                continue;
+            }
             let own = catalogue.attached(attachment).next_back();
             let (Found::Tag(tag), Some(own)) = (&attachment.found, own) else {
                 outcomes.push(AttachmentOutcome::Published);
                 continue;
             };
-            let Some(there) = existing(tag.clone()).await? else {
-                outcomes.push(AttachmentOutcome::Published);
+            let there = existing(tag.clone()).await?;
+            if there.as_ref().is_some_and(|there| there.digest() == own.digest) {
+                outcomes.push(AttachmentOutcome::AlreadyThere);
                 continue;
-            };
-            let existing = there.digest();
-            outcomes.push(if existing == own.digest {
-                AttachmentOutcome::AlreadyThere
-            } else if on_existing == OnExistingAttachment::Replace {
-                AttachmentOutcome::Replaced { existing }
-            } else if holds_all(&there, &catalogue.read_manifest(archive, own)?) {
-                AttachmentOutcome::Kept { existing }
-            } else {
-                let name = format!("{repository}:{tag}");
-                return Err(UnpackError::AttachmentDiffers { name, existing, carried: own.digest });
-            });
+            }
+            let carried = catalogue.read_manifest(archive, own)?;
+            let there = there.as_ref();
+            outcomes.push(merging::outcome(*standing, on_existing, tag, there, &carried));
         }
         Ok(outcomes)
     }
@@ -158,20 +166,6 @@ fn tag_change(now: Option<Digest>, wanted: Digest) -> TagChange {
         Some(now) if now == wanted => TagChange::Unchanged,
         Some(from) => TagChange::Moved { from },
     }
-}
-
-/// True when every carried layer is also in what is there, with every annotation that it carries: a signature is an
-/// annotation of its payload's layer.
-fn holds_all(there: &Manifest, carried: &Manifest) -> bool {
-    let (Meaning::Image(there), Meaning::Image(carried)) = (there.meaning(), carried.meaning())
-    else {
-        return false;
-    };
-    let same = |a: &Descriptor, b: &Descriptor| {
-        (a.digest, a.size, &a.media_type) == (b.digest, b.size, &b.media_type)
-            && b.annotations.iter().all(|(key, value)| a.annotation(key) == Some(value))
-    };
-    carried.layers.iter().all(|layer| there.layers.iter().any(|other| same(other, layer)))
 }
 
 /// What each repository may have of the plan's blobs. One that has tags was filled before, and is asked for each blob;

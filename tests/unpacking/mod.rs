@@ -1,5 +1,6 @@
 //! `bundle unpack` as a user types it: what arrives, on whose word, and what becomes of what was there.
 
+mod attached;
 mod existing;
 mod pushing;
 mod trust;

@@ -6,7 +6,7 @@ use super::{atomic, attachments};
 use crate::archive::Archive;
 use crate::archive::bounded;
 use crate::archive::limits::MAX_TRUST_BLOB;
-use crate::inventory::{BlobEntry, ImageEntry, MAX_BLOBS};
+use crate::inventory::{AttachmentKind, BlobEntry, ImageEntry, MAX_BLOBS};
 use crate::oci::manifest::{MAX_MANIFEST, ManifestError};
 use crate::oci::{Descriptor, Digest, Manifest, Meaning, Platform, json, media_type};
 use std::collections::{BTreeSet, HashMap, HashSet};
@@ -296,6 +296,7 @@ impl<'a> Walk<'a> {
             size: manifest.bytes().len() as u64,
             media_type: self.interned(manifest.media_type()),
             subject: manifest.subject().map(|subject| subject.digest),
+            kind: AttachmentKind::of(manifest),
             blobs: blobs.into(),
             nondistributable: nondistributable.into(),
             children,

@@ -66,9 +66,6 @@ impl UnpackError {
             }
             Self::Configure(error) => hint_of(error),
             Self::LayoutIsNoMirror => Some("unpack into a registry: --to REGISTRY[/PREFIX]"),
-            Self::AttachmentDiffers { .. } => {
-                Some("compare the two; to replace what is there: --on-existing-attachment replace")
-            }
             Self::ForeignLayers { .. } => Some(
                 "the registry decides which addresses layers may have; distribution does by its setting validation.manifests.urls",
             ),
