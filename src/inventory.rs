@@ -4,6 +4,7 @@
 //! binds every name, digest, key and verdict in the bundle. Unknown fields are ignored so that newer tools can add
 //! some; what must not be ignored is named in `mustUnderstand`.
 
+mod kind;
 mod reading;
 
 pub use reading::{InventoryError, MAX_BLOBS, MAX_FEATURES, MAX_FILES, MAX_IMAGES};
@@ -202,6 +203,13 @@ pub enum Found {
     Tag(String),
     /// By the referrers API or the fallback tag: its manifest names the subject.
     Referrer,
+}
+
+impl Found {
+    /// True for a cosign tag.
+    pub fn is_tag(&self) -> bool {
+        matches!(self, Self::Tag(_))
+    }
 }
 
 /// A GPG signature: a blob of the trust section with an OpenPGP message, at most

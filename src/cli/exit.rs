@@ -93,7 +93,9 @@ impl From<&PackError> for Status {
             PackError::Registry { source, .. } => source.as_ref().into(),
             PackError::Missing { trouble, .. } => (*trouble).into(),
             PackError::Source { source, .. } | PackError::Blob { source, .. } => source.into(),
-            PackError::Refused(_) | PackError::Unsigned(_) => Self::Refused,
+            PackError::Refused(_)
+            | PackError::Unsigned(_)
+            | PackError::RunnableAttachment { .. } => Self::Refused,
             PackError::Archive(error) => error.into(),
             PackError::Json(_) | PackError::Task(_) => Self::Other,
         }

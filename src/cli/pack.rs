@@ -226,6 +226,7 @@ impl Options {
                 | PackError::Attachment(_)
                 | PackError::Missing { .. }
                 | PackError::SeveralMissing(_)
+                | PackError::RunnableAttachment { .. }
                 | PackError::Source { .. }
                 | PackError::Blob { .. }
         );
@@ -410,9 +411,15 @@ fn failed(error: PackError) -> Failure {
             "where signatures are optional: --signatures {}=if-present",
             image.repository()
         )),
-        PackError::Attachment(_) => failure.hint(
-            "--attachment-errors warn carries the image marked incomplete; --signatures none looks nothing up",
-        ),
+        PackError::Attachment(error) => match error.as_ref() {
+            PackError::RunnableAttachment { image, digest, .. } => failure.hint(format!(
+                "--attachment-errors warn carries the image without it; as an image of its own it is {}@{digest}",
+                image.repository()
+            )),
+            _ => failure.hint(
+                "--attachment-errors warn carries the image marked incomplete; --signatures none looks nothing up",
+            ),
+        },
         _ => failure,
     }
 }

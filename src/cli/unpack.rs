@@ -23,15 +23,14 @@ use super::trust::Trust;
 use super::verdict;
 use bundle::host::config::in_force::InForce;
 use bundle::host::config::settings::Settings;
-use bundle::inventory::Lookup;
 use bundle::oci::layout::LayoutError;
 use bundle::progress::Waits;
 use bundle::registry::{Client, RegistryError};
-use bundle::report::unpack::{AttachmentOutcome, ImageReport, TagAge, UnpackReport};
+use bundle::report::unpack::{ImageReport, TagAge, UnpackReport};
 use bundle::trust::{GivenScope, Scope};
 use bundle::unpack::{
-    self, AttachmentsRefused, Class, Input, InstallOptions, OnExistingAttachment, Target,
-    UnpackError, UnpackOptions,
+    self, AttachmentChoice, AttachmentsRefused, Class, Input, InstallOptions, OnExistingAttachment,
+    Target, UnpackError, UnpackOptions,
 };
 use clap::{Args, ValueEnum};
 use std::num::NonZeroU16;
@@ -54,6 +53,9 @@ pub(super) struct Options {
     /// Write GPG signatures into this directory too, for a web server that podman and skopeo ask (registries.d lookaside)
     #[arg(long, value_name = "DIR")]
     lookaside: Option<PathBuf>,
+    /// Which attachments to publish
+    #[arg(long, value_enum, default_value = "all")]
+    attachments: Attachments,
     /// What to do where the target has another .sig, .att or .sbom for the same image
     #[arg(long, value_enum, default_value = "keep")]
     on_existing_attachment: ExistingAttachment,
@@ -91,7 +93,7 @@ pub(super) struct Options {
 
 #[derive(Clone, Copy, ValueEnum)]
 enum ExistingAttachment {
-    /// Keep it when it holds all that is carried, else stop
+    /// Keep it; add what is carried and verified
     Keep,
     /// Replace it
     Replace,
@@ -101,6 +103,14 @@ enum ExistingAttachment {
 enum RefusedAttachments {
     Fail,
     Warn,
+}
+
+#[derive(Clone, Copy, ValueEnum)]
+enum Attachments {
+    /// All of them; what nobody vouches for is reported as unverified
+    All,
+    /// Those that a trusted signer made or named, or that an authentic bundle holds
+    Verified,
 }
 
 pub(super) async fn run(options: Options) -> Result<Status, Failure> {
@@ -132,14 +142,9 @@ async fn work(options: Options) -> Result<Status, Failure> {
             }
             let output = if options.json { Output::json(&report)? } else { summary(&report) };
             output.write()?;
-            let incomplete = |i: &ImageReport| {
-                let mut outcomes = i.attachments.iter().map(|attachment| attachment.outcome);
-                i.attachment_lookup == Lookup::Incomplete
-                    || outcomes.any(|outcome| outcome == AttachmentOutcome::Refused)
-            };
             let unclear = |i: &ImageReport| i.tag_age == Some(TagAge::Unknown);
-            let partial = report.images.iter().any(|image| incomplete(image) || unclear(image));
-            Ok(match partial {
+            let partial = |image: &ImageReport| !image.is_complete() || unclear(image);
+            Ok(match report.images.iter().any(partial) {
                 true => Status::Partial,
                 false => options.config.status(report.configuration.as_ref()),
             })
@@ -180,8 +185,12 @@ impl Options {
             emit: self.emission.options(),
             install: self.install()?,
             configure: self.config.options(&self.trust, &self.connection, target)?,
+            attachments: match self.attachments {
+                Attachments::All => AttachmentChoice::All,
+                Attachments::Verified => AttachmentChoice::Verified,
+            },
             on_existing_attachment: match self.on_existing_attachment {
-                ExistingAttachment::Keep => OnExistingAttachment::KeepOrRefuse,
+                ExistingAttachment::Keep => OnExistingAttachment::Keep,
                 ExistingAttachment::Replace => OnExistingAttachment::Replace,
             },
             attachments_refused: match self.attachments_refused {

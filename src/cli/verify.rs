@@ -72,6 +72,7 @@ pub(super) fn run(options: &Options) -> Result<Status, Failure> {
             report.warnings = verified.warnings();
             if report.any_anchor {
                 report.verdicts = verified.verdicts().to_vec();
+                report.attachments = Some(verified.attachment_counts());
             }
         }
         Err(UnpackError::Refused(refused)) => {
@@ -164,6 +165,11 @@ fn summary(report: &VerifyReport) -> Output {
                 say!(out, "  {}", line(&remark));
             }
         }
+    }
+    if let Some(counts) = &report.attachments {
+        let verified = count(counts.verified, "verified attachment");
+        let unverified = count(counts.unverified, "unverified attachment");
+        say!(out, "attachments: {verified}, {unverified}");
     }
     for warning in &report.warnings {
         say!(out, "warning: {}", safe(warning));

@@ -6,7 +6,7 @@ use super::error::PathError;
 use super::root::HostRoot;
 use crate::oci::atomic::{MAX_SIGNATURE, MAX_SIGNATURES};
 use crate::oci::{Digest, Repository};
-use std::path::{Path, PathBuf};
+use std::path::Path;
 
 /// An existing directory that signatures are added to. What is there stays: nothing is replaced or removed.
 ///
@@ -25,6 +25,8 @@ pub enum LookasideChange {
     Written,
     /// A file has the same content.
     AlreadyThere,
+    /// There are as many signatures as may be.
+    Full,
 }
 
 /// Why a signature has no file.
@@ -33,12 +35,6 @@ pub enum LookasideError {
     /// The directory, or a file in it.
     #[error(transparent)]
     Path(#[from] PathError),
-    /// The directory of a manifest is full.
-    #[error("{} is full: container tools read fewer than {MAX_SIGNATURES} signatures", path.display())]
-    Full {
-        /// Which one.
-        path: PathBuf,
-    },
 }
 
 /// Whether something is changed.
@@ -66,7 +62,8 @@ impl LookasideDirectory {
         }
     }
 
-    /// Adds a signature of a manifest, unless it is there, under the next number.
+    /// Adds a signature of a manifest, unless it is there, under the next number. No more than `most` are there then, and
+    /// never more than container tools read.
     ///
     /// # Errors
     /// Any [`LookasideError`]: something else than directories and files in the way, others who could change them, a
@@ -76,6 +73,7 @@ impl LookasideDirectory {
         repository: &Repository,
         subject: &Digest,
         content: &[u8],
+        most: usize,
     ) -> Result<LookasideChange, LookasideError> {
         let own = format!("{}@sha256={}", repository.path(), subject.hex());
         let components: Vec<&str> = own.split('/').collect();
@@ -91,6 +89,7 @@ impl LookasideDirectory {
                     return Ok(LookasideChange::AlreadyThere);
                 }
                 Some(_) => {}
+                None if number > most => return Ok(LookasideChange::Full),
                 None => {
                     if let (Some(directory), Some(_)) = (&directory, &self.lock) {
                         write(directory, &name, content)?;
@@ -99,7 +98,7 @@ impl LookasideDirectory {
                 }
             }
         }
-        Err(LookasideError::Full { path: self.root.path_of(&components, "") })
+        Ok(LookasideChange::Full)
     }
 }
 
@@ -130,7 +129,8 @@ mod tests {
         fs::create_dir_all(&folder).expect("a directory");
         fs::write(folder.join("signature-1"), "somebody's").expect("a file");
         let lookaside = open(root.path());
-        let add = |content: &[u8]| lookaside.add(&repository(), &subject, content).expect("added");
+        let add =
+            |content: &[u8]| lookaside.add(&repository(), &subject, content, 99).expect("added");
         let (second, third) = (folder.join("signature-2"), folder.join("signature-3"));
         assert_eq!(add(b"one"), LookasideChange::Written);
         assert_eq!(add(b"two"), LookasideChange::Written);
@@ -155,10 +155,13 @@ mod tests {
         let root = tempfile::tempdir().expect("a directory");
         let subject = Digest::of(b"manifest");
         let look = LookasideDirectory::open(root.path(), LookasideAccess::Look).expect("opened");
-        let told = look.add(&repository(), &subject, b"one").expect("told");
+        let told = look.add(&repository(), &subject, b"one", 99).expect("told");
         assert_eq!(fs::read_dir(root.path()).expect("a directory").count(), 0);
-        assert_eq!(open(root.path()).add(&repository(), &subject, b"one").expect("added"), told);
-        let told = look.add(&repository(), &subject, b"one").expect("told");
+        assert_eq!(
+            open(root.path()).add(&repository(), &subject, b"one", 99).expect("added"),
+            told
+        );
+        let told = look.add(&repository(), &subject, b"one", 99).expect("told");
         assert!(matches!(told, LookasideChange::AlreadyThere), "{told:?}");
     }
 
@@ -166,7 +169,7 @@ mod tests {
     fn links_on_the_way_are_refused() {
         let subject = Digest::of(b"manifest");
         let outside = tempfile::tempdir().expect("a directory");
-        let add = |root: &Path| open(root).add(&repository(), &subject, b"one");
+        let add = |root: &Path| open(root).add(&repository(), &subject, b"one", 99);
         let root = tempfile::tempdir().expect("a directory");
         std::os::unix::fs::symlink(outside.path(), root.path().join("team")).expect("a link");
         let error = add(root.path()).expect_err("a link");
@@ -230,12 +233,13 @@ mod tests {
                 .expect("file");
         }
         let lookaside = open(root.path());
-        let add = |content: &[u8]| lookaside.add(&repository(), &subject, content);
+        let add = |content: &[u8], most| lookaside.add(&repository(), &subject, content, most);
         // containers/image fails at the 128th.
-        let error = add(b"one too many").expect_err("full");
-        assert!(matches!(error, LookasideError::Full { .. }), "{error:?}");
-        assert!(matches!(add(b"7"), Ok(LookasideChange::AlreadyThere)));
+        let full = add(b"one too many", usize::MAX);
+        assert!(matches!(full, Ok(LookasideChange::Full)), "{full:?}");
+        assert!(matches!(add(b"7", 3), Ok(LookasideChange::AlreadyThere)));
         fs::remove_file(folder.join(format!("signature-{}", MAX_SIGNATURES - 1))).expect("removed");
-        assert!(matches!(add(b"the last"), Ok(LookasideChange::Written)));
+        assert!(matches!(add(b"a few at most", 8), Ok(LookasideChange::Full)));
+        assert!(matches!(add(b"the last", usize::MAX), Ok(LookasideChange::Written)));
     }
 }

@@ -175,13 +175,12 @@ impl Search<'_> {
         errors: AttachmentErrors,
     ) -> Result<Looked, PackError> {
         let mut looked = Looked { errors, found: Vec::new(), failures: Vec::new() };
-        let tagged = |suffix: &str, kind| {
-            self.tagged(subject, format!("sha256-{}.{suffix}", subject.hex()), kind)
-        };
+        let tagged =
+            |suffix: &str| self.tagged(subject, format!("sha256-{}.{suffix}", subject.hex()));
         let (signature, attestation, sbom, referrers) = futures_util::future::join4(
-            tagged("sig", AttachmentKind::Signature),
-            tagged("att", AttachmentKind::Attestation),
-            tagged("sbom", AttachmentKind::Sbom),
+            tagged("sig"),
+            tagged("att"),
+            tagged("sbom"),
             self.origin.referrers(&subject),
         )
         .await;
@@ -205,18 +204,13 @@ impl Search<'_> {
     }
 
     /// What a tag of cosign's scheme points to.
-    async fn tagged(
-        &self,
-        subject: Digest,
-        tag: String,
-        kind: AttachmentKind,
-    ) -> Result<Option<Attachment>, PackError> {
+    async fn tagged(&self, subject: Digest, tag: String) -> Result<Option<Attachment>, PackError> {
         let manifest = self.origin.manifest_by_tag(&tag, self.layout_name).await;
         let manifest = manifest.map_err(|error| self.unknown(subject, error))?;
         match manifest {
             // A registry that answers the subject itself for such a tag has no attachment there.
             Some(manifest) if manifest.digest() != subject => {
-                self.complete(kind, Found::Tag(tag), subject, manifest).await.map(Some)
+                self.complete(Found::Tag(tag), subject, manifest).await.map(Some)
             }
             _ => Ok(None),
         }
@@ -239,14 +233,12 @@ impl Search<'_> {
         if manifest.subject().is_none_or(|named| named.digest != subject) {
             return Ok(None);
         }
-        let kind = kind_of(&manifest);
-        self.complete(kind, Found::Referrer, subject, manifest).await.map(Some)
+        self.complete(Found::Referrer, subject, manifest).await.map(Some)
     }
 
     /// Fetches what an attachment consists of: manifests below it, small layers of signatures.
     async fn complete(
         &self,
-        kind: AttachmentKind,
         how: Found,
         subject: Digest,
         manifest: Manifest,
@@ -254,6 +246,11 @@ impl Search<'_> {
         self.held.add_manifest(&manifest)?;
         let mut manifests = Vec::new();
         self.below(subject, &manifest, 0, &mut manifests).await?;
+        let image = manifests.iter().find(|child| AttachmentKind::of(child).is_none());
+        let kind = AttachmentKind::of(&manifest).filter(|_| image.is_none());
+        let Some(kind) = kind else {
+            return Err(self.runnable(&how, subject, image.unwrap_or(&manifest).digest()));
+        };
         let all = manifests.iter().chain([&manifest]).flat_map(signature_layers);
         let wanted: Vec<&Descriptor> = all.filter(|layer| layer.size <= KEPT_LAYER).collect();
         self.held.add(wanted.iter().map(|layer| layer.size).sum())?;
@@ -311,6 +308,16 @@ impl Search<'_> {
         error.of(self.image, format!("cannot tell what is attached to {subject}"))
     }
 
+    /// What is there would be published as if it belonged to the image, by whoever can write a tag or a subject.
+    fn runnable(&self, how: &Found, subject: Digest, found: Digest) -> PackError {
+        let place = match how {
+            Found::Tag(tag) => format!("under the tag {tag}"),
+            Found::Referrer => format!("as a referrer of {subject}"),
+        };
+        let image = Box::new(self.image.clone());
+        PackError::RunnableAttachment { image, digest: found, place }
+    }
+
     fn missing(&self, what: String) -> PackError {
         let (image, trouble) = (Box::new(self.image.clone()), Trouble::Network);
         PackError::Missing { image, what, trouble }
@@ -328,28 +335,4 @@ pub fn signature_layers(manifest: &Manifest) -> impl Iterator<Item = &Descriptor
             || layer.media_type == media_type::DSSE
             || layer.media_type.starts_with(media_type::SIGSTORE_BUNDLE_PREFIX)
     })
-}
-
-/// What a referrer is, by its own words. For summaries only.
-fn kind_of(manifest: &Manifest) -> AttachmentKind {
-    const COSIGN_SIGN: &str = "https://sigstore.dev/cosign/sign/v1";
-    let artifact_type = manifest.effective_artifact_type().unwrap_or_default();
-    let annotation = |key: &str| manifest.annotations().get(key).map(String::as_str);
-    if artifact_type.starts_with(media_type::SIGSTORE_BUNDLE_PREFIX) {
-        let message = annotation("dev.sigstore.bundle.content") == Some("message-signature");
-        return match annotation("dev.sigstore.bundle.predicateType") {
-            Some(predicate) if predicate != COSIGN_SIGN && !message => AttachmentKind::Attestation,
-            _ => AttachmentKind::Signature,
-        };
-    }
-    let has = |words: &[&str]| words.iter().any(|word| artifact_type.contains(word));
-    if matches!(artifact_type, media_type::COSIGN_SIG_CONFIG | media_type::NOTATION) {
-        AttachmentKind::Signature
-    } else if has(&["spdx", "cyclonedx", "syft"]) {
-        AttachmentKind::Sbom
-    } else if has(&["in-toto", "dsse", "attestation"]) {
-        AttachmentKind::Attestation
-    } else {
-        AttachmentKind::Artifact
-    }
 }

@@ -1,8 +1,8 @@
 //! Why nothing was packed.
 
 use crate::archive::ArchiveError;
-use crate::oci::Reference;
 use crate::oci::source::{SourceError, Trouble};
+use crate::oci::{Digest, Reference};
 use crate::registry::RegistryError;
 use crate::report::pack::LeftOut;
 use crate::trust::{IdleScope, ImageVerdict};
@@ -39,6 +39,18 @@ pub enum PackError {
         what: String,
         /// Where it was looked for.
         trouble: Trouble,
+    },
+    /// What should be attached to an image is an image itself.
+    #[error(
+        "attachment-runnable: image {image}: {digest}, {place}, can be run, so it is not an attachment"
+    )]
+    RunnableAttachment {
+        /// The image that it should be attached to.
+        image: Box<Reference>,
+        /// What was found.
+        digest: Digest,
+        /// Where.
+        place: String,
     },
     /// A blob or manifest could not be read.
     #[error("image {image}: {what}")]

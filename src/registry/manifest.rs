@@ -42,7 +42,7 @@ const OCI_SUBJECT: &str = "oci-subject";
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct ManifestPushed {
     /// The registry said that it lists the manifest as a referrer of its subject. When false and there is a subject,
-    /// [`RemoteRepository::add_referrer_to_fallback_tag`] has to do it.
+    /// [`RemoteRepository::add_referrers_to_fallback_tag`] has to do it.
     pub subject_understood: bool,
 }
 

@@ -7,7 +7,7 @@
 //! upload      blobs in: one request with a known length, held back until the digest is right
 //! extension   GPG signatures that the registry keeps itself
 //! lookaside   GPG signatures on a web server beside it
-//! referrer    what is attached to a digest: the API, its pages, the fallback tag
+//! referrer    what is attached to a digest: the API, its pages, the fallback tag; referrer_list bounds the last
 //! ------------------------------------------------------------------------------------------
 //! body        the body of an upload
 //! encoding    answers that were compressed on the way
@@ -46,6 +46,7 @@ mod manifest;
 mod pace;
 mod reach;
 mod referrer;
+mod referrer_list;
 mod retry;
 mod room;
 mod server;
@@ -65,6 +66,7 @@ pub use lookaside::Lookaside;
 pub use manifest::ManifestPushed;
 pub use reach::is_loopback_host;
 pub use referrer::{Referrers, ReferrersFrom, fallback_tag};
+pub use referrer_list::{ListEntry, ListRoom};
 pub use retry::Patience;
 pub use set_aside::SetAside;
 pub use upload::{BlobPushed, Presence};

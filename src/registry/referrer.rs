@@ -4,12 +4,11 @@
 
 use super::exchange::Ask;
 use super::manifest::{Pages, parse};
+use super::referrer_list::{self, Extended, ListEntry};
 use super::{RegistryError, RemoteRepository};
-use crate::oci::manifest::{MAX_MANIFEST, MAX_VALUES, Meaning};
-use crate::oci::{Descriptor, Digest, Manifest, json, media_type};
-use bytes::Bytes;
+use crate::oci::manifest::{MAX_MANIFEST, Meaning};
+use crate::oci::{Descriptor, Digest, Manifest, media_type};
 use reqwest::{Method, StatusCode};
-use serde_json::{Map, Value, json};
 
 /// Most referrers of one digest that are listed; signatures come in tens, and nobody packs more.
 const MAX_REFERRERS: usize = 20_000;
@@ -113,33 +112,40 @@ impl RemoteRepository {
         }
     }
 
-    /// Adds a manifest to the list under its subject's fallback tag, and reads back that it is there. For registries
+    /// Adds manifests to the list under their subject's fallback tag, and reads back that they are there. For registries
     /// that did not say that they understood the subject. Updates of one list by this process wait for each other.
+    /// Gives the digests for which the list has no room.
     ///
     /// # Errors
     /// When the tag holds something that is not such a list, and when the list cannot be read or written.
-    pub async fn add_referrer_to_fallback_tag(
+    pub async fn add_referrers_to_fallback_tag(
         &self,
         subject: &Digest,
-        referrer: &Manifest,
-    ) -> Result<(), RegistryError> {
+        referrers: &[ListEntry],
+    ) -> Result<Vec<Digest>, RegistryError> {
         let lock = self.host().referrer_lock(self.name().path(), *subject);
         let _held = lock.lock().await;
         let tag = fallback_tag(subject);
-        // No registry offers compare-and-swap: when another process wrote in between, the entry is added again.
+        // No registry offers compare-and-swap: when another process wrote in between, the entries are added again.
         for _ in 0..MAX_RACES {
             let current = self.current_list(&tag, subject).await?;
-            if current.as_ref().is_some_and(|list| lists(list, referrer)) {
-                return Ok(());
+            match referrer_list::extended(current.as_ref(), referrers) {
+                Extended::Unchanged { full } => return Ok(full),
+                Extended::List(list) => {
+                    self.push_manifest(Some(&tag), &list).await?;
+                }
+                Extended::Unusable => {
+                    return self
+                        .unusable_tag(&tag, "the list of referrers cannot be extended")
+                        .await;
+                }
             }
-            let list = self.extended(&tag, current.as_ref(), referrer).await?;
-            self.push_manifest(Some(&tag), &list).await?;
         }
         let current = self.current_list(&tag, subject).await?;
-        if current.as_ref().is_some_and(|list| lists(list, referrer)) {
-            return Ok(());
+        match referrer_list::extended(current.as_ref(), referrers) {
+            Extended::Unchanged { full } => Ok(full),
+            _ => self.unusable_tag(&tag, "the list of referrers does not keep what is added").await,
         }
-        self.unusable_tag(&tag, "the list of referrers does not keep what is added").await
     }
 
     /// The list as it is; `None` when there is no such tag yet.
@@ -164,23 +170,6 @@ impl RemoteRepository {
         Ok(Some(manifest))
     }
 
-    /// `list` with `referrer` at its end; what is in it stays as it is.
-    async fn extended(
-        &self,
-        tag: &str,
-        list: Option<&Manifest>,
-        referrer: &Manifest,
-    ) -> Result<Manifest, RegistryError> {
-        let written = match extend(list, referrer) {
-            Some(bytes) => Manifest::parse(bytes, media_type::OCI_INDEX).ok(),
-            None => None,
-        };
-        match written {
-            Some(list) => Ok(list),
-            None => self.unusable_tag(tag, "the list of referrers cannot grow further").await,
-        }
-    }
-
     async fn unusable_tag<T>(&self, tag: &str, why: &str) -> Result<T, RegistryError> {
         let url = self.url(&format!("manifests/{tag}")).await?;
         let ask = Ask::new(Method::PUT, url, self.to_push());
@@ -193,36 +182,4 @@ fn listing(listed: &Descriptor) -> Descriptor {
     let artifact_type = listed.artifact_type.clone();
     let plain = Descriptor::new(&listed.media_type, listed.digest, listed.size);
     Descriptor { artifact_type, ..plain }
-}
-
-fn lists(list: &Manifest, referrer: &Manifest) -> bool {
-    list.listed().any(|entry| entry.digest == referrer.digest())
-}
-
-/// The bytes of `list` (or an empty one) with an entry for `referrer`: its type, and all its annotations.
-fn extend(list: Option<&Manifest>, referrer: &Manifest) -> Option<Bytes> {
-    let mut entry = Map::new();
-    entry.insert("mediaType".into(), referrer.media_type().into());
-    entry.insert("digest".into(), referrer.digest().to_string().into());
-    entry.insert("size".into(), referrer.bytes().len().into());
-    if let Some(artifact_type) = referrer.effective_artifact_type() {
-        entry.insert("artifactType".into(), artifact_type.into());
-    }
-    if !referrer.annotations().is_empty() {
-        entry.insert("annotations".into(), json!(referrer.annotations()));
-    }
-    let mut document = match list {
-        Some(list) => json::parse_within(list.bytes(), MAX_VALUES).ok()?,
-        None => json!({
-            "schemaVersion": 2,
-            "mediaType": media_type::OCI_INDEX,
-            "manifests": [],
-        }),
-    };
-    let entries = document.as_object_mut()?.entry("manifests").or_insert_with(|| json!([]));
-    if entries.is_null() {
-        *entries = json!([]);
-    }
-    entries.as_array_mut()?.push(Value::Object(entry));
-    serde_json::to_vec(&document).ok().map(Bytes::from)
 }

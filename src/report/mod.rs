@@ -1,5 +1,6 @@
 //! What a run did, as values: text for people and JSON for machines are made from the same report.
 
+pub mod attachments;
 pub mod config;
 pub mod configuration;
 pub mod inspect;

@@ -1,13 +1,17 @@
 //! What `unpack` did.
 
-use crate::inventory::{AttachmentKind, Found, Lookup};
-use crate::oci::atomic::AtomicName;
+use crate::inventory::Lookup;
 use crate::oci::{Digest, Platform, Reference};
 use crate::report::configuration::ConfigurationReport;
 use crate::report::seal::SealReport;
 use crate::trust::{ImageVerdict, KeyFingerprint, KeyUse};
 use serde::Serialize;
 use std::path::PathBuf;
+
+pub use super::attachments::{
+    AttachmentCounts, AttachmentOutcome, AttachmentReport, LookasideOutcome, NotPublished,
+    SignatureOutcome, SignatureReport,
+};
 
 /// Everything about one run.
 #[derive(Debug, Clone, Serialize)]
@@ -35,6 +39,8 @@ pub struct UnpackReport {
     /// Repositories at the target and where their content comes from; none for a layout directory.
     #[serde(skip_serializing_if = "Vec::is_empty")]
     pub repositories: Vec<RepositoryReport>,
+    /// How many attachments and GPG signatures are verified.
+    pub attachments: AttachmentCounts,
     /// What became of configs and layers.
     pub blobs: BlobCounts,
     /// Resources for a cluster, where they were asked for.
@@ -87,6 +93,15 @@ pub struct ImageReport {
     pub atomic_signatures: Vec<SignatureReport>,
 }
 
+impl ImageReport {
+    /// True when everything attached to it was found and is at the target, but for what the operator left out.
+    pub fn is_complete(&self) -> bool {
+        self.attachment_lookup != Lookup::Incomplete
+            && !self.attachments.iter().any(|attachment| attachment.outcome.is_missing())
+            && !self.atomic_signatures.iter().any(SignatureReport::is_missing)
+    }
+}
+
 /// One repository at the target.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
 #[serde(rename_all = "camelCase")]
@@ -113,47 +128,6 @@ pub enum SourceMemory {
         /// The other one.
         was: String,
     },
-}
-
-/// One GPG signature.
-#[derive(Debug, Clone, Serialize)]
-#[serde(rename_all = "camelCase")]
-pub struct SignatureReport {
-    /// Its name in the signature extension.
-    pub name: AtomicName,
-    /// The manifest that it signs.
-    pub subject: Digest,
-    /// The blob with the OpenPGP message.
-    pub digest: Digest,
-    /// What became of it at the target.
-    pub outcome: SignatureOutcome,
-    /// What became of it in the directory of `--lookaside`, when one was named.
-    #[serde(skip_serializing_if = "Option::is_none")]
-    pub lookaside: Option<LookasideOutcome>,
-}
-
-/// What became of a GPG signature at the target.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
-#[serde(rename_all = "kebab-case")]
-pub enum SignatureOutcome {
-    /// The registry has it now, by its signature extension.
-    Published,
-    /// The registry had it.
-    AlreadyThere,
-    /// The target has no place for it, or not the manifest that it signs.
-    NotPublished,
-}
-
-/// What became of a GPG signature in a lookaside directory.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
-#[serde(rename_all = "kebab-case")]
-pub enum LookasideOutcome {
-    /// It is a new file.
-    Written,
-    /// A file had the same content.
-    AlreadyThere,
-    /// It is no OpenPGP message: container tools would take the whole lookaside for broken.
-    NoMessage,
 }
 
 /// Whether a tag that was moved went back in time.
@@ -183,47 +157,6 @@ pub enum TagChange {
     Unchanged,
     /// The source has no tag; the image is there by digest.
     ByDigest,
-}
-
-/// One attachment.
-#[derive(Debug, Clone, Serialize)]
-#[serde(rename_all = "camelCase")]
-pub struct AttachmentReport {
-    /// What it is.
-    pub kind: AttachmentKind,
-    /// How it is published.
-    pub found: Found,
-    /// What it is attached to.
-    pub subject: Digest,
-    /// Its manifest.
-    pub digest: Digest,
-    /// What became of it.
-    pub outcome: AttachmentOutcome,
-}
-
-/// What became of an attachment at the target.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
-#[serde(tag = "outcome", rename_all = "kebab-case")]
-pub enum AttachmentOutcome {
-    /// It is published as it was carried.
-    Published,
-    /// It was there already, byte for byte.
-    AlreadyThere,
-    /// What is there has other bytes but holds everything that is carried, and was kept.
-    Kept {
-        /// What is there.
-        existing: Digest,
-    },
-    /// What was there has been replaced, as was asked for.
-    Replaced {
-        /// What was there.
-        existing: Digest,
-    },
-    /// The registry does not take it, so it is not at the target.
-    Refused,
-    /// Container runtimes could not read it there: its tag names a manifest of the signatures that verified
-    /// ([`ImageReport::rehomed`]), and this one is there by its digest.
-    Rehomed,
 }
 
 /// Signatures that verified, and that lie at the target where container runtimes look: they did not in the bundle.

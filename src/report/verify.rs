@@ -2,6 +2,7 @@
 
 use crate::archive::integrity::{Damage, Integrity};
 use crate::oci::Digest;
+use crate::report::attachments::AttachmentCounts;
 use crate::report::seal::SealReport;
 use crate::trust::ImageVerdict;
 use serde::Serialize;
@@ -29,6 +30,9 @@ pub struct VerifyReport {
     /// What became of the seal; nothing when damage came first.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub seal: Option<SealReport>,
+    /// How many attachments and GPG signatures are verified; nothing where no image was judged or one is refused.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub attachments: Option<AttachmentCounts>,
     /// What the operator has to know.
     pub warnings: Vec<String>,
     /// What the verifier says about each image; empty when nothing is trusted or manifests are damaged.
@@ -49,6 +53,7 @@ impl VerifyReport {
             damaged,
             any_anchor: false,
             seal: None,
+            attachments: None,
             warnings: Vec::new(),
             verdicts: Vec::new(),
         }

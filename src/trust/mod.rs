@@ -22,6 +22,7 @@
 //! - `signatures`: a [`finding`] for each attachment, in whichever form, and the [`signer`]; `room` bounds what is
 //!   examined at once
 //! - [`tree`] and `index`: every manifest of an image, and what covers it
+//! - [`vouching`]: by what each attachment is verified
 //! - [`verdict`]: statuses and admission; [`outcome`] has the stable codes
 
 pub mod anchors;
@@ -72,6 +73,7 @@ pub mod trusted_root;
 pub mod verdict;
 mod verifier;
 pub mod vouched;
+pub mod vouching;
 
 pub use anchors::{Anchors, Authority, Log, LogAuthority, ScopedAuthority, ScopedKey};
 pub use blocks::BlocksError;
@@ -95,6 +97,7 @@ pub use signer::{CertificateIdentity, LogEvidence, Signer};
 pub use signing::{SigningError, SigningKey};
 pub use verdict::{Admission, ChildStatus, ChildVerdict, ImageVerdict, Refusal};
 pub use verifier::judge;
+pub use vouching::{Verification, Vouching};
 
 #[cfg(test)]
 mod testing;

@@ -56,6 +56,12 @@ impl SignatureCode {
         matches!(self, Self::Verified | Self::AttestationVerified)
     }
 
+    /// True for what a trusted signer made of just this content, whether or not it admits an image: it may lack a name,
+    /// or be of a form that no runtime looks at.
+    pub(super) const fn is_by_a_trusted_signer(self) -> bool {
+        self.is_verified() || matches!(self, Self::NameUnbound | Self::FormNotInPolicy)
+    }
+
     /// How much a code says of a signature: where several anchors are tried, the outcome that says most is reported. A
     /// signature by a trusted signer over something else says more than one by nobody who is known.
     pub(super) const fn telling(self) -> u8 {

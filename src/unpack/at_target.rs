@@ -21,13 +21,25 @@ pub(super) struct KeptSignatures {
     subject: Digest,
     /// What is there.
     manifest: Manifest,
+    /// That with what is carried added to it, where it is.
+    joined: Option<Manifest>,
     /// Everything that the manifest names is there, as it says.
     pub(super) is_whole: bool,
 }
 
 impl KeptSignatures {
-    pub(super) fn new(repository: usize, subject: Digest, manifest: Manifest) -> Self {
-        Self { repository, subject, manifest, is_whole: true }
+    pub(super) fn new(
+        repository: usize,
+        subject: Digest,
+        manifest: Manifest,
+        joined: Option<Manifest>,
+    ) -> Self {
+        Self { repository, subject, manifest, joined, is_whole: true }
+    }
+
+    /// What the tag will name.
+    fn tagged(&self) -> &Manifest {
+        self.joined.as_ref().unwrap_or(&self.manifest)
     }
 
     /// Whether a runtime gets every layer. What cannot be told counts as missing: it is about a rule that may break
@@ -75,10 +87,10 @@ impl AtTarget {
             }
         }
         for kept in &survey.kept {
-            let key = all.put(planned, kept.repository, kept.subject, &kept.manifest);
+            let key = all.put(planned, kept.repository, kept.subject, kept.tagged());
             if !kept.is_whole {
                 // Nothing is read there.
-                all.manifests.remove(&kept.manifest.digest());
+                all.manifests.remove(&kept.tagged().digest());
                 all.kept.insert(key);
             }
         }

@@ -13,10 +13,9 @@ use crate::host::{
     InstallError, LookasideError, PathError, ResourceDirectoryError, SourcesFileError,
     TagsFileError,
 };
-use crate::oci::atomic::AtomicName;
 use crate::oci::layout::LayoutError;
 use crate::oci::source::{SourceError, Trouble};
-use crate::oci::{Digest, Reference, Repository};
+use crate::oci::{Digest, Reference};
 use crate::registry::RegistryError;
 use crate::trust::{Fingerprint, IdleScope, KeyFingerprint, KeyMaterialError, Scope};
 
@@ -134,26 +133,6 @@ pub enum UnpackError {
         /// The registry's answer.
         #[source]
         source: Box<RegistryError>,
-    },
-    /// The target has other signatures or attestations under the same tag.
-    #[error(
-        "attachment-differs: {name} is {existing} at the target and lacks something that is carried as {carried}"
-    )]
-    AttachmentDiffers {
-        /// Repository and tag.
-        name: String,
-        /// What is there.
-        existing: Digest,
-        /// What is carried.
-        carried: Digest,
-    },
-    /// The target has another GPG signature under the same name.
-    #[error("{repository} has another signature under the name {name}")]
-    SignatureDiffers {
-        /// Where.
-        repository: Repository,
-        /// The name.
-        name: AtomicName,
     },
     /// Signatures cannot be written into the lookaside directory.
     #[error("the lookaside directory cannot be filled")]
@@ -303,11 +282,9 @@ impl UnpackError {
             Self::Registry(error) => class_of(error),
             Self::ForeignLayers { source, .. } => class_of(source),
             Self::PassedBy { source, .. } => class_of(source),
-            Self::AttachmentDiffers { .. }
-            | Self::AttachmentRefused { .. }
-            | Self::SignatureDiffers { .. }
-            | Self::SparseIndex { .. }
-            | Self::ReadBack { .. } => Class::Network,
+            Self::AttachmentRefused { .. } | Self::SparseIndex { .. } | Self::ReadBack { .. } => {
+                Class::Network
+            }
             Self::Blob(error) => class_of_source(error),
             Self::InstalledKey { .. }
             | Self::Install(_)

@@ -3,10 +3,12 @@
 use super::StillCounts;
 use super::arriving::{Arrived, Arriving};
 use super::error::UnpackError;
+use super::merging;
 use super::plan::{Planned, PlannedBlob};
 use super::stream::{hash, told};
 use super::survey::{OCTETS, Survey};
 use super::watched::Watched;
+use crate::archive::catalogue::ManifestRecord;
 use crate::archive::sequential::Cargo;
 use crate::inventory::{Found, Stored};
 use crate::oci::Descriptor;
@@ -58,14 +60,14 @@ pub(super) async fn write(
         written.extend(write_passing(cargo, writer, progress).await?);
     }
     still_counts()?;
-    write_manifests(planned, writer).await?;
+    write_manifests(planned, survey, writer).await?;
     for rehomed in planned.rehomed.iter() {
         let content = stream::iter([Ok(rehomed.config.clone())]).boxed();
         writer.write_blob(&rehomed.config_descriptor(), content).await?;
         writer.write_manifest(&rehomed.manifest).await?;
     }
     progress.note("index.json");
-    writer.put_entries(entries(planned, survey)).await?;
+    writer.put_entries(entries(planned, survey, writer).await?).await?;
     let mut counts = BlobCounts::default();
     for (there, size) in written {
         match there {
@@ -112,11 +114,18 @@ async fn verify_existing(writer: &LayoutWriter, blob: &Descriptor) -> Result<(),
     Ok(())
 }
 
-async fn write_manifests(planned: &Planned, writer: &LayoutWriter) -> Result<(), UnpackError> {
+async fn write_manifests(
+    planned: &Planned,
+    survey: &Survey,
+    writer: &LayoutWriter,
+) -> Result<(), UnpackError> {
     let catalogue = planned.verified.catalogue();
     let mut written = HashSet::new();
-    for image in catalogue.images() {
-        for record in catalogue.all_manifests(image) {
+    for (image, outcomes) in catalogue.images().iter().zip(&survey.attachments) {
+        let attached = image.attachments().iter().zip(outcomes);
+        let sent = attached.filter(|(_, outcome)| is_there(**outcome));
+        let below = sent.flat_map(|(attachment, _)| catalogue.attached(attachment));
+        for record in catalogue.manifests_of(image).chain(below) {
             if written.insert(record.digest) {
                 let manifest = catalogue.read_manifest(planned.verified.archive(), record)?;
                 writer.write_manifest(&manifest).await?;
@@ -127,8 +136,45 @@ async fn write_manifests(planned: &Planned, writer: &LayoutWriter) -> Result<(),
     Ok(())
 }
 
+/// True for what is in the layout afterwards; what was there before is verified again.
+fn is_there(outcome: AttachmentOutcome) -> bool {
+    outcome.is_sent()
+        || matches!(outcome, AttachmentOutcome::AlreadyThere | AttachmentOutcome::Rehomed)
+}
+
+/// What gets an attachment's name: itself, or itself joined with what has the name.
+async fn named_manifest(
+    planned: &Planned,
+    writer: &LayoutWriter,
+    own: &ManifestRecord,
+    outcome: AttachmentOutcome,
+    (tag, name): (&str, &str),
+) -> Result<Descriptor, UnpackError> {
+    let there = match outcome {
+        AttachmentOutcome::Merged { .. } => writer.layout().tagged(name),
+        _ => None,
+    };
+    let Some(there) = there else { return Ok(own.descriptor()) };
+    let Some(there) = writer.layout().read_manifest(&there).await? else {
+        return Ok(own.descriptor());
+    };
+    let verified = &planned.verified;
+    let carried = verified.catalogue().read_manifest(verified.archive(), own)?;
+    match merging::merged(tag, &there, &carried) {
+        Some(merged) => {
+            writer.write_manifest(&merged).await?;
+            Ok(merged.descriptor())
+        }
+        None => Ok(own.descriptor()),
+    }
+}
+
 /// Images under their full references, attachments under `repository:tag` or, as referrers, without a name.
-fn entries(planned: &Planned, survey: &Survey) -> Vec<Descriptor> {
+async fn entries(
+    planned: &Planned,
+    survey: &Survey,
+    writer: &LayoutWriter,
+) -> Result<Vec<Descriptor>, UnpackError> {
     let catalogue = planned.verified.catalogue();
     let mut entries = Vec::new();
     let named = |mut descriptor: Descriptor, name: String| {
@@ -143,25 +189,24 @@ fn entries(planned: &Planned, survey: &Survey) -> Vec<Descriptor> {
         entries.push(named(rehomed.manifest.descriptor(), name));
     }
     let images = planned.plan.images().iter().zip(catalogue.images()).zip(&survey.attachments);
-    for ((planned, image), outcomes) in images {
-        for (attachment, outcome) in image.attachments().iter().zip(outcomes) {
+    for ((image, carried), outcomes) in images {
+        let attached = carried.attachments().iter().zip(outcomes);
+        for (attachment, outcome) in attached.filter(|(_, outcome)| is_there(**outcome)) {
             let Some(own) = catalogue.attached(attachment).next_back() else { continue };
             match &attachment.found {
                 Found::Referrer => entries.push(own.descriptor()),
-                Found::Tag(_)
-                    if matches!(
-                        outcome,
-                        AttachmentOutcome::Kept { .. } | AttachmentOutcome::Rehomed
-                    ) => {}
+                Found::Tag(_) if *outcome == AttachmentOutcome::Rehomed => {}
                 Found::Tag(tag) => {
-                    let name = format!("{}:{tag}", planned.source.repository());
-                    entries.push(named(own.descriptor(), name));
+                    let name = format!("{}:{tag}", image.source.repository());
+                    let place = (tag.as_str(), name.as_str());
+                    let entry = named_manifest(planned, writer, own, *outcome, place).await?;
+                    entries.push(named(entry, name));
                 }
             }
         }
-        if let Some(root) = catalogue.manifest(&planned.digest) {
-            entries.push(named(root.descriptor(), planned.target.clone()));
+        if let Some(root) = catalogue.manifest(&image.digest) {
+            entries.push(named(root.descriptor(), image.target.clone()));
         }
     }
-    entries
+    Ok(entries)
 }

@@ -22,6 +22,7 @@
 
 mod arriving;
 mod at_target;
+mod attaching;
 mod check;
 mod configure;
 mod confirm;
@@ -33,6 +34,8 @@ mod first_use;
 mod install;
 mod installed;
 mod layout;
+mod lookaside;
+mod merging;
 mod open;
 mod openshift;
 mod pins;
@@ -49,6 +52,7 @@ mod seal_refusal;
 mod series;
 mod signatures;
 mod sources;
+mod standing;
 mod stream;
 mod survey;
 mod swear;
@@ -72,6 +76,7 @@ pub use refused::{CarriedAuthority, CarriedKey, Refused};
 pub use refused_attachment::AttachmentsRefused;
 pub use seal::SealInputs;
 pub use seal_refusal::SealRefusal;
+pub use standing::AttachmentChoice;
 pub use survey::{OnExistingAttachment, Survey};
 pub use swear::{NotSworn, SwearOptions, seal_verified};
 pub use tags::TagsBack;
@@ -79,7 +84,7 @@ pub use target::{Target, TargetError};
 pub use verify::{Addressed, TrustInputs, Verified};
 
 use crate::archive::sequential::Cargo;
-use crate::host::{HostRoot, LookasideAccess};
+use crate::host::HostRoot;
 use crate::oci::layout::{LayoutDirectory, LayoutError, LayoutWriter};
 use crate::progress::Progress;
 use crate::registry::Client;
@@ -88,6 +93,7 @@ use crate::report::unpack::UnpackReport;
 use crate::trust::Scope;
 use at_target::AtTarget;
 use configure::KeyPaths;
+use lookaside::Lookaside;
 use push::{Pushed, Way};
 use reporting::{Done, report};
 use seal::Recording;
@@ -115,11 +121,13 @@ pub struct UnpackOptions {
     pub install: Option<InstallOptions>,
     /// Whether and how the container stack of the host is configured.
     pub configure: Option<ConfigureOptions>,
+    /// Which attachments are published.
+    pub attachments: AttachmentChoice,
     /// What to do with other signatures under the same tag.
     pub on_existing_attachment: OnExistingAttachment,
     /// What to do with attachments that the registry does not take.
     pub attachments_refused: AttachmentsRefused,
-    /// Where GPG signatures are written for a web server, before anything is published.
+    /// Where GPG signatures are written for a web server: verified ones before anything is published, others after it.
     pub lookaside: Option<PathBuf>,
     /// Large blobs in flight; small ones are four times as many. See [`DEFAULT_JOBS`].
     pub jobs: usize,
@@ -140,7 +148,8 @@ pub async fn unpack(
     progress: &Arc<dyn Progress>,
 ) -> Result<UnpackReport, UnpackError> {
     let UnpackOptions { target, trust, memory: root, emit, install, configure, .. } = options;
-    let UnpackOptions { on_existing_attachment, lookaside, jobs, dry_run, .. } = options;
+    let UnpackOptions { attachments, on_existing_attachment, lookaside, jobs, dry_run, .. } =
+        options;
     let going_back = options.allow_tag_rollback;
     let attachments_refused = options.attachments_refused;
     let earlier = install::earlier_names(&trust.installed);
@@ -148,7 +157,7 @@ pub async fn unpack(
     progress.note("verifying");
     let prepare = move || {
         let (opened, cargo) = input.open()?;
-        let planned = opened.check()?.verify_for(target, trust)?.plan()?;
+        let planned = opened.check()?.verify_for(target, trust)?.plan_with(attachments)?;
         emit::check(emit.as_ref(), &planned)?;
         configure::check(configure.as_ref(), &planned)?;
         Ok::<_, UnpackError>((planned, emit, configure, cargo))
@@ -168,10 +177,9 @@ pub async fn unpack(
     let (planned, emission) = emit::plan(emit, planned, at_target.clone()).await?;
     let (planned, configuration) =
         configure::plan(configure, planned, key_paths, at_target).await?;
-    let lookaside = match &lookaside {
-        Some(directory) => Some(planned.write_lookaside(directory, access(dry_run)).await?),
-        None => None,
-    };
+    // What is verified lies there before a host could look for it, what is not only when the push has succeeded.
+    let mut lookaside = Lookaside::new(lookaside, dry_run, &planned);
+    lookaside.before_the_push(&planned).await?;
     let mut pushed = Pushed::default();
     let (mut warnings, mut recording) = (Vec::new(), Recording::Nothing);
     if !dry_run {
@@ -188,6 +196,8 @@ pub async fn unpack(
         warnings.extend(sources::record(&planned.plan, root.as_ref())?);
         warnings.extend(tags::record(&planned, root.as_ref())?);
     }
+    lookaside.after_the_push(&planned).await?;
+    survey.mark_unlisted(&pushed.unlisted);
     if let (Some(plan), false) = (install, dry_run) {
         keys = install::report(&install::install(plan)?.keys);
     }
@@ -206,7 +216,7 @@ pub async fn unpack(
         memory,
         tags,
         survey,
-        lookaside,
+        lookaside: lookaside.into_outcomes(),
         blobs: pushed.blobs,
         tagged_children: pushed.tagged_children,
         emitted,
@@ -249,10 +259,6 @@ pub fn configure(
         seal: planned.verified.seal_report(),
         warnings,
     })
-}
-
-fn access(dry_run: bool) -> LookasideAccess {
-    if dry_run { LookasideAccess::Look } else { LookasideAccess::Write }
 }
 
 /// Why nothing that demands signatures was written.

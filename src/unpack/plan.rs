@@ -2,6 +2,7 @@
 
 use super::error::{UnpackError, bounded};
 use super::rehoming::{self, Rehomings};
+use super::standing::{AttachmentChoice, ImageStanding, published};
 use super::target::{Target, published_as};
 use super::verify::{Addressed, Verified};
 use crate::oci::reference::is_attachment_tag;
@@ -48,6 +49,8 @@ pub struct Planned {
     pub(super) verified: Verified,
     pub(super) plan: Plan,
     pub(super) rehomed: Rehomings,
+    /// What is attached to each image, and what may be published of it.
+    pub(super) standings: Vec<ImageStanding>,
 }
 
 impl Plan {
@@ -102,12 +105,21 @@ impl Addressed {
     /// [`UnpackError::Collision`] when a tag would name two images, [`UnpackError::ReservedTag`];
     /// [`UnpackError::Archive`] when a manifest is no longer what it was.
     pub fn plan(self) -> Result<Planned, UnpackError> {
+        self.plan_with(AttachmentChoice::All)
+    }
+
+    /// The same, with these attachments.
+    ///
+    /// # Errors
+    /// Those of [`Addressed::plan`].
+    pub fn plan_with(self, attachments: AttachmentChoice) -> Result<Planned, UnpackError> {
         let Self { verified, target } = self;
         let Named { repositories, sources, images } = name_images(&verified, &target)?;
-        let blobs = place_blobs(&verified, &images);
+        let standings = verified.standings(attachments);
+        let blobs = place_blobs(&verified, &images, &standings);
         let plan = Plan { target, repositories, sources, images, blobs };
         let rehomed = rehoming::plan(&verified, &plan)?;
-        Ok(Planned { plan, verified, rehomed })
+        Ok(Planned { plan, verified, rehomed, standings })
     }
 }
 
@@ -158,13 +170,18 @@ fn name_images(verified: &Verified, target: &Target) -> Result<Named, UnpackErro
 }
 
 /// Every blob once, with the repositories that need it.
-fn place_blobs(verified: &Verified, images: &[PlannedImage]) -> Vec<PlannedBlob> {
+fn place_blobs(
+    verified: &Verified,
+    images: &[PlannedImage],
+    standings: &[ImageStanding],
+) -> Vec<PlannedBlob> {
     let (archive, catalogue) = (verified.archive(), verified.catalogue());
-    let mut by_repository: Vec<_> = images.iter().zip(catalogue.images()).collect();
+    let attached = catalogue.images().iter().zip(standings);
+    let mut by_repository: Vec<_> = images.iter().zip(attached).collect();
     by_repository.sort_by_key(|(planned, _)| planned.repository);
     let mut blobs: HashMap<Digest, PlannedBlob> = HashMap::new();
-    for (planned, image) in by_repository {
-        for manifest in catalogue.all_manifests(image) {
+    for (planned, (image, standing)) in by_repository {
+        for manifest in published(verified, image, standing) {
             for blob in catalogue.blobs_of(archive, manifest) {
                 let known = blobs.entry(blob.digest).or_insert_with(|| PlannedBlob {
                     digest: blob.digest,

@@ -4,6 +4,7 @@
 //! Every byte is hashed again as it is sent. Whatever fails before the tags leaves all tags as they were.
 
 use super::StillCounts;
+use super::attaching::AttachedThere;
 use super::error::UnpackError;
 use super::plan::{Planned, PlannedBlob};
 use super::refused_attachment::{AttachmentsRefused, RefusedAttachment};
@@ -12,14 +13,14 @@ use super::stream::Held;
 use super::survey::{OCTETS, Survey};
 use super::verify::Verified;
 use super::watched::Watched;
-use crate::archive::catalogue::{CatalogueAttachment, ManifestRecord};
+use crate::archive::catalogue::ManifestRecord;
 use crate::archive::sequential::Cargo;
-use crate::inventory::{Found, ImageEntry};
+use crate::inventory::ImageEntry;
 use crate::oci::source::BlobSource;
 use crate::oci::{Descriptor, Digest, Manifest};
 use crate::progress::Progress;
 use crate::registry::{BlobPushed, Client, Presence, RegistryError, RemoteRepository};
-use crate::report::unpack::{AttachmentOutcome, BlobCounts, RehomedOutcome, TagChange};
+use crate::report::unpack::{BlobCounts, RehomedOutcome, TagChange};
 use crate::trust::{ChildStatus, ImageVerdict};
 use futures_util::{StreamExt as _, TryStreamExt as _, stream};
 use std::collections::HashSet;
@@ -42,12 +43,14 @@ pub(super) struct Pushed {
     /// For each image: attachments that the registry does not take. None of them is at the target, so whatever looks for
     /// them there fails.
     pub(super) refused: Vec<Vec<RefusedAttachment>>,
+    /// Attachments that are published and in no list: numbers of images and of their attachments.
+    pub(super) unlisted: Vec<(usize, usize)>,
 }
 
 /// One image without its tag.
 struct PushedImage {
     tagged_child: Option<Digest>,
-    refused: Vec<RefusedAttachment>,
+    attached: AttachedThere,
 }
 
 /// A push under way.
@@ -97,13 +100,17 @@ pub(super) async fn push(
     still_counts()?;
     progress.note("manifests and signatures");
     let images = 0..planned.plan.images().len();
-    let pushed: Vec<PushedImage> = stream::iter(images.clone())
+    let images_pushed: Vec<PushedImage> = stream::iter(images.clone())
         .map(|number| push.image(number))
         .buffered(jobs * IMAGES_PER_JOB)
         .try_collect()
         .await?;
-    let (tagged_children, refused): (Vec<_>, Vec<_>) =
-        pushed.into_iter().map(|image| (image.tagged_child, image.refused)).unzip();
+    let (mut tagged_children, mut refused, mut unlisted) = (Vec::new(), Vec::new(), Vec::new());
+    for (number, image) in images_pushed.into_iter().enumerate() {
+        tagged_children.push(image.tagged_child);
+        refused.push(image.attached.refused);
+        unlisted.extend(image.attached.unlisted.into_iter().map(|place| (number, place)));
+    }
     stream::iter(planned.rehomed.iter().zip(&survey.rehomed))
         .map(|(rehomed, outcome)| push.rehome(rehomed, *outcome))
         .buffered(jobs * IMAGES_PER_JOB)
@@ -122,7 +129,7 @@ pub(super) async fn push(
         .buffered(jobs * IMAGES_PER_JOB)
         .try_collect::<()>()
         .await?;
-    Ok(Pushed { blobs, tagged_children, refused })
+    Ok(Pushed { blobs, tagged_children, refused, unlisted })
 }
 
 impl Push<'_> {
@@ -192,7 +199,8 @@ impl Push<'_> {
         blob.repositories.iter().map(|n| (*n, self.survey.presence[*n])).collect()
     }
 
-    /// Everything of one image but its tag. Gives the manifest that has to stand for its index, where one has to.
+    /// Everything of one image but its tag. Gives the manifest that has to stand for its index, where one has to, and
+    /// what became of its attachments.
     async fn image(&self, number: usize) -> Result<PushedImage, UnpackError> {
         let catalogue = self.verified.catalogue();
         let (image, repository) =
@@ -213,33 +221,7 @@ impl Push<'_> {
             let missing = UnpackError::SparseIndex { image, source: refused.into() };
             tagged_child = Some(child.ok_or(missing)?);
         }
-        let outcomes = &self.survey.attachments[number];
-        let mut refused = Vec::new();
-        for (place, (attachment, outcome)) in image.attachments().iter().zip(outcomes).enumerate() {
-            let pushed = match outcome {
-                AttachmentOutcome::AlreadyThere | AttachmentOutcome::Kept { .. } => continue,
-                AttachmentOutcome::Rehomed => self.by_digest(repository, attachment).await,
-                AttachmentOutcome::Published
-                | AttachmentOutcome::Replaced { .. }
-                | AttachmentOutcome::Refused => self.attachment(repository, attachment).await,
-            };
-            if let Err(error) = pushed {
-                refused.push(self.refused(repository, (place, attachment), error)?);
-            }
-        }
-        Ok(PushedImage { tagged_child, refused })
-    }
-
-    /// An attachment whose tag names something else.
-    async fn by_digest(
-        &self,
-        repository: usize,
-        attachment: &CatalogueAttachment,
-    ) -> Result<(), UnpackError> {
-        for record in self.verified.catalogue().attached(attachment) {
-            self.manifest(repository, record, false).await?;
-        }
-        Ok(())
+        Ok(PushedImage { tagged_child, attached: self.attachments(number).await? })
     }
 
     /// Signatures where runtimes look. The blobs that they are layers of are there.
@@ -255,34 +237,8 @@ impl Push<'_> {
         Ok(())
     }
 
-    async fn attachment(
-        &self,
-        repository: usize,
-        attachment: &CatalogueAttachment,
-    ) -> Result<(), UnpackError> {
-        let mut records = self.verified.catalogue().attached(attachment);
-        let Some(own) = records.next_back() else { return Ok(()) };
-        for child in records {
-            self.manifest(repository, child, false).await?;
-        }
-        let manifest = self.read(own)?;
-        let remote = &self.repositories[repository];
-        match &attachment.found {
-            Found::Tag(tag) => {
-                remote.push_manifest(Some(tag), &manifest).await?;
-            }
-            Found::Referrer => {
-                let pushed = remote.push_manifest(None, &manifest).await?;
-                if !pushed.subject_understood {
-                    remote.add_referrer_to_fallback_tag(&attachment.subject, &manifest).await?;
-                }
-            }
-        }
-        Ok(())
-    }
-
     /// One manifest by its digest, once for each repository.
-    async fn manifest(
+    pub(super) async fn manifest(
         &self,
         repository: usize,
         record: &ManifestRecord,
@@ -309,7 +265,7 @@ impl Push<'_> {
     }
 
     /// Reads a manifest again: what is pushed is what was verified, or nothing.
-    fn read(&self, record: &ManifestRecord) -> Result<Manifest, UnpackError> {
+    pub(super) fn read(&self, record: &ManifestRecord) -> Result<Manifest, UnpackError> {
         Ok(self.verified.catalogue().read_manifest(self.verified.archive(), record)?)
     }
 

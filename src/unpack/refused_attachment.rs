@@ -71,7 +71,7 @@ impl Pushed {
         let images = planned.verified.catalogue().images().iter();
         images.zip(&self.refused).any(|(image, refused)| {
             let mut kinds = refused.iter().filter_map(|one| image.attachments().get(one.place));
-            kinds.any(|attachment| attachment.kind != AttachmentKind::Sbom)
+            kinds.any(|attachment| attachment.kind != Some(AttachmentKind::Sbom))
         })
     }
 }

@@ -5,16 +5,18 @@ use super::rehoming;
 use super::seal::Recording;
 use super::signatures;
 use super::sources;
+use super::standing::Standing;
 use super::survey::Survey;
 use super::tags;
+use crate::archive::catalogue::CatalogueAttachment;
 use crate::host::config::sources::Memory;
 use crate::host::tag_memory::TagStanding;
-use crate::inventory::Lookup;
+use crate::inventory::{AttachmentKind, Lookup};
 use crate::oci::Digest;
 use crate::report::configuration::ConfigurationReport;
 use crate::report::unpack::{
     AttachmentOutcome, AttachmentReport, BlobCounts, EmissionReport, ImageReport, KeyReport,
-    LookasideOutcome, TagChange, UnpackReport,
+    LookasideOutcome, NotPublished, TagChange, UnpackReport,
 };
 
 /// What a run came to, but for what was known before.
@@ -56,29 +58,23 @@ pub(super) fn report(planned: &Planned, done: Done) -> UnpackReport {
             ));
         }
         let outcomes = &done.survey.attachments[number];
-        let attachments = image.attachments().iter().zip(outcomes).filter_map(|(a, outcome)| {
-            Some(AttachmentReport {
-                kind: a.kind,
-                found: a.found.clone(),
-                subject: a.subject,
-                digest: verified.catalogue().attached(a).next_back()?.digest,
-                outcome: *outcome,
-            })
-        });
-        for outcome in outcomes {
-            let (existing, what) = match outcome {
-                AttachmentOutcome::Kept { existing } => (existing, "was kept"),
-                AttachmentOutcome::Replaced { existing } if done.dry_run => {
-                    (existing, "would be replaced")
-                }
-                AttachmentOutcome::Replaced { existing } => (existing, "was replaced"),
-                AttachmentOutcome::Published
-                | AttachmentOutcome::AlreadyThere
-                | AttachmentOutcome::Refused
-                | AttachmentOutcome::Rehomed => continue,
+        let attached = image.attachments().iter().zip(&planned.standings[number].attachments);
+        let report =
+            |((attachment, standing), outcome): ((&CatalogueAttachment, &Standing), &_)| {
+                Some(AttachmentReport {
+                    kind: attachment.kind.map_or("image", AttachmentKind::as_str),
+                    found: attachment.found.clone(),
+                    subject: attachment.subject,
+                    digest: verified.catalogue().attached(attachment).next_back()?.digest,
+                    verification: standing.verification,
+                    unverified_layers: standing.unverified_layers,
+                    outcome: *outcome,
+                })
             };
-            warnings.push(format!("{name}: attachment {existing} at the target {what}"));
-        }
+        let attachments: Vec<AttachmentReport> =
+            attached.zip(outcomes).filter_map(report).collect();
+        let told = attachments.iter().filter_map(|one| warning(one, done.dry_run));
+        warnings.extend(told.map(|text| format!("{name}: {text}")));
         let tag = match done.survey.tags[number] {
             // An earlier run had to tag the same child.
             TagChange::Moved { from } if tagged_child == Some(from) => TagChange::Unchanged,
@@ -98,7 +94,7 @@ pub(super) fn report(planned: &Planned, done: Done) -> UnpackReport {
             foreign: entry.foreign.clone(),
             verdict: verdict.clone(),
             attachment_lookup: entry.attachment_lookup,
-            attachments: attachments.collect(),
+            attachments,
             rehomed: rehoming::reports(planned, number, &done.survey.rehomed),
             atomic_signatures: planned.signature_reports(
                 number,
@@ -111,6 +107,8 @@ pub(super) fn report(planned: &Planned, done: Done) -> UnpackReport {
     warnings.extend(done.warnings);
     warnings.extend(signatures::unpublished(&images, planned.plan.target()));
     warnings.extend(done.configuration.iter().flat_map(ConfigurationReport::warnings));
+    let attachments = verified.attachment_counts();
+    warnings.extend(unverified(&images));
     UnpackReport {
         report_version: "1.0",
         file: verified.archive().path().display().to_string(),
@@ -121,11 +119,81 @@ pub(super) fn report(planned: &Planned, done: Done) -> UnpackReport {
         target: planned.plan.target().to_string(),
         dry_run: done.dry_run,
         images,
+        attachments,
         repositories: sources::report(&planned.plan, &done.memory),
         blobs: done.blobs,
         emitted: done.emitted,
         keys: done.keys,
         configuration: done.configuration,
         warnings,
+    }
+}
+
+/// What the operator has to know of one attachment; nothing where it became what it was carried for.
+fn warning(attachment: &AttachmentReport, dry_run: bool) -> Option<String> {
+    let own = attachment.digest;
+    let (was, would) = if dry_run { ("would be", "would be") } else { ("was", "is") };
+    Some(match attachment.outcome {
+        AttachmentOutcome::Published
+        | AttachmentOutcome::AlreadyThere
+        | AttachmentOutcome::Refused
+        | AttachmentOutcome::Rehomed
+        | AttachmentOutcome::LeftOut => return None,
+        AttachmentOutcome::Kept { existing } => {
+            format!("attachment {existing} at the target was kept")
+        }
+        AttachmentOutcome::Replaced { existing } => {
+            format!("attachment {existing} at the target {was} replaced")
+        }
+        AttachmentOutcome::Merged { existing } => {
+            let were = if dry_run { "would be" } else { "were" };
+            format!("layers of {own} {were} added to attachment {existing} at the target")
+        }
+        AttachmentOutcome::NotListed => format!(
+            "not-listed: {own} is published, but the list of what is attached to {} is full",
+            attachment.subject
+        ),
+        AttachmentOutcome::NotPublished { code, existing } => {
+            let existing = existing.map(|existing| existing.to_string()).unwrap_or_default();
+            let why = match code {
+                NotPublished::AttachmentDiffers => format!(
+                    "nobody vouches for it, and its tag is {existing} at the target; \
+                     to put it there: --on-existing-attachment replace"
+                ),
+                NotPublished::AttachmentRunnable => {
+                    "an image that can be run is not an attachment".to_owned()
+                }
+                NotPublished::AttachmentTooLarge => {
+                    "nobody vouches for it, and it would leave no room for what is verified".into()
+                }
+            };
+            format!("{}: attachment {own} {would} not published: {why}", code.as_str())
+        }
+    })
+}
+
+/// The one warning about everything that nobody vouches for.
+fn unverified(images: &[ImageReport]) -> Option<String> {
+    let attached = images.iter().flat_map(|image| &image.attachments);
+    let attached = attached.filter(|one| !one.verification.is_verified());
+    let signatures = images.iter().flat_map(|image| &image.atomic_signatures);
+    let signatures = signatures.filter(|one| !one.verification.is_verified());
+    let left = attached.clone().filter(|one| one.outcome == AttachmentOutcome::LeftOut).count();
+    let there = attached.count() - left + signatures.count();
+    let of_them = |count: usize| match count {
+        1 => "1 attachment is unverified".to_owned(),
+        count => format!("{count} attachments are unverified"),
+    };
+    match (there, left) {
+        (0, 0) => None,
+        (0, left) => Some(format!("{}, and left out", of_them(left))),
+        (there, 0) => Some(format!(
+            "{}: no trusted signer made or named what is in them; --attachments verified leaves such out",
+            of_them(there)
+        )),
+        (there, left) => Some(format!(
+            "{}: no trusted signer made or named what is in them; {left} more left out",
+            of_them(there)
+        )),
     }
 }

@@ -4,15 +4,28 @@
 use super::error::UnpackError;
 use super::plan::Planned;
 use super::push::Push;
+use super::standing::{SignaturePublishing, SignatureStanding};
 use super::target::Target;
 use crate::archive::catalogue::CatalogueSignature;
-use crate::host::{LookasideAccess, LookasideChange, LookasideDirectory, LookasideError};
-use crate::oci::atomic::{MAX_SIGNATURE, begins_as_openpgp};
-use crate::oci::{Digest, Repository};
+use crate::oci::Digest;
+use crate::oci::atomic::{AtomicName, MAX_SIGNATURE};
 use crate::registry::{ExtensionSignature, RemoteRepository};
 use crate::report::unpack::{ImageReport, LookasideOutcome, SignatureOutcome, SignatureReport};
 use std::collections::HashMap;
-use std::path::{Path, PathBuf};
+
+/// Most GPG signatures of one manifest where nobody vouches for the last one. Real images have three; the others of the
+/// 127 that container tools read are for those that verified.
+pub(super) const UNVERIFIED: usize = 8;
+/// Most bytes of one that nobody vouches for; real ones have less than 2 KiB.
+pub(super) const UNVERIFIED_SIZE: u64 = 64 << 10;
+
+/// A signature, and what will become of it at a registry.
+#[derive(Debug, Clone)]
+pub(super) struct SurveyedSignature {
+    /// Under which name: its own, unless another signature has that one.
+    name: AtomicName,
+    outcome: SignatureOutcome,
+}
 
 impl Planned {
     /// A signature as it was verified, hashed again.
@@ -24,8 +37,12 @@ impl Planned {
         Ok(ExtensionSignature { name: signature.name.clone(), content })
     }
 
-    fn signatures_of(&self, number: usize) -> &[CatalogueSignature] {
+    pub(super) fn signatures_of(&self, number: usize) -> &[CatalogueSignature] {
         self.verified.catalogue().images()[number].signatures()
+    }
+
+    pub(super) fn standings_of(&self, number: usize) -> &[SignatureStanding] {
+        &self.standings[number].signatures
     }
 
     /// What will become of the signatures of image `number` at a registry. Asks only where there is something to ask,
@@ -34,71 +51,67 @@ impl Planned {
         &self,
         number: usize,
         repository: &RemoteRepository,
-    ) -> Result<Vec<SignatureOutcome>, UnpackError> {
+    ) -> Result<Vec<SurveyedSignature>, UnpackError> {
         let carried = self.signatures_of(number);
+        let mut surveyed = self.unpublished(number);
         if carried.is_empty() || !repository.keeps_signatures().await? {
-            return Ok(vec![SignatureOutcome::NotPublished; carried.len()]);
+            return Ok(surveyed);
         }
         let mut known: HashMap<Digest, Vec<ExtensionSignature>> = HashMap::new();
-        let mut outcomes = Vec::with_capacity(carried.len());
-        for signature in carried {
-            let subject = signature.subject;
-            if let std::collections::hash_map::Entry::Vacant(entry) = known.entry(subject) {
-                entry.insert(repository.signatures(&subject).await?);
+        // What is verified comes first: a few of the others are taken, where there are few.
+        for turn in [SignaturePublishing::Verified, SignaturePublishing::Unjudged] {
+            for (place, signature) in carried.iter().enumerate() {
+                if self.standings_of(number)[place].publishing != turn {
+                    continue;
+                }
+                let subject = signature.subject;
+                if let std::collections::hash_map::Entry::Vacant(entry) = known.entry(subject) {
+                    entry.insert(repository.signatures(&subject).await?);
+                }
+                let Some(there) = known.get_mut(&subject) else { continue };
+                surveyed[place] = surveyed_at(there, self.signature(signature)?, turn);
             }
-            let (own, there) = (self.signature(signature)?, &known[&subject]);
-            outcomes.push(if there.iter().any(|other| other.content == own.content) {
-                SignatureOutcome::AlreadyThere
-            } else if there.iter().any(|other| other.name == own.name) {
-                let repository = repository.name().clone();
-                return Err(UnpackError::SignatureDiffers { repository, name: own.name });
-            } else {
-                SignatureOutcome::Published
-            });
         }
-        Ok(outcomes)
+        Ok(surveyed)
+    }
+
+    /// What is known of the signatures of image `number` without an extension.
+    fn unpublished(&self, number: usize) -> Vec<SurveyedSignature> {
+        let signatures = self.signatures_of(number).iter().zip(self.standings_of(number));
+        let known = |(signature, standing): (&CatalogueSignature, &SignatureStanding)| {
+            let outcome = match standing.publishing {
+                SignaturePublishing::LeftOut => SignatureOutcome::LeftOut,
+                _ => SignatureOutcome::NotPublished,
+            };
+            SurveyedSignature { name: signature.name.clone(), outcome }
+        };
+        signatures.map(known).collect()
     }
 
     /// Nothing can be published where there is no extension.
-    pub(super) fn unpublished_signatures(&self) -> Vec<Vec<SignatureOutcome>> {
-        let images = self.verified.catalogue().images().iter();
-        images.map(|i| vec![SignatureOutcome::NotPublished; i.signatures().len()]).collect()
-    }
-
-    /// Writes all signatures into a lookaside directory, which is made when it is not there, under the names of the
-    /// target. With [`LookasideAccess::Look`] nothing is changed. Gives what became of each, by image.
-    pub(super) async fn write_lookaside(
-        &self,
-        directory: &Path,
-        access: LookasideAccess,
-    ) -> Result<Vec<Vec<LookasideOutcome>>, UnpackError> {
-        let mut images = Vec::new();
-        for (number, image) in self.plan.images().iter().enumerate() {
-            let repository = self.plan.repositories()[image.repository].clone();
-            let signatures = self.signatures_of(number).iter().map(|s| self.signature(s));
-            images.push((repository, signatures.collect::<Result<Vec<_>, _>>()?));
-        }
-        let directory: PathBuf = directory.to_owned();
-        tokio::task::spawn_blocking(move || write_all(&directory, access, &images)).await?
+    pub(super) fn unpublished_signatures(&self) -> Vec<Vec<SurveyedSignature>> {
+        (0..self.standings.len()).map(|number| self.unpublished(number)).collect()
     }
 
     /// What is reported of the signatures of image `number`.
     pub(super) fn signature_reports(
         &self,
         number: usize,
-        outcomes: &[SignatureOutcome],
+        surveyed: &[SurveyedSignature],
         lookaside: Option<&[LookasideOutcome]>,
         tagged_child: Option<Digest>,
     ) -> Vec<SignatureReport> {
         let root = self.plan.images()[number].digest;
-        let signatures = self.signatures_of(number).iter().zip(outcomes).enumerate();
-        let report = |(place, (signature, outcome)): (usize, (&CatalogueSignature, &_))| {
+        let signatures = self.signatures_of(number).iter().enumerate();
+        let report = |(place, signature): (usize, &CatalogueSignature)| {
             let is_there = tagged_child.is_none() || signature.subject != root;
+            let there = &surveyed[place];
             SignatureReport {
-                name: signature.name.clone(),
+                name: there.name.clone(),
                 subject: signature.subject,
                 digest: signature.blob.digest,
-                outcome: if is_there { *outcome } else { SignatureOutcome::NotPublished },
+                verification: self.standings_of(number)[place].verification,
+                outcome: if is_there { there.outcome } else { SignatureOutcome::NotPublished },
                 lookaside: lookaside.and_then(|outcomes| outcomes.get(place)).copied(),
             }
         };
@@ -108,63 +121,58 @@ impl Planned {
 
 /// What the operator has to know about signatures that nobody will find.
 pub(super) fn unpublished(images: &[ImageReport], target: &Target) -> Vec<String> {
-    let signatures = images.iter().flat_map(|image| &image.atomic_signatures);
-    let lost = signatures.clone().filter(|signature| {
-        signature.outcome == SignatureOutcome::NotPublished && signature.lookaside.is_none()
-    });
-    let broken = signatures.filter(|s| s.lookaside == Some(LookasideOutcome::NoMessage));
-    let (lost, broken) = (lost.count(), broken.count());
+    let signatures = || images.iter().flat_map(|image| &image.atomic_signatures);
+    let beside = |outcome| signatures().filter(|s| s.lookaside == Some(outcome)).count();
+    let there = |outcome| signatures().filter(move |s| s.outcome == outcome);
+    let lost = there(SignatureOutcome::NotPublished).filter(|s| s.lookaside.is_none()).count();
+    let taken = there(SignatureOutcome::NameTaken).count();
+    let left = there(SignatureOutcome::LeftOut).count();
+    let (broken, full) = (beside(LookasideOutcome::NoMessage), beside(LookasideOutcome::Full));
+    let lost_at = match target {
+        Target::Registry { .. } => "the registry has no signature extension",
+        Target::Layout(_) => "a layout directory has no place for them",
+    };
+    let lost_at = format!("not published: {lost_at}; --lookaside DIR writes them for a web server");
+    let all = [
+        (lost, lost_at.as_str()),
+        (taken, "not published: the registry has other signatures under their names"),
+        (left, "not published: no trusted key made them"),
+        (broken, "not written to the lookaside: what is no OpenPGP message would break it"),
+        (full, "not written to the lookaside: it holds as many as container tools read"),
+    ];
     let of_them = |count: usize| match count {
         1 => "1 GPG signature is".to_owned(),
         count => format!("{count} GPG signatures are"),
     };
-    let mut warnings = Vec::new();
-    if lost > 0 {
-        let why = match target {
-            Target::Registry { .. } => "the registry has no signature extension",
-            Target::Layout(_) => "a layout directory has no place for them",
-        };
-        warnings.push(format!(
-            "{} not published: {why}; --lookaside DIR writes them for a web server",
-            of_them(lost)
-        ));
-    }
-    if broken > 0 {
-        warnings.push(format!(
-            "{} not written to the lookaside: what is no OpenPGP message would break it",
-            of_them(broken)
-        ));
-    }
-    warnings
+    let some = all.iter().filter(|(count, _)| *count > 0);
+    some.map(|(count, what)| format!("{} {what}", of_them(*count))).collect()
 }
 
-fn write_all(
-    directory: &Path,
-    access: LookasideAccess,
-    images: &[(Repository, Vec<ExtensionSignature>)],
-) -> Result<Vec<Vec<LookasideOutcome>>, UnpackError> {
-    let lookaside = match access {
-        LookasideAccess::Look if !directory.exists() => None,
-        access => {
-            let opened = LookasideDirectory::open(directory, access);
-            Some(opened.map_err(LookasideError::from)?)
+/// What will become of a signature at a registry that has `there`, which it is added to.
+fn surveyed_at(
+    there: &mut Vec<ExtensionSignature>,
+    own: ExtensionSignature,
+    turn: SignaturePublishing,
+) -> SurveyedSignature {
+    let named = |name: &AtomicName, outcome| SurveyedSignature { name: name.clone(), outcome };
+    if let Some(same) = there.iter().find(|other| other.content == own.content) {
+        return named(&same.name, SignatureOutcome::AlreadyThere);
+    }
+    let has_room = turn == SignaturePublishing::Verified
+        || (there.len() < UNVERIFIED && own.content.len() as u64 <= UNVERIFIED_SIZE);
+    if !has_room {
+        return named(&own.name, SignatureOutcome::LeftOut);
+    }
+    // Whoever takes a name before it comes keeps nothing out: it has another name by its content.
+    let by_content = AtomicName::of(own.name.subject(), &own.content);
+    let is_free = |name: &&AtomicName| there.iter().all(|other| other.name != **name);
+    match [&own.name, &by_content].into_iter().find(is_free).cloned() {
+        Some(name) => {
+            there.push(ExtensionSignature { name: name.clone(), content: own.content });
+            named(&name, SignatureOutcome::Published)
         }
-    };
-    let add = |repository: &Repository, signature: &ExtensionSignature| {
-        if !begins_as_openpgp(&signature.content) {
-            return Ok(LookasideOutcome::NoMessage);
-        }
-        let Some(lookaside) = &lookaside else { return Ok(LookasideOutcome::Written) };
-        let subject = signature.name.subject();
-        Ok(match lookaside.add(repository, &subject, &signature.content)? {
-            LookasideChange::Written => LookasideOutcome::Written,
-            LookasideChange::AlreadyThere => LookasideOutcome::AlreadyThere,
-        })
-    };
-    let of_image = |(repository, signatures): &(Repository, Vec<ExtensionSignature>)| {
-        signatures.iter().map(|signature| add(repository, signature)).collect()
-    };
-    images.iter().map(of_image).collect()
+        None => named(&own.name, SignatureOutcome::NameTaken),
+    }
 }
 
 impl Push<'_> {
@@ -177,10 +185,11 @@ impl Push<'_> {
     ) -> Result<(), UnpackError> {
         let image = &self.planned.plan.images()[number];
         let signatures = self.planned.signatures_of(number).iter();
-        for (signature, outcome) in signatures.zip(&self.survey.signatures[number]) {
+        for (signature, there) in signatures.zip(&self.survey.signatures[number]) {
             let is_there = child.is_none() || signature.subject != image.digest;
-            if *outcome == SignatureOutcome::Published && is_there {
-                let signature = self.planned.signature(signature)?;
+            if there.outcome == SignatureOutcome::Published && is_there {
+                let content = self.planned.signature(signature)?.content;
+                let signature = ExtensionSignature { name: there.name.clone(), content };
                 self.repositories[image.repository].push_signature(&signature).await?;
             }
         }

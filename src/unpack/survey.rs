@@ -2,13 +2,15 @@
 
 use super::at_target::KeptSignatures;
 use super::error::UnpackError;
+use super::merging;
 use super::plan::{Plan, Planned, PlannedBlob};
 use super::rehoming::Rehomed;
+use super::signatures::SurveyedSignature;
 use crate::inventory::Found;
 use crate::oci::layout::LayoutDirectory;
-use crate::oci::{Descriptor, Digest, Manifest, Meaning};
+use crate::oci::{Descriptor, Digest, Manifest};
 use crate::registry::{Client, Presence, RemoteRepository};
-use crate::report::unpack::{AttachmentOutcome, RehomedOutcome, SignatureOutcome, TagChange};
+use crate::report::unpack::{AttachmentOutcome, NotPublished, RehomedOutcome, TagChange};
 use crate::trust::signature_tag;
 use futures_util::{StreamExt as _, TryStreamExt as _, stream};
 use std::collections::hash_map::Entry;
@@ -27,9 +29,9 @@ pub(super) const OCTETS: &str = "application/octet-stream";
 /// What to do where the target has other bytes under an attachment's tag.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
 pub enum OnExistingAttachment {
-    /// Keep what is there when it holds everything that is carried; otherwise refuse.
+    /// Keep what is there, and add what is verified to it.
     #[default]
-    KeepOrRefuse,
+    Keep,
     /// Put what is carried in its place.
     Replace,
 }
@@ -41,18 +43,27 @@ pub struct Survey {
     pub(super) attachments: Vec<Vec<AttachmentOutcome>>,
     pub(super) presence: Vec<Presence>,
     /// GPG signatures, by image.
-    pub(super) signatures: Vec<Vec<SignatureOutcome>>,
+    pub(super) signatures: Vec<Vec<SurveyedSignature>>,
     /// Signatures that are moved where runtimes look, in the plan's order.
     pub(super) rehomed: Vec<RehomedOutcome>,
     /// Signatures at the target that stay.
     pub(super) kept: Vec<KeptSignatures>,
 }
 
+impl Survey {
+    /// Notes what is published and not listed: numbers of images and of their attachments.
+    pub(super) fn mark_unlisted(&mut self, unlisted: &[(usize, usize)]) {
+        for (image, attachment) in unlisted {
+            self.attachments[*image][*attachment] = AttachmentOutcome::NotListed;
+        }
+    }
+}
+
 impl Planned {
     /// Asks a registry what is there: tags, attachments, a few blobs of each repository. Changes nothing.
     ///
     /// # Errors
-    /// The registry's, [`UnpackError::AttachmentDiffers`], [`UnpackError::SignatureDiffers`].
+    /// The registry's.
     pub async fn survey(
         &self,
         client: &Client,
@@ -78,7 +89,7 @@ impl Planned {
                 let ask = |tag: String| async move {
                     Ok::<_, UnpackError>(repository.manifest_by_tag(&tag).await?)
                 };
-                self.attachments(number, repository.name(), on_existing, ask, note).await
+                self.attachments(number, on_existing, ask, note).await
             })
             .buffered(IN_FLIGHT)
             .try_collect::<Vec<_>>();
@@ -86,7 +97,7 @@ impl Planned {
             .map(|rehomed| async move {
                 let repository = &repositories[rehomed.repository];
                 let there = repository.manifest_by_tag(&rehomed.tag).await?;
-                self.rehomed_outcome(rehomed, repository.name(), there, on_existing, note)
+                Ok::<_, UnpackError>(self.rehomed_outcome(rehomed, there, on_existing, note))
             })
             .buffered(IN_FLIGHT)
             .try_collect::<Vec<_>>();
@@ -160,7 +171,7 @@ impl Planned {
     /// The same for a layout directory; one that is not there yet has nothing.
     ///
     /// # Errors
-    /// When it cannot be read, and [`UnpackError::AttachmentDiffers`].
+    /// When it cannot be read.
     pub async fn survey_layout(
         &self,
         layout: Option<&LayoutDirectory>,
@@ -182,7 +193,7 @@ impl Planned {
                 let Some((layout, entry)) = layout.zip(tagged(&name)) else { return Ok(None) };
                 Ok::<_, UnpackError>(layout.read_manifest(&entry).await?)
             };
-            attachments.push(self.attachments(number, repository, on_existing, ask, &kept).await?);
+            attachments.push(self.attachments(number, on_existing, ask, &kept).await?);
         }
         let mut rehomed = Vec::with_capacity(self.rehomed.iter().len());
         for one in self.rehomed.iter() {
@@ -191,7 +202,7 @@ impl Planned {
                 Some((layout, entry)) => layout.read_manifest(&entry).await?,
                 None => None,
             };
-            rehomed.push(self.rehomed_outcome(one, repository, there, on_existing, &kept)?);
+            rehomed.push(self.rehomed_outcome(one, there, on_existing, &kept));
         }
         let presence = vec![Presence::Unknown; self.plan.repositories().len()];
         let signatures = self.unpublished_signatures();
@@ -203,7 +214,6 @@ impl Planned {
     async fn attachments<F>(
         &self,
         number: usize,
-        repository: &crate::oci::Repository,
         on_existing: OnExistingAttachment,
         existing: impl Fn(String) -> F,
         kept: &Mutex<Vec<KeptSignatures>>,
@@ -213,7 +223,12 @@ impl Planned {
     {
         let (archive, catalogue) = (self.verified.archive(), self.verified.catalogue());
         let mut outcomes = Vec::new();
-        for attachment in catalogue.images()[number].attachments() {
+        let attached = catalogue.images()[number].attachments().iter();
+        for (attachment, standing) in attached.zip(&self.standings[number].attachments) {
+            if let Some(decided) = merging::decided(*standing) {
+                outcomes.push(decided);
+                continue;
+            }
             let own = catalogue.attached(attachment).next_back();
             let (Found::Tag(tag), Some(own)) = (&attachment.found, own) else {
                 outcomes.push(AttachmentOutcome::Published);
@@ -224,24 +239,32 @@ impl Planned {
                 outcomes.push(AttachmentOutcome::Rehomed);
                 continue;
             }
-            let Some(there) = existing(tag.clone()).await? else {
-                outcomes.push(AttachmentOutcome::Published);
+            let there = existing(tag.clone()).await?;
+            if there.as_ref().is_some_and(|there| there.digest() == own.digest) {
+                outcomes.push(AttachmentOutcome::AlreadyThere);
                 continue;
-            };
-            let existing = there.digest();
-            outcomes.push(if existing == own.digest {
-                AttachmentOutcome::AlreadyThere
-            } else if on_existing == OnExistingAttachment::Replace {
-                AttachmentOutcome::Replaced { existing }
-            } else if holds_all(&there, &catalogue.read_manifest(archive, own)?) {
-                if *tag == signature_tag(&attachment.subject) {
-                    note(kept, KeptSignatures::new(place, attachment.subject, there));
+            }
+            let carried = catalogue.read_manifest(archive, own)?;
+            let outcome = merging::outcome(*standing, on_existing, tag, there.as_ref(), &carried);
+            if let (Some(there), true) = (there, *tag == signature_tag(&attachment.subject)) {
+                let joined = match outcome {
+                    AttachmentOutcome::Merged { .. } => merging::merged(tag, &there, &carried),
+                    _ => None,
+                };
+                let stays = joined.is_some()
+                    || matches!(
+                        outcome,
+                        AttachmentOutcome::Kept { .. }
+                            | AttachmentOutcome::NotPublished {
+                                code: NotPublished::AttachmentDiffers,
+                                ..
+                            }
+                    );
+                if stays {
+                    note(kept, KeptSignatures::new(place, attachment.subject, there, joined));
                 }
-                AttachmentOutcome::Kept { existing }
-            } else {
-                let name = format!("{repository}:{tag}");
-                return Err(UnpackError::AttachmentDiffers { name, existing, carried: own.digest });
-            });
+            }
+            outcomes.push(outcome);
         }
         Ok(outcomes)
     }
@@ -250,30 +273,25 @@ impl Planned {
     fn rehomed_outcome(
         &self,
         rehomed: &Rehomed,
-        repository: &crate::oci::Repository,
         there: Option<Manifest>,
         on_existing: OnExistingAttachment,
         kept: &Mutex<Vec<KeptSignatures>>,
-    ) -> Result<RehomedOutcome, UnpackError> {
-        let Some(there) = there else { return Ok(RehomedOutcome::Published) };
+    ) -> RehomedOutcome {
+        let Some(there) = there else { return RehomedOutcome::Published };
         let existing = there.digest();
         if existing == rehomed.manifest.digest() {
-            return Ok(RehomedOutcome::AlreadyThere);
+            return RehomedOutcome::AlreadyThere;
         }
         // What the bundle carries itself holds nobody else's.
         if on_existing == OnExistingAttachment::Replace || rehomed.displaced == Some(existing) {
-            return Ok(RehomedOutcome::Replaced { existing });
+            return RehomedOutcome::Replaced { existing };
         }
-        let is_held = holds_all(&there, &rehomed.manifest);
-        if let (false, Some(carried)) = (is_held, rehomed.displaced) {
-            let name = format!("{repository}:{}", rehomed.tag);
-            return Err(UnpackError::AttachmentDiffers { name, existing, carried });
-        }
-        note(kept, KeptSignatures::new(rehomed.repository, rehomed.subject, there));
-        Ok(match is_held {
+        let is_held = merging::holds_all(&there, &rehomed.manifest);
+        note(kept, KeptSignatures::new(rehomed.repository, rehomed.subject, there, None));
+        match is_held {
             true => RehomedOutcome::Kept { existing },
             false => RehomedOutcome::NotRehomed { existing },
-        })
+        }
     }
 }
 
@@ -287,20 +305,6 @@ fn tag_change(now: Option<Digest>, wanted: Digest) -> TagChange {
         Some(now) if now == wanted => TagChange::Unchanged,
         Some(from) => TagChange::Moved { from },
     }
-}
-
-/// True when every carried layer is also in what is there, with every annotation that it carries: a signature is an
-/// annotation of its payload's layer.
-fn holds_all(there: &Manifest, carried: &Manifest) -> bool {
-    let (Meaning::Image(there), Meaning::Image(carried)) = (there.meaning(), carried.meaning())
-    else {
-        return false;
-    };
-    let same = |a: &Descriptor, b: &Descriptor| {
-        (a.digest, a.size, &a.media_type) == (b.digest, b.size, &b.media_type)
-            && b.annotations.iter().all(|(key, value)| a.annotation(key) == Some(value))
-    };
-    carried.layers.iter().all(|layer| there.layers.iter().any(|other| same(other, layer)))
 }
 
 /// What each repository may have of the plan's blobs. One that has tags was filled before, and is asked for each blob;

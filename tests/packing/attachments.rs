@@ -159,3 +159,29 @@ fn chains_of_attachments_are_followed_to_their_end() {
     ran.expect_error(&[&format!("{HOST}/app:1"), "nested deeper"]);
     assert_eq!(side.left(), [""; 0]);
 }
+
+#[test]
+fn a_runnable_image_is_not_packed_as_an_attachment() {
+    for way in ["sbom", "att", "sig", "referrer"] {
+        let side = Connected::start();
+        let image = side.unsigned("app");
+        let runnable = images::image("runnable", "linux/amd64", &[10]);
+        let mut attached = runnable.clone();
+        if way == "referrer" {
+            let mut document: Value =
+                serde_json::from_slice(&runnable.manifest.bytes).expect("a manifest");
+            document["subject"] = image.manifest.descriptor();
+            attached.manifest = Content::new(&runnable.manifest.media_type, document.to_string());
+            attached.push_referrer(&side.registry, "app");
+        } else {
+            attached.push(&side.registry, "app", Some(&cosign_tag(&image.digest(), way)));
+        }
+        let digest = attached.digest().to_string();
+        let ran = side.pack(&["app:1"], &["--signatures", "if-present"]).expect_code(3);
+        ran.expect_error(&["attachment-runnable", &digest, "--attachment-errors warn"]);
+        let arguments = ["--signatures", "if-present", "--attachment-errors", "warn"];
+        let ran = side.pack(&["app:1"], &arguments).expect_code(4);
+        assert!(ran.stdout.contains("attachment-runnable"), "nothing is lost silently: {ran}");
+        assert_eq!(side.inspect()["images"][0]["attachments"], json!([]), "{way}");
+    }
+}

@@ -1,6 +1,7 @@
 //! `bundle unpack` as a user types it: what arrives, on whose word, and what becomes of what was there.
 
 mod again;
+mod attached;
 mod existing;
 mod pushing;
 mod refused;

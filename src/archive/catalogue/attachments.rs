@@ -4,7 +4,7 @@ use super::error::CatalogueError;
 use super::walk::{Reached, Walk};
 use super::{Catalogue, CatalogueAttachment};
 use crate::archive::bounded;
-use crate::inventory::{AttachmentEntry, Found, ImageEntry, Inventory};
+use crate::inventory::{AttachmentEntry, AttachmentKind, Found, ImageEntry, Inventory};
 use crate::oci::{Descriptor, Digest, Repository};
 use std::collections::{BTreeSet, HashMap, HashSet, VecDeque};
 
@@ -38,9 +38,10 @@ pub(super) fn walk(
             check_subject(walk, name, entry, &own)?;
             own.manifests.iter().try_for_each(|number| walk.examine_layers(*number))?;
             subjects.extend(&own.manifests);
+            let kind = kind(walk, &own);
             layers.extend(own.nondistributable);
             attachments.push(CatalogueAttachment {
-                kind: entry.kind,
+                kind,
                 found: entry.found.clone(),
                 subject,
                 manifests: own.manifests,
@@ -54,6 +55,13 @@ pub(super) fn walk(
         }
         None => Ok((attachments, layers)),
     }
+}
+
+/// What an attachment is. What the inventory says of it is the courier's word.
+fn kind(walk: &Walk<'_>, own: &Reached) -> Option<AttachmentKind> {
+    let kinds: Option<Vec<AttachmentKind>> =
+        own.manifests.iter().map(|number| walk.record(*number).kind).collect();
+    kinds?.pop()
 }
 
 /// A tag that is not one of the subject's own could overwrite any image at the target.

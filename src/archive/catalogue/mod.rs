@@ -50,6 +50,8 @@ pub struct ManifestRecord {
     pub media_type: Arc<str>,
     /// What it says it is attached to.
     pub subject: Option<Digest>,
+    /// What it is as an attachment, by its content; `None` for an image that can be run.
+    pub kind: Option<AttachmentKind>,
     /// Config and layers that the archive holds, as places in the inventory's list.
     blobs: Box<[u32]>,
     /// Layers that may be left out by their type; the archive may hold them all the same.
@@ -89,8 +91,8 @@ pub struct CatalogueSignature {
 /// The manifests of one attachment.
 #[derive(Debug)]
 pub struct CatalogueAttachment {
-    /// What it is, for people.
-    pub kind: AttachmentKind,
+    /// What it is, by its content; `None` where an image that can be run is among its manifests.
+    pub kind: Option<AttachmentKind>,
     /// How it is published. A tag is one of the three that cosign makes of the subject.
     pub found: Found,
     /// The manifest it is attached to: one of the image, or of an attachment before this one.
@@ -138,6 +140,12 @@ impl Catalogue {
     /// The manifest with this digest.
     pub fn manifest(&self, digest: &Digest) -> Option<&ManifestRecord> {
         self.numbers.get(digest).map(|number| &self.manifests[*number as usize])
+    }
+
+    /// Digests of the manifests that the one with this digest lists.
+    pub fn children_of(&self, digest: Digest) -> impl Iterator<Item = Digest> {
+        let record = self.manifest(&digest);
+        record.into_iter().flat_map(|record| record.children.iter().map(|child| child.digest))
     }
 
     /// Manifests of an image: children before the index that lists them, the root last.

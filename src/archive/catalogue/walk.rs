@@ -6,7 +6,7 @@ use super::{atomic, attachments};
 use crate::archive::Archive;
 use crate::archive::bounded;
 use crate::archive::limits::{MAX_TRUST_BLOB, MAX_TRUST_SECTION};
-use crate::inventory::{BlobEntry, ImageEntry};
+use crate::inventory::{AttachmentKind, BlobEntry, ImageEntry};
 use crate::oci::json::{self, Bounds};
 use crate::oci::manifest::{MAX_MANIFEST, MAX_VALUES, ManifestError};
 use crate::oci::{Descriptor, Digest, Manifest, Meaning, Platform, media_type};
@@ -313,6 +313,7 @@ impl<'a> Walk<'a> {
             size: manifest.bytes().len() as u64,
             media_type: self.interned(manifest.media_type()),
             subject: manifest.subject().map(|subject| subject.digest),
+            kind: AttachmentKind::of(manifest),
             blobs: blobs.into(),
             nondistributable: nondistributable.into(),
             children,

@@ -7,11 +7,11 @@ use crate::cli::output::{Output, say};
 use crate::cli::sealed::say_seal;
 use crate::cli::text::{count, line, or_none, safe, size};
 use crate::cli::verdict::{self, signed_by};
-use bundle::inventory::{AttachmentKind, Lookup};
+use bundle::inventory::Lookup;
 use bundle::oci::Digest;
 use bundle::report::unpack::{
-    AttachmentOutcome, EmissionChange, EmissionReport, EmittedFile, ImageReport, LookasideOutcome,
-    RehomedOutcome, SignatureOutcome, SourceMemory, TagChange, UnpackReport,
+    AttachmentOutcome, AttachmentReport, EmissionChange, EmissionReport, EmittedFile, ImageReport,
+    LookasideOutcome, RehomedOutcome, SignatureOutcome, SourceMemory, TagChange, UnpackReport,
 };
 use bundle::trust::ChildStatus;
 use std::collections::BTreeMap;
@@ -116,12 +116,28 @@ fn add_emitted(out: &mut Output, emitted: &EmissionReport) {
     say!(out, "{} in {directory}: oc apply -f {directory}", count(there, "resource"));
 }
 
-fn add_attachments(out: &mut Output, image: &ImageReport) {
-    let mut counts: BTreeMap<AttachmentKind, u64> = BTreeMap::new();
-    for attachment in &image.attachments {
+/// How many there are of each kind.
+fn by_kind(attachments: &[&AttachmentReport]) -> Vec<String> {
+    let mut counts: BTreeMap<&str, u64> = BTreeMap::new();
+    for attachment in attachments {
         *counts.entry(attachment.kind).or_default() += 1;
     }
-    let mut kinds: Vec<String> = counts.iter().map(|(kind, n)| count(*n, kind.as_str())).collect();
+    counts.iter().map(|(kind, n)| count(*n, kind)).collect()
+}
+
+fn add_attachments(out: &mut Output, image: &ImageReport) {
+    let (verified, unverified): (Vec<_>, Vec<_>) =
+        image.attachments.iter().partition(|attachment| attachment.verification.is_verified());
+    let mut kinds = by_kind(&verified);
+    let others: u64 = verified.iter().map(|attachment| attachment.unverified_layers).sum();
+    if others > 0 {
+        kinds.push(format!("{} in them", count(others, "unverified layer")));
+    }
+    if !unverified.is_empty() {
+        let of = by_kind(&unverified).join(", ");
+        let all = count(unverified.len() as u64, "unverified attachment");
+        kinds.push(format!("{all} ({of})"));
+    }
     let refused = image.attachments.iter().filter(|a| a.outcome == AttachmentOutcome::Refused);
     let refused = refused.count();
     if refused > 0 {
@@ -141,15 +157,21 @@ fn add_attachments(out: &mut Output, image: &ImageReport) {
         say!(out, "  signatures {what} under {}", safe(&rehomed.tag));
     }
     let signatures = &image.atomic_signatures;
-    let published =
-        signatures.iter().filter(|s| s.outcome != SignatureOutcome::NotPublished).count();
-    let beside = signatures
-        .iter()
-        .filter(|s| s.lookaside.is_some_and(|outcome| outcome != LookasideOutcome::NoMessage));
+    let is_published =
+        |outcome| matches!(outcome, SignatureOutcome::Published | SignatureOutcome::AlreadyThere);
+    let published = signatures.iter().filter(|s| is_published(s.outcome)).count();
+    let is_written =
+        |outcome| matches!(outcome, LookasideOutcome::Written | LookasideOutcome::AlreadyThere);
+    let beside = signatures.iter().filter(|s| s.lookaside.is_some_and(is_written));
+    let unverified = signatures.iter().filter(|s| !s.verification.is_verified()).count();
+    let unverified = match unverified {
+        0 => String::new(),
+        some => format!(" ({some} unverified)"),
+    };
     if !signatures.is_empty() {
         say!(
             out,
-            "  {}: {published} in the registry, {} in the lookaside directory",
+            "  {}{unverified}: {published} in the registry, {} in the lookaside directory",
             count(signatures.len() as u64, "GPG signature"),
             beside.count()
         );

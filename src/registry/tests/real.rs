@@ -6,8 +6,8 @@ use super::{repository, repository_with};
 use crate::oci::source::{SourceError, Trouble};
 use crate::oci::{Descriptor, Digest, Manifest};
 use crate::registry::{
-    BlobPushed, ClientOptions, Presence, Referrers, ReferrersFrom, RegistryError, RemoteRepository,
-    fallback_tag,
+    BlobPushed, ClientOptions, ListEntry, ListRoom, Presence, Referrers, ReferrersFrom,
+    RegistryError, RemoteRepository, fallback_tag,
 };
 use std::sync::atomic::Ordering;
 
@@ -180,7 +180,12 @@ async fn referrers_added_at_the_same_time_are_all_kept_under_the_fallback_tag() 
         async move {
             let pushed = repository.push_manifest(None, &referrer).await.expect("pushed");
             assert!(!pushed.subject_understood);
-            repository.add_referrer_to_fallback_tag(&digest, &referrer).await
+            repository
+                .add_referrers_to_fallback_tag(
+                    &digest,
+                    &[ListEntry::of(&referrer, ListRoom::Verified)],
+                )
+                .await
         }
     };
     let twice = referrers.iter().chain(&referrers).cloned();
@@ -221,7 +226,9 @@ async fn an_image_under_the_fallback_tag_is_neither_a_list_nor_overwritten() {
         let referrer = attachment(&subject, "a");
         let done = repository.push_manifest(None, &referrer).await;
         done.expect("pushed");
-        let error = repository.add_referrer_to_fallback_tag(&digest, &referrer).await;
+        let error = repository
+            .add_referrers_to_fallback_tag(&digest, &[ListEntry::of(&referrer, ListRoom::Verified)])
+            .await;
         assert!(matches!(error, Err(RegistryError::BadAnswer { .. })), "{error:?}");
         let kept = repository.manifest_digest(&tag).await.expect("asked");
         assert_eq!(kept, Some(in_the_way.digest()));

@@ -3,7 +3,7 @@
 use super::script::{Script, full, status};
 use super::{attachment, empty_config, image, repository};
 use crate::oci::{Descriptor, Manifest, media_type};
-use crate::registry::{ReferrersFrom, RegistryError, fallback_tag};
+use crate::registry::{ListEntry, ListRoom, ReferrersFrom, RegistryError, fallback_tag};
 
 /// An index that lists `manifests`.
 fn index(manifests: &[&Manifest]) -> String {
@@ -21,6 +21,10 @@ fn index(manifests: &[&Manifest]) -> String {
 
 fn subject() -> Manifest {
     image(&empty_config(), &[], "")
+}
+
+fn entry(referrer: &Manifest) -> ListEntry {
+    ListEntry::of(referrer, ListRoom::Verified)
 }
 
 const INDEX: (&str, &str) = ("content-type", media_type::OCI_INDEX);
@@ -170,7 +174,7 @@ async fn what_is_in_a_list_stays_when_it_grows() {
     .await;
     let repository = repository(&script.address);
     for referrer in [&a, &b, &b] {
-        let added = repository.add_referrer_to_fallback_tag(&digest, referrer).await;
+        let added = repository.add_referrers_to_fallback_tag(&digest, &[entry(referrer)]).await;
         added.expect("added");
     }
     let puts = script.seen().iter().filter(|s| s.method == "PUT").count();
@@ -196,7 +200,8 @@ async fn a_registry_that_forgets_what_is_added_is_an_error() {
     .await;
     let repository = repository(&script.address);
     let referrer = attachment(&subject, "a");
-    let added = repository.add_referrer_to_fallback_tag(&subject.digest(), &referrer).await;
+    let added =
+        repository.add_referrers_to_fallback_tag(&subject.digest(), &[entry(&referrer)]).await;
     assert!(matches!(added, Err(RegistryError::BadAnswer { .. })), "{added:?}");
 }
 
@@ -226,6 +231,7 @@ async fn a_tag_that_resolves_to_its_image_by_itself_can_become_a_list() {
     .await;
     let repository = repository(&script.address);
     let referrer = attachment(&subject, "a");
-    let added = repository.add_referrer_to_fallback_tag(&subject.digest(), &referrer).await;
+    let added =
+        repository.add_referrers_to_fallback_tag(&subject.digest(), &[entry(&referrer)]).await;
     added.expect("added");
 }

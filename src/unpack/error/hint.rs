@@ -69,9 +69,6 @@ impl UnpackError {
             Self::AttachmentRefused { .. } => Some(
                 "to publish the images without what the registry refuses, and have it named: --attachments-refused warn",
             ),
-            Self::AttachmentDiffers { .. } => {
-                Some("compare the two; to replace what is there: --on-existing-attachment replace")
-            }
             Self::ForeignLayers { .. } => Some(
                 "the registry decides which addresses layers may have; distribution does by its setting validation.manifests.urls",
             ),

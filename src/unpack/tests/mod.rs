@@ -12,8 +12,8 @@ mod targets;
 mod way;
 
 use super::{
-    Class, DEFAULT_JOBS, Input, InstallOptions, OnExistingAttachment, Opened, Target, TrustInputs,
-    UnpackError, UnpackOptions, unpack,
+    AttachmentChoice, Class, DEFAULT_JOBS, Input, InstallOptions, OnExistingAttachment, Opened,
+    Target, TrustInputs, UnpackError, UnpackOptions, unpack,
 };
 use crate::archive::testing::{Builder, LAYER, Signer};
 use crate::inventory::Found;
@@ -129,6 +129,7 @@ impl Scene {
             emit: None,
             install: None,
             configure: None,
+            attachments: AttachmentChoice::default(),
             on_existing_attachment: OnExistingAttachment::default(),
             attachments_refused: crate::unpack::AttachmentsRefused::default(),
             lookaside: None,

@@ -104,22 +104,76 @@ async fn a_dry_run_tells_and_puts_nothing() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn another_signature_under_the_same_name_refuses_before_anything_is_sent() {
-    let (scene, kept) = keeping().await;
-    let name = AtomicName::of(scene.index.digest, SIGNATURE);
-    let path = format!("/extensions/v2/org/app/signatures/{}", scene.index.digest);
-    let put = |content: &[u8]| {
-        let mut kept = kept.lock().expect("no test panicked");
-        kept.insert(path.clone(), vec![document(&name, content)]);
+async fn another_signature_under_the_same_name_keeps_nothing_out() {
+    let (mut scene, kept) = keeping().await;
+    let index = scene.index.digest;
+    let taken: AtomicName = format!("{index}@{}", "0".repeat(32)).parse().expect("a name");
+    let by_content = AtomicName::of(index, SIGNATURE);
+    let path = format!("/extensions/v2/org/app/signatures/{index}");
+    let put = |names: &[&AtomicName]| {
+        let list = names.iter().map(|name| document(name, b"\x90another")).collect();
+        kept.lock().expect("no test panicked").insert(path.clone(), list);
     };
-    put(b"\x90another");
-    let error = scene.run_trusting().await.expect_err("refused");
-    assert!(matches!(error, UnpackError::SignatureDiffers { .. }), "{error:?}");
-    assert_eq!(error.class(), Class::Network);
-    assert!(scene.is_untagged().await);
-    put(SIGNATURE);
-    let report = scene.run_trusting().await.expect("the twin");
-    assert_eq!(outcomes(&report)[0], SignatureOutcome::AlreadyThere);
+    scene.builder.images[0].atomic_signatures[0].name = taken.clone();
+    put(&[&taken]);
+    let report = scene.run_trusting().await.expect("unpacked");
+    let first = &report.images[0].atomic_signatures[0];
+    assert_eq!((&first.name, first.outcome), (&by_content, SignatureOutcome::Published));
+    put(&[&taken, &by_content]);
+    let report = scene.run_trusting().await.expect("unpacked without it");
+    assert_eq!(outcomes(&report)[0], SignatureOutcome::NameTaken);
+    assert!(!report.images[0].is_complete());
+    assert!(report.warnings.iter().any(|text| text.contains("other signatures under their names")));
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn unverified_signatures_never_fill_a_registry_or_a_directory() {
+    let (mut scene, kept) = keeping().await;
+    let index = scene.index.digest;
+    let junk = |number: usize| [&b"\x90junk"[..], number.to_string().as_bytes()].concat();
+    for number in 0..120 {
+        scene.builder.gpg(0, index, &junk(number));
+    }
+    scene.builder.gpg(0, index, &[&b"\x90"[..], &vec![b'l'; 65 << 10]].concat());
+    let sigs = scene.folder.path().join("sigs");
+    let options =
+        || UnpackOptions { lookaside: Some(sigs.clone()), ..scene.options(scene.trusting("*")) };
+    for _ in 0..2 {
+        let report = scene.run(options()).await.expect("unpacked");
+        assert!(report.images[0].is_complete(), "{:?}", report.warnings);
+        assert_eq!(outcomes(&report).last(), Some(&SignatureOutcome::LeftOut), "too long");
+        let path = format!("/extensions/v2/org/app/signatures/{index}");
+        assert_eq!(kept.lock().expect("no test panicked")[&path].len(), 8);
+        let folder = sigs.join(format!("org/app@sha256={}", index.hex()));
+        assert_eq!(std::fs::read_dir(folder).expect("a directory").count(), 8);
+    }
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_full_directory_fails_no_push() {
+    let scene = signed(Scene::new().await);
+    let sigs = scene.folder.path().join("sigs");
+    let folder = sigs.join(format!("org/app@sha256={}", scene.index.digest.hex()));
+    std::fs::create_dir_all(&folder).expect("a directory");
+    for number in 1..128 {
+        let file = folder.join(format!("signature-{number}"));
+        std::fs::write(file, format!("old {number}")).expect("a file");
+    }
+    let mut options = scene.options(scene.trusting("*"));
+    options.lookaside = Some(sigs.clone());
+    let report = scene.run(options).await.expect("unpacked");
+    let outcome = |report: &UnpackReport| report.images[0].atomic_signatures[0].lookaside;
+    assert_eq!(outcome(&report), Some(LookasideOutcome::LeftOut));
+    // Of an authentic bundle they are verified: that they have no place is an incomplete run.
+    let archive = crate::archive::Archive::open(&scene.archive()).expect("an archive");
+    let mut options = scene.options(TrustInputs {
+        expect_bundle: Some(archive.bundle_digest()),
+        ..scene.trusting("*")
+    });
+    options.lookaside = Some(sigs);
+    let report = scene.run(options).await.expect("unpacked");
+    assert_eq!(outcome(&report), Some(LookasideOutcome::Full));
+    assert!(!report.images[0].is_complete());
 }
 
 #[tokio::test(flavor = "multi_thread")]

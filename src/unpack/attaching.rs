@@ -1,0 +1,109 @@
+//! Pushing what is attached: manifests under their tags, referrers into the lists that clients keep.
+
+use super::error::UnpackError;
+use super::merging;
+use super::push::Push;
+use super::refused_attachment::RefusedAttachment;
+use crate::archive::catalogue::CatalogueAttachment;
+use crate::inventory::Found;
+use crate::oci::{Digest, Manifest};
+use crate::registry::{ListEntry, ListRoom, RemoteRepository};
+use crate::report::unpack::AttachmentOutcome;
+use std::collections::BTreeMap;
+
+/// What became of the attachments of one image that are not all where they should be.
+#[derive(Debug, Default)]
+pub(super) struct AttachedThere {
+    /// The registry does not take them.
+    pub(super) refused: Vec<RefusedAttachment>,
+    /// Numbers of those that no list has room for.
+    pub(super) unlisted: Vec<usize>,
+}
+
+impl Push<'_> {
+    /// Everything attached to image `number`.
+    pub(super) async fn attachments(&self, number: usize) -> Result<AttachedThere, UnpackError> {
+        let image = &self.verified.catalogue().images()[number];
+        let repository = self.planned.plan.images()[number].repository;
+        let standings = &self.planned.standings[number].attachments;
+        let outcomes = &self.survey.attachments[number];
+        let mut lists: BTreeMap<Digest, Vec<(usize, ListEntry)>> = BTreeMap::new();
+        let mut refused = Vec::new();
+        for (place, attachment) in image.attachments().iter().enumerate() {
+            if !outcomes[place].is_sent() && outcomes[place] != AttachmentOutcome::Rehomed {
+                continue;
+            }
+            let manifest = match self.attachment(repository, attachment, outcomes[place]).await {
+                Ok(Some(manifest)) => manifest,
+                Ok(None) => continue,
+                Err(error) => {
+                    refused.push(self.refused(repository, (place, attachment), error)?);
+                    continue;
+                }
+            };
+            let room = match standings[place].verification.is_verified() {
+                true => ListRoom::Verified,
+                false => ListRoom::Unverified,
+            };
+            let list = lists.entry(attachment.subject).or_default();
+            list.push((place, ListEntry::of(&manifest, room)));
+        }
+        let mut unlisted = Vec::new();
+        for (subject, entries) in lists {
+            let (places, entries): (Vec<usize>, Vec<ListEntry>) = entries.into_iter().unzip();
+            let remote = &self.repositories[repository];
+            let full = remote.add_referrers_to_fallback_tag(&subject, &entries).await?;
+            let left = places.iter().zip(&entries).filter(|(_, e)| full.contains(&e.digest()));
+            unlisted.extend(left.map(|(place, _)| *place));
+        }
+        Ok(AttachedThere { refused, unlisted })
+    }
+
+    /// One attachment. Gives its manifest where it has to be listed by whoever pushes it.
+    async fn attachment(
+        &self,
+        repository: usize,
+        attachment: &CatalogueAttachment,
+        outcome: AttachmentOutcome,
+    ) -> Result<Option<Manifest>, UnpackError> {
+        let mut records = self.verified.catalogue().attached(attachment);
+        let Some(own) = records.next_back() else { return Ok(None) };
+        for child in records {
+            self.manifest(repository, child, false).await?;
+        }
+        let manifest = self.read(own)?;
+        let remote = &self.repositories[repository];
+        match &attachment.found {
+            Found::Tag(tag) => {
+                match outcome {
+                    AttachmentOutcome::Merged { .. } => merge(remote, tag, &manifest).await?,
+                    // Its tag names something else.
+                    AttachmentOutcome::Rehomed => {
+                        remote.push_manifest(None, &manifest).await.map(drop)?
+                    }
+                    _ => remote.push_manifest(Some(tag), &manifest).await.map(drop)?,
+                }
+                Ok(None)
+            }
+            Found::Referrer => {
+                let pushed = remote.push_manifest(None, &manifest).await?;
+                Ok((!pushed.subject_understood).then_some(manifest))
+            }
+        }
+    }
+}
+
+/// Adds what is carried to what the tag names by now.
+async fn merge(
+    remote: &RemoteRepository,
+    tag: &str,
+    carried: &Manifest,
+) -> Result<(), UnpackError> {
+    let merged = match remote.manifest_by_tag(tag).await? {
+        Some(there) if merging::holds_all(&there, carried) => return Ok(()),
+        Some(there) => merging::merged(tag, &there, carried),
+        None => None,
+    };
+    remote.push_manifest(Some(tag), merged.as_ref().unwrap_or(carried)).await?;
+    Ok(())
+}
