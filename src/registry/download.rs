@@ -65,7 +65,7 @@ impl RemoteRepository {
             response = self.host().streaming(&ask).await?;
         }
         let asked = ask.asked();
-        let gunzip = is_compressed(&response, blob).then(Gunzip::new);
+        let gunzip = is_compressed(&response, blob).then(Box::default);
         let skip = match &gunzip {
             Some(_) if response.status() == StatusCode::OK => from,
             _ => check_length(&response, blob, from, &asked)?,
@@ -112,7 +112,7 @@ struct Connection {
     /// Bytes at its start that were not asked for.
     skip: u64,
     /// Undoes what was done on the way.
-    gunzip: Option<Gunzip>,
+    gunzip: Option<Box<Gunzip>>,
     server: Arc<Server>,
     attempt: Attempt,
     told: Waiting,

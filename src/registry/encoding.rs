@@ -56,11 +56,13 @@ pub(super) struct Gunzip {
     pending: Bytes,
 }
 
-impl Gunzip {
-    pub(super) fn new() -> Self {
+impl Default for Gunzip {
+    fn default() -> Self {
         Self { decoder: write::MultiGzDecoder::new(Vec::new()), pending: Bytes::new() }
     }
+}
 
+impl Gunzip {
     /// Takes the next piece, when the one before was given back whole.
     pub(super) fn feed(&mut self, piece: Bytes) {
         self.pending = piece;
@@ -121,7 +123,7 @@ mod tests {
     fn a_stream_is_decoded_in_small_pieces() {
         let content = vec![7; 12 << 20];
         let body = gzip(&content);
-        let mut gunzip = Gunzip::new();
+        let mut gunzip = Gunzip::default();
         let (mut length, mut largest) = (0, 0);
         for piece in body.chunks(10_000) {
             gunzip.feed(Bytes::copy_from_slice(piece));

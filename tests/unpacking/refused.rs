@@ -10,8 +10,11 @@ use crate::harness::signatures::cosign_tag;
 use reqwest::Method;
 use serde_json::Value;
 
+/// Whether a registry refuses a path.
+type Refuses = Box<dyn Fn(&str) -> bool + Send + Sync>;
+
 /// What a registry may refuse: tags of cosign, referrers, or the list of those.
-fn refusals(carried: &Carried) -> Vec<(&'static str, Box<dyn Fn(&str) -> bool + Send + Sync>)> {
+fn refusals(carried: &Carried) -> Vec<(&'static str, Refuses)> {
     let sig = cosign_tag(&carried.image.digest(), "sig");
     let referrers: Vec<String> = carried.side.inspect()["images"][0]["attachments"]
         .as_array()

@@ -106,16 +106,16 @@ async fn a_range_that_is_refused_is_fetched_from_the_start() {
 async fn a_blob_of_another_length_is_pushed_again() {
     let bytes = content(100);
     let blob = Descriptor::of("x", &bytes);
-    let cases: [(u16, &[(&str, &str)], BlobPushed); 5] = [
-        (200, &[("content-length", "100")], BlobPushed::AlreadyThere),
-        (200, &[("content-length", "99")], BlobPushed::Uploaded),
-        (404, &[], BlobPushed::Uploaded),
-        (405, &[], BlobPushed::Uploaded),
-        (501, &[], BlobPushed::Uploaded),
+    let cases = [
+        (200, "100", BlobPushed::AlreadyThere),
+        (200, "99", BlobPushed::Uploaded),
+        (404, "0", BlobPushed::Uploaded),
+        (405, "0", BlobPushed::Uploaded),
+        (501, "0", BlobPushed::Uploaded),
     ];
-    for (code, headers, wanted) in cases {
+    for (code, length, wanted) in cases {
         let script = Script::start(move |seen| match seen.method.as_str() {
-            "HEAD" => Some(full(code, headers, "")),
+            "HEAD" => Some(full(code, &[("content-length", length)], "")),
             "POST" => Some(full(202, &[("location", "/upload/1")], "")),
             "PUT" => Some(status(201)),
             _ => None,
@@ -124,7 +124,7 @@ async fn a_blob_of_another_length_is_pushed_again() {
         let repository = repository(&script.address);
         let source = Memory::of(&bytes);
         let pushed = repository.push_blob(&blob, &source, None, Presence::CheckFirst).await;
-        assert_eq!(pushed.expect("there"), wanted, "{code} {headers:?}");
+        assert_eq!(pushed.expect("there"), wanted, "{code} {length}");
     }
 }
 
@@ -241,7 +241,7 @@ async fn silent() -> (String, Arc<AtomicUsize>) {
 }
 
 fn impatient() -> ClientOptions {
-    let patience = Patience { stall: Duration::from_millis(200), ..quick() };
+    let patience = Patience { stall: Duration::from_secs(1), ..quick() };
     ClientOptions { patience, ..options() }
 }
 

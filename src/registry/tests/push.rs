@@ -54,7 +54,7 @@ async fn content_that_comes_once_is_sent_as_it_comes_and_never_again() {
     let bytes = content(1_000_000);
     let blob = Descriptor::of("x", &bytes);
     // Its source may be silent for longer than a registry may.
-    let stall = Duration::from_millis(40);
+    let stall = Duration::from_millis(400);
     let patience = Patience { stall, ..super::quick() };
     let options = || ClientOptions { patience: patience.clone(), ..options() };
     let slow = |bytes: &[u8]| {
@@ -62,7 +62,7 @@ async fn content_that_comes_once_is_sent_as_it_comes_and_never_again() {
         let pieces = [Bytes::copy_from_slice(first), Bytes::copy_from_slice(last)];
         stream::iter(pieces)
             .then(move |piece| async move {
-                tokio::time::sleep(stall * 5).await;
+                tokio::time::sleep(stall * 3 / 2).await;
                 Ok(piece)
             })
             .boxed()
