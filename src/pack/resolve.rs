@@ -168,11 +168,14 @@ async fn resolve_or_leave_out<'a>(
     }
 }
 
+/// A source with its image, or with why it is not there.
+type FoundOrNot<'a> = (&'a Source, Result<ResolvedImage, PackError>);
+
 /// What was found, unless images are missing that may not be left out.
 fn name_all_missing<'a>(
     request: &Request,
-    found: Vec<(&'a Source, Result<ResolvedImage, PackError>)>,
-) -> Result<Vec<(&'a Source, Result<ResolvedImage, PackError>)>, PackError> {
+    found: Vec<FoundOrNot<'a>>,
+) -> Result<Vec<FoundOrNot<'a>>, PackError> {
     if request.failed_images == FailedImages::LeaveOut || found.iter().all(|(_, f)| f.is_ok()) {
         return Ok(found);
     }

@@ -213,7 +213,7 @@ mod tests {
         let write = |name: &str, content: &str| {
             std::fs::write(directory.path().join(name), content).expect("file");
         };
-        let message = || of(directory.path()).err().expect("an error").to_string();
+        let message = || of(directory.path()).map(drop).expect_err("an error").to_string();
         write("ca.pem", "not looked at");
         assert!(message().contains("neither a *.crt nor a *.cert"), "{}", message());
         write("ca.crt", "junk");

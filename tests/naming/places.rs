@@ -3,6 +3,7 @@
 
 use super::{pack, unsigned};
 use crate::harness::scene::{Connected, Enclave};
+use crate::harness::signatures::sign_simple_as;
 use crate::harness::signer::Signer;
 use std::fs;
 
@@ -10,8 +11,12 @@ use std::fs;
 fn a_place_that_is_anothers_is_named_with_the_ways_out() {
     let side = Connected::start();
     side.unsigned("one");
-    let file = pack(&side, "one.tar.zst", &[("one", "internal.example/redhat/ubi9/ubi")]);
-    let key = side.key("vendor.pub", &Signer::generate());
+    let (vendor, tool) = (Signer::generate(), side.unsigned("tool"));
+    let name = "registry.redhat.io/ubi9/tool";
+    sign_simple_as(&side.registry, "tool", &tool.digest(), &vendor, name);
+    let images = [("one", "internal.example/redhat/ubi9/ubi"), ("tool", name)];
+    let file = pack(&side, "one.tar.zst", &images);
+    let key = side.key("vendor.pub", &vendor);
     let enclave = Enclave::start();
     let scoped = format!("registry.redhat.io/ubi9={key}");
     let allowed = unsigned(&["internal.example"]);
