@@ -322,5 +322,5 @@ fn no_umask_lets_others_write_to_what_is_made() {
     let configured = ["--config-dir", &at("made/c/d"), "--root", &at("made")];
     unmasked(&[&["unpack", "-q", "--key", key, "--to", to, &archive][..], &configured].concat());
     unmasked(&["keygen", "--output-key-prefix", &at("made/pair")]);
-    assert_eq!(writable_by_others(&scratch.path().join("made")), [PathBuf::new(); 0]);
+    assert_eq!(writable_by_others(&scratch.path().join("made")), Vec::<PathBuf>::new());
 }

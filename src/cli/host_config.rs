@@ -18,7 +18,7 @@ use bundle::report::configuration::{
 use bundle::trust::Scope;
 use bundle::unpack::{ConfigureOptions, Target};
 use clap::Args;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 
 /// How the host's configuration is changed, for every command that changes it.
 #[derive(Args)]
@@ -137,7 +137,7 @@ impl HostConfig {
 }
 
 /// The directory for review, made when it is not there.
-fn made(directory: &PathBuf) -> Result<HostRoot, Failure> {
+fn made(directory: &Path) -> Result<HostRoot, Failure> {
     let failed = |error: &dyn std::fmt::Display| {
         Failure::usage(format!("--config-dir {} cannot be used: {error}", directory.display()))
     };
