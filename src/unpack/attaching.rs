@@ -52,7 +52,15 @@ impl Push<'_> {
         for (subject, entries) in lists {
             let (places, entries): (Vec<usize>, Vec<ListEntry>) = entries.into_iter().unzip();
             let remote = &self.repositories[repository];
-            let full = remote.add_referrers_to_fallback_tag(&subject, &entries).await?;
+            let full = match remote.add_referrers_to_fallback_tag(&subject, &entries).await {
+                Ok(full) => full,
+                Err(error) => {
+                    let numbered = |place: &usize| (*place, &image.attachments()[*place]);
+                    let listed: Vec<_> = places.iter().map(numbered).collect();
+                    refused.extend(self.list_refused(repository, &listed, error.into())?);
+                    continue;
+                }
+            };
             let left = places.iter().zip(&entries).filter(|(_, e)| full.contains(&e.digest()));
             unlisted.extend(left.map(|(place, _)| *place));
         }

@@ -47,13 +47,7 @@ impl Push<'_> {
         if !error.is_refusal() {
             return Err(error.into());
         }
-        let repository = self.repositories[repository].name();
-        let own = self.verified.catalogue().attached(attachment).next_back();
-        let name = match (&attachment.found, own) {
-            (Found::Tag(tag), _) => format!("{repository}:{tag}"),
-            (Found::Referrer, Some(own)) => format!("{repository}@{}", own.digest),
-            (Found::Referrer, None) => repository.to_string(),
-        };
+        let name = self.attachment_name(repository, attachment);
         match self.attachments_refused {
             AttachmentsRefused::Fail => {
                 Err(UnpackError::AttachmentRefused { name, source: Box::new(error) })
@@ -61,6 +55,38 @@ impl Push<'_> {
             AttachmentsRefused::Warn => {
                 Ok(RefusedAttachment { place, name, why: error.to_string() })
             }
+        }
+    }
+}
+
+impl Push<'_> {
+    /// What becomes of all attachments that belong into a list that could not be pushed.
+    ///
+    /// # Errors
+    /// As for [`Push::refused`].
+    pub(super) fn list_refused(
+        &self,
+        repository: usize,
+        listed: &[(usize, &CatalogueAttachment)],
+        error: UnpackError,
+    ) -> Result<Vec<RefusedAttachment>, UnpackError> {
+        let Some((first, others)) = listed.split_first() else { return Err(error) };
+        let mut refused = vec![self.refused(repository, *first, error)?];
+        for (place, attachment) in others {
+            let name = self.attachment_name(repository, attachment);
+            refused.push(RefusedAttachment { place: *place, name, why: refused[0].why.clone() });
+        }
+        Ok(refused)
+    }
+
+    /// Repository and tag, or digest.
+    fn attachment_name(&self, repository: usize, attachment: &CatalogueAttachment) -> String {
+        let repository = self.repositories[repository].name();
+        let own = self.verified.catalogue().attached(attachment).next_back();
+        match (&attachment.found, own) {
+            (Found::Tag(tag), _) => format!("{repository}:{tag}"),
+            (Found::Referrer, Some(own)) => format!("{repository}@{}", own.digest),
+            (Found::Referrer, None) => repository.to_string(),
         }
     }
 }

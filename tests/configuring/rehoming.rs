@@ -1,5 +1,6 @@
 //! Signatures that verified and lie where container runtimes do not look, and what lies at the target already.
 
+use super::merging::one;
 use super::{ACCEPT, MIRRORS, POLICY, Scene, left};
 use crate::harness::command::Program;
 use crate::harness::images::{self, Content, TestImage};
