@@ -124,8 +124,7 @@ impl Resources {
             }
         }
         // A scope reaches below its repository, where it would refuse what has no scope of its own. The longest names
-        // first: what is left out may leave out those above it.
-        // What earlier bundles brought is pulled, too.
+        // first: what is left out may leave out those above it. What earlier bundles brought is pulled, too.
         let unenforced = earlier.unenforced();
         let carried: Vec<&Repository> = enforcement.repositories().map(|(one, _)| one).collect();
         let is_carried = |name: &&Repository| carried.contains(name);

@@ -14,7 +14,7 @@ fn changes(emitted: &Value) -> BTreeMap<String, String> {
 }
 
 #[test]
-fn the_same_bundle_makes_the_same_files_and_another_one_replaces_them_if_asked() {
+fn another_bundle_replaces_emitted_files_only_where_asked() {
     let (scene, signer, key) = Scene::signed();
     let first = changes(&scene.emit(&["--key", &key]));
     assert!(first.len() == 3 && first.values().all(|change| change == "created"), "{first:?}");

@@ -257,25 +257,29 @@ impl Earlier {
     /// What is here and not in `after`.
     pub fn dropped(&self, after: &Self) -> Vec<Dropped> {
         let (before, after) = (self.statements(), after.statements());
-        before.difference(&after).cloned().collect()
+        before.difference(&after).map(|(dropped, _)| dropped.clone()).collect()
     }
 
-    fn statements(&self) -> BTreeSet<Dropped> {
+    /// Everything that is said; of a scope, with the key that it has.
+    fn statements(&self) -> BTreeSet<(Dropped, &str)> {
         let mut all = BTreeSet::new();
         for set in &self.mirror_sets {
             for MirrorEntry { mirrored, .. } in &set.entries {
                 let pair = |mirror| format!("{} from {mirror}", mirrored.source);
                 let kind = set.kind.name();
-                all.extend(mirrored.mirrors.iter().map(|m| Dropped { kind, subject: pair(m) }));
+                let mirrors = mirrored.mirrors.iter();
+                all.extend(mirrors.map(|m| (Dropped { kind, subject: pair(m) }, "")));
             }
         }
         for policy in &self.policies {
             let kind = "ClusterImagePolicy";
             let scopes = policy.scopes.iter();
-            all.extend(scopes.map(|scope| Dropped { kind, subject: scope.to_string() }));
+            let key = policy.key_data.as_str();
+            all.extend(scopes.map(|scope| (Dropped { kind, subject: scope.to_string() }, key)));
         }
         let kind = "ConfigMap";
-        all.extend(self.config_maps.keys().map(|file| Dropped { kind, subject: file.clone() }));
+        let files = self.config_maps.keys();
+        all.extend(files.map(|file| (Dropped { kind, subject: file.clone() }, "")));
         all
     }
 }
