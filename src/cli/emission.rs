@@ -1,7 +1,7 @@
 //! Options that say which configuration is written for others to apply.
 
 use bundle::host::config::openshift::MirrorSource;
-use bundle::unpack::EmitOptions;
+use bundle::unpack::{EarlierResources, EmitOptions};
 use clap::{Args, ValueEnum};
 use std::path::PathBuf;
 use std::str::FromStr;
@@ -11,9 +11,12 @@ use std::str::FromStr;
 #[command(next_help_heading = "Configuration for a cluster")]
 pub(super) struct Emission {
     /// Write resources for oc apply -f DIR: mirror sets, image policies, signatures of releases. Also with --dry-run. DIR
-    /// may only hold what an earlier run wrote
+    /// may only hold what earlier runs wrote: this bundle adds to it
     #[arg(long, value_name = "openshift=DIR")]
     emit: Option<Emit>,
+    /// Let DIR say what this bundle says alone: what earlier bundles brought is dropped, and named
+    #[arg(long, requires = "emit")]
+    replace_emitted: bool,
     /// What nodes do when no mirror has an image: never ask its source, or allow it
     #[arg(long, value_enum, default_value = "never", requires = "emit")]
     mirror_source_policy: MirrorSourcePolicy,
@@ -47,6 +50,10 @@ impl Emission {
         let Emit(directory) = self.emit.as_ref()?;
         Some(EmitOptions {
             directory: directory.clone(),
+            earlier: match self.replace_emitted {
+                true => EarlierResources::Dropped,
+                false => EarlierResources::Kept,
+            },
             source: match self.mirror_source_policy {
                 MirrorSourcePolicy::Never => MirrorSource::NeverContacted,
                 MirrorSourcePolicy::Allow => MirrorSource::Allowed,

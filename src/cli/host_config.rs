@@ -29,8 +29,9 @@ pub(super) struct HostConfig {
     #[arg(long, value_name = "DIR")]
     config_dir: Option<PathBuf>,
     /// The oldest containers/image among the hosts: 5.24 takes Rekor keys, 5.33 several keys for one repository
-    #[arg(long, value_name = "VERSION", default_value_t, value_parser = super::parsed::<PolicyLevel>)]
-    policy_level: PolicyLevel,
+    /// [default: what skopeo and podman of this host take, else 5.22]
+    #[arg(long, value_name = "VERSION", value_parser = super::parsed::<PolicyLevel>)]
+    policy_level: Option<PolicyLevel>,
     /// Admit the bundle's repositories when signed, although the host's policy rejects by default
     #[arg(long)]
     admit_signed: bool,
@@ -76,7 +77,7 @@ impl InstallConfig {
                 (!given.allow_unenforced.is_empty(), "--allow-unenforced"),
                 (given.require_enforcement, "--require-enforcement"),
                 (given.registry_ca.is_some(), "--registry-ca"),
-                (given.policy_level != PolicyLevel::default(), "--policy-level"),
+                (given.policy_level.is_some(), "--policy-level"),
             ];
             return match alone.iter().find(|(is_given, _)| *is_given) {
                 None => Ok(None),

@@ -79,7 +79,8 @@ pub use record::{KeyOrigin, KeyRecord};
 pub use registries_d::{RegistriesD, RegistriesDError};
 pub use remove::{KeySelector, RemoveError, RemovedFile, RemovedKey, remove_keys};
 pub use resource_directory::{
-    ResourceChange, ResourceDirectoryError, WrittenResource, check_resources, write_resources,
+    ResourceChange, ResourceDirectoryError, WrittenResource, check_resources, read_resources,
+    write_resources,
 };
 pub use root::HostRoot;
 pub use settings_file::{

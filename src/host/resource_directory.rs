@@ -76,6 +76,27 @@ pub fn check_resources(directory: &Path) -> Result<(), ResourceDirectoryError> {
     Ok(())
 }
 
+/// The files that earlier runs wrote; none where there is no such directory. Nothing is changed.
+///
+/// # Errors
+/// As [`check_resources`].
+pub fn read_resources(directory: &Path) -> Result<Vec<Resource>, ResourceDirectoryError> {
+    if std::fs::symlink_metadata(directory).is_err_and(|e| e.kind() == std::io::ErrorKind::NotFound)
+    {
+        return Ok(Vec::new());
+    }
+    let Some(directory) = HostRoot::under(directory)?.existing(&[])? else { return Ok(Vec::new()) };
+    let there = examine(&directory, &read_list(&directory)?)?;
+    let read = |(file, digest): (String, Digest)| {
+        let foreign = || ResourceDirectoryError::Foreign(directory.path_of(&file));
+        let content = directory.read(&file, MAX_FILE)?.ok_or_else(foreign)?;
+        let is_that = Digest::of(&content) == digest;
+        let content = String::from_utf8(content).ok().filter(|_| is_that).ok_or_else(foreign)?;
+        Ok(Resource { file: file.clone(), content })
+    };
+    there.into_iter().map(read).collect()
+}
+
 /// Makes `resources` the content of the directory, which is made when it is not there. Durable when this returns.
 ///
 /// # Errors

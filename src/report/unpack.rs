@@ -225,6 +225,19 @@ pub struct EmissionReport {
     pub files: Vec<EmittedFile>,
     /// What no resource could be made for.
     pub left_out: Vec<EmissionLeft>,
+    /// What an earlier run had written and no resource says any more.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    pub dropped: Vec<EmissionDropped>,
+}
+
+/// Something that an earlier run wrote and that is gone.
+#[derive(Debug, Clone, Serialize)]
+#[serde(rename_all = "camelCase")]
+pub struct EmissionDropped {
+    /// A source with its mirror, a scope, or the file of a ConfigMap.
+    pub subject: String,
+    /// The kind of the resource that had it.
+    pub kind: &'static str,
 }
 
 /// One file with a resource.

@@ -11,8 +11,8 @@ use crate::host::config::ChangeKind;
 use crate::host::config::policy::{EnforcedRepository, PolicyLevel, PolicyRequest, Rejected};
 use crate::host::config::registries_conf::{MirrorRequest, MirrorTransport, Mirrored, Upstream};
 use crate::host::config_files::{
-    ConfigError, ConfigPlan, Decided, Destination, HostConfig, Parsed, PlannedFile, RegistryCa,
-    key_path, plan_config,
+    ConfigError, ConfigPlan, Decided, Destination, HostConfig, LevelSource, Parsed, PlannedFile,
+    RegistryCa, key_path, plan_config,
 };
 use crate::host::{HostRoot, InstalledKey, PlannedKey};
 use crate::oci::Repository;
@@ -33,8 +33,8 @@ pub struct ConfigureOptions {
     pub root: HostRoot,
     /// Where the result is written.
     pub destination: Destination,
-    /// How new the hosts are.
-    pub level: PolicyLevel,
+    /// How new the hosts are; `None`: as the tools of this host are.
+    pub level: Option<PolicyLevel>,
     /// What to do where the host rejects everything today.
     pub rejected: Rejected,
     /// What becomes of the sources.
@@ -153,9 +153,10 @@ pub(super) fn decide(
     let enforcement = planned.verified.enforcement(&|key| keys.has(key), at_target)?;
     let ConfigureOptions { root, destination, level, rejected, upstream, transport, .. } = options;
     let request = HostConfig {
-        policy: policy(&enforcement, keys, level, rejected),
+        policy: policy(&enforcement, keys, level.unwrap_or_default(), rejected),
         mirrors: MirrorRequest { mirrored: mirrored(planned), upstream, transport },
         ca: options.registry_ca.map(|content| RegistryCa { host, content }),
+        level: level.map_or(LevelSource::Tools, |_| LevelSource::Request),
         signed: unenforced::signed(&planned.verified, &options.allow_unenforced)?,
     };
     let remedies = Remedies::new(planned, &request.policy);

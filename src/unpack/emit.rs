@@ -4,9 +4,9 @@ use super::at_target::AtTarget;
 use super::error::UnpackError;
 use super::openshift::Resources;
 use super::plan::Planned;
-use crate::host::config::openshift::MirrorSource;
-use crate::host::{ResourceChange, check_resources, write_resources};
-use crate::report::unpack::{EmissionChange, EmissionReport, EmittedFile};
+use crate::host::config::openshift::{Dropped, Earlier, MirrorSource};
+use crate::host::{ResourceChange, check_resources, read_resources, write_resources};
+use crate::report::unpack::{EmissionChange, EmissionDropped, EmissionReport, EmittedFile};
 use std::path::PathBuf;
 use std::sync::Arc;
 
@@ -17,6 +17,17 @@ pub struct EmitOptions {
     pub directory: PathBuf,
     /// What becomes of the source itself when images are pulled.
     pub source: MirrorSource,
+    /// What becomes of what earlier runs wrote there.
+    pub earlier: EarlierResources,
+}
+
+/// What becomes of resources that earlier runs wrote into the directory.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum EarlierResources {
+    /// They stay, and this bundle adds to them: scopes, mirrors and signatures.
+    Kept,
+    /// The directory says what this bundle says alone.
+    Dropped,
 }
 
 /// Resources that are ready to be written.
@@ -24,6 +35,7 @@ pub struct EmitOptions {
 pub(super) struct Emission {
     directory: PathBuf,
     resources: Resources,
+    dropped: Vec<Dropped>,
 }
 
 /// Refuses what can be told without the target. Nothing is contacted.
@@ -50,8 +62,14 @@ pub(super) async fn plan(
     let Some(options) = options else { return Ok((planned, None)) };
     // Verifies again.
     let work = move || {
-        let resources = Resources::of(&planned, options.source, &at_target)?;
-        Ok((planned, Some(Emission { directory: options.directory, resources })))
+        let before = Earlier::read(&read_resources(&options.directory)?)?;
+        let base = match options.earlier {
+            EarlierResources::Kept => before.clone(),
+            EarlierResources::Dropped => Earlier::default(),
+        };
+        let resources = Resources::of(&planned, options.source, &at_target, &base)?;
+        let dropped = before.dropped(&Earlier::read(&resources.resources)?);
+        Ok((planned, Some(Emission { directory: options.directory, resources, dropped })))
     };
     tokio::task::spawn_blocking(work).await?
 }
@@ -61,7 +79,7 @@ pub(super) async fn plan(
 /// # Errors
 /// [`UnpackError::NotEmitted`]; in a dry run [`UnpackError::Emit`].
 pub(super) fn write(emission: Emission, dry_run: bool) -> Result<EmissionReport, UnpackError> {
-    let Emission { directory, resources } = emission;
+    let Emission { directory, resources, dropped } = emission;
     let failed = if dry_run { UnpackError::Emit } else { UnpackError::NotEmitted };
     let written = write_resources(&directory, &resources.resources).map_err(failed)?;
     let files = written.into_iter().map(|one| EmittedFile {
@@ -73,5 +91,12 @@ pub(super) fn write(emission: Emission, dry_run: bool) -> Result<EmissionReport,
             ResourceChange::Removed => EmissionChange::Removed,
         },
     });
-    Ok(EmissionReport { directory, files: files.collect(), left_out: resources.left })
+    let dropped =
+        dropped.into_iter().map(|one| EmissionDropped { subject: one.subject, kind: one.kind });
+    Ok(EmissionReport {
+        directory,
+        files: files.collect(),
+        left_out: resources.left,
+        dropped: dropped.collect(),
+    })
 }

@@ -66,7 +66,7 @@ mod watched;
 
 pub use check::Checked;
 pub use configure::ConfigureOptions;
-pub use emit::EmitOptions;
+pub use emit::{EarlierResources, EmitOptions};
 pub use enforcement::{Enforcement, NotEnforceable, Signers};
 pub use error::{Class, UnpackError};
 pub use install::{InstallOptions, install_keys};

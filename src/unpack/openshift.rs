@@ -7,9 +7,9 @@ use super::plan::Planned;
 use crate::archive::ArchiveError;
 use crate::archive::catalogue::CatalogueImage;
 use crate::host::config::openshift::{
-    KeyScopes, MirrorSource, MirroredSource, OpenshiftError, ReleaseSignatures, Resource,
-    ResourceName, check_mirror, check_scope, cluster_image_policies, digest_mirror_set, key_data,
-    release_config_map, tag_mirror_set,
+    Earlier, KeyScopes, MirrorEntry, MirrorSetKind, MirrorSource, MirroredSource, OpenshiftError,
+    ReleaseSignatures, Resource, ResourceName, check_mirror, check_scope, key_data,
+    release_config_map,
 };
 use crate::oci::atomic::begins_as_openpgp;
 use crate::oci::json::{self, Bounds};
@@ -43,13 +43,14 @@ impl Resources {
         planned: &Planned,
         source: MirrorSource,
         at_target: &AtTarget,
+        earlier: &Earlier,
     ) -> Result<Self, UnpackError> {
         let name = planned.verified.archive().inventory().name.as_deref();
         let name = resource_name(name);
         let mut all = Self::default();
-        all.mirror_sets(planned, &name, source)?;
-        all.image_policies(planned, &name, at_target)?;
-        all.release_signatures(planned)?;
+        all.mirror_sets(planned, &name, source, earlier)?;
+        all.image_policies(planned, &name, at_target, earlier)?;
+        all.release_signatures(planned, earlier)?;
         Ok(all)
     }
 
@@ -69,6 +70,7 @@ impl Resources {
         planned: &Planned,
         name: &str,
         policy: MirrorSource,
+        earlier: &Earlier,
     ) -> Result<(), UnpackError> {
         let plan = &planned.plan;
         let tagged: BTreeSet<usize> = plan
@@ -88,18 +90,18 @@ impl Resources {
                 self.leave(source, "ImageDigestMirrorSet", "host", &error);
                 continue;
             }
-            let one = MirroredSource { source: source.clone(), mirrors: vec![mirror.clone()] };
+            let mirrored = MirroredSource { source: source.clone(), mirrors: vec![mirror.clone()] };
+            let one = MirrorEntry { mirrored, policy };
             if tagged.contains(&number) {
                 by_tag.push(one.clone());
             }
             by_digest.push(one);
         }
         let name: ResourceName = name.parse()?;
-        if !by_digest.is_empty() {
-            self.resources.push(digest_mirror_set(&name, &by_digest, policy)?);
-        }
-        if !by_tag.is_empty() {
-            self.resources.push(tag_mirror_set(&name, &by_tag, policy)?);
+        for (kind, entries) in
+            [(MirrorSetKind::ByDigest, by_digest), (MirrorSetKind::ByTag, by_tag)]
+        {
+            self.resources.extend(earlier.with_mirrors(kind, &name, entries)?);
         }
         Ok(())
     }
@@ -110,6 +112,7 @@ impl Resources {
         planned: &Planned,
         name: &str,
         at_target: &AtTarget,
+        earlier: &Earlier,
     ) -> Result<(), UnpackError> {
         const KIND: &str = "ClusterImagePolicy";
         let enforcement = planned.verified.enforcement(&|_| false, at_target)?;
@@ -123,8 +126,12 @@ impl Resources {
             }
         }
         // A scope reaches below its repository, where it would refuse what has no scope of its own. The longest names
-        // first: what is left out may leave out those above it.
+        // first: what is left out may leave out those above it. What earlier bundles brought is pulled, too.
+        let unenforced = earlier.unenforced();
         let carried: Vec<&Repository> = enforcement.repositories().map(|(one, _)| one).collect();
+        let is_carried = |name: &&Repository| carried.contains(name);
+        let before: Vec<&Repository> = unenforced.iter().filter(|one| !is_carried(one)).collect();
+        let carried = [carried, before].concat();
         let mut longest: Vec<&Repository> = enforced.keys().copied().collect();
         longest.sort_by_key(|repository| std::cmp::Reverse(repository.path().len()));
         for repository in longest {
@@ -150,13 +157,27 @@ impl Resources {
             let scopes = BTreeSet::from([repository.clone()]);
             groups.insert(fingerprints, KeyScopes { name, scopes, key, log_key: log });
         }
-        let groups: Vec<KeyScopes> = groups.into_values().collect();
-        self.resources.extend(cluster_image_policies(&groups)?);
+        let mut groups: Vec<KeyScopes> = groups.into_values().collect();
+        for group in &mut groups {
+            for scope in group.scopes.clone() {
+                if let Some(policy) = earlier.other_rule(&scope, group)? {
+                    let why = format!("{policy} of an earlier run demands another key for it");
+                    self.leave(&scope, KIND, "other-rule", &why);
+                    group.scopes.remove(&scope);
+                }
+            }
+        }
+        groups.retain(|group| !group.scopes.is_empty());
+        self.resources.extend(earlier.with_policies(groups)?);
         Ok(())
     }
 
     /// GPG signatures of releases, by what they sign. The cluster verifies them itself.
-    fn release_signatures(&mut self, planned: &Planned) -> Result<(), UnpackError> {
+    fn release_signatures(
+        &mut self,
+        planned: &Planned,
+        earlier: &Earlier,
+    ) -> Result<(), UnpackError> {
         const KIND: &str = "ConfigMap";
         let mut releases: BTreeMap<Digest, BTreeSet<Vec<u8>>> = BTreeMap::new();
         for (entry, image, _) in planned.verified.images() {
@@ -174,13 +195,18 @@ impl Resources {
                 }
             }
         }
-        for (release, signatures) in releases {
+        let mut maps = Vec::new();
+        for (release, mut signatures) in releases {
+            let file = format!("configmap-sha256-{}.yaml", release.hex());
+            signatures.extend(earlier.signatures(&file).cloned());
             let signatures = signatures.into_iter().collect();
             match release_config_map(&ReleaseSignatures { release, signatures }) {
-                Ok(resource) => self.resources.push(resource),
+                Ok(resource) => maps.push(resource),
                 Err(error) => self.leave(&release, KIND, "too-large", &error),
             }
         }
+        maps.extend(earlier.other_config_maps(&maps));
+        self.resources.extend(maps);
         Ok(())
     }
 }

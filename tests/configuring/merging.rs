@@ -214,6 +214,37 @@ fn several_keys_of_one_repository_need_newer_hosts() {
 }
 
 #[test]
+fn the_tools_of_the_host_tell_its_policy_level() {
+    let test = "the_tools_of_the_host_tell_its_policy_level";
+    let Some(skopeo) = super::skopeo(test) else { return };
+    let mut scene = Scene::new();
+    let side = &scene.carried.side;
+    let other = Signer::generate();
+    let image = images::image("second", "linux/amd64", &[100]);
+    image.push(&side.registry, "team/app", Some("2"));
+    sign_simple_as(&side.registry, "team/app", &image.digest(), &other, APP);
+    let key = side.key("other.pub", &other);
+    scene.pack(&["team/app:1", "team/app:2"]);
+    scene.tools = super::Tools::none().with("skopeo", &skopeo);
+    assert_eq!(left(&scene.configured(&["--key", &key]), POLICY), []);
+    let keys = scene.demanded(APP)[0]["keyDatas"].clone();
+    assert_eq!(keys.as_array().map(Vec::len), Some(2), "{keys}");
+    // The option says otherwise, or a tool beside it cannot be asked or does not say.
+    let old = super::Tools::none().with("skopeo", &skopeo);
+    let silent = super::Tools::none().saying("skopeo", "echo nothing >&2");
+    let beside = super::Tools::none().with("skopeo", &skopeo).saying("crio", "echo nothing");
+    for (tools, more) in [(old, &["--policy-level", "5.32"][..]), (silent, &[]), (beside, &[])] {
+        scene.write(POLICY, ACCEPT);
+        let _ = std::fs::remove_file(scene.place(MIRRORS));
+        scene.tools = tools;
+        let report = scene.configured_partly(&[&["--key", &key], more].concat());
+        assert_eq!(left(&report, POLICY), one(APP, "needs-policy-level"), "{more:?}");
+        let command = report["unenforced"][0]["enforce"].as_str().expect("a command");
+        assert!(command.contains("--policy-level 5.33"), "{command}");
+    }
+}
+
+#[test]
 fn an_entry_of_a_log_is_demanded_where_it_was_demanded_here() {
     let scene = Scene::new();
     let Scene { carried, .. } = &scene;

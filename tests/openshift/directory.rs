@@ -14,7 +14,7 @@ fn changes(emitted: &Value) -> BTreeMap<String, String> {
 }
 
 #[test]
-fn the_same_bundle_makes_the_same_files_and_another_one_replaces_them() {
+fn another_bundle_replaces_emitted_files_only_where_asked() {
     let (scene, signer, key) = Scene::signed();
     let first = changes(&scene.emit(&["--key", &key]));
     assert!(first.len() == 3 && first.values().all(|change| change == "created"), "{first:?}");
@@ -25,7 +25,11 @@ fn the_same_bundle_makes_the_same_files_and_another_one_replaces_them() {
 
     fs::remove_file(scene.side.file()).expect("removed");
     scene.side.pack(&["team/app:1"], &["--name", "second"]).expect_code(0);
-    let other = changes(&scene.emit(&["--key", &key]));
+    let kept = changes(&scene.emit(&["--key", &key]));
+    assert!(kept.values().all(|change| change == "unchanged"), "it says nothing new: {kept:?}");
+    let replaced = scene.emit(&["--key", &key, "--replace-emitted"]);
+    assert!(replaced.get("dropped").is_none(), "all of it is said in other files: {replaced}");
+    let other = changes(&replaced);
     let of = |change: &str| {
         let names = other.iter().filter(|(_, is)| *is == change).map(|(name, _)| name.clone());
         names.collect::<Vec<String>>()
@@ -103,4 +107,78 @@ fn resources_need_a_registry_and_a_directory() {
     }
     assert!(!scene.directory().exists() && !scene.folder.path().join("layout").exists());
     scene.enclave.expect_untouched();
+}
+
+/// Scopes of all policies, and sources of all sets for pulls by tag.
+fn said(scene: &Scene) -> (Vec<String>, Vec<String>) {
+    let (mut scopes, mut sources) = (Vec::new(), Vec::new());
+    let text = |value: &Value| value.as_str().expect("a text").to_owned();
+    for document in documents(&scene.directory()).values() {
+        let spec = &document["spec"];
+        scopes.extend(spec["scopes"].as_array().into_iter().flatten().map(text));
+        let entries = spec["imageTagMirrors"].as_array().into_iter().flatten();
+        sources.extend(entries.map(|entry| text(&entry["source"])));
+    }
+    scopes.sort();
+    sources.sort();
+    (scopes, sources)
+}
+
+#[test]
+fn a_later_bundle_takes_no_scope_or_mirror_away() {
+    let scene = Scene::new();
+    let signer = Signer::generate();
+    let key = scene.side.key("release.pub", &signer);
+    let all = ["team/app", "team/db", "team/web"].map(super::named).to_vec();
+    for repository in ["team/app", "team/db", "team/web"] {
+        scene.side.signed(repository, &signer);
+    }
+    let pack = |images: &[&str], arguments: &[&str]| {
+        let _ = fs::remove_file(scene.side.file());
+        scene.side.pack(images, arguments).expect_code(0);
+    };
+    pack(&["team/app:1", "team/db:1", "team/web:1"], &[]);
+    scene.emit(&["--key", &key]);
+    assert_eq!(said(&scene), (all.clone(), all.clone()));
+    // A smaller one of the same name, one of another name, and one whose signatures lack a child.
+    let half = scene.side.unsigned("team/half");
+    scene.side.sign("team/half", &half.digest(), &signer);
+    let smaller: [(&[&str], &[&str]); 3] =
+        [(&["team/app:1"], &[]), (&["team/app:1"], &["--name", "other"]), (&["team/half:1"], &[])];
+    for (images, arguments) in smaller {
+        pack(images, arguments);
+        let emitted = scene.emit(&["--key", &key]);
+        assert!(emitted.get("dropped").is_none(), "{emitted}");
+        let (scopes, sources) = said(&scene);
+        assert_eq!(scopes, all, "{images:?}");
+        assert!(all.iter().all(|name| sources.contains(name)), "{sources:?}");
+    }
+    // Another key for a scope that has one: the rule stays, and that is said.
+    let other = Signer::generate();
+    let image = crate::harness::images::image("other", "linux/amd64", &[10]);
+    image.push(&scene.side.registry, "team/app", Some("2"));
+    scene.side.sign("team/app", &image.digest(), &other);
+    pack(&["team/app:2"], &[]);
+    let second = scene.side.key("other.pub", &other);
+    let emitted = scene.emit(&["--key", &second]);
+    assert_eq!(
+        super::left_out(&emitted, "ClusterImagePolicy")[&super::named("team/app")],
+        "other-rule"
+    );
+    assert_eq!(said(&scene).0, all);
+    // Asked for, the rest goes, by name.
+    let emitted = scene.emit(&["--key", &second, "--replace-emitted"]);
+    let dropped = emitted["dropped"].as_array().expect("dropped");
+    for (kind, subject) in [
+        ("ClusterImagePolicy", super::named("team/db")),
+        (
+            "ImageTagMirrorSet",
+            format!("{} from {}", super::named("team/db"), scene.target("team/db")),
+        ),
+    ] {
+        let is_that = |one: &Value| one["kind"] == kind && one["subject"] == subject.as_str();
+        assert!(dropped.iter().any(is_that), "{kind} {subject}: {emitted}");
+    }
+    let app = vec![super::named("team/app")];
+    assert_eq!(said(&scene), (app.clone(), app));
 }

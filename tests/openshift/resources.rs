@@ -155,7 +155,8 @@ fn a_policy_is_made_only_where_one_key_accepts_everything() {
     assert!(ran.stdout.contains(&format!("oc apply -f {}", scene.directory().display())), "{ran}");
 
     let policy = side.text("policy.json", r#"{"default": [{"type": "insecureAcceptAnything"}]}"#);
-    let by_policy = left_out(&scene.emit(&["--policy", &policy]), POLICY);
+    let by_policy = scene.emit(&["--policy", &policy, "--replace-emitted"]);
+    let by_policy = left_out(&by_policy, POLICY);
     assert!(by_policy.values().all(|code| code == "by-policy"), "{by_policy:?}");
     assert_eq!(scopes(&documents(&scene.directory())), BTreeMap::new());
 }

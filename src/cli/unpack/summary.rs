@@ -107,6 +107,9 @@ fn add_emitted(out: &mut Output, emitted: &EmissionReport) {
         let (subject, kind) = (safe(&left.subject), left.kind);
         say!(out, "{subject}: in no {kind} ({}): {}", left.code, safe(&left.why));
     }
+    for dropped in &emitted.dropped {
+        say!(out, "warning: {}: no {} says it any more", safe(&dropped.subject), dropped.kind);
+    }
     let removed = |file: &&EmittedFile| file.change == EmissionChange::Removed;
     for file in emitted.files.iter().filter(removed) {
         say!(out, "{}: removed, an earlier run had written it", safe(&file.file));

@@ -33,7 +33,7 @@ use planned::Planned;
 pub use planned::{Left, PlannedFile};
 
 use super::KeyUse;
-use super::config::policy::PolicyRequest;
+use super::config::policy::{EnforcedRepository, PolicyRequest};
 use super::config::registries_conf::MirrorRequest;
 use super::key_name::KeyName;
 use super::root::HostRoot;
@@ -56,9 +56,20 @@ pub struct HostConfig {
     pub mirrors: MirrorRequest,
     /// The CA of a registry.
     pub ca: Option<RegistryCa>,
+    /// Where the level of the policy comes from.
+    pub level: LevelSource,
     /// Repositories that a trusted signature admitted, each with what is to happen where no rule demands signatures of
     /// it afterwards.
     pub signed: BTreeMap<Repository, Unenforced>,
+}
+
+/// Where it is known from how new the hosts are.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum LevelSource {
+    /// The request says it.
+    Request,
+    /// The tools that are on this host tell; what the request says counts without any.
+    Tools,
 }
 
 /// What becomes of a repository of which no rule demands signatures, although they were verified.
@@ -145,7 +156,7 @@ pub fn key_path(name: &KeyName, usage: KeyUse) -> PathBuf {
 pub fn plan_config(
     root: HostRoot,
     destination: Destination,
-    request: HostConfig,
+    mut request: HostConfig,
 ) -> Result<ConfigPlan, ConfigError> {
     match &destination {
         Destination::InPlace if !root.may_install() => return Err(ConfigError::NotRoot),
@@ -154,6 +165,11 @@ pub fn plan_config(
             return Err(ConfigError::ReviewInPlace(directory.path().to_owned()));
         }
         Destination::Elsewhere(directory) => write::check_writable(directory, &request)?,
+    }
+    let policy = &mut request.policy;
+    let is_asked = |rule: &EnforcedRepository| rule.level() > policy.level;
+    if request.level == LevelSource::Tools && policy.enforced.iter().any(is_asked) {
+        policy.level = parsers::level()?.unwrap_or(policy.level);
     }
     let (existing, planned) = decide(&root, &destination, &request)?;
     let Planned { files, unenforced } = planned;

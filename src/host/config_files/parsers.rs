@@ -13,6 +13,7 @@ use super::ConfigError;
 use super::existing::{DropIns, Existing};
 use super::home::{Home, Tool};
 use super::planned::PlannedFile;
+use crate::host::config::policy::PolicyLevel;
 use crate::host::config::{registries_conf, registries_d};
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
@@ -90,12 +91,16 @@ fn read(
     let mirrors = after(registries_conf::FILE).map(|content| (registries_conf::FILE, content));
     write_drop_ins(&home, "registries.d", &existing.lookups, lookups)?;
     write_drop_ins(&home, "registries.conf.d", &existing.mirrors, mirrors)?;
-    // Nobody knows this name beforehand, so no other file has an entry for it.
+    // Nobody knows its name beforehand, so no other file has an entry for it.
+    ask(tool, &home)
+}
+
+/// What a tool makes of the files in a home that blocks the host of its name.
+fn ask(tool: Tool, home: &Home) -> Result<Option<Parsed>, ConfigError> {
     let nowhere = format!("{}.invalid", home.name());
     let blocked =
         format!("[[registry]]\nprefix = \"{nowhere}\"\nlocation = \"{nowhere}\"\nblocked = true\n");
     home.configure(&format!("registries.conf.d/{nowhere}.conf"), blocked.as_bytes())?;
-
     let Some(said) = home.fetch(tool, &format!("docker://{nowhere}/image:1"))? else {
         return Ok(None);
     };
@@ -121,6 +126,42 @@ fn write_drop_ins(
         home.configure(&format!("{directory}/{name}"), content)?;
     }
     Ok(())
+}
+
+/// The newest level that every tool of this host takes, found out by having each read a policy of that level; `None`
+/// where there is no tool. A tool that did not say, and CRI-O, which cannot be asked, count as the oldest.
+pub(super) fn level() -> Result<Option<PolicyLevel>, ConfigError> {
+    let mut lowest = is_there("crio").then_some(PolicyLevel::ONE_KEY);
+    for tool in Tool::all() {
+        if let Some(level) = level_of(*tool)? {
+            lowest = Some(lowest.map_or(level, |known: PolicyLevel| known.min(level)));
+        }
+    }
+    Ok(lowest)
+}
+
+fn level_of(tool: Tool) -> Result<Option<PolicyLevel>, ConfigError> {
+    let key = STANDARD.encode(ANY_KEY);
+    let several = format!(r#""keyDatas": ["{key}", "{key}"]"#);
+    let logged = format!(r#""keyData": "{key}", "rekorPublicKeyData": "{key}""#);
+    for (level, keys) in [(PolicyLevel::SEVERAL_KEYS, several), (PolicyLevel::LOG_KEY, logged)] {
+        let home = Home::make()?;
+        let policy = format!(r#"{{"default": [{{"type": "sigstoreSigned", {keys}}}]}}"#);
+        home.configure("policy.json", policy.as_bytes())?;
+        home.configure("registries.conf", b"")?;
+        match ask(tool, &home)? {
+            None => return Ok(None),
+            Some(Parsed::Accepted) => return Ok(Some(level)),
+            Some(_) => {}
+        }
+    }
+    Ok(Some(PolicyLevel::ONE_KEY))
+}
+
+/// True when a program of this name is on the `PATH`.
+fn is_there(name: &str) -> bool {
+    let path = std::env::var_os("PATH").unwrap_or_default();
+    std::env::split_paths(&path).any(|directory| directory.join(name).is_file())
 }
 
 /// Whether a tool that takes the files checks what they demand.

@@ -86,6 +86,7 @@ fn request(repositories: &[&str]) -> HostConfig {
             transport: MirrorTransport::Tls,
         },
         ca: None,
+        level: LevelSource::Request,
         signed: BTreeMap::new(),
     }
 }

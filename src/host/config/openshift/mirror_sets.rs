@@ -23,6 +23,54 @@ pub enum MirrorSource {
     Allowed,
 }
 
+impl MirrorSource {
+    const fn name(self) -> &'static str {
+        match self {
+            Self::NeverContacted => "NeverContactSource",
+            Self::Allowed => "AllowContactingSource",
+        }
+    }
+
+    pub(super) fn named(text: &str) -> Option<Self> {
+        [Self::NeverContacted, Self::Allowed].into_iter().find(|one| one.name() == text)
+    }
+}
+
+/// Which pulls a set is for.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum MirrorSetKind {
+    /// Those by digest.
+    ByDigest,
+    /// Those by tag.
+    ByTag,
+}
+
+impl MirrorSetKind {
+    /// The kind of the resource.
+    pub const fn name(self) -> &'static str {
+        match self {
+            Self::ByDigest => "ImageDigestMirrorSet",
+            Self::ByTag => "ImageTagMirrorSet",
+        }
+    }
+
+    const fn list(self) -> &'static str {
+        match self {
+            Self::ByDigest => "imageDigestMirrors",
+            Self::ByTag => "imageTagMirrors",
+        }
+    }
+}
+
+/// A source, its mirrors, and what becomes of the source itself.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct MirrorEntry {
+    /// Source and mirrors.
+    pub mirrored: MirroredSource,
+    /// What becomes of the source.
+    pub policy: MirrorSource,
+}
+
 /// The resource for pulls by digest.
 ///
 /// # Errors
@@ -32,7 +80,7 @@ pub fn digest_mirror_set(
     sources: &[MirroredSource],
     policy: MirrorSource,
 ) -> Result<Resource, OpenshiftError> {
-    mirror_set("ImageDigestMirrorSet", "imageDigestMirrors", name, sources, policy)
+    mirror_set(MirrorSetKind::ByDigest, name, &entries(sources, policy))
 }
 
 /// The resource for pulls by tag.
@@ -44,31 +92,34 @@ pub fn tag_mirror_set(
     sources: &[MirroredSource],
     policy: MirrorSource,
 ) -> Result<Resource, OpenshiftError> {
-    mirror_set("ImageTagMirrorSet", "imageTagMirrors", name, sources, policy)
+    mirror_set(MirrorSetKind::ByTag, name, &entries(sources, policy))
 }
 
-fn mirror_set(
-    kind: &'static str,
-    list: &str,
+fn entries(sources: &[MirroredSource], policy: MirrorSource) -> Vec<MirrorEntry> {
+    sources.iter().map(|one| MirrorEntry { mirrored: one.clone(), policy }).collect()
+}
+
+/// The resource for pulls by digest or by tag, each source with a policy of its own.
+///
+/// # Errors
+/// As [`digest_mirror_set`].
+pub fn mirror_set(
+    kind: MirrorSetKind,
     name: &ResourceName,
-    sources: &[MirroredSource],
-    policy: MirrorSource,
+    entries: &[MirrorEntry],
 ) -> Result<Resource, OpenshiftError> {
-    if sources.is_empty() || sources.iter().any(|one| one.mirrors.is_empty()) {
+    let (kind, list) = (kind.name(), kind.list());
+    if entries.is_empty() || entries.iter().any(|one| one.mirrored.mirrors.is_empty()) {
         return Err(OpenshiftError::Empty(kind));
     }
     let mut content = format!(
         "apiVersion: config.openshift.io/v1\nkind: {kind}\nmetadata:\n  name: {}\nspec:\n  {list}:\n",
         quoted(name.as_str())
     );
-    let policy = match policy {
-        MirrorSource::NeverContacted => "NeverContactSource",
-        MirrorSource::Allowed => "AllowContactingSource",
-    };
     let mut seen = BTreeSet::new();
-    let mut sorted: Vec<&MirroredSource> = sources.iter().collect();
-    sorted.sort_by(|a, b| a.source.cmp(&b.source));
-    for one in sorted {
+    let mut sorted: Vec<&MirrorEntry> = entries.iter().collect();
+    sorted.sort_by(|a, b| a.mirrored.source.cmp(&b.mirrored.source));
+    for MirrorEntry { mirrored: one, policy } in sorted {
         if !seen.insert(&one.source) {
             return Err(OpenshiftError::TwoMirrors(one.source.clone()));
         }
@@ -78,7 +129,7 @@ fn mirror_set(
         for mirror in &one.mirrors {
             content.push_str(&format!("    - {}\n", quoted_name(mirror)));
         }
-        content.push_str(&format!("    mirrorSourcePolicy: {policy}\n"));
+        content.push_str(&format!("    mirrorSourcePolicy: {}\n", policy.name()));
     }
     Ok(Resource { file: format!("{}-{name}.yaml", kind.to_ascii_lowercase()), content })
 }

@@ -55,6 +55,9 @@ pub enum OpenshiftError {
     /// A key that is too long.
     #[error("the key takes {0} characters, more than {max}", max = super::MAX_KEY_DATA)]
     KeyLength(usize),
+    /// A file that an earlier run is said to have written.
+    #[error("{0} cannot be read as what an earlier run wrote")]
+    Earlier(String),
     /// More than a ConfigMap holds.
     #[error("the signatures of {digest} take {size} bytes, more than the {max} of a ConfigMap",
         max = super::release_signatures::MAX_CONFIG_MAP)]
