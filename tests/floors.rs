@@ -141,7 +141,7 @@ const UNBOUNDED: [&str; 9] = [
 ];
 
 /// Files that read documents otherwise than through `oci::json`, each with what bounds them there.
-const READERS: [(&str, &str); 11] = [
+const READERS: [(&str, &str); 12] = [
     ("oci/json.rs", "the bounded ways in themselves"),
     ("oci/json/check.rs", "builds nothing"),
     ("oci/json/raw.rs", "reads what was checked"),
@@ -149,6 +149,10 @@ const READERS: [(&str, &str); 11] = [
     ("archive/journal.rs", "lines of 256 bytes, of a file of this user's own"),
     ("pack/resume.rs", "the plan of this user's own journal, with its digest"),
     ("pack/remainder.rs", "an index that this program made"),
+    (
+        "host/config/openshift/earlier.rs",
+        "what an earlier run listed as its own, in the budget of the YAML reader",
+    ),
     ("host/config/policy/document.rs", "the host's own file, parsed within bounds before"),
     ("host/config/registries_conf/entry.rs", "the host's own file"),
     ("host/config/registries_d.rs", "the host's own file"),

@@ -267,6 +267,7 @@ fn path(path: &Path) -> String {
     path.to_str().expect("path").to_owned()
 }
 
+#[cfg(feature = "openpgp")]
 #[test]
 fn an_openpgp_key_is_installed_armored_and_admits_later_bundles() {
     let test = "an_openpgp_key_is_installed_armored_and_admits_later_bundles";
@@ -293,6 +294,7 @@ fn an_openpgp_key_is_installed_armored_and_admits_later_bundles() {
     scene.unpack(&[]).expect_code(3);
 }
 
+#[cfg(feature = "openpgp")]
 #[test]
 fn secret_keys_are_never_carried() {
     let test = "secret_keys_are_never_carried";

@@ -6,6 +6,7 @@ use crate::harness::terminal::converse;
 use crate::schemas::{UNPACK_REFUSAL, assert_described};
 use std::fs;
 
+#[cfg(feature = "openpgp")]
 #[test]
 fn a_pinned_openpgp_key_admits_within_the_scope_of_its_pin() {
     let test = "a_pinned_openpgp_key_admits_within_the_scope_of_its_pin";
@@ -85,6 +86,7 @@ fn a_logs_key_with_the_label_of_a_signer_does_not_sign_images() {
     unpack(&[]).expect_code(0);
 }
 
+#[cfg(feature = "openpgp")]
 #[test]
 fn an_openpgp_fingerprint_is_typed_at_first_use_as_gpg_prints_it() {
     let test = "an_openpgp_fingerprint_is_typed_at_first_use_as_gpg_prints_it";

@@ -3,6 +3,7 @@
 use super::{Scene, documents};
 use crate::harness::fault_proxy::FaultProxy;
 use crate::harness::faults::{Fault, Rule};
+use crate::harness::signer::Signer;
 use serde_json::Value;
 use std::collections::BTreeMap;
 use std::fs;
