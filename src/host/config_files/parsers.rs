@@ -195,6 +195,55 @@ const IMAGE: [(&str, &str); 3] = [
     ),
 ];
 
+/// What a tool said, as a sentence: without the form of its log lines, and without the lines that say only that it goes
+/// on.
 fn shown(said: &str) -> String {
-    said.trim().chars().take(MAX_SHOWN).collect()
+    let sentence = |line: &str| {
+        let line = line.trim();
+        let (level, message) = match line.split_once(" msg=") {
+            Some((before, message)) if before.starts_with("time=") => {
+                let quoted = message.strip_prefix('"').and_then(|rest| rest.strip_suffix('"'));
+                let message = quoted.unwrap_or(message).replace("\\\"", "\"");
+                (before.split_once("level=").map_or("", |(_, level)| level), message)
+            }
+            _ => ("", line.to_owned()),
+        };
+        let message = message.strip_prefix("Error: ").unwrap_or(&message).to_owned();
+        (!matches!(level, "debug" | "info" | "warning")).then_some(message)
+    };
+    let told: Vec<String> =
+        said.lines().filter_map(sentence).filter(|line| !line.is_empty()).collect();
+    let told = if told.is_empty() { said.trim().to_owned() } else { told.join("; ") };
+    told.chars().take(MAX_SHOWN).collect()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn log_line_of_a_tool_is_told_as_a_sentence() {
+        for (said, told) in [
+            (
+                "Error: Source image rejected: sigstore disabled\n",
+                "Source image rejected: sigstore disabled",
+            ),
+            (
+                "time=\"2026-01-01T00:00:00Z\" level=fatal msg=\"no \\\"policy\\\" here\"\n",
+                "no \"policy\" here",
+            ),
+            (
+                "time=\"2026\" level=warning msg=\"goes on\"\nError: could not find \"netavark\"",
+                "could not find \"netavark\"",
+            ),
+            ("out of order\n", "out of order"),
+            (
+                "time=\"2026\" level=info msg=\"only this\"",
+                "time=\"2026\" level=info msg=\"only this\"",
+            ),
+            ("", ""),
+        ] {
+            assert_eq!(shown(said), told, "{said}");
+        }
+    }
 }
