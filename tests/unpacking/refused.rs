@@ -49,7 +49,9 @@ fn attachments_that_a_registry_refuses_stop_the_push_or_are_left_out() {
                 enclave.unpack_to(&carried.side.file(), proxy.address(), &arguments)
             };
             let ran = unpack(&[]).expect_code(5);
-            ran.expect_error(&["attachment-refused", "--attachments-refused warn"]);
+            let why =
+                if status == 403 { "access is denied".to_owned() } else { status.to_string() };
+            ran.expect_error(&["attachment-refused", "--attachments-refused warn", &why]);
             assert_eq!(
                 enclave.registry.tags("team/app").iter().filter(|tag| *tag == "1").count(),
                 0
