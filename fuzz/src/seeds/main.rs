@@ -16,4 +16,20 @@ fn main() {
     archives::put_all(&mut put);
     trust::put_all(&mut put);
     policies::put_all(&mut put);
+    forgeries(&mut put);
+}
+
+/// Choices for the forger of bundles: nothing lied, and everything in some order.
+fn forgeries(put: &mut impl FnMut(&str, &str, &[u8])) {
+    put("bundle", "plain", &[]);
+    let mut state = 1_u32;
+    for number in 0..64 {
+        let mut byte = || {
+            state = state.wrapping_mul(1_664_525).wrapping_add(1_013_904_223);
+            // Small choices are the honest ones.
+            ((state >> 24) as u8).checked_rem(if number % 2 == 0 { 200 } else { 255 }).unwrap_or(0)
+        };
+        let choices: Vec<u8> = (0..40 + number * 4).map(|_| byte()).collect();
+        put("bundle", &format!("choices-{number}"), &choices);
+    }
 }
