@@ -66,6 +66,11 @@ pub struct Interrupted {
 }
 
 impl Interrupted {
+    /// SHA-256 of the plan.
+    pub fn plan_digest(&self) -> Digest {
+        self.digest
+    }
+
     /// How many bytes of a blob's content may be there.
     pub fn claimed(&self, blob: usize) -> u64 {
         self.claims.get(&blob).copied().unwrap_or(0)

@@ -223,6 +223,19 @@ impl Archive {
         }
     }
 
+    /// The first bytes of a blob, at most `length`, not compared with its digest; none where it cannot be read, or not
+    /// yet.
+    pub fn beginning(&self, digest: &Digest, length: usize) -> Vec<u8> {
+        let mut start = Vec::new();
+        let Ok(mut reader) = self.reader(digest, 0) else { return start };
+        while start.len() < length
+            && let Ok(Some(piece)) = reader.next_piece()
+        {
+            start.extend_from_slice(&piece[..piece.len().min(length - start.len())]);
+        }
+        start
+    }
+
     /// Reads a blob's content from byte `from` on, structure checked, digest not.
     ///
     /// # Errors

@@ -22,6 +22,7 @@ use super::written;
 use bundle::archive::ArchiveError;
 use bundle::archive::geometry::Geometry;
 use bundle::archive::limits::LEVEL;
+use bundle::host::begun::BegunPlans;
 use bundle::host::config::settings::Settings;
 use bundle::host::{HostRoot, RegistriesD};
 use bundle::oci::Platform;
@@ -245,7 +246,9 @@ impl Options {
         progress: &Arc<dyn Progress>,
     ) -> Result<Packed, Failure> {
         let (jobs, failed_images) = (request.jobs, request.failed_images);
-        let packed = transfer::transfer(plan, &self.output, jobs, failed_images, progress).await;
+        let (output, plans) = (&self.output, begun_plans());
+        let packed =
+            transfer::transfer(plan, output, jobs, failed_images, plans.as_ref(), progress).await;
         packed.map_err(|error| self.failed(error))
     }
 }
@@ -268,7 +271,7 @@ pub(super) async fn run(options: Options) -> Result<Status, Failure> {
 
 async fn work(options: Options) -> Result<Status, Failure> {
     let seal_key = options.sealing.unlock()?;
-    let request = options.request(seal_key.as_ref())?;
+    let mut request = options.request(seal_key.as_ref())?;
     let is_pipe = pipes::is_pipe(&options.output);
     if is_pipe && options.keep_going {
         let what = "--keep-going needs a file: what was written to a pipe cannot be taken back";
@@ -294,7 +297,7 @@ async fn work(options: Options) -> Result<Status, Failure> {
     let progress = progress(talk, &waits);
     let begun = match is_pipe || options.dry_run {
         true => None,
-        false => begun(&options, &request, &client, &progress)?,
+        false => begun(&options, &mut request, &client, &progress).await?,
     };
     let plan = match begun {
         Some(plan) => plan,
@@ -351,10 +354,15 @@ fn sha256_is_made(options: &Options) -> bool {
     options.sha256 || options.volume_size.is_some()
 }
 
+/// Where it is remembered what this user has begun; `None` where there is no such place.
+fn begun_plans() -> Option<BegunPlans> {
+    BegunPlans::below(&settings::state_directory()?).ok()
+}
+
 /// What an interrupted run has left to go on with.
-fn begun(
+async fn begun(
     options: &Options,
-    request: &Request,
+    request: &mut Request,
     client: &Client,
     progress: &Arc<dyn Progress>,
 ) -> Result<Option<Plan>, Failure> {
@@ -362,10 +370,20 @@ fn begun(
         let discarded = resume::discard(&options.output);
         return discarded.map(|()| None).map_err(|e| Failure::of((&e).into(), &e));
     }
-    let plan = resume::find(&options.output, request, client).map_err(failed)?;
-    if let Some(plan) = &plan
-        && let Some(begun) = plan.begun()
-    {
+    let found = resume::find(&options.output, request, client).map_err(failed)?;
+    let Some(found) = found else { return Ok(None) };
+    let is_known = begun_plans()
+        .zip(found.begun_plan())
+        .is_some_and(|(plans, plan)| plans.has(&options.output, plan));
+    if !is_known {
+        progress.note(&format!(
+            "{} was begun by somebody else or on another machine: every image is verified again",
+            options.output.display()
+        ));
+    }
+    let plan = resume::confirm(found, is_known, request, client, progress).await;
+    let plan = plan.map_err(|error| options.failed(error))?;
+    if let Some(begun) = plan.begun() {
         progress.note(&format!(
             "resuming {}: {} of {} are there",
             options.output.display(),
@@ -373,7 +391,7 @@ fn begun(
             size(plan.inventory.totals.bytes)
         ));
     }
-    Ok(plan)
+    Ok(Some(plan))
 }
 
 fn failed(error: PackError) -> Failure {

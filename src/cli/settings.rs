@@ -46,10 +46,19 @@ impl Files {
 /// Where the user's configuration files are: `$XDG_CONFIG_HOME`, else `~/.config`. A relative one is not valid (XDG Base
 /// Directory Specification).
 fn configuration_directory() -> Option<PathBuf> {
+    base_directory("XDG_CONFIG_HOME", ".config")
+}
+
+/// Where it is kept what a user's programs did: `$XDG_STATE_HOME`, else `~/.local/state`.
+pub(super) fn state_directory() -> Option<PathBuf> {
+    base_directory("XDG_STATE_HOME", ".local/state")
+}
+
+fn base_directory(variable: &str, below_home: &str) -> Option<PathBuf> {
     let absolute = |name: &str| {
         std::env::var_os(name).map(PathBuf::from).filter(|directory| directory.is_absolute())
     };
-    absolute("XDG_CONFIG_HOME").or_else(|| absolute("HOME").map(|home| home.join(".config")))
+    absolute(variable).or_else(|| absolute("HOME").map(|home| home.join(below_home)))
 }
 
 /// How many large blobs at once.

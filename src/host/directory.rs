@@ -172,8 +172,34 @@ impl Directory {
 
     /// Waits until no other process changes this directory, and keeps others waiting until the lock is dropped.
     pub(super) fn lock(&self) -> Result<Lock, PathError> {
+        let file = self.lock_file()?;
+        loop {
+            match rustix::fs::flock(&file, FlockOperation::LockExclusive) {
+                Ok(()) => return Ok(Lock { _file: file }),
+                Err(Errno::INTR) => {}
+                Err(error) => return Err(self.not_locked(error)),
+            }
+        }
+    }
+
+    /// The lock, unless another process has it.
+    pub(super) fn try_lock(&self) -> Result<Option<Lock>, PathError> {
+        let file = self.lock_file()?;
+        match rustix::fs::flock(&file, FlockOperation::NonBlockingLockExclusive) {
+            Ok(()) => Ok(Some(Lock { _file: file })),
+            Err(Errno::WOULDBLOCK | Errno::INTR) => Ok(None),
+            Err(error) => Err(self.not_locked(error)),
+        }
+    }
+
+    fn not_locked(&self, error: Errno) -> PathError {
+        PathError::system("lock", &self.path_of(LOCK), error)
+    }
+
+    /// The file of the lock, made where it is missing.
+    fn lock_file(&self) -> Result<OwnedFd, PathError> {
         let path = self.path_of(LOCK);
-        let failed = |e: Errno| PathError::system("lock", &path, e);
+        let failed = |e: Errno| self.not_locked(e);
         let flags = OFlags::RDWR
             | OFlags::CREATE
             | OFlags::NOFOLLOW
@@ -187,13 +213,7 @@ impl Directory {
         let stat = rustix::fs::fstat(&file).map_err(failed)?;
         check_kind(&path, &stat, FileKind::Regular)?;
         self.check_protected(&path, &stat)?;
-        loop {
-            match rustix::fs::flock(&file, FlockOperation::LockExclusive) {
-                Ok(()) => return Ok(Lock { _file: file }),
-                Err(Errno::INTR) => {}
-                Err(error) => return Err(failed(error)),
-            }
-        }
+        Ok(file)
     }
 
     /// Refuses what somebody else owns or may write to. An access control list that lets others write shows in the

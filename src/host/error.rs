@@ -59,6 +59,13 @@ pub enum PathError {
 }
 
 impl PathError {
+    /// True when this user may not write there: then nothing was changed.
+    pub fn is_permission(&self) -> bool {
+        use io::ErrorKind::{PermissionDenied, ReadOnlyFilesystem};
+        let Self::System { source, .. } = self else { return false };
+        matches!(source.kind(), PermissionDenied | ReadOnlyFilesystem)
+    }
+
     pub(super) fn system(doing: &'static str, path: &Path, source: impl Into<io::Error>) -> Self {
         Self::System { doing, path: path.to_owned(), source: source.into() }
     }

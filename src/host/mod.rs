@@ -26,11 +26,13 @@
 //! - [`resource_directory`]: resources for a cluster, in a directory of their own
 //! - [`sources_file`]: where target repositories were filled from
 //! - [`tag_memory`], [`tags_file`]: which bundle filled each tag, as a value and on the host
+//! - [`publishing`]: one run at a time; [`begun`]: plans that a user has begun to pack
 //! - `store`: the directories of keys and records, as far as they exist
 //! - `selinux`: the label of what is written
 //! - `wanted`: keys that are to be installed, with names; [`grant`] and [`holder`]: what for
 //! - [`install`](mod@install) and `install_error`, [`installed`], [`remove`]: there, back, and away again
 
+pub mod begun;
 pub mod config;
 pub mod config_files;
 mod directory;
@@ -45,6 +47,7 @@ pub mod lookaside;
 pub mod policy_file;
 pub mod policy_rules;
 pub mod public_key;
+pub mod publishing;
 pub mod record;
 pub mod registries_d;
 pub mod remove;

@@ -10,7 +10,6 @@ use super::directory::Directory;
 use super::error::PathError;
 use super::root::HostRoot;
 use crate::oci::Repository;
-use std::io;
 use std::path::PathBuf;
 
 /// Where it lies, below the root.
@@ -59,8 +58,7 @@ pub enum SourcesFileError {
 impl SourcesFileError {
     /// True when this user may not write there: then nothing was changed.
     pub fn is_permission(&self) -> bool {
-        let Self::Path(PathError::System { source, .. }) = self else { return false };
-        matches!(source.kind(), io::ErrorKind::PermissionDenied | io::ErrorKind::ReadOnlyFilesystem)
+        matches!(self, Self::Path(error) if error.is_permission())
     }
 }
 
@@ -130,6 +128,7 @@ mod tests {
     use super::*;
     use crate::host::FileKind;
     use std::fs;
+    use std::io;
     use std::os::unix::fs::{MetadataExt as _, PermissionsExt as _, symlink};
     use tempfile::TempDir;
 

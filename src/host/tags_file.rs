@@ -9,7 +9,6 @@ use super::root::HostRoot;
 use super::tag_memory::{
     Filler, MAX_FILE, MAX_TAGS, TagFill, TagMemory, TagMemoryError, TagStanding,
 };
-use std::io;
 use std::path::PathBuf;
 
 /// Where it lies, below the root.
@@ -39,8 +38,7 @@ pub enum TagsFileError {
 impl TagsFileError {
     /// True when this user may not write there: then nothing was changed.
     pub fn is_permission(&self) -> bool {
-        let Self::Path(PathError::System { source, .. }) = self else { return false };
-        matches!(source.kind(), io::ErrorKind::PermissionDenied | io::ErrorKind::ReadOnlyFilesystem)
+        matches!(self, Self::Path(error) if error.is_permission())
     }
 }
 

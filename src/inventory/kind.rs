@@ -1,23 +1,9 @@
 //! What an attached manifest is, by the types of its content. Tags and lists are the finder's words and decide nothing.
 
 use super::AttachmentKind;
-use crate::oci::manifest::Image;
+use crate::oci::runnable::is_runnable;
 use crate::oci::{Manifest, Meaning, media_type};
 
-/// Config types of images. Docker runs the last three as well, which registries of 2017 gave to configs.
-const IMAGE_CONFIGS: [&str; 5] = [
-    "application/vnd.oci.image.config.v1+json",
-    "application/vnd.docker.container.image.v1+json",
-    "application/octet-stream",
-    "application/json",
-    "text/html",
-];
-/// Beginnings of the types of file-system layers, compressed or not, foreign or not.
-const FILE_SYSTEMS: [&str; 3] = [
-    "application/vnd.oci.image.layer.v1.tar",
-    "application/vnd.oci.image.layer.nondistributable.v1.tar",
-    "application/vnd.docker.image.rootfs.",
-];
 /// What cosign 3 says a signature states.
 const COSIGN_SIGN: &str = "https://sigstore.dev/cosign/sign/v1";
 
@@ -29,7 +15,7 @@ impl AttachmentKind {
     /// config and layers decide together. Of an index only its own words count; what it lists has to be asked by itself.
     pub fn of(manifest: &Manifest) -> Option<Self> {
         let layers = match manifest.meaning() {
-            Meaning::Image(image) if is_runnable(manifest.media_type(), image) => return None,
+            _ if is_runnable(manifest) => return None,
             Meaning::Image(image) => image.layers.as_slice(),
             Meaning::Index(_) => &[],
         };
@@ -59,16 +45,6 @@ fn kind_of_bundle(manifest: &Manifest) -> AttachmentKind {
         Some(predicate) if predicate != COSIGN_SIGN && !message => AttachmentKind::Attestation,
         _ => AttachmentKind::Signature,
     }
-}
-
-/// True for what a runtime would unpack and run: file-system layers under the config of an image. Under Docker's own
-/// manifest type no runtime looks at the type of the config.
-fn is_runnable(manifest_type: &str, image: &Image) -> bool {
-    let is_file_system =
-        |kind: &str| FILE_SYSTEMS.iter().any(|beginning| kind.starts_with(beginning));
-    let is_image = manifest_type == media_type::DOCKER_MANIFEST
-        || IMAGE_CONFIGS.contains(&image.config.media_type.as_str());
-    is_image && image.layers.iter().any(|layer| is_file_system(&layer.media_type))
 }
 
 #[cfg(test)]

@@ -7,6 +7,7 @@
 //! - [`descriptor`]: media type, digest and size of one piece of content
 //! - [`json`]: JSON without duplicate keys, for everything that came from outside
 //! - [`manifest`]: an image manifest or an index, original bytes beside their meaning
+//! - [`runnable`]: what a container runtime would run
 //! - [`source`]: where blobs come from: the one door to bytes, bounded and hashed
 //! - [`atomic`]: names and limits of GPG signatures, which lie beside manifests
 //! - [`layout`]: an OCI image layout directory, as a source and as a target
@@ -22,6 +23,7 @@ pub mod manifest;
 pub mod media_type;
 pub mod platform;
 pub mod reference;
+pub mod runnable;
 pub mod source;
 
 pub use descriptor::Descriptor;

@@ -1,7 +1,9 @@
 //! What an interrupted run was doing: its plan, written into the journal and read back.
 //!
 //! Nothing in it names a host or a file: where blobs come from is said by the number of a source of the request, which
-//! has to be the same one. Tags are not asked again.
+//! has to be the same one. A plan that this user is known to have begun here is gone on with, and tags are not asked again.
+//! Any other one could be whoever's who may write to the medium: then everything is resolved and verified anew, and what
+//! is on the disk counts only when it was begun for exactly the same bytes.
 
 use super::fingerprint::Fingerprint;
 use super::origin::Origin;
@@ -13,12 +15,16 @@ use crate::archive::journal;
 use crate::archive::write::Blueprint;
 use crate::inventory::{Inventory, Tool};
 use crate::oci::Digest;
+use crate::progress::Progress;
 use crate::registry::Client;
 use crate::report::pack::{LeftOut, RecordedVerdict};
 use serde::{Deserialize, Serialize};
 use std::collections::HashMap;
 use std::collections::hash_map::Entry;
 use std::path::Path;
+use std::sync::Arc;
+use time::OffsetDateTime;
+use time::format_description::well_known::Rfc3339;
 
 /// A plan as the journal holds it.
 #[derive(Serialize, Deserialize)]
@@ -128,6 +134,40 @@ pub fn find(target: &Path, request: &Request, client: &Client) -> Result<Option<
     }))
 }
 
+/// The plan to go on with, of one that `found` has: itself where it is `known` that this user began it, else the same one
+/// made anew.
+///
+/// # Errors
+/// [`PackError::Begun`] when there is something else to pack now; else those of [`super::prepare`].
+pub async fn confirm(
+    found: Plan,
+    is_known: bool,
+    request: &mut Request,
+    client: &Client,
+    progress: &Arc<dyn Progress>,
+) -> Result<Plan, PackError> {
+    if is_known {
+        return Ok(found);
+    }
+    let path = found.begun.as_ref().map(|begun| begun.path.display().to_string());
+    let other = |what: &str| PackError::Begun {
+        path: path.clone().unwrap_or_default(),
+        what: what.to_owned(),
+    };
+    let created = OffsetDateTime::parse(&found.inventory.created, &Rfc3339);
+    let created = created.ok().and_then(|time| u64::try_from(time.unix_timestamp()).ok());
+    match created {
+        Some(created) if created <= request.created => request.created = created,
+        _ => return Err(other("at a time that has not come yet")),
+    }
+    let Plan { blueprint: begun, begun: interrupted, .. } = found;
+    let plan = super::prepare(request, client, progress).await?;
+    if plan.blueprint.files != begun.files || plan.blueprint.blobs != begun.blobs {
+        return Err(other("with other images than there are now"));
+    }
+    Ok(Plan { begun: interrupted, ..plan })
+}
+
 /// The head and its inventory, when the plan agrees with itself and with the request.
 fn read_files(record: &Record, request: &Request) -> Option<(Inventory, Vec<HeadFile>)> {
     let files = record.files.iter();
@@ -194,6 +234,11 @@ pub fn discard(target: &Path) -> Result<(), ArchiveError> {
 }
 
 impl Plan {
+    /// The digest of the plan that an interrupted run left; `None` for a new plan.
+    pub fn begun_plan(&self) -> Option<Digest> {
+        Some(self.begun.as_ref()?.plan_digest())
+    }
+
     /// How many bytes of blobs an interrupted run claims to have written; `None` for a new plan.
     pub fn begun(&self) -> Option<u64> {
         let begun = self.begun.as_ref()?;

@@ -17,6 +17,7 @@ use super::select::FailedImages;
 use crate::archive::ArchiveError;
 use crate::archive::compressed::CompressedSection;
 use crate::archive::write::{ArchiveWriter, Barrier};
+use crate::host::begun::BegunPlans;
 use crate::inventory::Inventory;
 use crate::oci::Digest;
 use crate::progress::Progress;
@@ -50,7 +51,8 @@ pub struct Packed {
     pub left_out: Vec<LeftOut>,
 }
 
-/// Writes the archive of a plan to `target`. `failed_images` says what a blob that cannot be had does.
+/// Writes the archive of a plan to `target`. `failed_images` says what a blob that cannot be had does; in `begun_plans` it
+/// is remembered that the plan is this user's.
 ///
 /// # Errors
 /// A blob that cannot be fetched or is not what its descriptor says, or an archive that cannot be written. Then there
@@ -60,10 +62,11 @@ pub async fn transfer(
     target: &Path,
     jobs: usize,
     failed_images: FailedImages,
+    begun_plans: Option<&BegunPlans>,
     progress: &Arc<dyn Progress>,
 ) -> Result<Packed, PackError> {
     progress.total(plan.inventory.totals.blobs, plan.inventory.totals.bytes);
-    let (writer, fetches) = open(&plan, target, progress)?;
+    let (writer, fetches) = open(&plan, target, begun_plans, progress)?;
     // What was at hand is on the disk now.
     plan.supply.clear();
     let Plan { inventory, blueprint, parts, origins, sources, begun, left_out, .. } = plan;
@@ -113,13 +116,18 @@ pub async fn transfer(
     };
     let whole = Remainder { inventory, files: blueprint.files, left_out };
     let finish = move || finish(writer, filled, whole, supplier);
-    tokio::task::spawn_blocking(finish).await?
+    let packed = tokio::task::spawn_blocking(finish).await??;
+    if let Some(plans) = begun_plans {
+        let _ = plans.forget(target);
+    }
+    Ok(packed)
 }
 
 /// Opens the archive of a plan, anew or as it is; gives the raw blobs that are not there for certain.
 fn open(
     plan: &Plan,
     target: &Path,
+    begun_plans: Option<&BegunPlans>,
     progress: &Arc<dyn Progress>,
 ) -> Result<(ArchiveWriter, Vec<usize>), PackError> {
     let blueprint = plan.blueprint.clone();
@@ -144,7 +152,12 @@ fn open(
             None => return Err(ArchiveError::Absent(blob.digest).into()),
         }
     }
-    writer.start_journal(target, &record(plan)?)?;
+    let record = record(plan)?;
+    if let Some(plans) = begun_plans {
+        // What is not remembered is decided anew by the next run.
+        let _ = plans.remember(target, Digest::of(&record));
+    }
+    writer.start_journal(target, &record)?;
     Ok((writer, fetches))
 }
 

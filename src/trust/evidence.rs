@@ -1,6 +1,7 @@
 //! What the verifier is given to judge, independent of archive and registry.
 
 use super::place::Places;
+use crate::oci::runnable::is_runnable;
 use crate::oci::{Descriptor, Digest, Manifest, Reference};
 use bytes::Bytes;
 use serde::Serialize;
@@ -21,6 +22,11 @@ pub trait Evidence {
     /// # Errors
     /// When it is absent, cannot be read, or is not what its descriptor says.
     fn blob(&self, blob: &Descriptor) -> Result<Bytes, EvidenceError>;
+
+    /// True when a container runtime would run this manifest: by its types, and by its layers as far as they can be read.
+    fn is_runnable(&self, manifest: &Manifest) -> bool {
+        is_runnable(manifest)
+    }
 }
 
 /// Something that belongs to an image could not be read.

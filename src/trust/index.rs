@@ -72,6 +72,11 @@ impl Indexes<'_> {
                 Meaning::Image(_) => return about(RefusalCode::ChildUnsigned, child),
             }
         }
+        for child in &attestations {
+            if self.tree.get(&child.digest).is_some_and(|child| self.may_run_unsigned(child)) {
+                return about(RefusalCode::ChildUnsigned, child);
+            }
+        }
         let images: HashSet<Digest> = images.iter().map(|image| image.digest).collect();
         match attestations.into_iter().find(|entry| !self.is_bound_attestation(entry, &images)) {
             Some(stray) => about(RefusalCode::AttestationUnbound, stray),
@@ -91,6 +96,11 @@ impl Indexes<'_> {
                 && manifest.subject().is_none_or(of_these)
         };
         names_one && self.tree.get(&entry.digest).is_some_and(is_one)
+    }
+
+    /// Whoever knows its digest can run an image, whatever an index says of it.
+    fn may_run_unsigned(&self, manifest: &Manifest) -> bool {
+        !self.signed.contains(&manifest.digest()) && self.evidence.is_runnable(manifest)
     }
 
     /// An unsigned index could send one platform's machines to another's image.

@@ -45,6 +45,33 @@ pub(super) enum Reach {
     Named,
 }
 
+/// What admits an image on less than a trusted signature.
+#[derive(Debug, Clone)]
+pub(super) struct Permission<'a> {
+    pub(super) reach: Reach,
+    /// What it is for; nothing where it is about this image alone.
+    pub(super) scopes: Vec<&'a Scope>,
+}
+
+impl Permission<'_> {
+    /// One without a scope of its own.
+    pub(super) fn without_scope(reach: Reach) -> Self {
+        Self { reach, scopes: Vec::new() }
+    }
+
+    /// True when it is for everything that `demanded` covers, in the same words.
+    pub(super) fn is_for_all_of(&self, demanded: &Scope) -> bool {
+        self.scopes.contains(&demanded)
+    }
+
+    /// True when it is for all of `repository` as well, and not less narrow than `demanded`.
+    fn is_for(&self, repository: &Repository, demanded: &Scope) -> bool {
+        self.scopes.iter().any(|scope| {
+            scope.covers_all_of(repository) && scope.specificity() >= demanded.specificity()
+        })
+    }
+}
+
 impl Place {
     /// A place that has the source's full name, so that no other source can have it.
     pub fn of_its_own(source: &Repository) -> Self {
@@ -74,18 +101,25 @@ impl Place {
 
     /// True when something that `scope` covers would lie here, other than `source` itself. A scope without a path covers
     /// every path: against a source or a place that somebody named it counts only where a rule or the host's name leads
-    /// here. A scope for one tag or digest counts for its repository, because a repository at the target has one source.
-    pub(super) fn is_also_in(&self, scope: &Scope, source: &Repository, reach: Reach) -> bool {
-        let is_other = |other: &Repository| !other.is_same_as(source);
+    /// here, and what `permission` is for as well does not count. A scope for one tag or digest counts for its repository, because a repository at the target has one source.
+    pub(super) fn is_also_in(
+        &self,
+        scope: &Scope,
+        source: &Repository,
+        permission: &Permission<'_>,
+    ) -> bool {
+        let reach = permission.reach;
+        let is_other =
+            |other: &Repository| !other.is_same_as(source) && !permission.is_for(other, scope);
         let covers = |other: &Repository| scope.overlaps(&Scope::Exactly(other.clone()));
         if self.others.iter().any(|other| is_other(other) && covers(other)) {
             return true;
         }
         let Some(SharedPath { path, not_from, is_given }) = &self.path else { return false };
-        // The path on the source's own registry is the source.
+        // Where no rule has moved the source, that path on its own registry is the source.
+        let is_source = |host: &str| is_same_registry(host, source.host()) && path == source.path();
         let comes = |host: &str| {
-            !is_same_registry(host, source.host())
-                && !not_from.iter().any(|gone| is_same_registry(gone, host))
+            !is_source(host) && !not_from.iter().any(|gone| is_same_registry(gone, host))
         };
         let reaches_all = self.target.is_some() && reach == Reach::Broad && !is_given;
         match scope {

@@ -1,7 +1,7 @@
 //! What is protected, and what may stand beside it: permissions that admit on less than a trusted signature.
 
 use super::anchors::Anchors;
-use super::place::{Place, Reach};
+use super::place::{Permission, Place, Reach};
 use super::scope::{Pattern, Scope, Specificity};
 use super::text::bounded;
 use crate::oci::Reference;
@@ -29,19 +29,22 @@ impl Anchors {
     /// Who protects `place` for something else than `source`, and for what; `None` when nothing weaker than a signature
     /// takes anybody's place there.
     ///
-    /// This is the one question that every ground other than a trusted signature has to pass. What covers `source` itself
-    /// is not asked: there [`Self::allows_unsigned`], the policy or the seal decides which of the two counts.
+    /// This is the one question that every ground other than a trusted signature has to pass. Where something covers
+    /// `source` itself, [`Self::allows_unsigned`], the policy or the seal decides which of the two counts for `source`; for
+    /// others that would lie in the same place it still demands what it demands, unless the permission is for them too.
     pub(super) fn protector_of(
         &self,
         place: &Place,
         source: &Reference,
-        reach: Reach,
+        permission: &Permission<'_>,
     ) -> Option<String> {
         let repository = source.repository();
-        let others = self.protections().filter(|protection| !protection.covers(source));
-        let mut protectors = others.filter_map(|protection| {
+        let mut protectors = self.protections().filter_map(|protection| {
             let scope = protection.narrowest()?;
-            place.is_also_in(scope, repository, reach).then(|| {
+            if protection.covers(source) && permission.is_for_all_of(scope) {
+                return None;
+            }
+            place.is_also_in(scope, repository, permission).then(|| {
                 let (place, by) = (place.describe(), protection.by);
                 bounded(&format!("{place} is also a place of {scope}, which {by} is for"))
             })
@@ -80,9 +83,10 @@ impl Anchors {
     /// How far the permission reaches by which signatures that name no repository count for `source` without further
     /// binding. Who carries such an image chooses its name, so the place has to be asked for, see
     /// [`Self::protector_of`].
-    pub(super) fn accepts_unbound_name(&self, source: &Reference) -> Option<Reach> {
+    pub(super) fn accepts_unbound_name(&self, source: &Reference) -> Option<Permission<'_>> {
         let accepting = self.accept_unbound_names.iter().filter(|scope| scope.covers(source));
-        accepting.map(|scope| reach(scope.names(source.repository()))).max()
+        let reach = accepting.map(|scope| reach(scope.names(source.repository()))).max()?;
+        Some(Permission { reach, scopes: self.accept_unbound_names.iter().collect() })
     }
 
     /// How far the permission reaches by which `source` may come unsigned. Its place has to be asked for as well, see
@@ -92,15 +96,16 @@ impl Anchors {
     /// covers it, of a key or of what is demanded. So `--allow-unsigned '*'` never overrides a key that was given for a
     /// registry, a namespace or a repository, while `--allow-unsigned quay.io/org/app` does override a key for `quay.io`;
     /// with equal scopes the explicit permission wins.
-    pub(super) fn allows_unsigned(&self, source: &Reference) -> Option<Reach> {
+    pub(super) fn allows_unsigned(&self, source: &Reference) -> Option<Permission<'_>> {
         let patterns = self.allow_unsigned.iter().filter(|pattern| pattern.covers(source));
         let narrowest = patterns.clone().map(Pattern::specificity).max()?;
         let covering = self.protections().filter(|protection| protection.covers(source));
         let covering = covering.flat_map(|protection| protection.scopes);
         let demanded: Option<Specificity> = covering.map(Scope::specificity).max();
-        demanded
-            .is_none_or(|demanded| narrowest >= demanded)
-            .then(|| reach(patterns.clone().any(|pattern| pattern.names(source.repository()))))
+        demanded.is_none_or(|demanded| narrowest >= demanded).then(|| Permission {
+            reach: reach(patterns.clone().any(|pattern| pattern.names(source.repository()))),
+            scopes: self.allow_unsigned.iter().filter_map(Pattern::whole_scope).collect(),
+        })
     }
 }
 

@@ -80,7 +80,18 @@ impl Scope {
     /// True when `reference` lies within this scope. Hosts are compared as the registries that they name, so that another
     /// case, a default port or another name of docker.io cannot move an image out of a scope.
     pub fn covers(&self, reference: &Reference) -> bool {
-        let repository = reference.repository();
+        match self {
+            Self::Image(scope) => {
+                scope.repository().is_same_as(reference.repository())
+                    && scope.tag().is_none_or(|tag| reference.tag() == Some(tag))
+                    && scope.digest().is_none_or(|digest| reference.digest() == Some(digest))
+            }
+            _ => self.covers_all_of(reference.repository()),
+        }
+    }
+
+    /// True when every tag and digest of `repository` lies within this scope.
+    pub(super) fn covers_all_of(&self, repository: &Repository) -> bool {
         match self {
             Self::Everything => true,
             Self::Domain(domain) => registry(repository.host())
@@ -92,11 +103,7 @@ impl Scope {
                     && is_at_or_below(repository.path(), scope.path())
             }
             Self::Exactly(scope) => scope.is_same_as(repository),
-            Self::Image(scope) => {
-                scope.repository().is_same_as(repository)
-                    && scope.tag().is_none_or(|tag| reference.tag() == Some(tag))
-                    && scope.digest().is_none_or(|digest| reference.digest() == Some(digest))
-            }
+            Self::Image(_) => false,
         }
     }
 
@@ -268,6 +275,11 @@ impl Pattern {
     /// The scope, which the pattern may reach less far than.
     pub(super) fn scope(&self) -> &Scope {
         &self.scope
+    }
+
+    /// The scope, when the pattern permits all of it.
+    pub(super) fn whole_scope(&self) -> Option<&Scope> {
+        (!self.below_only).then_some(&self.scope)
     }
 
     /// True when the pattern permits `reference`.

@@ -5,7 +5,7 @@ use super::evidence::{Evidence, ImageUnderTest};
 use super::finding::SignatureFinding;
 use super::index::Indexes;
 use super::outcome::{RefusalCode, SignatureCode};
-use super::place::Reach;
+use super::place::{Permission, Reach};
 use super::requirement::{Examined, Requirement, Rule, Standing};
 use super::signatures::Examination;
 use super::tree::Tree;
@@ -39,8 +39,8 @@ pub fn judge(
     let rule = anchors.rule_for(image.source, &source);
     // Who carries an image whose name nothing binds chooses its place.
     let unbound = anchors.accepts_unbound_name(&source).filter(|_| !image.name_bound);
-    let unbound_place = unbound.and_then(|reach| {
-        anchors.protector_of(&image.places.place_of(source.repository()), &source, reach)
+    let unbound_place = unbound.as_ref().and_then(|permission| {
+        anchors.protector_of(&image.places.place_of(source.repository()), &source, permission)
     });
     let examination = Examination {
         image,
@@ -86,19 +86,19 @@ struct Court<'a> {
 }
 
 /// On what an image is admitted.
-struct Ground {
+struct Ground<'a> {
     admission: Admission,
-    /// How far a word reaches that stands in the place of a trusted signature; `None` for such a signature.
-    reach: Option<Reach>,
+    /// What stands in the place of a trusted signature; `None` for such a signature.
+    permission: Option<Permission<'a>>,
 }
 
-impl Ground {
+impl<'a> Ground<'a> {
     fn signature(admission: Admission) -> Self {
-        Self { admission, reach: None }
+        Self { admission, permission: None }
     }
 
-    fn word(admission: Admission, reach: Reach) -> Self {
-        Self { admission, reach: Some(reach) }
+    fn permitted(admission: Admission, permission: Permission<'a>) -> Self {
+        Self { admission, permission: Some(permission) }
     }
 }
 
@@ -136,16 +136,16 @@ impl Court<'_> {
     }
 
     /// Whatever is less than a trusted signature takes no place at the target that is protected for another source.
-    fn check_place(&self, ground: &Ground) -> Result<(), Refusal> {
-        let Some(reach) = ground.reach else { return Ok(()) };
+    fn check_place(&self, ground: &Ground<'_>) -> Result<(), Refusal> {
+        let Some(permission) = &ground.permission else { return Ok(()) };
         let place = self.image.places.place_of(self.source.repository());
-        match self.anchors.protector_of(&place, &self.source, reach) {
+        match self.anchors.protector_of(&place, &self.source, permission) {
             Some(protector) => Err(Refusal::new(RefusalCode::PlaceProtected, protector)),
             None => Ok(()),
         }
     }
 
-    fn admit(&self, tree: &Tree<'_>, indexes: &Indexes<'_>) -> Result<Ground, Refusal> {
+    fn admit(&self, tree: &Tree<'_>, indexes: &Indexes<'_>) -> Result<Ground<'_>, Refusal> {
         let root = self.image.root.digest;
         if self.image.source.digest().is_some_and(|pinned| pinned != root) {
             let detail = format!("the image is {root}");
@@ -165,7 +165,10 @@ impl Court<'_> {
         if self.anchors.has_policy() {
             if self.rule.accepts_anything() {
                 return match self.rule.threshold {
-                    1 => Ok(Ground::word(Admission::PolicyAcceptsAnything, Reach::Broad)),
+                    1 => Ok(Ground::permitted(
+                        Admission::PolicyAcceptsAnything,
+                        Permission::without_scope(Reach::Broad),
+                    )),
                     most => {
                         let detail = format!("0 of {most}");
                         Err(Refusal::new(RefusalCode::ThresholdNotMet, detail))
@@ -178,10 +181,11 @@ impl Court<'_> {
             && !self.anchors.demands_log(&self.source)
         {
             // An authentic inventory names this very image.
-            return Ok(Ground::word(Admission::PackVerdict, Reach::Named));
-        } else if let Some(reach) = self.anchors.allows_unsigned(&self.source) {
+            let named = Permission::without_scope(Reach::Named);
+            return Ok(Ground::permitted(Admission::PackVerdict, named));
+        } else if let Some(permission) = self.anchors.allows_unsigned(&self.source) {
             let sealed = self.anchors.bundle_expected;
-            return Ok(Ground::word(Admission::UnsignedAllowed { sealed }, reach));
+            return Ok(Ground::permitted(Admission::UnsignedAllowed { sealed }, permission));
         }
         if let Some(refusal) = self.shortfall(tree) {
             return Err(refusal);

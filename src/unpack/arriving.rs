@@ -1,6 +1,7 @@
 //! The blobs of an archive that is read in order, handed from the thread that waits for them to the tasks that send
 //! them.
 
+use super::disguise::Disguises;
 use super::error::UnpackError;
 use crate::archive::ArchiveError;
 use crate::archive::sequential::Cargo;
@@ -8,6 +9,7 @@ use crate::oci::Descriptor;
 use crate::oci::source::{ByteStream, SourceError, Trouble};
 use bytes::Bytes;
 use futures_util::{StreamExt as _, stream};
+use std::sync::Arc;
 use tokio::sync::mpsc;
 
 /// Pieces of content that wait for their task, of 256 KiB each.
@@ -15,7 +17,10 @@ const AHEAD: usize = 4;
 
 /// Blobs in the archive's order. The thread that reads them is not a task of the runtime: nobody waits for it when the
 /// run has failed, and it may sit before a silent pipe for hours.
-pub(super) struct Arriving(mpsc::Receiver<Result<Option<Arrived>, ArchiveError>>);
+pub(super) struct Arriving {
+    steps: mpsc::Receiver<Result<Option<Arrived>, ArchiveError>>,
+    disguises: Arc<Disguises>,
+}
 
 /// A blob that has begun to come. Its content has to be read before the next one comes.
 pub(super) struct Arrived {
@@ -30,7 +35,7 @@ impl Arriving {
     ///
     /// # Errors
     /// The system gives no thread.
-    pub(super) fn start(cargo: Cargo) -> Result<Self, UnpackError> {
+    pub(super) fn start(cargo: Cargo, disguises: &Arc<Disguises>) -> Result<Self, UnpackError> {
         let (sender, receiver) = mpsc::channel(1);
         let started = std::thread::Builder::new()
             .name("archive".into())
@@ -39,7 +44,7 @@ impl Arriving {
             let what = "no thread can be started to read the archive";
             SourceError::caused(Trouble::Medium, what, error)
         })?;
-        Ok(Self(receiver))
+        Ok(Self { steps: receiver, disguises: disguises.clone() })
     }
 
     /// The next blob; `None` when all have come and the archive ended as it must.
@@ -47,8 +52,11 @@ impl Arriving {
     /// # Errors
     /// [`UnpackError::Archive`].
     pub(super) async fn next(&mut self) -> Result<Option<Arrived>, UnpackError> {
-        match self.0.recv().await {
-            Some(step) => Ok(step?),
+        match self.steps.recv().await {
+            Some(step) => Ok(step?.map(|Arrived { blob, content }| {
+                let content = self.disguises.watch(&blob.digest, 0, content);
+                Arrived { blob, content }
+            })),
             // Somebody did not read a blob to its end.
             None => Err(SourceError::new(Trouble::Medium, "the archive was left unread").into()),
         }

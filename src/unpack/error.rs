@@ -88,6 +88,12 @@ pub enum UnpackError {
         #[source]
         source: Box<dyn std::error::Error + Send + Sync>,
     },
+    /// An installed key that the run trusted from its beginning was taken away meanwhile.
+    #[error("the installed key {name} was removed or changed while this bundle was unpacked")]
+    KeyRemoved {
+        /// Its name.
+        name: String,
+    },
     /// At least one image may not be published.
     #[error("{}", .0.summary())]
     Refused(Box<Refused>),
@@ -125,6 +131,11 @@ pub enum UnpackError {
     /// An image with a tag that belongs to signatures.
     #[error("{0} has a tag that is reserved for what is attached to images")]
     ReservedTag(Reference),
+    /// Something that nobody vouches for says that it is a document, and holds a file system.
+    #[error(
+        "attachment-runnable: {0} can be run: its config is an image's, and its layers are file systems under other types"
+    )]
+    Disguised(Digest),
     /// The registry does not take an attachment.
     #[error("attachment-refused: the registry does not take {name}, which is attached to an image")]
     AttachmentRefused {
@@ -253,6 +264,8 @@ impl UnpackError {
             | Self::UnansweredPins(_)
             | Self::Sources(_)
             | Self::TagsBack(_)
+            | Self::Disguised(_)
+            | Self::KeyRemoved { .. }
             | Self::Tags(_)
             | Self::FirstUse { .. }
             | Self::FirstUseEverywhere

@@ -4,6 +4,7 @@ use super::at_target::AtTarget;
 use crate::archive::limits::MAX_TRUST_BLOB;
 use crate::archive::{Archive, ArchiveError, Catalogue};
 use crate::inventory;
+use crate::oci::runnable::is_runnable;
 use crate::oci::{Descriptor, Digest, Manifest};
 use crate::trust::{Evidence, EvidenceError, Found};
 use bytes::Bytes;
@@ -97,6 +98,13 @@ impl Evidence for ArchiveEvidence<'_> {
         }
         let read = self.archive.read(&digest, MAX_TRUST_BLOB.min(blob.size));
         read.map_err(|e| self.failed(format!("blob {digest} cannot be read"), e))
+    }
+
+    fn is_runnable(&self, manifest: &Manifest) -> bool {
+        match self.catalogue.manifest(&manifest.digest()) {
+            Some(record) => record.kind.is_none(),
+            None => is_runnable(manifest),
+        }
     }
 }
 

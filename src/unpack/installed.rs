@@ -1,7 +1,7 @@
 //! Keys of the host as anchors, each for what was recorded and nothing else.
 
 use super::error::UnpackError;
-use crate::host::{InstalledKey, KeyRecord};
+use crate::host::{HostRoot, InstalledKey, KeyRecord, installed_keys};
 use crate::trust::openpgp::Keyring;
 use crate::trust::rekor::LogKey;
 use crate::trust::sigstore_bundle::KeylessPolicy;
@@ -30,6 +30,28 @@ pub(super) fn admit(
         })?;
     }
     Ok(())
+}
+
+/// Refuses to go on with keys that have been removed, or that may vouch for less, since the run began.
+///
+/// # Errors
+/// [`UnpackError::KeyRemoved`].
+pub(super) fn check_again(root: &HostRoot, used: &[InstalledKey]) -> Result<(), UnpackError> {
+    if used.is_empty() {
+        return Ok(());
+    }
+    let now = installed_keys(root)?.keys;
+    let is_still = |key: &InstalledKey| {
+        let scopes = key.record.grant.all_scopes();
+        now.iter().any(|known| {
+            (&known.path, &known.content) == (&key.path, &key.content)
+                && scopes.is_subset(&known.record.grant.all_scopes())
+        })
+    };
+    match used.iter().find(|key| !is_still(key)) {
+        Some(gone) => Err(UnpackError::KeyRemoved { name: gone.record.name.to_string() }),
+        None => Ok(()),
+    }
 }
 
 fn add(

@@ -1,12 +1,12 @@
 //! Unpacking into an OCI image layout directory.
 
-use super::StillCounts;
 use super::arriving::{Arrived, Arriving};
 use super::error::UnpackError;
 use super::merging;
 use super::plan::{Planned, PlannedBlob};
 use super::stream::{hash, told};
 use super::survey::{OCTETS, Survey};
+use super::turn::Turn;
 use super::watched::Watched;
 use crate::archive::catalogue::ManifestRecord;
 use crate::archive::sequential::Cargo;
@@ -28,7 +28,7 @@ pub(super) async fn write(
     cargo: Option<Cargo>,
     jobs: usize,
     progress: &Arc<dyn Progress>,
-    still_counts: StillCounts<'_>,
+    turn: &Turn<'_>,
 ) -> Result<BlobCounts, UnpackError> {
     let blobs = planned.plan.blobs();
     progress.total(blobs.len() as u64, planned.plan.bytes());
@@ -41,7 +41,7 @@ pub(super) async fn write(
     let mut written: Vec<(bool, u64)> = stream::iter(blobs.iter().filter(is_readable))
         .map(|blob| async move {
             let blob = Descriptor::new(OCTETS, blob.digest, blob.size);
-            let source = Watched::start(&blob, archive.clone(), progress.clone());
+            let source = Watched::start(&blob, planned.source(), progress.clone());
             let there = writer.layout().blob_size(&blob.digest)? == Some(blob.size);
             if there {
                 source.verify(&blob).await?;
@@ -57,9 +57,9 @@ pub(super) async fn write(
         .try_collect()
         .await?;
     if let Some(cargo) = cargo {
-        written.extend(write_passing(cargo, writer, progress).await?);
+        written.extend(write_passing(cargo, planned, writer, progress).await?);
     }
-    still_counts()?;
+    turn.take().await?;
     write_manifests(planned, survey, writer).await?;
     for rehomed in planned.rehomed.iter() {
         let content = stream::iter([Ok(rehomed.config.clone())]).boxed();
@@ -84,10 +84,11 @@ pub(super) async fn write(
 /// Writes blobs as they come, one after another; gives for each whether it was there, and its size.
 async fn write_passing(
     cargo: Cargo,
+    planned: &Planned,
     writer: &LayoutWriter,
     progress: &Arc<dyn Progress>,
 ) -> Result<Vec<(bool, u64)>, UnpackError> {
-    let mut arriving = Arriving::start(cargo)?;
+    let mut arriving = Arriving::start(cargo, &planned.disguises)?;
     let mut written = Vec::new();
     while let Some(Arrived { blob, content }) = arriving.next().await? {
         progress.started(&blob.digest, blob.size);

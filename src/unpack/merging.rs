@@ -101,8 +101,9 @@ pub(super) fn merged(tag: &str, there: &Manifest, carried: &Manifest) -> Option<
     Manifest::parse(document.to_string().into(), there.media_type()).ok()
 }
 
-/// True when every carried layer is also in what is there, with every annotation that it carries: a signature is an
-/// annotation of its payload's layer. More layers than anybody reads hold nothing.
+/// True when every carried layer is also in what is there, with the same annotations: a signature is an annotation of its
+/// payload's layer, and one annotation more can make it fail for who reads that one. More layers than anybody reads hold
+/// nothing.
 pub(super) fn holds_all(there: &Manifest, carried: &Manifest) -> bool {
     let (Some(there), Some(carried)) = (layers(there), layers(carried)) else { return false };
     there.len().max(carried.len()) <= MAX_LAYERS
@@ -112,7 +113,7 @@ pub(super) fn holds_all(there: &Manifest, carried: &Manifest) -> bool {
 fn is_same(there: &Descriptor, carried: &Descriptor) -> bool {
     (there.digest, there.size, &there.media_type)
         == (carried.digest, carried.size, &carried.media_type)
-        && carried.annotations.iter().all(|(key, value)| there.annotation(key) == Some(value))
+        && there.annotations == carried.annotations
 }
 
 fn layers(manifest: &Manifest) -> Option<&[Descriptor]> {

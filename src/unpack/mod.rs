@@ -26,6 +26,7 @@ mod attaching;
 mod check;
 mod configure;
 mod confirm;
+mod disguise;
 mod emit;
 mod enforcement;
 mod error;
@@ -60,6 +61,7 @@ mod tags;
 mod target;
 #[cfg(test)]
 mod tests;
+mod turn;
 mod unenforced;
 mod verify;
 mod watched;
@@ -99,6 +101,7 @@ use reporting::{Done, report};
 use seal::Recording;
 use std::path::PathBuf;
 use std::sync::Arc;
+use turn::Turn;
 
 /// Large blobs in flight, unless told otherwise (measured: more do not help on one machine).
 pub const DEFAULT_JOBS: usize = 4;
@@ -153,6 +156,7 @@ pub async fn unpack(
     let going_back = options.allow_tag_rollback;
     let attachments_refused = options.attachments_refused;
     let earlier = install::earlier_names(&trust.installed);
+    let installed = trust.installed.clone();
     let key_paths = KeyPaths::installed(&trust.installed);
     progress.note("verifying");
     let prepare = move || {
@@ -183,18 +187,14 @@ pub async fn unpack(
     let mut pushed = Pushed::default();
     let (mut warnings, mut recording) = (Vec::new(), Recording::Nothing);
     if !dry_run {
-        // All of it is there by then, however long that took.
-        let still_counts = || {
-            planned.verified.seal().check_again()?;
-            sources::check(&planned.plan, root.as_ref())?;
-            tags::check(&planned, root.as_ref(), &going_back).map(drop)
-        };
-        let way = Way { attachments_refused, jobs, progress, still_counts: &still_counts };
+        let turn = Turn::new(&planned, root.as_ref(), &going_back, &installed, client.waits());
+        let way = Way { attachments_refused, jobs, progress, turn: &turn };
         pushed = goal.fill(&planned, &survey, cargo, way).await?;
         warnings.extend(survey.refused(&pushed.refused));
         recording = planned.verified.seal().record();
         warnings.extend(sources::record(&planned.plan, root.as_ref())?);
         warnings.extend(tags::record(&planned, root.as_ref())?);
+        turn.check_keys()?;
     }
     lookaside.after_the_push(&planned).await?;
     survey.mark_unlisted(&pushed.unlisted);
@@ -265,9 +265,6 @@ pub fn configure(
 const NOT_ENFORCED: &str = "nothing that demands signatures is configured or emitted, because the registry does not take all \
      that proves where images come from: what is configured already stays as it is";
 
-/// Asked when all content is at the target and before anything is published: whether the bundle may still be used.
-type StillCounts<'a> = &'a (dyn Fn() -> Result<(), UnpackError> + Sync);
-
 /// The target, ready to be asked and filled.
 enum Goal<'a> {
     Registry(&'a Client),
@@ -314,13 +311,12 @@ impl<'a> Goal<'a> {
         cargo: Option<Cargo>,
         way: Way<'_>,
     ) -> Result<Pushed, UnpackError> {
-        let Way { jobs, progress, still_counts, .. } = way;
+        let Way { jobs, progress, turn, .. } = way;
         match self {
             Self::Registry(client) => push::push(planned, survey, client, cargo, way).await,
             Self::Layout(writer) => {
                 let blobs =
-                    layout::write(planned, survey, writer, cargo, jobs, progress, still_counts)
-                        .await?;
+                    layout::write(planned, survey, writer, cargo, jobs, progress, turn).await?;
                 Ok(Pushed { blobs, ..Pushed::default() })
             }
             Self::LayoutAsItIs(_) => Ok(Pushed::default()),

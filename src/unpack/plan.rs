@@ -1,13 +1,16 @@
 //! Planning: what goes where, decided before anything is sent.
 
+use super::disguise::{Asked, Disguises};
 use super::error::{UnpackError, bounded};
 use super::rehoming::{self, Rehomings};
 use super::standing::{AttachmentChoice, ImageStanding, published};
 use super::target::{Target, published_as};
 use super::verify::{Addressed, Verified};
 use crate::oci::reference::is_attachment_tag;
+use crate::oci::source::BlobSource;
 use crate::oci::{Digest, Reference, Repository};
 use std::collections::HashMap;
+use std::sync::Arc;
 
 /// What will be published where. Printing it is `--dry-run`.
 #[derive(Debug)]
@@ -51,6 +54,7 @@ pub struct Planned {
     pub(super) rehomed: Rehomings,
     /// What is attached to each image, and what may be published of it.
     pub(super) standings: Vec<ImageStanding>,
+    pub(super) disguises: Arc<Disguises>,
 }
 
 impl Plan {
@@ -91,6 +95,12 @@ impl Planned {
         &self.plan
     }
 
+    /// Where blobs are read to be sent.
+    pub(super) fn source(&self) -> Arc<dyn BlobSource> {
+        let (source, disguises) = (self.verified.archive().clone(), self.disguises.clone());
+        Arc::new(Asked { source, disguises })
+    }
+
     /// What was verified.
     pub fn verified(&self) -> &Verified {
         &self.verified
@@ -119,7 +129,8 @@ impl Addressed {
         let blobs = place_blobs(&verified, &images, &standings);
         let plan = Plan { target, repositories, sources, images, blobs };
         let rehomed = rehoming::plan(&verified, &plan)?;
-        Ok(Planned { plan, verified, rehomed, standings })
+        let disguises = Disguises::of(&verified, &standings);
+        Ok(Planned { plan, verified, rehomed, standings, disguises })
     }
 }
 

@@ -3,7 +3,6 @@
 //!
 //! Every byte is hashed again as it is sent. Whatever fails before the tags leaves all tags as they were.
 
-use super::StillCounts;
 use super::attaching::AttachedThere;
 use super::error::UnpackError;
 use super::plan::{Planned, PlannedBlob};
@@ -11,6 +10,7 @@ use super::refused_attachment::{AttachmentsRefused, RefusedAttachment};
 use super::rehoming::Rehomed;
 use super::stream::Held;
 use super::survey::{OCTETS, Survey};
+use super::turn::Turn;
 use super::verify::Verified;
 use super::watched::Watched;
 use crate::archive::catalogue::ManifestRecord;
@@ -71,7 +71,7 @@ pub(super) struct Way<'a> {
     /// Large blobs in flight.
     pub(super) jobs: usize,
     pub(super) progress: &'a Arc<dyn Progress>,
-    pub(super) still_counts: StillCounts<'a>,
+    pub(super) turn: &'a Turn<'a>,
 }
 
 /// Pushes what was planned; of an archive that is read in order, `cargo` is what comes.
@@ -82,7 +82,7 @@ pub(super) async fn push(
     cargo: Option<Cargo>,
     way: Way<'_>,
 ) -> Result<Pushed, UnpackError> {
-    let Way { attachments_refused, progress, still_counts, .. } = way;
+    let Way { attachments_refused, progress, turn, .. } = way;
     let jobs = way.jobs.max(1);
     let names = planned.plan.repositories().iter();
     let push = Push {
@@ -97,7 +97,7 @@ pub(super) async fn push(
         Some(cargo) => push.passing_blobs(cargo, jobs, progress).await?,
         None => push.placed_blobs(jobs, progress).await?,
     };
-    still_counts()?;
+    turn.take().await?;
     progress.note("manifests and signatures");
     let images = 0..planned.plan.images().len();
     let images_pushed: Vec<PushedImage> = stream::iter(images.clone())
@@ -181,7 +181,7 @@ impl Push<'_> {
                 count(&mut counts, done??);
             }
             tasks.spawn(push_blob(
-                self.verified.archive().clone(),
+                self.planned.source(),
                 self.repositories.clone(),
                 self.places(blob),
                 Descriptor::new(OCTETS, blob.digest, blob.size),

@@ -49,7 +49,7 @@ impl Push<'_> {
         let mut counts = self.blobs(&kept, jobs, progress).await?;
         let passing: HashMap<Digest, &PlannedBlob> =
             passing.into_iter().map(|blob| (blob.digest, blob)).collect();
-        let mut arriving = Arriving::start(cargo)?;
+        let mut arriving = Arriving::start(cargo, &self.planned.disguises)?;
         let room = Arc::new(Semaphore::new((IN_FLIGHT / UNIT) as usize));
         let mut tasks = JoinSet::new();
         loop {

@@ -173,3 +173,60 @@ fn a_journal_that_is_a_trap_is_not_followed() {
     scene.heal_without_tags();
     scene.expect_completed();
 }
+
+/// The same command by somebody who has not begun it: another home, another machine.
+fn elsewhere(scene: &Scene) -> crate::harness::command::Program {
+    scene.program().env("XDG_STATE_HOME", scene.side.output("another"))
+}
+
+#[test]
+fn what_others_began_is_verified_again_and_gone_on_with() {
+    let scene = interrupted();
+    let left = Left::of(&scene);
+    // Tags are asked, and they are gone.
+    elsewhere(&scene).run().expect_code(5);
+    left.lay(&scene, &left.partial, &left.journal);
+    scene.proxy.heal();
+    scene.proxy.forget_seen();
+    let ran = elsewhere(&scene).run().expect_code(0);
+    ran.expect_error(&["every image is verified again", "resuming"]);
+    assert!(scene.take_archive() == scene.whole, "other bytes: {ran}");
+    let asked = scene.asked_for(0);
+    assert!(asked.len() == 1 && asked[0].from > 1_000_000, "{asked:?}");
+}
+
+/// The plan says what was verified, so whoever may write to the medium would decide it.
+#[test]
+fn a_plan_of_somebody_else_decides_nothing() {
+    let scene = interrupted();
+    let left = Left::of(&scene);
+    scene.proxy.heal();
+    let text = String::from_utf8(left.journal.clone()).expect("text");
+    let plan = text.lines().next().expect("a plan");
+    for (from, to) in [
+        (r#"\\"code\\":\\"unverified\\""#, r#"\\"code\\":\\"signed\\""#),
+        ("2023-11-14T22:13:20Z", "2023-11-14T22:13:19Z"),
+        ("2023-11-14T22:13:20Z", "2033-11-14T22:13:20Z"),
+        (r#""warnings":[]"#, r#""warnings":["all is well"]"#),
+    ] {
+        let forged = plan.replace(from, to);
+        assert_ne!(forged, plan, "{from}");
+        let seen = bundle::oci::Digest::of(forged.as_bytes());
+        let journal = format!("{forged}\n{{\"plan\":\"{seen}\"}}\n");
+        left.lay(&scene, &left.partial, journal.as_bytes());
+        // Not even for the user who began the plan that it was.
+        let ran = scene.pack();
+        match to {
+            // Nothing of it gets into the archive.
+            _ if to.contains("warnings") => {
+                assert!(!ran.stdout.contains("all is well"), "{ran}");
+                scene.take_archive();
+            }
+            _ => {
+                ran.expect_code(2).expect_error(&["was begun", "--restart"]);
+            }
+        }
+        scene.program().arg("--restart").run().expect_code(0);
+        scene.take_archive();
+    }
+}

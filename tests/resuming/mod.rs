@@ -1,4 +1,4 @@
-//! `bundle pack` that was interrupted and is run again: it goes on at the byte where it stopped, never asks a tag again,
+//! `bundle pack` that was interrupted and is run again: it goes on at the byte where it stopped, never asks a tag again where the same user began it,
 //! and the archive is the one that an uninterrupted run writes.
 
 mod crashes;
@@ -69,6 +69,7 @@ impl Scene {
     fn program(&self) -> Program {
         Program::bundle()
             .env("SOURCE_DATE_EPOCH", "1700000000")
+            .env("XDG_STATE_HOME", self.side.output("state"))
             .args(&["pack", "-o"])
             .arg(self.side.file())
             .arg(self.side.source("team/app:1"))

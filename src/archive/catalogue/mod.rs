@@ -52,6 +52,8 @@ pub struct ManifestRecord {
     pub subject: Option<Digest>,
     /// What it is as an attachment, by its content; `None` for an image that can be run.
     pub kind: Option<AttachmentKind>,
+    /// Its config is an image's, so that a runtime would unpack layers of any type.
+    pub has_image_config: bool,
     /// Config and layers that the archive holds, as places in the inventory's list.
     blobs: Box<[u32]>,
     /// Layers that may be left out by their type; the archive may hold them all the same.

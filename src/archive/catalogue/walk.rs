@@ -9,6 +9,7 @@ use crate::archive::limits::{MAX_TRUST_BLOB, MAX_TRUST_SECTION};
 use crate::inventory::{AttachmentKind, BlobEntry, ImageEntry};
 use crate::oci::json::{self, Bounds};
 use crate::oci::manifest::{MAX_MANIFEST, MAX_VALUES, ManifestError};
+use crate::oci::runnable::{BEGINNING, begins_file_system, under_image_config};
 use crate::oci::{Descriptor, Digest, Manifest, Meaning, Platform, media_type};
 use std::collections::{BTreeSet, HashMap, HashSet};
 use std::sync::Arc;
@@ -53,6 +54,8 @@ pub(super) struct Walk<'a> {
     /// What the configs of images without an index say, by the number of the manifest: each is read once, however many
     /// images there are of it.
     configs: HashMap<u32, Option<Platform>>,
+    /// Whether layers under configs of images are file systems, each asked once.
+    file_systems: HashMap<Digest, bool>,
     reached: usize,
     reading: u64,
     examined: usize,
@@ -70,6 +73,7 @@ impl<'a> Walk<'a> {
             numbers: HashMap::new(),
             types: HashSet::new(),
             configs: HashMap::new(),
+            file_systems: HashMap::new(),
             reached: 0,
             reading: 0,
             examined: 0,
@@ -313,10 +317,25 @@ impl<'a> Walk<'a> {
             size: manifest.bytes().len() as u64,
             media_type: self.interned(manifest.media_type()),
             subject: manifest.subject().map(|subject| subject.digest),
-            kind: AttachmentKind::of(manifest),
+            kind: AttachmentKind::of(manifest).filter(|_| !self.hides_file_system(manifest)),
+            has_image_config: !under_image_config(manifest).is_empty(),
             blobs: blobs.into(),
             nondistributable: nondistributable.into(),
             children,
+        })
+    }
+
+    /// True when a layer of another type under the config of an image is a file system. What cannot be read yet is asked
+    /// when it comes.
+    fn hides_file_system(&mut self, manifest: &Manifest) -> bool {
+        let layers = under_image_config(manifest);
+        layers.iter().any(|layer| {
+            let known = self.file_systems.get(&layer.digest).copied();
+            known.unwrap_or_else(|| {
+                let is_one = begins_file_system(&self.archive.beginning(&layer.digest, BEGINNING));
+                self.file_systems.insert(layer.digest, is_one);
+                is_one
+            })
         })
     }
 

@@ -71,17 +71,22 @@ impl Policy {
         Applicable { parts }
     }
 
-    /// Every scope of a registry, namespace, repository or image that demands signatures, with the list's place. What applies
-    /// where no such scope does (`""`, `default`) protects nothing in particular.
+    /// Every scope that demands signatures, with the list's place. What applies where no other scope does (`""`, else
+    /// `default`) is the scope of everything.
     pub(super) fn signed_scopes(&self) -> Vec<(Scope, String)> {
         let scopes = self.transports.get(TRANSPORT).into_iter().flatten();
-        let signed = scopes.filter(|(_, list)| {
+        let scoped = scopes.filter_map(|(text, list)| Some((as_scope(text)?, list)));
+        let demanding = scoped.chain([(Scope::Everything, self.list_for_others())]);
+        let demanding = demanding.filter(|(_, list)| {
             list.requirements().iter().any(PolicyRequirement::demands_signature)
         });
-        let scoped = |(text, list): (&String, &RequirementList)| {
-            Some((as_scope(text)?, list.place().to_owned()))
-        };
-        signed.filter_map(scoped).collect()
+        demanding.map(|(scope, list)| (scope, list.place().to_owned())).collect()
+    }
+
+    /// What applies where no scope of a registry does.
+    fn list_for_others(&self) -> &RequirementList {
+        let scopes = self.transports.get(TRANSPORT);
+        scopes.and_then(|scopes| scopes.get("")).unwrap_or(&self.default)
     }
 
     fn list_for(&self, source: &Reference) -> &RequirementList {

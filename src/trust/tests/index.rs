@@ -7,6 +7,8 @@ use crate::trust::{Admission, ChildStatus, RefusalCode};
 use serde_json::{Value, json};
 use std::sync::atomic::Ordering;
 
+const CONFIG: &str = "application/vnd.oci.image.config.v1+json";
+
 fn statuses(scene: &Scene) -> Vec<ChildStatus> {
     scene.judge().children().iter().map(|child| child.status).collect()
 }
@@ -62,7 +64,12 @@ fn change(scene: &mut Scene, change: impl Fn(&mut Vec<Value>)) {
 }
 
 fn attestation(scene: &mut Scene, named: &str) -> Value {
-    let child = image(&mut scene.store, "unknown", "unknown", None);
+    let config =
+        scene.store.blob(CONFIG, json!({"os": "unknown", "architecture": "unknown"}).to_string());
+    let layer = scene.store.blob("application/vnd.in-toto+json", "a statement");
+    let document = json!({"schemaVersion": 2, "mediaType": media_type::OCI_MANIFEST,
+        "config": wire(&config), "layers": [wire(&layer)]});
+    let child = scene.store.manifest(media_type::OCI_MANIFEST, &document);
     let mut entry = listed(&child, json!({"os": "unknown", "architecture": "unknown"}));
     entry["annotations"] = json!({
         "vnd.docker.reference.type": "attestation-manifest",
@@ -150,6 +157,18 @@ fn one_break_of_an_unsigned_index_is_refused_by_its_own_code() {
             let mut posing = attestation(scene, &children[0].digest.to_string());
             for key in ["mediaType", "digest", "size"] {
                 posing[key] = wire(&nested)[key].clone();
+            }
+            change(scene, |entries| entries.push(posing.clone()));
+        }),
+        ("an image called an attestation", RefusalCode::ChildUnsigned, |scene, children| {
+            let mut posing = attestation(scene, &children[0].digest.to_string());
+            let config = scene.store.blob(CONFIG, r#"{"os":"linux","architecture":"amd64"}"#);
+            let layer = scene.store.blob("application/vnd.oci.image.layer.v1.tar+gzip", "a layer");
+            let hidden = json!({"schemaVersion": 2, "mediaType": media_type::OCI_MANIFEST,
+                "config": wire(&config), "layers": [wire(&layer)]});
+            let hidden = scene.store.manifest(media_type::OCI_MANIFEST, &hidden);
+            for key in ["digest", "size"] {
+                posing[key] = wire(&hidden)[key].clone();
             }
             change(scene, |entries| entries.push(posing.clone()));
         }),

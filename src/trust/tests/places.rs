@@ -70,6 +70,10 @@ const CASES: &[Case] = &[
     ("a.example/org/app:1", &[], "*.io", "a.example/org", false),
     ("a.example/org/app:1", &[], "quay.io/other", "a.example", true),
     ("a.example/org/app:1", &[], "quay.io", "a.example/org/app", true),
+    // The same registry, and another path of it.
+    ("a.example/b/x:1", &["a.example/b=a"], "a.example/a", "a.example/b", false),
+    ("a.example/b/x:1", &["a.example/b=a"], "a.example/a/x", "a.example/b/x", false),
+    ("a.example/b/x:1", &["a.example/b=a"], "a.example/c", "a.example/b", true),
     // A registry is the same however it is written.
     ("registry.redhat.io:443/ubi9/ubi:1", &[], "registry.redhat.io:8443/ubi9", "*", false),
     ("a.example/q.example/x:1", &[KEEP, "a.example=a"], "q.example", "a.example", true),
@@ -232,10 +236,12 @@ fn what_protects_the_image_itself_is_weighed_by_width() {
     for (source, key, pattern, admitted) in [
         ("quay.io/org/app:1", "quay.io", "quay.io/org/app", true),
         ("quay.io/org/app:1", "quay.io", "quay.io", true),
-        ("quay.io/org/app:1", "*", "quay.io", true),
+        ("quay.io/org/app:1", "*", "*", true),
+        ("quay.io/org/app:1", "*", "quay.io/org/app", true),
         ("quay.io/org/app:2", "quay.io/org/app:1", "quay.io/org/*", true),
         ("quay.io:443/org/app:1", "quay.io", "quay.io:443", true),
-        ("a.example.com/x:1", "*.example.com", "a.example.com", true),
+        ("a.example.com/x:1", "*.example.com", "*.example.com", true),
+        ("a.example.com/x:1", "*.example.com", "a.example.com/x", true),
     ] {
         for names in [&[][..], &["quay.io=q"], &[KEEP]] {
             let mut scene = scene(source, names);
@@ -243,6 +249,70 @@ fn what_protects_the_image_itself_is_weighed_by_width() {
             scene.allow_unsigned(pattern);
             assert_eq!(is_admitted(&scene, source), admitted, "{source} {key} {pattern}");
         }
+    }
+}
+
+/// What a wide key is for would lie in the same places as what a narrower permission is for.
+#[test]
+fn a_wider_demand_keeps_its_places_from_a_permission() {
+    const RULE: &[&str] = &["quay.io/b=a"];
+    const BY_RULE: &[&str] = &["quay.io/b=a", "quay.io/c=a"];
+    for (source, names, wide, permitted, admitted) in [
+        ("tools.example/org/app:1", &[][..], "*", &["tools.example"][..], false),
+        ("tools.example/org/app:1", &[], "*", &["tools.example/org"], false),
+        ("tools.example/org/app:1", &[], "*.example", &["tools.example"], false),
+        ("tools.example/org/app:1", &[], "*", &["tools.example", "quay.io"], false),
+        ("tools.example/org/app:1", &["tools.example=quay.io"], "*", &["tools.example"], true),
+        ("tools.example/org/app:1", &[KEEP], "*", &["tools.example"], true),
+        ("tools.example/org/app:1", &[], "*", &["tools.example/org/app"], true),
+        ("tools.example/org/app:1", &[], "*", &["*"], true),
+        // One registry, two namespaces that a rule brings together.
+        ("quay.io/b/app:1", BY_RULE, "quay.io", &["quay.io/b"], false),
+        ("quay.io/b/app:1", BY_RULE, "quay.io", &["quay.io/b/app"], false),
+        ("quay.io/b/app:1", BY_RULE, "*", &["quay.io/b"], false),
+        ("quay.io/b/app:1", BY_RULE, "quay.io", &["quay.io/b", "quay.io/c"], true),
+        ("quay.io/b/app:1", BY_RULE, "quay.io", &["quay.io"], true),
+        ("quay.io/b/app:1", BY_RULE, "quay.io/b", &["quay.io/b"], true),
+        // A place that a rule gives is the source's, whatever a whole registry would bring there by its paths.
+        ("quay.io/b/app:1", RULE, "quay.io", &["quay.io/b"], true),
+    ] {
+        let what = format!("{source} {names:?} {wide} {permitted:?}");
+        let mut by_key = scene(source, names);
+        by_key.trust(wide, &Signer::p256());
+        permitted.iter().for_each(|pattern| by_key.allow_unsigned(pattern));
+        assert_eq!(is_admitted(&by_key, &what), admitted, "{what}");
+        let signer = Signer::p256();
+        let mut unbound = scene(source, names);
+        unbound.trust(wide, &signer);
+        let accepted = permitted.iter().map(|scope| scope.parse().expect("a scope"));
+        unbound.anchors.accept_unbound_names.extend(accepted);
+        let root = unbound.root.clone();
+        let signed = statement(root.digest).to_string();
+        unbound.attach_bundle(&root, bundle(signed.as_bytes(), IN_TOTO, &signer).to_string());
+        assert_eq!(is_admitted(&unbound, &what), admitted, "{what}, unbound");
+    }
+}
+
+#[test]
+fn what_a_policy_demands_by_default_keeps_its_places() {
+    let anything = json!([{"type": "insecureAcceptAnything"}]);
+    let demanded = signed(&Signer::p256());
+    let rejected = json!([{"type": "reject"}]);
+    let tools = json!({"tools.example": anything});
+    let others = json!({"tools.example": anything, "": demanded});
+    let opened = json!({"tools.example": anything, "": anything});
+    for (default, docker, names, admitted) in [
+        (&demanded, &tools, &[][..], false),
+        (&rejected, &others, &[], false),
+        (&demanded, &tools, &[KEEP], true),
+        (&demanded, &tools, &["tools.example=quay.io"], true),
+        (&rejected, &tools, &[], true),
+        (&demanded, &opened, &[], true),
+    ] {
+        let mut scene = scene("tools.example/org/app:1", names);
+        scene.set_policy(&json!({"default": default, "transports": {"docker": docker}}));
+        let what = format!("{default} {docker} {names:?}");
+        assert_eq!(is_admitted(&scene, &what), admitted, "{what}");
     }
 }
 

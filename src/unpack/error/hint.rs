@@ -65,6 +65,15 @@ impl UnpackError {
                 Some("run it with sudo, or name a directory of your own: --root DIR")
             }
             Self::Configure(error) => hint_of(error),
+            Self::KeyRemoved { .. } => {
+                Some("run it again: bundle keys list shows what is installed now")
+            }
+            Self::Sources(SourcesFileError::TooMany { .. }) => Some(
+                "take out of that file what is not at the registry any more, or name another memory: --root DIR",
+            ),
+            Self::Disguised(_) => Some(
+                "ask whoever made the bundle what that is; to leave out what nobody vouches for: --attachments verified",
+            ),
             Self::LayoutIsNoMirror => Some("unpack into a registry: --to REGISTRY[/PREFIX]"),
             Self::AttachmentRefused { .. } => Some(
                 "to publish the images without what the registry refuses, and have it named: --attachments-refused warn",

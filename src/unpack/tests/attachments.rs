@@ -75,6 +75,23 @@ async fn what_is_verified_is_added_to_what_lacks_it() {
     assert!(report.images[0].is_complete());
 }
 
+/// Cosign fails on a bundle or certificate that is wrong, whoever added it to a genuine signature.
+#[tokio::test(flavor = "multi_thread")]
+async fn an_annotation_more_does_not_keep_out_the_same_signature() {
+    let scene = Scene::new().await;
+    let mut spoiled = carried_layer(&scene);
+    spoiled.annotations.insert("dev.sigstore.cosign/bundle".into(), "{}".into());
+    let existing = put_signature(&scene, vec![wire(&spoiled)]).await;
+    let report = scene.run_trusting().await.expect("unpacked");
+    assert_eq!(report.images[0].attachments[0].outcome, AttachmentOutcome::Merged { existing });
+    let merged = there(&scene, "sig").await;
+    let layers: Vec<Descriptor> = merged.blobs().skip(1).cloned().collect();
+    assert_eq!(layers, [spoiled, carried_layer(&scene)]);
+    let report = scene.run_trusting().await.expect("unpacked again");
+    let existing = merged.digest();
+    assert_eq!(report.images[0].attachments[0].outcome, AttachmentOutcome::Kept { existing });
+}
+
 #[tokio::test(flavor = "multi_thread")]
 async fn what_lacks_something_is_replaced_where_that_is_asked_for() {
     let scene = Scene::new().await;

@@ -3,12 +3,14 @@
 mod anchors;
 mod attachments;
 mod courier;
+mod disguises;
 mod enforcement;
 mod places;
 mod registries;
 mod seal;
 mod signatures;
 mod targets;
+mod turns;
 mod way;
 
 use super::{

@@ -89,6 +89,7 @@ async fn a_file_that_changes_after_verification_is_not_published() {
         let survey = planned.survey(&scene.client, OnExistingAttachment::default()).await;
         let progress: Arc<dyn Progress> = scene.progress.clone();
         let survey = survey.expect("surveyed");
+        let turn = crate::unpack::turn::Turn::new(&planned, None, &[], &[], scene.client.waits());
         let pushed = crate::unpack::push::push(
             &planned,
             &survey,
@@ -98,7 +99,7 @@ async fn a_file_that_changes_after_verification_is_not_published() {
                 attachments_refused: Default::default(),
                 jobs: 4,
                 progress: &progress,
-                still_counts: &|| Ok(()),
+                turn: &turn,
             },
         )
         .await;

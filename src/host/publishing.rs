@@ -1,0 +1,39 @@
+//! One run publishes at a time: from its last look at what is remembered until it is remembered what it did. Otherwise a
+//! slow run could set a tag that a newer bundle has moved meanwhile.
+
+use super::directory::Lock;
+use super::error::PathError;
+use super::root::HostRoot;
+
+const DIRECTORY: [&str; 4] = ["var", "lib", "bundle", "publishing"];
+
+/// Held while a run publishes; no other run on this host does then.
+#[derive(Debug)]
+pub struct PublishingTurn {
+    _lock: Lock,
+}
+
+/// The turn to publish; `None` while another run has it.
+///
+/// # Errors
+/// [`PathError`]. Where [`PathError::is_permission`] is true, this user cannot remember anything either.
+pub fn try_publishing(root: &HostRoot) -> Result<Option<PublishingTurn>, PathError> {
+    let lock = root.create(&DIRECTORY)?.try_lock()?;
+    Ok(lock.map(|lock| PublishingTurn { _lock: lock }))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn one_run_publishes_at_a_time() {
+        let folder = tempfile::tempdir().expect("a directory");
+        let root = HostRoot::under(folder.path()).expect("a root");
+        let turn = try_publishing(&root).expect("a turn");
+        assert!(turn.is_some());
+        assert!(try_publishing(&root).expect("no error").is_none());
+        drop(turn);
+        assert!(try_publishing(&root).expect("a turn").is_some());
+    }
+}
