@@ -26,6 +26,9 @@ use std::sync::Arc;
 use time::OffsetDateTime;
 use time::format_description::well_known::Rfc3339;
 
+/// How long ago a plan may have been begun that nobody remembers, in seconds.
+const MAX_AGE: u64 = 31 * 24 * 60 * 60;
+
 /// A plan as the journal holds it.
 #[derive(Serialize, Deserialize)]
 #[serde(rename_all = "camelCase", deny_unknown_fields)]
@@ -156,9 +159,14 @@ pub async fn confirm(
     };
     let created = OffsetDateTime::parse(&found.inventory.created, &Rfc3339);
     let created = created.ok().and_then(|time| u64::try_from(time.unix_timestamp()).ok());
-    match created {
-        Some(created) if created <= request.created => request.created = created,
-        _ => return Err(other("at a time that has not come yet")),
+    // The bundle is as old as it says, so not everybody may say how old.
+    let may_be = |created: u64| match request.source_date_epoch {
+        Some(given) => created == given,
+        None => created <= request.created && created + MAX_AGE >= request.created,
+    };
+    match created.filter(|created| may_be(*created)) {
+        Some(created) => request.created = created,
+        None => return Err(other("at another time: more than 31 days ago, or later than now")),
     }
     let Plan { blueprint: begun, begun: interrupted, .. } = found;
     let plan = super::prepare(request, client, progress).await?;

@@ -30,6 +30,8 @@ struct Scene {
     image: TestImage,
     more: Vec<String>,
     whole: Vec<u8>,
+    /// Where it is remembered what was begun.
+    state: tempfile::TempDir,
 }
 
 /// An image of these layers: compressed already, or to be compressed.
@@ -59,7 +61,8 @@ impl Scene {
         let proxy = FaultProxy::start(side.address());
         side.through(proxy.address());
         let more = more.iter().map(|argument| (*argument).to_owned()).collect();
-        let mut scene = Self { side, proxy, image, more, whole: Vec::new() };
+        let state = tempfile::tempdir().expect("a directory");
+        let mut scene = Self { side, proxy, image, more, whole: Vec::new(), state };
         scene.pack().expect_code(0);
         scene.whole = scene.take_archive();
         scene.proxy.forget_seen();
@@ -69,7 +72,7 @@ impl Scene {
     fn program(&self) -> Program {
         Program::bundle()
             .env("SOURCE_DATE_EPOCH", "1700000000")
-            .env("XDG_STATE_HOME", self.side.output("state"))
+            .env("XDG_STATE_HOME", self.state.path().join("state"))
             .args(&["pack", "-o"])
             .arg(self.side.file())
             .arg(self.side.source("team/app:1"))
@@ -229,6 +232,7 @@ fn a_full_disk_is_gone_on_after() {
     let script = "trap '' XFSZ; ulimit -f 4882; exec \"$@\"";
     let ran = Program::new("bash".as_ref())
         .env("SOURCE_DATE_EPOCH", "1700000000")
+        .env("XDG_STATE_HOME", scene.state.path().join("state"))
         .args(&["-c", script, "bash", env!("CARGO_BIN_EXE_bundle"), "pack", "-o"])
         .arg(scene.side.file())
         .arg(scene.side.source("team/app:1"))
