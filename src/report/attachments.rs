@@ -51,6 +51,8 @@ pub enum AttachmentOutcome {
         /// What was there.
         existing: Digest,
     },
+    /// It is published without the layers that nobody vouches for: they are not wanted, or would leave no room for others.
+    Trimmed,
     /// It is published, and the list of what is attached to its subject has no room for it.
     NotListed,
     /// It stays behind, as was asked for: nobody vouches for it.
@@ -75,7 +77,11 @@ impl AttachmentOutcome {
     pub fn is_sent(self) -> bool {
         matches!(
             self,
-            Self::Published | Self::Replaced { .. } | Self::Merged { .. } | Self::NotListed
+            Self::Published
+                | Self::Trimmed
+                | Self::Replaced { .. }
+                | Self::Merged { .. }
+                | Self::NotListed
         )
     }
 

@@ -194,7 +194,12 @@ pub enum RehomedOutcome {
         /// What was there.
         existing: Digest,
     },
-    /// What is there lacks them, and was kept.
+    /// They were added to what was there.
+    Merged {
+        /// What was there.
+        existing: Digest,
+    },
+    /// What is there lacks them, cannot hold them too, and was kept.
     NotRehomed {
         /// What is there.
         existing: Digest,

@@ -58,7 +58,7 @@ impl SignatureCode {
 
     /// True for what a trusted signer made of just this content, whether or not it admits an image: it may lack a name,
     /// or be of a form that no runtime looks at.
-    pub(super) const fn is_by_a_trusted_signer(self) -> bool {
+    pub(crate) const fn is_by_a_trusted_signer(self) -> bool {
         self.is_verified() || matches!(self, Self::NameUnbound | Self::FormNotInPolicy)
     }
 

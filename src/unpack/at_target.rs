@@ -83,7 +83,7 @@ impl AtTarget {
                     let source = planned.plan.sources()[rehomed.repository].clone();
                     all.kept.insert((source, rehomed.subject));
                 }
-                RehomedOutcome::Kept { .. } => {}
+                RehomedOutcome::Kept { .. } | RehomedOutcome::Merged { .. } => {}
             }
         }
         for kept in &survey.kept {

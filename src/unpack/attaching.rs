@@ -1,7 +1,7 @@
 //! Pushing what is attached: manifests under their tags, referrers into the lists that clients keep.
 
 use super::error::UnpackError;
-use super::merging;
+use super::merging::{self, is_list};
 use super::push::Push;
 use super::refused_attachment::RefusedAttachment;
 use crate::archive::catalogue::CatalogueAttachment;
@@ -33,7 +33,7 @@ impl Push<'_> {
             if !outcomes[place].is_sent() && outcomes[place] != AttachmentOutcome::Rehomed {
                 continue;
             }
-            let manifest = match self.attachment(repository, attachment, outcomes[place]).await {
+            let manifest = match self.attachment(number, place, attachment).await {
                 Ok(Some(manifest)) => manifest,
                 Ok(None) => continue,
                 Err(error) => {
@@ -70,48 +70,60 @@ impl Push<'_> {
     /// One attachment. Gives its manifest where it has to be listed by whoever pushes it.
     async fn attachment(
         &self,
-        repository: usize,
+        number: usize,
+        place: usize,
         attachment: &CatalogueAttachment,
-        outcome: AttachmentOutcome,
     ) -> Result<Option<Manifest>, UnpackError> {
+        let repository = self.planned.plan.images()[number].repository;
+        let standing = self.planned.standings[number].attachments[place];
+        let outcome = self.survey.attachments[number][place];
         let mut records = self.verified.catalogue().attached(attachment);
         let Some(own) = records.next_back() else { return Ok(None) };
         for child in records {
             self.manifest(repository, child, false).await?;
         }
-        let manifest = self.read(own)?;
+        let carried = self.verified.carried(number, own, standing)?;
         let remote = &self.repositories[repository];
         match &attachment.found {
             Found::Tag(tag) => {
                 match outcome {
-                    AttachmentOutcome::Merged { .. } => merge(remote, tag, &manifest).await?,
+                    AttachmentOutcome::Merged { .. } => {
+                        merge(remote, tag, carried.added(), carried.published()).await?
+                    }
+                    // Somebody may have signed since the target was asked.
+                    AttachmentOutcome::Published | AttachmentOutcome::Trimmed
+                        if standing.verification.is_verified() && is_list(tag) =>
+                    {
+                        merge(remote, tag, carried.added(), carried.published()).await?
+                    }
                     // Its tag names something else.
                     AttachmentOutcome::Rehomed => {
-                        remote.push_manifest(None, &manifest).await.map(drop)?
+                        remote.push_manifest(None, &carried.whole).await.map(drop)?
                     }
-                    _ => remote.push_manifest(Some(tag), &manifest).await.map(drop)?,
+                    _ => remote.push_manifest(Some(tag), carried.published()).await.map(drop)?,
                 }
                 Ok(None)
             }
             Found::Referrer => {
-                let pushed = remote.push_manifest(None, &manifest).await?;
-                Ok((!pushed.subject_understood).then_some(manifest))
+                let pushed = remote.push_manifest(None, &carried.whole).await?;
+                Ok((!pushed.subject_understood).then_some(carried.whole))
             }
         }
     }
 }
 
-/// Adds what is carried to what the tag names by now.
-async fn merge(
+/// Adds `added` to what the tag names by now; where it names nothing, or nothing that can be added to, it names `alone`.
+pub(super) async fn merge(
     remote: &RemoteRepository,
     tag: &str,
-    carried: &Manifest,
+    added: &Manifest,
+    alone: &Manifest,
 ) -> Result<(), UnpackError> {
     let merged = match remote.manifest_by_tag(tag).await? {
-        Some(there) if merging::holds_all(&there, carried) => return Ok(()),
-        Some(there) => merging::merged(tag, &there, carried),
+        Some(there) if merging::holds_all(&there, added) => return Ok(()),
+        Some(there) => merging::merged(tag, &there, added),
         None => None,
     };
-    remote.push_manifest(Some(tag), merged.as_ref().unwrap_or(carried)).await?;
+    remote.push_manifest(Some(tag), merged.as_ref().unwrap_or(alone)).await?;
     Ok(())
 }

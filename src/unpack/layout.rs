@@ -8,12 +8,11 @@ use super::stream::{hash, told};
 use super::survey::{OCTETS, Survey};
 use super::turn::Turn;
 use super::watched::Watched;
-use crate::archive::catalogue::ManifestRecord;
 use crate::archive::sequential::Cargo;
 use crate::inventory::{Found, Stored};
-use crate::oci::Descriptor;
 use crate::oci::layout::{LayoutError, LayoutWriter, REF_NAME};
 use crate::oci::source::{BlobSource as _, Verifying};
+use crate::oci::{Descriptor, Manifest};
 use crate::progress::Progress;
 use crate::report::unpack::{AttachmentOutcome, BlobCounts, RehomedOutcome};
 use futures_util::{StreamExt as _, TryStreamExt as _, stream};
@@ -124,7 +123,8 @@ async fn write_manifests(
     let mut written = HashSet::new();
     for (image, outcomes) in catalogue.images().iter().zip(&survey.attachments) {
         let attached = image.attachments().iter().zip(outcomes);
-        let sent = attached.filter(|(_, outcome)| is_there(**outcome));
+        let is_whole = |outcome| is_there(outcome) && outcome != AttachmentOutcome::Trimmed;
+        let sent = attached.filter(|(_, outcome)| is_whole(**outcome));
         let below = sent.flat_map(|(attachment, _)| catalogue.attached(attachment));
         for record in catalogue.manifests_of(image).chain(below) {
             if written.insert(record.digest) {
@@ -143,31 +143,25 @@ fn is_there(outcome: AttachmentOutcome) -> bool {
         || matches!(outcome, AttachmentOutcome::AlreadyThere | AttachmentOutcome::Rehomed)
 }
 
-/// What gets an attachment's name: itself, or itself joined with what has the name.
+/// What gets the name of a tag: what is `added`, joined with what has the name already, or what stands there `alone`.
 async fn named_manifest(
-    planned: &Planned,
     writer: &LayoutWriter,
-    own: &ManifestRecord,
-    outcome: AttachmentOutcome,
     (tag, name): (&str, &str),
+    added: &Manifest,
+    alone: &Manifest,
 ) -> Result<Descriptor, UnpackError> {
-    let there = match outcome {
-        AttachmentOutcome::Merged { .. } => writer.layout().tagged(name),
-        _ => None,
+    let there = match writer.layout().tagged(name) {
+        Some(there) => writer.layout().read_manifest(&there).await?,
+        None => None,
     };
-    let Some(there) = there else { return Ok(own.descriptor()) };
-    let Some(there) = writer.layout().read_manifest(&there).await? else {
-        return Ok(own.descriptor());
+    let joined = match there {
+        Some(there) if merging::holds_all(&there, added) => Some(there),
+        Some(there) => merging::merged(tag, &there, added),
+        None => None,
     };
-    let verified = &planned.verified;
-    let carried = verified.catalogue().read_manifest(verified.archive(), own)?;
-    match merging::merged(tag, &there, &carried) {
-        Some(merged) => {
-            writer.write_manifest(&merged).await?;
-            Ok(merged.descriptor())
-        }
-        None => Ok(own.descriptor()),
-    }
+    let manifest = joined.as_ref().unwrap_or(alone);
+    writer.write_manifest(manifest).await?;
+    Ok(manifest.descriptor())
 }
 
 /// Images under their full references, attachments under `repository:tag` or, as referrers, without a name.
@@ -183,16 +177,22 @@ async fn entries(
         descriptor
     };
     for (rehomed, outcome) in planned.rehomed.iter().zip(&survey.rehomed) {
-        if matches!(outcome, RehomedOutcome::Kept { .. } | RehomedOutcome::NotRehomed { .. }) {
-            continue;
-        }
         let name = format!("{}:{}", planned.plan.sources()[rehomed.repository], rehomed.tag);
-        entries.push(named(rehomed.manifest.descriptor(), name));
+        let (place, manifest) = ((rehomed.tag.as_str(), name.as_str()), &rehomed.manifest);
+        let entry = match outcome {
+            RehomedOutcome::Kept { .. } | RehomedOutcome::NotRehomed { .. } => continue,
+            RehomedOutcome::Merged { .. } => {
+                named_manifest(writer, place, manifest, manifest).await?
+            }
+            _ => manifest.descriptor(),
+        };
+        entries.push(named(entry, name));
     }
     let images = planned.plan.images().iter().zip(catalogue.images()).zip(&survey.attachments);
-    for ((image, carried), outcomes) in images {
-        let attached = carried.attachments().iter().zip(outcomes);
-        for (attachment, outcome) in attached.filter(|(_, outcome)| is_there(**outcome)) {
+    for (number, ((image, carried), outcomes)) in images.enumerate() {
+        let standings = &planned.standings[number].attachments;
+        let attached = carried.attachments().iter().zip(standings).zip(outcomes);
+        for ((attachment, standing), outcome) in attached.filter(|(_, there)| is_there(**there)) {
             let Some(own) = catalogue.attached(attachment).next_back() else { continue };
             match &attachment.found {
                 Found::Referrer => entries.push(own.descriptor()),
@@ -200,7 +200,21 @@ async fn entries(
                 Found::Tag(tag) => {
                     let name = format!("{}:{tag}", image.source.repository());
                     let place = (tag.as_str(), name.as_str());
-                    let entry = named_manifest(planned, writer, own, *outcome, place).await?;
+                    let carried = planned.verified.carried(number, own, *standing)?;
+                    let published = carried.published();
+                    let entry = match outcome {
+                        AttachmentOutcome::Merged { .. } => {
+                            named_manifest(writer, place, carried.added(), published).await?
+                        }
+                        AttachmentOutcome::AlreadyThere => match writer.layout().tagged(&name) {
+                            Some(there) => there,
+                            None => published.descriptor(),
+                        },
+                        _ => {
+                            writer.write_manifest(published).await?;
+                            published.descriptor()
+                        }
+                    };
                     entries.push(named(entry, name));
                 }
             }

@@ -11,11 +11,56 @@ use crate::oci::manifest::MAX_VALUES;
 use crate::oci::{Descriptor, Manifest, Meaning, json, media_type};
 use crate::report::unpack::{AttachmentOutcome, NotPublished};
 use crate::trust::cosign::{MAX_LAYERS, MAX_PAYLOAD};
+use std::collections::BTreeSet;
 
 /// Most layers of what nobody vouches for: half of what is read, so that others can be added.
 const UNVERIFIED_LAYERS: usize = MAX_LAYERS / 2;
 /// Most bytes of its manifest: a quarter of what registries take.
 const UNVERIFIED_MANIFEST: usize = 1 << 20;
+
+/// An attachment as it is carried, and what of it is vouched for.
+#[derive(Debug)]
+pub(super) struct Carried {
+    pub(super) whole: Manifest,
+    /// Without the layers that nobody vouches for, where a trusted signer made others.
+    vouched: Option<Manifest>,
+    /// Only what is vouched for is wanted.
+    only_vouched: bool,
+}
+
+impl Carried {
+    /// `vouched` are the positions of the layers that trusted signers made.
+    pub(super) fn new(whole: Manifest, standing: Standing, vouched: &BTreeSet<usize>) -> Self {
+        let has_others = standing.unverified_layers > 0;
+        let vouched = has_others.then(|| with_layers(&whole, vouched)).flatten();
+        Self { whole, vouched, only_vouched: standing.only_vouched }
+    }
+
+    /// What is added to what is there: nobody's junk takes the room of others.
+    pub(super) fn added(&self) -> &Manifest {
+        self.vouched.as_ref().unwrap_or(&self.whole)
+    }
+
+    /// What is published where nothing is.
+    pub(super) fn published(&self) -> &Manifest {
+        match &self.vouched {
+            Some(vouched) if self.only_vouched || !leaves_room(&self.whole) => vouched,
+            _ => &self.whole,
+        }
+    }
+}
+
+/// A manifest with some of its layers.
+fn with_layers(manifest: &Manifest, positions: &BTreeSet<usize>) -> Option<Manifest> {
+    let mut document = json::parse_within(manifest.bytes(), MAX_VALUES).ok()?;
+    let layers = document.get_mut("layers")?.as_array_mut()?;
+    let mut position = 0;
+    layers.retain(|_| {
+        position += 1;
+        positions.contains(&(position - 1))
+    });
+    Manifest::parse(document.to_string().into(), manifest.media_type()).ok()
+}
 
 /// What becomes of an attachment that is published under a tag, where `there` is what the tag names now.
 pub(super) fn outcome(
@@ -23,18 +68,23 @@ pub(super) fn outcome(
     on_existing: OnExistingAttachment,
     tag: &str,
     there: Option<&Manifest>,
-    carried: &Manifest,
+    carried: &Carried,
 ) -> AttachmentOutcome {
     let is_verified = standing.verification.is_verified();
     let left = |code, existing| AttachmentOutcome::NotPublished { code, existing };
     let Some(there) = there else {
-        return match is_verified || leaves_room(carried) {
+        return match is_verified || leaves_room(&carried.whole) {
+            true if carried.published().digest() != carried.whole.digest() => {
+                AttachmentOutcome::Trimmed
+            }
             true => AttachmentOutcome::Published,
             false => left(NotPublished::AttachmentTooLarge, None),
         };
     };
     let existing = there.digest();
-    if existing == carried.digest() {
+    let published = carried.published().digest();
+    let carried = carried.added();
+    if existing == published || existing == carried.digest() {
         AttachmentOutcome::AlreadyThere
     } else if on_existing == OnExistingAttachment::Replace {
         AttachmentOutcome::Replaced { existing }
@@ -44,6 +94,9 @@ pub(super) fn outcome(
         left(NotPublished::AttachmentDiffers, Some(existing))
     } else if merged(tag, there, carried).is_some() {
         AttachmentOutcome::Merged { existing }
+    } else if is_list(tag) && is_usable(tag, there) && is_usable(tag, carried) {
+        // Both cannot stand there, and what is there is somebody's who can read it.
+        left(NotPublished::AttachmentTooLarge, Some(existing))
     } else {
         AttachmentOutcome::Replaced { existing }
     }
@@ -80,9 +133,8 @@ pub(super) fn decided(standing: Standing) -> Option<AttachmentOutcome> {
 /// The layers of both in one manifest, those that are there first. `None` where whoever reads such tags could not use
 /// it: an SBOM is one layer.
 pub(super) fn merged(tag: &str, there: &Manifest, carried: &Manifest) -> Option<Manifest> {
-    let is_list = tag.ends_with(".sig") || tag.ends_with(".att");
     let both_usable = is_usable(tag, there) && is_usable(tag, carried);
-    if !is_list || !both_usable || AttachmentKind::of(there).is_none() {
+    if !is_list(tag) || !both_usable || AttachmentKind::of(there).is_none() {
         return None;
     }
     let (old, new) = (layers(there)?, layers(carried)?);
@@ -99,6 +151,11 @@ pub(super) fn merged(tag: &str, there: &Manifest, carried: &Manifest) -> Option<
         return None;
     }
     Manifest::parse(document.to_string().into(), there.media_type()).ok()
+}
+
+/// True for tags whose manifests hold many things side by side.
+pub(super) fn is_list(tag: &str) -> bool {
+    tag.ends_with(".sig") || tag.ends_with(".att")
 }
 
 /// True when every carried layer is also in what is there, with the same annotations: a signature is an annotation of its

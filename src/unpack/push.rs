@@ -3,7 +3,7 @@
 //!
 //! Every byte is hashed again as it is sent. Whatever fails before the tags leaves all tags as they were.
 
-use super::attaching::AttachedThere;
+use super::attaching::{self, AttachedThere};
 use super::error::UnpackError;
 use super::plan::{Planned, PlannedBlob};
 use super::refused_attachment::{AttachmentsRefused, RefusedAttachment};
@@ -226,14 +226,29 @@ impl Push<'_> {
 
     /// Signatures where runtimes look. The blobs that they are layers of are there.
     async fn rehome(&self, rehomed: &Rehomed, outcome: RehomedOutcome) -> Result<(), UnpackError> {
-        if !matches!(outcome, RehomedOutcome::Published | RehomedOutcome::Replaced { .. }) {
+        let is_sent = match outcome {
+            RehomedOutcome::Published
+            | RehomedOutcome::Replaced { .. }
+            | RehomedOutcome::Merged { .. } => true,
+            RehomedOutcome::AlreadyThere
+            | RehomedOutcome::Kept { .. }
+            | RehomedOutcome::NotRehomed { .. } => false,
+        };
+        if !is_sent {
             return Ok(());
         }
         let remote = &self.repositories[rehomed.repository];
         let config = rehomed.config_descriptor();
         let content = Held(rehomed.config.clone());
         remote.push_blob(&config, &content, None, Presence::CheckFirst).await?;
-        remote.push_manifest(Some(&rehomed.tag), &rehomed.manifest).await?;
+        let (tag, manifest) = (rehomed.tag.as_str(), &rehomed.manifest);
+        match outcome {
+            RehomedOutcome::Replaced { .. } => {
+                remote.push_manifest(Some(tag), manifest).await.map(drop)?;
+            }
+            // Somebody may have signed since the target was asked.
+            _ => attaching::merge(remote, tag, manifest, manifest).await?,
+        }
         Ok(())
     }
 

@@ -149,6 +149,10 @@ fn warning(attachment: &AttachmentReport, dry_run: bool) -> Option<String> {
             let were = if dry_run { "would be" } else { "were" };
             format!("layers of {own} {were} added to attachment {existing} at the target")
         }
+        AttachmentOutcome::Trimmed => {
+            let were = if dry_run { "would be" } else { "were" };
+            format!("layers of {own} that nobody vouches for {were} left out")
+        }
         AttachmentOutcome::NotListed => format!(
             "not-listed: {own} is published, but the list of what is attached to {} is full",
             attachment.subject
@@ -163,9 +167,12 @@ fn warning(attachment: &AttachmentReport, dry_run: bool) -> Option<String> {
                 NotPublished::AttachmentRunnable => {
                     "an image that can be run is not an attachment".to_owned()
                 }
-                NotPublished::AttachmentTooLarge => {
+                NotPublished::AttachmentTooLarge if existing.is_empty() => {
                     "nobody vouches for it, and it would leave no room for what is verified".into()
                 }
+                NotPublished::AttachmentTooLarge => format!(
+                    "{existing} at the target has no room for it; to put it there instead: --on-existing-attachment replace"
+                ),
             };
             format!("{}: attachment {own} {would} not published: {why}", code.as_str())
         }

@@ -10,7 +10,7 @@ use crate::inventory::Found;
 use crate::oci::layout::LayoutDirectory;
 use crate::oci::{Descriptor, Digest, Manifest};
 use crate::registry::{Client, Presence, RemoteRepository};
-use crate::report::unpack::{AttachmentOutcome, NotPublished, RehomedOutcome, TagChange};
+use crate::report::unpack::{AttachmentOutcome, RehomedOutcome, TagChange};
 use crate::trust::signature_tag;
 use futures_util::{StreamExt as _, TryStreamExt as _, stream};
 use std::collections::hash_map::Entry;
@@ -221,7 +221,7 @@ impl Planned {
     where
         F: Future<Output = Result<Option<Manifest>, UnpackError>>,
     {
-        let (archive, catalogue) = (self.verified.archive(), self.verified.catalogue());
+        let catalogue = self.verified.catalogue();
         let mut outcomes = Vec::new();
         let attached = catalogue.images()[number].attachments().iter();
         for (attachment, standing) in attached.zip(&self.standings[number].attachments) {
@@ -240,25 +240,25 @@ impl Planned {
                 continue;
             }
             let there = existing(tag.clone()).await?;
-            if there.as_ref().is_some_and(|there| there.digest() == own.digest) {
+            let is_whole = |there: &Manifest| there.digest() == own.digest;
+            if !standing.only_vouched && there.as_ref().is_some_and(is_whole) {
                 outcomes.push(AttachmentOutcome::AlreadyThere);
                 continue;
             }
-            let carried = catalogue.read_manifest(archive, own)?;
+            let carried = self.verified.carried(number, own, *standing)?;
             let outcome = merging::outcome(*standing, on_existing, tag, there.as_ref(), &carried);
             if let (Some(there), true) = (there, *tag == signature_tag(&attachment.subject)) {
                 let joined = match outcome {
-                    AttachmentOutcome::Merged { .. } => merging::merged(tag, &there, &carried),
+                    AttachmentOutcome::Merged { .. } => {
+                        merging::merged(tag, &there, carried.added())
+                    }
                     _ => None,
                 };
                 let stays = joined.is_some()
                     || matches!(
                         outcome,
                         AttachmentOutcome::Kept { .. }
-                            | AttachmentOutcome::NotPublished {
-                                code: NotPublished::AttachmentDiffers,
-                                ..
-                            }
+                            | AttachmentOutcome::NotPublished { existing: Some(_), .. }
                     );
                 if stays {
                     note(kept, KeptSignatures::new(place, attachment.subject, there, joined));
@@ -286,12 +286,15 @@ impl Planned {
         if on_existing == OnExistingAttachment::Replace || rehomed.displaced == Some(existing) {
             return RehomedOutcome::Replaced { existing };
         }
-        let is_held = merging::holds_all(&there, &rehomed.manifest);
-        note(kept, KeptSignatures::new(rehomed.repository, rehomed.subject, there, None));
-        match is_held {
-            true => RehomedOutcome::Kept { existing },
-            false => RehomedOutcome::NotRehomed { existing },
-        }
+        let joined = merging::merged(&rehomed.tag, &there, &rehomed.manifest);
+        let outcome = match (merging::holds_all(&there, &rehomed.manifest), &joined) {
+            (true, _) => RehomedOutcome::Kept { existing },
+            (false, Some(_)) => RehomedOutcome::Merged { existing },
+            (false, None) => RehomedOutcome::NotRehomed { existing },
+        };
+        let joined = joined.filter(|_| matches!(outcome, RehomedOutcome::Merged { .. }));
+        note(kept, KeptSignatures::new(rehomed.repository, rehomed.subject, there, joined));
+        outcome
     }
 }
 

@@ -154,6 +154,7 @@ fn add_attachments(out: &mut Output, image: &ImageReport) {
     }
     for rehomed in &image.rehomed {
         let what = match rehomed.outcome {
+            RehomedOutcome::Merged { .. } => "added to what was there",
             RehomedOutcome::NotRehomed { .. } => "not rehomed",
             _ => "rehomed",
         };

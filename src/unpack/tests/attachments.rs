@@ -8,7 +8,7 @@ use crate::trust::Verification;
 use serde_json::json;
 
 /// Puts a `.sig` manifest with `layers` at the target, under the index's tag.
-async fn put_signature(scene: &Scene, layers: Vec<serde_json::Value>) -> Digest {
+pub(super) async fn put_signature(scene: &Scene, layers: Vec<serde_json::Value>) -> Digest {
     let repository = scene.repository("org/app");
     scene.builder.write(&scene.archive());
     let archive = crate::archive::Archive::open(&scene.archive()).expect("opened");
@@ -27,7 +27,7 @@ async fn put_signature(scene: &Scene, layers: Vec<serde_json::Value>) -> Digest 
 }
 
 /// The carried signature's only layer.
-fn carried_layer(scene: &Scene) -> Descriptor {
+pub(super) fn carried_layer(scene: &Scene) -> Descriptor {
     scene.builder.write(&scene.archive());
     let archive = crate::archive::Archive::open(&scene.archive()).expect("opened");
     let entry = &scene.builder.images[0].attachments[0];
@@ -51,7 +51,7 @@ async fn what_holds_more_is_kept() {
 }
 
 /// What the scene's target has under a tag of the index.
-async fn there(scene: &Scene, ending: &str) -> Manifest {
+pub(super) async fn there(scene: &Scene, ending: &str) -> Manifest {
     let tag = format!("sha256-{}.{ending}", scene.index.digest.hex());
     let there = scene.repository("org/app").manifest_by_tag(&tag).await.expect("an answer");
     there.expect("a manifest")
@@ -73,6 +73,74 @@ async fn what_is_verified_is_added_to_what_lacks_it() {
     let existing = merged.digest();
     assert_eq!(report.images[0].attachments[0].outcome, AttachmentOutcome::Kept { existing });
     assert!(report.images[0].is_complete());
+}
+
+/// The carried signature's manifest with so many more layers that nobody made.
+fn crowded(scene: &mut Scene, junk: usize) -> Digest {
+    let genuine = wire(&carried_layer(scene));
+    let other = scene.builder.blob(media_type::SIMPLE_SIGNING, "junk");
+    let config = scene.builder.blob(crate::archive::testing::CONFIG, "{}");
+    let layers: Vec<_> = std::iter::once(genuine).chain((0..junk).map(|_| wire(&other))).collect();
+    let document = json!({"schemaVersion": 2, "mediaType": media_type::OCI_MANIFEST,
+        "config": wire(&config), "layers": layers});
+    let manifest = scene.builder.manifest(media_type::OCI_MANIFEST, &document);
+    let entry = &mut scene.builder.images[0].attachments[0];
+    (entry.digest, entry.size) = (manifest.digest, manifest.size);
+    scene.builder.forget_unreferenced();
+    manifest.digest
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn junk_beside_a_genuine_signature_takes_no_room() {
+    for (junk, choice, outcome) in [
+        (3, AttachmentChoice::All, AttachmentOutcome::Published),
+        (600, AttachmentChoice::All, AttachmentOutcome::Trimmed),
+        (3, AttachmentChoice::Verified, AttachmentOutcome::Trimmed),
+    ] {
+        let mut scene = Scene::new().await;
+        let genuine = carried_layer(&scene);
+        let digest = crowded(&mut scene, junk);
+        let mut options = scene.options(scene.trusting("*"));
+        options.attachments = choice;
+        let report = scene.run(options).await.expect("unpacked");
+        let what = format!("{junk} {choice:?}");
+        assert_eq!(reported(&report, digest).outcome, outcome, "{what}");
+        let there = there(&scene, "sig").await;
+        let layers: Vec<Descriptor> = there.blobs().skip(1).cloned().collect();
+        match outcome {
+            AttachmentOutcome::Trimmed => assert_eq!(layers, [genuine], "{what}"),
+            _ => assert_eq!(layers.len(), 1 + junk, "{what}"),
+        }
+        // Run again, it is what is there.
+        let mut options = scene.options(scene.trusting("*"));
+        options.attachments = choice;
+        let report = scene.run(options).await.expect("unpacked again");
+        assert_eq!(reported(&report, digest).outcome, AttachmentOutcome::AlreadyThere, "{what}");
+    }
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn anothers_signature_gives_way_to_no_junk() {
+    for theirs in [1, 999, 1000] {
+        let mut scene = Scene::new().await;
+        let mut other = carried_layer(&scene);
+        other.annotations.insert("dev.cosignproject.cosign/signature".into(), "b3RoZXI=".into());
+        let existing = put_signature(&scene, vec![wire(&other); theirs]).await;
+        let digest = crowded(&mut scene, 400);
+        let report = scene.run_trusting().await.expect("unpacked");
+        let layers: Vec<Descriptor> = there(&scene, "sig").await.blobs().skip(1).cloned().collect();
+        let outcome = reported(&report, digest).outcome;
+        if theirs < 1000 {
+            assert_eq!(outcome, AttachmentOutcome::Merged { existing }, "{theirs}");
+            assert_eq!(layers.len(), theirs + 1, "the genuine one alone is added");
+        } else {
+            let code = NotPublished::AttachmentTooLarge;
+            let left = AttachmentOutcome::NotPublished { code, existing: Some(existing) };
+            assert_eq!(outcome, left, "{theirs}");
+            assert_eq!(layers.len(), theirs);
+        }
+        assert!(layers.contains(&other), "{theirs}: it is still there");
+    }
 }
 
 /// Cosign fails on a bundle or certificate that is wrong, whoever added it to a genuine signature.

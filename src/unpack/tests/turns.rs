@@ -10,7 +10,7 @@ async fn run_behind_another(
     scene: &Scene,
     options: UnpackOptions,
     root: &HostRoot,
-    done: impl FnOnce(),
+    done: impl Future<Output = ()>,
 ) -> Result<UnpackReport, UnpackError> {
     let other = try_publishing(root).expect("no error").expect("a turn");
     let waits = scene.client.waits();
@@ -20,7 +20,7 @@ async fn run_behind_another(
         while !is_waiting() {
             tokio::time::sleep(Duration::from_millis(5)).await;
         }
-        done();
+        done.await;
         drop(other);
     };
     let (ended, ()) = tokio::join!(scene.run(options), end);
@@ -38,7 +38,7 @@ async fn a_run_waits_while_another_one_publishes() {
     let root = HostRoot::under(folder.path()).expect("a root");
     let mut options = scene.options(scene.trusting("*"));
     options.memory = at(&root);
-    let ended = run_behind_another(&scene, options, &root, || {}).await;
+    let ended = run_behind_another(&scene, options, &root, async {}).await;
     ended.expect("unpacked");
     assert_eq!(scene.tag("org/app", "1").await, Some(scene.index.digest));
     assert!(try_publishing(&root).expect("no error").is_some(), "the turn is given up");
@@ -53,7 +53,7 @@ async fn another_source_that_came_meanwhile_keeps_its_repository() {
     options.memory = at(&root);
     let target = Repository::new(&scene.host, "org/app").expect("a name");
     let source = Repository::new("elsewhere.example", "org/app").expect("a name");
-    let done = || {
+    let done = async {
         let decision = crate::host::config::sources::Decision::Implied;
         let filled = crate::host::Filled { target: &target, source: &source, decision };
         crate::host::record_sources(&root, &[filled]).expect("remembered");
@@ -83,7 +83,7 @@ async fn a_key_that_is_removed_meanwhile_admits_nothing_and_stays_away() {
     options.target = format!("{}/again", scene.host).parse().expect("a target");
     options.install = install();
     options.memory = at(&root);
-    let done = || {
+    let done = async {
         for entry in std::fs::read_dir(&records).expect("records") {
             let path = entry.expect("an entry").path();
             if path.extension().is_some_and(|ending| ending == "json") {
@@ -95,4 +95,25 @@ async fn a_key_that_is_removed_meanwhile_admits_nothing_and_stays_away() {
     assert!(matches!(ended, Err(UnpackError::KeyRemoved { .. })), "{ended:?}");
     assert_eq!(scene.tag("again/org/app", "1").await, None);
     assert!(installed_keys(&root).expect("keys").keys.is_empty(), "it is not written again");
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_signature_that_came_meanwhile_stays_beside_the_carried_one() {
+    let scene = Scene::new().await;
+    let folder = tempfile::tempdir().expect("a directory");
+    let root = HostRoot::under(folder.path()).expect("a root");
+    let mut options = scene.options(scene.trusting("*"));
+    options.memory = at(&root);
+    let carried = super::attachments::carried_layer(&scene);
+    let mut other = carried.clone();
+    other.annotations.insert("dev.cosignproject.cosign/signature".into(), "b3RoZXI=".into());
+    let done = async {
+        let layers = vec![crate::archive::testing::wire(&other)];
+        super::attachments::put_signature(&scene, layers).await;
+    };
+    let ended = run_behind_another(&scene, options, &root, done).await;
+    ended.expect("unpacked");
+    let there = super::attachments::there(&scene, "sig").await;
+    let layers: Vec<Descriptor> = there.blobs().skip(1).cloned().collect();
+    assert_eq!(layers, [other, carried]);
 }
