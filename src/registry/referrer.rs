@@ -4,7 +4,7 @@
 
 use super::exchange::Ask;
 use super::manifest::{Pages, parse};
-use super::referrer_list::{self, Extended, ListEntry};
+use super::referrer_list::{self, Extended, ListEntry, ListRoom};
 use super::{RegistryError, RemoteRepository};
 use crate::oci::manifest::{MAX_MANIFEST, Meaning};
 use crate::oci::{Descriptor, Digest, Manifest, media_type};
@@ -114,11 +114,28 @@ impl RemoteRepository {
 
     /// Adds manifests to the list under their subject's fallback tag, and reads back that they are there. For registries
     /// that did not say that they understood the subject. Updates of one list by this process wait for each other.
-    /// Gives the digests for which the list has no room.
+    /// Gives the digests for which the list has no room. What nobody vouches for fails on no list: where the tag holds
+    /// something that is not such a list, there is no room for it.
     ///
     /// # Errors
     /// When the tag holds something that is not such a list, and when the list cannot be read or written.
     pub async fn add_referrers_to_fallback_tag(
+        &self,
+        subject: &Digest,
+        referrers: &[ListEntry],
+    ) -> Result<Vec<Digest>, RegistryError> {
+        let is_verified = referrers.iter().any(|entry| entry.room() == ListRoom::Verified);
+        match self.extend_list(subject, referrers).await {
+            Err(RegistryError::BadAnswer { .. } | RegistryError::BadManifest { .. })
+                if !is_verified =>
+            {
+                Ok(referrers.iter().map(ListEntry::digest).collect())
+            }
+            extended => extended,
+        }
+    }
+
+    async fn extend_list(
         &self,
         subject: &Digest,
         referrers: &[ListEntry],

@@ -72,6 +72,11 @@ impl ListEntry {
         Self { digest: referrer.digest(), room, forms: [Value::Object(entry), bare] }
     }
 
+    /// How much of a list it may fill.
+    pub(super) fn room(&self) -> ListRoom {
+        self.room
+    }
+
     /// Digest of the referrer.
     pub fn digest(&self) -> Digest {
         self.digest

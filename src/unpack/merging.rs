@@ -86,7 +86,7 @@ pub(super) fn outcome(
     let carried = carried.added();
     if existing == published || existing == carried.digest() {
         AttachmentOutcome::AlreadyThere
-    } else if on_existing == OnExistingAttachment::Replace {
+    } else if is_verified && on_existing == OnExistingAttachment::Replace {
         AttachmentOutcome::Replaced { existing }
     } else if holds_all(there, carried) && is_kept(tag, there, carried, is_verified) {
         AttachmentOutcome::Kept { existing }
@@ -96,7 +96,7 @@ pub(super) fn outcome(
         AttachmentOutcome::Merged { existing }
     } else if is_list(tag) && is_usable(tag, there) && is_usable(tag, carried) {
         // Both cannot stand there, and what is there is somebody's who can read it.
-        left(NotPublished::AttachmentTooLarge, Some(existing))
+        left(NotPublished::AttachmentDiffers, Some(existing))
     } else {
         AttachmentOutcome::Replaced { existing }
     }

@@ -154,25 +154,27 @@ fn warning(attachment: &AttachmentReport, dry_run: bool) -> Option<String> {
             format!("layers of {own} that nobody vouches for {were} left out")
         }
         AttachmentOutcome::NotListed => format!(
-            "not-listed: {own} is published, but the list of what is attached to {} is full",
+            "not-listed: {own} is published, but the list of what is attached to {} has no room, or is not one",
             attachment.subject
         ),
         AttachmentOutcome::NotPublished { code, existing } => {
             let existing = existing.map(|existing| existing.to_string()).unwrap_or_default();
             let why = match code {
-                NotPublished::AttachmentDiffers => format!(
-                    "nobody vouches for it, and its tag is {existing} at the target; \
+                NotPublished::AttachmentDiffers if attachment.verification.is_verified() => {
+                    format!(
+                        "its tag is {existing} at the target, which has no room for it and stays; \
                      to put it there: --on-existing-attachment replace"
+                    )
+                }
+                NotPublished::AttachmentDiffers => format!(
+                    "nobody vouches for it, and its tag is {existing} at the target, which stays"
                 ),
                 NotPublished::AttachmentRunnable => {
                     "an image that can be run is not an attachment".to_owned()
                 }
-                NotPublished::AttachmentTooLarge if existing.is_empty() => {
+                NotPublished::AttachmentTooLarge => {
                     "nobody vouches for it, and it would leave no room for what is verified".into()
                 }
-                NotPublished::AttachmentTooLarge => format!(
-                    "{existing} at the target has no room for it; to put it there instead: --on-existing-attachment replace"
-                ),
             };
             format!("{}: attachment {own} {would} not published: {why}", code.as_str())
         }

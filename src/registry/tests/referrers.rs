@@ -206,6 +206,47 @@ async fn a_registry_that_forgets_what_is_added_is_an_error() {
 }
 
 #[tokio::test]
+async fn a_tag_that_is_no_list_fails_only_what_is_verified() {
+    let subject = subject();
+    let image = attachment(&subject, "somebody's");
+    let twice = r#"{"schemaVersion":2,"mediaType":"application/vnd.oci.image.index.v1+json","manifests":[],"manifests":[]}"#;
+    let docker = r#"{"schemaVersion":2,"mediaType":"application/vnd.docker.distribution.manifest.list.v2+json","manifests":[]}"#;
+    for (media_type, content) in [
+        (media_type::OCI_MANIFEST, image.bytes().to_vec()),
+        (media_type::OCI_INDEX, twice.into()),
+        (media_type::OCI_INDEX, "null".into()),
+        ("application/vnd.docker.distribution.manifest.list.v2+json", docker.into()),
+    ] {
+        let answer = content.clone();
+        let script = Script::start(move |seen| match seen.method.as_str() {
+            "PUT" => Some(status(201)),
+            _ if seen.target == "/v2/" => None,
+            _ => Some(full(200, &[("content-type", media_type)], answer.clone())),
+        })
+        .await;
+        let repository = repository(&script.address);
+        let [a, b] = ["a", "b"].map(|name| attachment(&subject, name));
+        let unverified = ListEntry::of(&a, ListRoom::Unverified);
+        let add = async |entries: &[ListEntry]| {
+            repository.add_referrers_to_fallback_tag(&subject.digest(), entries).await
+        };
+        let full = add(std::slice::from_ref(&unverified)).await.expect("no failure");
+        assert_eq!(full, [a.digest()], "{media_type}");
+        add(&[entry(&b)]).await.expect_err("it has to be listed");
+        add(&[unverified, entry(&b)]).await.expect_err("it has to be listed");
+        assert!(!script.seen().iter().any(|seen| seen.method == "PUT"), "what is there stays");
+    }
+    // No access is not an answer about the tag.
+    let script = Script::start(|seen| (seen.target != "/v2/").then(|| status(403))).await;
+    let unverified = ListEntry::of(&image, ListRoom::Unverified);
+    let repository = repository(&script.address);
+    repository
+        .add_referrers_to_fallback_tag(&subject.digest(), &[unverified])
+        .await
+        .expect_err("denied");
+}
+
+#[tokio::test]
 async fn a_tag_that_resolves_to_its_image_by_itself_can_become_a_list() {
     let subject = subject();
     let bytes = subject.bytes().clone();

@@ -134,7 +134,7 @@ async fn anothers_signature_gives_way_to_no_junk() {
             assert_eq!(outcome, AttachmentOutcome::Merged { existing }, "{theirs}");
             assert_eq!(layers.len(), theirs + 1, "the genuine one alone is added");
         } else {
-            let code = NotPublished::AttachmentTooLarge;
+            let code = NotPublished::AttachmentDiffers;
             let left = AttachmentOutcome::NotPublished { code, existing: Some(existing) };
             assert_eq!(outcome, left, "{theirs}");
             assert_eq!(layers.len(), theirs);
@@ -240,6 +240,12 @@ async fn what_nobody_vouches_for_keeps_no_later_bundle_out() {
         assert_eq!(reported(&report, honest).outcome, left, "{ending}");
         assert!(!report.images[0].is_complete());
         assert!(report.warnings.iter().any(|text| text.contains("attachment-differs: ")));
+        assert_eq!(there(&later, ending).await.digest(), junk.digest);
+        // The operator's word does not vouch for it.
+        let mut options = later.options(later.trusting("*"));
+        options.on_existing_attachment = OnExistingAttachment::Replace;
+        let report = later.run(options).await.expect("unpacked");
+        assert_eq!(reported(&report, honest).outcome, left, "{ending}");
         assert_eq!(there(&later, ending).await.digest(), junk.digest);
         // An authentic bundle vouches for it.
         let report = later.run(later.options(expecting(&later))).await.expect("unpacked");
