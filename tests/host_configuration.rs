@@ -95,6 +95,7 @@ impl Host {
             self.write(&format!("registries.d/{}", file.name), &file.content);
         }
         let mirrored = MirrorRequest {
+            withheld: Vec::new(),
             mirrored: vec![Mirrored { source, mirror }],
             upstream: Upstream::Blocked,
             transport: MirrorTransport::Insecure,
@@ -141,6 +142,7 @@ fn request(keys: Vec<KeySource>) -> PolicyRequest {
         }],
         unenforced: Vec::new(),
         unserved: Default::default(),
+        open: Default::default(),
         level: PolicyLevel::SEVERAL_KEYS,
         rejected: Rejected::StaysRejected,
     }

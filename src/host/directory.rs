@@ -2,8 +2,8 @@
 
 use super::error::{FileKind, PathError};
 use super::root::Owners;
-use super::staged::Staged;
-use rustix::fs::{Access, AtFlags, FileType, FlockOperation, Mode, OFlags, Stat};
+use super::staged::{Readers, Staged};
+use rustix::fs::{Access, AtFlags, FileType, FlockOperation, Gid, Mode, OFlags, Stat, Uid};
 use rustix::io::Errno;
 use std::ffi::OsString;
 use std::fs::File;
@@ -155,7 +155,26 @@ impl Directory {
 
     /// Writes `content` beside `name`, synced, with mode 0644; it gets its name later. Only under [`Self::lock`].
     pub(super) fn stage(&self, name: &str, content: &[u8]) -> Result<Staged<'_>, PathError> {
-        Staged::write(self, name, content)
+        Staged::write(self, name, content, Readers::Everybody)
+    }
+
+    /// The same with owner, group and mode of the file `like`, where that is there.
+    pub(super) fn stage_like(
+        &self,
+        like: &str,
+        name: &str,
+        content: &[u8],
+    ) -> Result<Staged<'_>, PathError> {
+        let readers = match rustix::fs::statat(&self.descriptor, like, AtFlags::SYMLINK_NOFOLLOW) {
+            Ok(stat) => Readers::As(
+                Uid::from_raw(stat.st_uid),
+                Gid::from_raw(stat.st_gid),
+                Mode::from_raw_mode(stat.st_mode),
+            ),
+            Err(Errno::NOENT) => Readers::Everybody,
+            Err(error) => return Err(PathError::system("examine", &self.path_of(like), error)),
+        };
+        Staged::write(self, name, content, readers)
     }
 
     /// Removes the file `name`.

@@ -2,6 +2,7 @@
 
 use crate::oci::{Digest, Reference};
 use crate::ownership::check_for_root;
+use crate::trust::policy::PolicyRequirement;
 use crate::trust::{Policy, PolicyError, PreparedPolicy};
 use std::collections::BTreeMap;
 use std::fs::File;
@@ -77,6 +78,13 @@ impl PolicyFile {
             Policy::parse(&bytes).map_err(|error| failed(PolicyFileCause::Policy(error)))?;
         let root = root.to_owned();
         Ok(Self { policy, content: Digest::of(&bytes), root, is_of_host })
+    }
+
+    /// True when a GPG signature is demanded of the image.
+    pub fn demands_gpg(&self, source: &Reference) -> bool {
+        let applicable = self.policy.requirements_for(source);
+        let mut lists = applicable.parts().iter().map(|part| part.list().requirements());
+        lists.any(|all| all.iter().any(|one| matches!(one, PolicyRequirement::SignedBy(_))))
     }
 
     /// Reads the keys for these images. A file that cannot be read refuses the images that need it.

@@ -3,13 +3,25 @@
 use super::directory::Directory;
 use super::error::PathError;
 use super::selinux;
-use rustix::fs::{AtFlags, Mode, OFlags};
+use rustix::fs::{AtFlags, Gid, Mode, OFlags, Uid};
 use rustix::io::Errno;
 use std::fs::File;
 use std::io::Write as _;
 
 /// Readable by everybody, whatever the umask: these are public keys and what they are good for.
 const FILE_MODE: Mode = Mode::from_raw_mode(0o644);
+
+/// Bits of a mode that a file takes over from the one whose place it takes.
+const PERMISSIONS: Mode = Mode::from_raw_mode(0o777);
+
+/// Who may read a file.
+#[derive(Debug, Clone, Copy)]
+pub(super) enum Readers {
+    /// Everybody, whatever the umask.
+    Everybody,
+    /// Owner, group and mode as another file has them.
+    As(Uid, Gid, Mode),
+}
 
 /// A file under a temporary name in its final directory; removed when it is dropped without having been published.
 ///
@@ -27,6 +39,7 @@ impl<'a> Staged<'a> {
         directory: &'a Directory,
         name: &str,
         content: &[u8],
+        readers: Readers,
     ) -> Result<Self, PathError> {
         let temporary = format!(".{name}.new");
         let path = directory.path_of(&temporary);
@@ -42,7 +55,17 @@ impl<'a> Staged<'a> {
         let staged = Self { directory, name: name.to_owned(), temporary };
         let mut file = File::from(descriptor);
         file.write_all(content).map_err(|e| PathError::system("write", &path, e))?;
-        rustix::fs::fchmod(&file, FILE_MODE)
+        let mode = match readers {
+            Readers::Everybody => FILE_MODE,
+            Readers::As(owner, group, mode) => {
+                // Who may not give files away keeps them for the owner.
+                match rustix::fs::fchown(&file, Some(owner), Some(group)) {
+                    Ok(()) => mode & PERMISSIONS,
+                    Err(_) => mode & Mode::RWXU,
+                }
+            }
+        };
+        rustix::fs::fchmod(&file, mode)
             .map_err(|e| PathError::system("set the mode of", &path, e))?;
         // Content and mode are final, and the name is not yet taken.
         selinux::label(&file, &directory.path_of(name))?;

@@ -85,7 +85,8 @@ impl UnenforcedReport {
 pub struct RefusedPull {
     /// Its source.
     pub image: String,
-    /// Why: a code of refusals, or `covered-by-index` where only its index is signed as demanded.
+    /// Why: a code of refusals, `covered-by-index` where only its index is signed as demanded, or `signatures-not-found`
+    /// where hosts would not find its GPG signatures.
     pub code: &'static str,
 }
 

@@ -2,6 +2,7 @@
 //! what is carried, what was moved there, or what was there before and is kept.
 
 use super::plan::Planned;
+use super::signatures::SurveyedSignature;
 use super::survey::Survey;
 use crate::archive::Catalogue;
 use crate::archive::catalogue::CatalogueImage;
@@ -66,12 +67,19 @@ pub(super) struct AtTarget {
     manifests: HashMap<Digest, Manifest>,
     /// What was kept and lacks something, or cannot be read by runtimes.
     kept: BTreeSet<(Repository, Digest)>,
+    /// Sources with GPG signatures that the registry does not keep.
+    without_signatures: BTreeSet<Repository>,
 }
 
 impl AtTarget {
     /// After the target was asked.
     pub(super) fn surveyed(planned: &Planned, survey: &Survey) -> Self {
         let mut all = Self::carried(planned);
+        let sources = planned.plan.images().iter().map(|image| image.source.repository());
+        let unkept = sources
+            .zip(&survey.signatures)
+            .filter(|(_, signatures)| signatures.iter().any(SurveyedSignature::is_unpublished));
+        all.without_signatures = unkept.map(|(source, _)| source.clone()).collect();
         for (rehomed, outcome) in planned.rehomed.iter().zip(&survey.rehomed) {
             match outcome {
                 RehomedOutcome::Published
@@ -95,6 +103,11 @@ impl AtTarget {
             }
         }
         all
+    }
+
+    /// True where the registry does not keep GPG signatures of the source that are carried.
+    pub(super) fn lacks_signatures(&self, source: &Repository) -> bool {
+        self.without_signatures.contains(source)
     }
 
     /// Where nobody is asked: as though nothing were there before.

@@ -154,7 +154,12 @@ pub(super) fn decide(
     let ConfigureOptions { root, destination, level, rejected, upstream, transport, .. } = options;
     let request = HostConfig {
         policy: policy(&enforcement, keys, level.unwrap_or_default(), rejected),
-        mirrors: MirrorRequest { mirrored: mirrored(planned), upstream, transport },
+        mirrors: MirrorRequest {
+            mirrored: mirrored(planned),
+            withheld: Vec::new(),
+            upstream,
+            transport,
+        },
         ca: options.registry_ca.map(|content| RegistryCa { host, content }),
         level: level.map_or(LevelSource::Tools, |_| LevelSource::Request),
         signed: unenforced::signed(&planned.verified, &options.allow_unenforced)?,
@@ -188,6 +193,7 @@ fn policy(
         unenforced: all().filter(|(_, said)| said.is_err()).map(|(name, _)| name.clone()).collect(),
         // What becomes of the other files decides that.
         unserved: BTreeMap::new(),
+        open: BTreeMap::new(),
         level,
         rejected,
     }

@@ -8,7 +8,8 @@ use super::configure::KeyPaths;
 use super::error::UnpackError;
 use super::plan::Planned;
 use crate::host::config_files::PlannedFile;
-use crate::host::{HostRoot, PolicyFile};
+use crate::host::{HostRoot, PolicyFile, RegistriesD};
+use crate::oci::Reference;
 use crate::report::configuration::RefusedPull;
 use crate::trust::{Admission, Anchors};
 
@@ -40,9 +41,17 @@ pub(super) fn refused(
     let rules =
         Anchors { policy: Some(prepared), now: verified.anchors().now, ..Anchors::default() };
     let verdicts = verified.judge_again(&numbers, &rules, at_target)?;
-    let refused = verdicts.iter().filter_map(|verdict| {
+    let lookups = Lookups::below(root);
+    let refused = numbers.iter().zip(&verdicts).filter_map(|(number, verdict)| {
+        let source = verdict.source();
+        let is_hidden = || {
+            file.demands_gpg(source)
+                && at_target.lacks_signatures(source.repository())
+                && !lookups.know_a_lookaside(&mirrored(planned, *number))
+        };
         let code = match verdict.admission() {
             Admission::PolicyAcceptsAnything => return None,
+            _ if verdict.enforceable() && is_hidden() => "signatures-not-found",
             _ if verdict.enforceable() => return None,
             Admission::Refused(refusal) => refusal.code.as_str(),
             _ => "covered-by-index",
@@ -50,4 +59,34 @@ pub(super) fn refused(
         Some(RefusedPull { image: verdict.source().to_string(), code })
     });
     Ok(refused.collect())
+}
+
+/// Image `number` under its name at the target.
+fn mirrored(planned: &Planned, number: usize) -> Reference {
+    let image = &planned.plan.images()[number];
+    let mirror = &planned.plan.repositories()[image.repository];
+    let tagged = image.source.tag().and_then(|tag| mirror.tagged(tag).ok());
+    tagged.unwrap_or_else(|| mirror.pinned(image.digest))
+}
+
+/// Where the host looks for GPG signatures.
+struct Lookups {
+    configured: RegistriesD,
+    /// Where it looks when nothing is configured.
+    is_built_in_there: bool,
+}
+
+impl Lookups {
+    fn below(root: &HostRoot) -> Self {
+        let place = |path: &str| root.path().join(path);
+        Self {
+            configured: RegistriesD::read(&place("etc/containers/registries.d"))
+                .unwrap_or_default(),
+            is_built_in_there: place("var/lib/containers/sigstore").is_dir(),
+        }
+    }
+
+    fn know_a_lookaside(&self, mirrored: &Reference) -> bool {
+        self.is_built_in_there || self.configured.lookaside(mirrored).is_some()
+    }
 }

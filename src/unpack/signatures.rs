@@ -27,6 +27,13 @@ pub(super) struct SurveyedSignature {
     outcome: SignatureOutcome,
 }
 
+impl SurveyedSignature {
+    /// True when the registry will not have it.
+    pub(super) fn is_unpublished(&self) -> bool {
+        matches!(self.outcome, SignatureOutcome::NotPublished)
+    }
+}
+
 impl Planned {
     /// A signature as it was verified, hashed again.
     pub(super) fn signature(

@@ -3,7 +3,7 @@
 use super::error::UnpackError;
 use super::plan::Planned;
 use super::verify::Verified;
-use crate::host::config::policy::{PolicyLevel, PolicyRequest};
+use crate::host::config::policy::{Opening, PolicyLevel, PolicyRequest};
 use crate::host::config_files::{Serving, Unenforced, UnenforcedRepository};
 use crate::oci::Repository;
 use crate::report::configuration::{FileReport, UnenforcedMirror, UnenforcedReport};
@@ -105,9 +105,11 @@ pub(super) fn reports(
         let repository = one.repository.to_string();
         let mut left = policy.into_iter().flat_map(|file| &file.left);
         let left = left.find(|left| left.subject == repository);
-        let (code, reason) = left.map_or(("unenforced", "no rule is for it".to_owned()), |left| {
-            (left.code, left.reason.clone())
-        });
+        let said = (one.opening.code(), one.opening.to_string());
+        let (code, reason) = match &one.opening {
+            Opening::Whole => left.map_or(said, |left| (left.code, left.reason.clone())),
+            Opening::Narrower { .. } | Opening::OfRoot { .. } => said,
+        };
         UnenforcedReport {
             enforce: remedies.command(&repository, code),
             repository,

@@ -163,3 +163,41 @@ fn signatures_come_through_a_pipe() {
         assert!(read(to.path()) == read(scene.lookaside.path()), "{subject}");
     }
 }
+
+#[test]
+fn gpg_signatures_that_pulls_would_not_find_are_named() {
+    let test = "gpg_signatures_that_pulls_would_not_find_are_named";
+    let Some(scene) = Signed::new(test) else { return };
+    scene.pack(&file_url(scene.lookaside.path()));
+    let enclave = Enclave::start();
+    let place = |name: &str| enclave.root().join(name);
+    let lookups = place("etc/containers/registries.d");
+    fs::create_dir_all(&lookups).expect("folder");
+    scene.gpg.export(scene.gpg.fingerprint(), &place("etc/containers/release.gpg"));
+    let rule = json!([{ "type": "signedBy", "keyType": "GPGKeys", "keyPath": "/etc/containers/release.gpg" }]);
+    let policy = json!({ "default": [{ "type": "insecureAcceptAnything" }],
+        "transports": { "docker": { "registry.example/team/app": rule } } });
+    fs::write(place("etc/containers/policy.json"), policy.to_string()).expect("policy");
+    let to = tempfile::tempdir().expect("directory");
+    let refused = || {
+        let more = ["--install-config", "--json", "--lookaside", text(to.path())];
+        let ran = enclave.unpack(&scene.side.file(), &[&UNSIGNED[..], &more].concat());
+        let report = ran.expect_code(0).json();
+        assert_described("unpack-report.schema.json", &report);
+        report["configuration"]["refusedPulls"].clone()
+    };
+    let named = json!([{ "image": IDENTITY, "code": "signatures-not-found" }]);
+    assert_eq!(refused(), named);
+    let write = |host: &str| {
+        let text = format!("docker:\n  {host}:\n    lookaside: https://signatures.example\n");
+        fs::write(lookups.join("site.yaml"), text).expect("configuration");
+    };
+    write("registry.example");
+    assert_eq!(refused(), named, "hosts look by the name of the mirror");
+    write(&format!("{}/team", enclave.address()));
+    assert_eq!(refused(), json!([]));
+    // Where root looks when nothing is configured.
+    fs::remove_file(lookups.join("site.yaml")).expect("removed");
+    fs::create_dir_all(place("var/lib/containers/sigstore")).expect("folder");
+    assert_eq!(refused(), json!([]));
+}

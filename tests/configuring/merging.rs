@@ -54,6 +54,9 @@ fn an_administrators_policy_keeps_every_byte_but_for_the_new_scope() {
     assert!(start + end >= policy.chars().count(), "only an insertion: {after}");
     assert_eq!(scene.demanded(APP)[0]["type"], "sigstoreSigned");
     assert_eq!(scene.demanded(APP)[0]["signedIdentity"], json!({"type": "matchRepository"}));
+    // A key is trusted for nothing below the repository.
+    let itself = json!({"type": "exactRepository", "dockerRepository": APP});
+    assert_eq!(scene.demanded(APP)[1]["signedIdentity"], itself);
 }
 
 #[test]

@@ -4,6 +4,8 @@ mod elsewhere;
 mod end_to_end;
 mod merging;
 mod obstacles;
+mod of_root;
+mod openings;
 mod rehoming;
 mod served;
 mod unenforced;

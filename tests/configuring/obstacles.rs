@@ -1,15 +1,18 @@
 //! What stops a run before anything is pushed or changed, each beside the same run without the obstacle.
 
 use super::{ACCEPT, LOOKUPS, MIRRORS, POLICY, Scene, Tools, file, left, skopeo};
+use crate::harness::command::Program;
 use crate::harness::fault_proxy::FaultProxy;
 use crate::harness::faults::{Fault, Rule};
 use crate::harness::host::Host;
 use crate::harness::nobody::is_root;
 use crate::harness::peers;
 use crate::unpacking::Carried;
+use rustix::process::{Pid, Signal};
 use serde_json::json;
 use std::fs;
 use std::os::unix::fs::{PermissionsExt as _, chown, symlink};
+use std::time::Duration;
 
 #[test]
 fn files_that_cannot_be_merged_with_stop_the_run_before_the_push() {
@@ -224,4 +227,40 @@ fn a_push_that_failed_leaves_the_configuration_as_it_was() {
     assert!(fs::read_dir(&directory).expect("made").next().is_none(), "nothing is in it");
     proxy.heal();
     scene.configured(&["--to", proxy.address()]);
+}
+
+#[test]
+fn a_run_that_is_told_to_end_puts_away_its_question() {
+    let scene = Scene::new();
+    let notes = tempfile::tempdir().expect("directory");
+    let note = notes.path().join("process");
+    let script =
+        format!("echo $$ > '{0}.new'; /bin/mv '{0}.new' '{0}'; exec /bin/sleep 60", note.display());
+    let tools = Tools::none().saying("skopeo", &script);
+    for (signal, code) in [(Signal::INT, 130), (Signal::TERM, 143)] {
+        let _ = fs::remove_file(&note);
+        let temporary = tempfile::tempdir().expect("directory");
+        let running = Program::bundle()
+            .env("PATH", tools.path())
+            .env("TMPDIR", temporary.path())
+            .args(&["config", "install", "--to", scene.enclave.address(), "--root"])
+            .arg(scene.enclave.root())
+            .args(&["--key", &scene.carried.key])
+            .arg(scene.carried.side.file())
+            .start();
+        while !note.exists() {
+            std::thread::sleep(Duration::from_millis(10));
+        }
+        let own = i32::try_from(running.id()).ok().and_then(Pid::from_raw).expect("a process");
+        rustix::process::kill_process(own, signal).expect("told");
+        running.end().expect_code(code);
+        assert_eq!(crate::harness::scene::names(temporary.path()), [""; 0]);
+        let asked = fs::read_to_string(&note).expect("a number");
+        let command = || fs::read(format!("/proc/{}/cmdline", asked.trim())).unwrap_or_default();
+        let gone = (0..100).any(|_| {
+            std::thread::sleep(Duration::from_millis(20));
+            command().is_empty()
+        });
+        assert!(gone, "the program that was asked has ended");
+    }
 }

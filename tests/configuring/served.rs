@@ -1,7 +1,7 @@
 //! A rule is written only where pulls find the signatures that it demands, and over nothing that is pulled already.
 
 use super::merging::{APP, one};
-use super::{ACCEPT, LOOKUPS, MIRRORS, POLICY, Scene, left};
+use super::{ACCEPT, MIRRORS, POLICY, Scene, left};
 
 #[test]
 fn what_is_not_served_with_its_signatures_gets_no_rule() {
@@ -9,6 +9,10 @@ fn what_is_not_served_with_its_signatures_gets_no_rule() {
     let address = scene.enclave.address().to_owned();
     let lookups = format!("docker:\n  {address}:\n    use-sigstore-attachments: ");
     let taken = format!("docker:\n  {address}: {{}}\n  {address}/team/app: {{}}\n");
+    let off = "use-sigstore-attachments: false";
+    let of = |name: &str, is_on: bool| {
+        format!("docker:\n  {address}/{name}: {{use-sigstore-attachments: {is_on}}}\n")
+    };
     let entry = |location: &str| {
         format!(
             "[[registry]]\nlocation = \"{APP}\"\n[[registry.mirror]]\nlocation = \"{location}\"\n"
@@ -20,6 +24,12 @@ fn what_is_not_served_with_its_signatures_gets_no_rule() {
         (yaml, format!("{lookups}false\n"), false),
         (yaml, taken, false),
         (yaml, format!("{lookups}true\n"), true),
+        (yaml, of("team/app:1", false), false),
+        (yaml, of("team/app:other", false), false),
+        (yaml, of(&format!("team/app@{}", scene.carried.image.digest()), false), false),
+        (yaml, format!("{lookups}true\n  {address}/team/app:1: {{{off}}}\n"), false),
+        (yaml, of("team/app:1", true), true),
+        (yaml, of("team/apple:1", false), true),
         (conf, entry("m.example/x"), false),
         (conf, format!("[[registry]]\nlocation = \"{address}\"\nblocked = true\n"), false),
         (conf, format!("[[registry]]\nlocation = \"{address}\"\n"), true),
@@ -56,22 +66,4 @@ fn a_rule_covers_nothing_below_it_that_an_earlier_bundle_brought() {
         &format!("{policy}, \"transports\": {{\"docker\": {{\"{below}\": {rule}}}}}}}"),
     );
     assert_eq!(left(&scene.configured(&[]), POLICY), []);
-}
-
-#[test]
-fn files_of_roots_own_that_hide_what_is_written_are_named() {
-    let scene = Scene::new();
-    let (policy, lookups) =
-        ("root/.config/containers/policy.json", "root/.config/containers/registries.d");
-    scene.write(policy, ACCEPT);
-    let report = scene.configured(&[]);
-    assert_eq!(left(&report, POLICY), one(&format!("/{policy}"), "hidden-from-root"));
-    assert_eq!(left(&report, LOOKUPS), []);
-    scene.write(&format!("{lookups}/mine.yaml"), "docker: {}\n");
-    let text = scene.unpack(&["--install-config"]).expect_code(0).stdout;
-    assert!(text.contains(&format!("/{lookups}: left alone (hidden-from-root)")), "{text}");
-    // Other hosts have another root.
-    let review = tempfile::tempdir().expect("directory");
-    let report = scene.configured(&["--config-dir", review.path().to_str().expect("path")]);
-    assert_eq!(left(&report, POLICY), one(APP, "already-enforced"));
 }

@@ -129,6 +129,9 @@ fn enable(
     keys: &mut BTreeSet<String>,
 ) -> Result<(), LookupLeft> {
     let host = mirror.host();
+    if let Some((key, said)) = disabled_part(mirror, others) {
+        return Err(LookupLeft::Disabled { key: key.clone(), file: said.file.clone() });
+    }
     // From narrow to wide, as the stack looks: the first key that says anything decides.
     for key in names(mirror) {
         if keys.contains(&key) {
@@ -149,6 +152,17 @@ fn enable(
         (Some(_), Some(other)) => return Err(LookupLeft::Taken { file: other.file.clone() }),
     }
     Ok(())
+}
+
+/// The first key for a tag or a digest of the repository that says that no signatures are looked for.
+fn disabled_part<'o>(
+    mirror: &Repository,
+    others: &'o BTreeMap<String, Said>,
+) -> Option<(&'o String, &'o Said)> {
+    let whole = mirror.to_string();
+    let is_part =
+        |key: &str| key.strip_prefix(&whole).is_some_and(|rest| rest.starts_with([':', '@']));
+    others.iter().find(|(key, said)| is_part(key) && said.attachments == Some(false))
 }
 
 /// The repository, the namespaces above it, and the host. Wider keys say nothing about this host in particular.
@@ -281,6 +295,15 @@ mod tests {
             (both(OFF), None, Some("disabled")),
             (both(ON), None, Some("already-enabled")),
             (format!("docker:\n  r.example/a: {{{OFF}}}\n"), None, Some("disabled")),
+            (format!("docker:\n  r.example/a:1.0: {{{OFF}}}\n"), None, Some("disabled")),
+            (format!("docker:\n  \"r.example/a@sha256:1\": {{{OFF}}}\n"), None, Some("disabled")),
+            (
+                format!("docker:\n  r.example/a: {{{ON}}}\n  r.example/a:1.0: {{{OFF}}}\n"),
+                None,
+                Some("disabled"),
+            ),
+            (format!("docker:\n  r.example/a:1.0: {{{ON}}}\n"), Some("r.example"), None),
+            (format!("docker:\n  r.example/a/b:1.0: {{{OFF}}}\n"), Some("r.example"), None),
             (format!("docker:\n  r.example/b: {{{OFF}}}\n"), Some("r.example"), None),
             (format!("docker:\n  \"*.example\": {{{OFF}}}\n"), Some("r.example"), None),
             (format!("default-docker: {{{OFF}}}\n"), Some("r.example"), None),

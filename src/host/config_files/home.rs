@@ -4,11 +4,14 @@ use super::ConfigError;
 use crate::host::config::quoting::quoted;
 use crate::oci::Digest;
 use crate::ownership::{self, find_program};
+use rustix::process::{Pid, Signal, kill_process};
+use std::collections::BTreeMap;
 use std::fs::{DirBuilder, File};
 use std::io::{self, ErrorKind, Read as _};
 use std::os::unix::fs::DirBuilderExt as _;
 use std::path::PathBuf;
-use std::process::{Command, Stdio};
+use std::process::{Child, Command, Stdio};
+use std::sync::{Mutex, MutexGuard, PoisonError};
 use std::time::{Duration, Instant};
 
 /// Longer than a tool takes to read some files.
@@ -62,7 +65,10 @@ impl Home {
             // Tools are started in it, so a relative path would lead them elsewhere.
             let path = std::path::absolute(above.join(&name)).map_err(failed)?;
             match DirBuilder::new().mode(0o700).create(&path) {
-                Ok(()) => return Ok(Self { path, name }),
+                Ok(()) => {
+                    open().insert(path.clone(), None);
+                    return Ok(Self { path, name });
+                }
                 Err(error) if error.kind() == ErrorKind::AlreadyExists => {}
                 Err(error) => return Err(failed(error)),
             }
@@ -119,16 +125,28 @@ impl Home {
             Err(error) if error.kind() == ErrorKind::NotFound => return Ok(None),
             Err(error) => return Ok(Some(error.to_string())),
         };
-        let start = Instant::now();
-        while child.try_wait().map_err(asking)?.is_none() {
-            if start.elapsed() > PATIENCE {
-                child.kill().and_then(|()| child.wait()).map_err(asking)?;
-                return Ok(Some("it did not end".to_owned()));
-            }
-            std::thread::sleep(PAUSE);
+        open().insert(self.path.clone(), Some(Pid::from_child(&child)));
+        let ended = Self::wait_for(&mut child).map_err(asking);
+        open().insert(self.path.clone(), None);
+        if !ended? {
+            return Ok(Some("it did not end".to_owned()));
         }
         let text = read(&said).map_err(asking)?;
         Ok(Some(String::from_utf8_lossy(&text).into_owned()))
+    }
+
+    /// False when the program had to be ended.
+    fn wait_for(child: &mut Child) -> io::Result<bool> {
+        let start = Instant::now();
+        while child.try_wait()?.is_none() {
+            if start.elapsed() > PATIENCE {
+                child.kill()?;
+                child.wait()?;
+                return Ok(false);
+            }
+            std::thread::sleep(PAUSE);
+        }
+        Ok(true)
     }
 
     /// Settings of the tools themselves, in the place of the host's: podman makes its directory of networks, which is in
@@ -159,6 +177,25 @@ impl Home {
     }
 }
 
+/// The homes of this process, each with the program that runs in it.
+static OPEN: Mutex<BTreeMap<PathBuf, Option<Pid>>> = Mutex::new(BTreeMap::new());
+
+fn open() -> MutexGuard<'static, BTreeMap<PathBuf, Option<Pid>>> {
+    OPEN.lock().unwrap_or_else(PoisonError::into_inner)
+}
+
+/// Ends the programs that are being asked, and removes their homes: for a process that ends without dropping anything.
+/// Who asks waits for that end.
+pub(super) fn clear() {
+    let mut open = open();
+    for (path, program) in std::mem::take(&mut *open) {
+        // Nothing more can be done about either.
+        let _ = program.map(|program| kill_process(program, Signal::KILL));
+        let _ = std::fs::remove_dir_all(path);
+    }
+    std::mem::forget(open);
+}
+
 const CONTAINERS: &str = ".config/containers";
 
 fn read(file: &PathBuf) -> io::Result<Vec<u8>> {
@@ -171,5 +208,6 @@ impl Drop for Home {
     fn drop(&mut self) {
         // What cannot be removed is a copy of public configuration.
         let _ = std::fs::remove_dir_all(&self.path);
+        open().remove(&self.path);
     }
 }

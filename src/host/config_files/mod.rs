@@ -14,13 +14,16 @@
 //! never one that takes from the mirror what it would not verify. Keys that the policy names are installed earlier still.
 //!
 //! - `existing`: the files that are there
-//! - `planned`: what becomes of each
+//! - `planned`: what becomes of each; `open` says what the host takes unsigned all the same
+//! - `of_root`: files of root's own, which hide them
 //! - `write`: staging, backup, renaming
 //! - `parsers`: what the tools that will read the files say of them, each asked in a `home` of its own
 
 mod error;
 mod existing;
 mod home;
+mod of_root;
+mod open;
 mod parsers;
 mod planned;
 #[cfg(test)]
@@ -33,12 +36,13 @@ use planned::Planned;
 pub use planned::{Left, PlannedFile};
 
 use super::KeyUse;
-use super::config::policy::{EnforcedRepository, PolicyRequest};
+use super::config::policy::{EnforcedRepository, Opening, PolicyRequest};
 use super::config::registries_conf::MirrorRequest;
 use super::key_name::KeyName;
 use super::root::HostRoot;
 use crate::oci::Repository;
 use existing::Existing;
+use of_root::OfRoot;
 use std::collections::BTreeMap;
 use std::path::PathBuf;
 
@@ -88,6 +92,8 @@ pub struct UnenforcedRepository {
     pub repository: Repository,
     /// Whether it is served.
     pub serving: Serving,
+    /// How it is taken unsigned.
+    pub opening: Opening,
 }
 
 /// Whether a repository of which no rule demands signatures is served by the mirror.
@@ -149,6 +155,11 @@ pub fn key_path(name: &KeyName, usage: KeyUse) -> PathBuf {
         .join(name.key_file(usage))
 }
 
+/// Puts away what a question to a tool would leave behind. For a process that ends now: whoever asks waits for ever.
+pub fn stop_asking() {
+    home::clear();
+}
+
 /// Merges `request` with the files below `root` and has the result read by the tools that are there. Runs programs.
 ///
 /// # Errors
@@ -186,10 +197,15 @@ fn decide(
     request: &HostConfig,
 ) -> Result<(Existing, Planned), ConfigError> {
     let existing = Existing::read(root, request.ca.as_ref())?;
-    let mut planned = planned::files(&existing, request)?;
+    let of_root = match destination {
+        Destination::InPlace => OfRoot::read(root.path()),
+        // Other hosts have another root.
+        Destination::Elsewhere(_) => OfRoot::default(),
+    };
+    let mut planned = planned::files(&existing, &of_root, request)?;
     let files = &mut planned.files;
     match destination {
-        Destination::InPlace => planned::note_hidden(files, root.path()),
+        Destination::InPlace => planned::note_hidden(files, &of_root, request),
         // Nothing is replaced there that was read.
         Destination::Elsewhere(_) => files.iter_mut().for_each(|file| file.backup = None),
     }

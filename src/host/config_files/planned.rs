@@ -1,9 +1,11 @@
 //! What becomes of each file.
 
 use super::existing::Existing;
-use super::{CONTAINERS, ConfigError, HostConfig, Serving, Unenforced, UnenforcedRepository};
+use super::of_root::OfRoot;
+use super::open::Open;
+use super::{CONTAINERS, ConfigError, HostConfig, Serving, UnenforcedRepository};
 use crate::host::config::certs_d::{self, CaFile};
-use crate::host::config::policy::{PolicyRequest, accepts_unsigned};
+use crate::host::config::policy::PolicyRequest;
 use crate::host::config::registries_conf::{MirrorLeft, MirrorRequest};
 use crate::host::config::registries_d::LookupLeft;
 use crate::host::config::{Change, ChangeKind, Outcome, policy, registries_conf, registries_d};
@@ -61,14 +63,24 @@ impl Ways {
 }
 
 /// The files: first what is demanded, then ways to that alone.
-pub(super) fn files(existing: &Existing, request: &HostConfig) -> Result<Planned, ConfigError> {
+pub(super) fn files(
+    existing: &Existing,
+    of_root: &OfRoot,
+    request: &HostConfig,
+) -> Result<Planned, ConfigError> {
     let ways = Ways::to(existing, &request.mirrors)?;
     let (lookups, mirrors) = (&existing.lookups, &existing.mirrors);
-    let unserved = unserved(request, &ways.looked_for, &ways.served);
+    let mut unserved = unserved(request, &ways.looked_for, &ways.served);
+    for (source, why) in of_root.unserved(&request.mirrors) {
+        unserved.entry(source).or_insert(why);
+    }
     let own = mirrors.own.as_deref();
     let earlier = own.map(registries_conf::sources).transpose()?.unwrap_or_default();
-    let policy = policy_file(existing, &policy_request(request, unserved, &earlier))?;
-    let unenforced = unenforced(request, &policy, &ways.served, &earlier);
+    let open = Open::of(existing, of_root, request, &ways.served, &earlier);
+    let mut pulled = registries_conf::sources_of_others(existing.main.as_ref(), &mirrors.others)?;
+    pulled.extend(earlier);
+    let policy = policy_file(existing, &policy_request(request, unserved, &open, &pulled))?;
+    let unenforced = open.after(&policy);
     let is_closed = |name: &Repository| {
         let of_that = |one: &UnenforcedRepository| one.repository == *name;
         unenforced.iter().any(|one| of_that(one) && one.serving != Serving::Allowed)
@@ -78,7 +90,8 @@ pub(super) fn files(existing: &Existing, request: &HostConfig) -> Result<Planned
             false => ways,
             true => {
                 let mut open = request.mirrors.clone();
-                open.mirrored.retain(|one| !is_closed(&one.source));
+                (open.withheld, open.mirrored) =
+                    open.mirrored.into_iter().partition(|one| is_closed(&one.source));
                 let left = ways.served.left;
                 let mut ways = Ways::to(existing, &open)?;
                 ways.served.left = left;
@@ -105,37 +118,10 @@ pub(super) fn files(existing: &Existing, request: &HostConfig) -> Result<Planned
     mirrors.left.extend(withheld.map(|one| Left {
         subject: one.repository.to_string(),
         code: "unenforced",
-        reason: "its signatures were verified, and policy.json would take it unsigned".to_owned(),
+        reason: "its signatures were verified, and the host would take it unsigned".to_owned(),
     }));
     let files = [Some(lookups), Some(policy), ca(existing, request)?, Some(mirrors)];
     Ok(Planned { files: files.into_iter().flatten().collect(), unenforced })
-}
-
-/// Repositories whose signatures were verified, and which the policy would take unsigned.
-fn unenforced(
-    request: &HostConfig,
-    policy: &PlannedFile,
-    served: &Outcome<MirrorLeft>,
-    earlier: &[Repository],
-) -> Vec<UnenforcedRepository> {
-    let is_served = |name: &Repository| {
-        let serves = |left: &MirrorLeft| {
-            matches!(left, MirrorLeft::AlreadyMirrored { .. } | MirrorLeft::NotBlocked { .. })
-        };
-        let name_text = name.to_string();
-        let left = served.left.iter().any(|left| left.subject == name_text && serves(&left.reason));
-        left || earlier.contains(name)
-    };
-    let open = request.signed.iter().filter(|(name, _)| accepts_unsigned(policy.after(), name));
-    let all = open.map(|(name, wanted)| UnenforcedRepository {
-        repository: name.clone(),
-        serving: match wanted {
-            Unenforced::Served => Serving::Allowed,
-            Unenforced::NotServed if is_served(name) => Serving::Already,
-            Unenforced::NotServed => Serving::Withheld,
-        },
-    });
-    all.collect()
 }
 
 /// Sources whose signatures a host would not find, with the reason: a rule would make all their pulls fail. They are
@@ -171,41 +157,32 @@ fn unserved(
         .collect()
 }
 
-/// What is asked of the policy, given what becomes of the other files. What earlier runs have served from a mirror is
-/// pulled, and nothing is known of its signatures: no new rule may cover it.
+/// What is asked of the policy, given what becomes of the other files. What earlier runs or other files have served
+/// from somewhere is pulled, and nothing is known of its signatures: no new rule may cover it.
 fn policy_request(
     request: &HostConfig,
     unserved: BTreeMap<Repository, String>,
-    earlier: &[Repository],
+    open: &Open<'_>,
+    pulled: &[Repository],
 ) -> PolicyRequest {
     let is_carried =
         |name: &Repository| request.mirrors.mirrored.iter().any(|one| one.source == *name);
-    let mut policy = PolicyRequest { unserved, ..request.policy.clone() };
-    policy.unenforced.extend(earlier.iter().filter(|name| !is_carried(name)).cloned());
+    let mut policy = PolicyRequest { unserved, open: open.withheld(), ..request.policy.clone() };
+    policy.unenforced.extend(pulled.iter().filter(|name| !is_carried(name)).cloned());
     policy
 }
 
-/// Files of root's own that take the place of these wherever root runs the tools, with the name of what they hide
-/// (containers-policy.json(5), containers-registries.d(5)).
-const OF_ROOT: [(&str, &str); 2] = [
-    ("root/.config/containers/policy.json", "policy.json"),
-    ("root/.config/containers/registries.d", registries_d::FILE),
-];
-
 /// Names what will have no effect for root.
-pub(super) fn note_hidden(files: &mut [PlannedFile], root: &Path) {
-    for (own, hidden) in OF_ROOT {
-        if root.join(own).symlink_metadata().is_err() {
-            continue;
-        }
-        let of_that = files.iter_mut().filter(|file| file.name == hidden);
-        of_that.for_each(|file| {
+pub(super) fn note_hidden(files: &mut [PlannedFile], of_root: &OfRoot, request: &HostConfig) {
+    let ca = request.ca.as_ref().map(|ca| ca.host.as_str());
+    for hiding in of_root.hiding(&request.mirrors, ca) {
+        for file in files.iter_mut().filter(|file| file.name == hiding.hidden) {
             file.left.push(Left {
-                subject: format!("/{own}"),
+                subject: hiding.own.clone(),
                 code: "hidden-from-root",
                 reason: "root's own takes the place of this one wherever root pulls".to_owned(),
             });
-        });
+        }
     }
 }
 

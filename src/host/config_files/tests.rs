@@ -77,10 +77,12 @@ fn request(repositories: &[&str]) -> HostConfig {
                 .collect(),
             unenforced: Vec::new(),
             unserved: Default::default(),
+            open: Default::default(),
             level: PolicyLevel::default(),
             rejected: Rejected::StaysRejected,
         },
         mirrors: MirrorRequest {
+            withheld: Vec::new(),
             mirrored: names().map(|source| Mirrored { mirror: mirror(&source), source }).collect(),
             upstream: Upstream::AsItWas,
             transport: MirrorTransport::Tls,
@@ -130,6 +132,48 @@ fn files_are_written_with_a_backup_and_once() {
     scene.write(POLICY, ACCEPT);
     scene.plan(&["quay.io/b"]).expect("a plan").apply().expect("applied");
     assert_eq!(scene.files().len(), after.len() + 1);
+}
+
+#[test]
+fn a_rule_covers_nothing_that_another_file_has_served() {
+    let entry = |name: &str, more: &str| {
+        format!("[[registry]]\nprefix = \"{name}\"\nlocation = \"m.example/x\"\n{more}")
+    };
+    for (file, content, is_covering) in [
+        ("registries.conf.d/site.conf", entry("quay.io/a/sub", ""), true),
+        ("registries.conf.d/site.conf", entry("quay.io/a/sub/deeper", ""), true),
+        ("registries.conf", entry("quay.io/a/sub", ""), true),
+        ("registries.conf.d/site.conf", entry("quay.io/a/sub", "blocked = true\n"), false),
+        ("registries.conf.d/site.conf", entry("quay.io/ab", ""), false),
+        ("registries.conf.d/site.conf", entry("quay.io", ""), false),
+    ] {
+        let scene = Scene::new();
+        scene.write(&format!("etc/containers/{file}"), &content);
+        let done = scene.plan(&["quay.io/a"]).expect("a plan").apply().expect("applied");
+        let codes: Vec<_> = done.files[1].left().iter().map(|left| left.code).collect();
+        let expected = if is_covering { vec!["covers-another"] } else { Vec::new() };
+        assert_eq!(codes, expected, "{file} {content}");
+        assert_eq!(scene.read(POLICY) == ACCEPT, is_covering, "{file} {content}");
+    }
+}
+
+#[test]
+fn who_may_read_a_file_stays_as_it_was() {
+    for wanted in [0o600, 0o640, 0o444, 0o644] {
+        let scene = Scene::new();
+        mode(&scene.place(POLICY), wanted);
+        let done = scene.plan(&["quay.io/a"]).expect("a plan").apply().expect("applied");
+        let backup = done.files[1].backup().expect("a backup");
+        let backup =
+            scene.place(backup.strip_prefix("/").expect("absolute").to_str().expect("text"));
+        for file in [scene.place(POLICY), backup] {
+            let metadata = fs::metadata(&file).expect("metadata");
+            assert_eq!(metadata.mode() & 0o7777, wanted, "{}", file.display());
+        }
+        // What this program adds is for everybody.
+        let own = fs::metadata(scene.place("etc/containers/registries.conf.d/bundle.conf"));
+        assert_eq!(own.expect("metadata").mode() & 0o7777, 0o644);
+    }
 }
 
 #[test]

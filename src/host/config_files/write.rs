@@ -35,7 +35,12 @@ pub(super) fn in_place(root: &HostRoot, files: &[PlannedFile]) -> Result<(), Con
     let mut staged = Vec::new();
     for ((file, content), directory) in changed.iter().zip(&directories) {
         let backup = backup(directory, file)?;
-        staged.push((*file, directory, backup, directory.stage(&file.name, content.as_bytes())?));
+        staged.push((
+            *file,
+            directory,
+            backup,
+            directory.stage_like(&file.name, &file.name, content.as_bytes())?,
+        ));
     }
     for (file, directory, backup, content) in staged {
         if let Some(backup) = backup {
@@ -58,7 +63,7 @@ fn backup<'d>(
 ) -> Result<Option<Staged<'d>>, ConfigError> {
     match (&file.backup, &file.before) {
         (Some(name), Some(before)) if !is_kept(directory, name, before)? => {
-            Ok(Some(directory.stage(name, before)?))
+            Ok(Some(directory.stage_like(&file.name, name, before)?))
         }
         _ => Ok(None),
     }

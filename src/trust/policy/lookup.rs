@@ -89,7 +89,15 @@ impl Policy {
         scopes.and_then(|scopes| scopes.get("")).unwrap_or(&self.default)
     }
 
-    fn list_for(&self, source: &Reference) -> &RequirementList {
+    /// Every scope of a registry, as it is written, with its list.
+    pub fn registry_scopes(&self) -> impl Iterator<Item = (&str, &RequirementList)> {
+        let scopes = self.transports.get(TRANSPORT).into_iter().flatten();
+        scopes.map(|(scope, list)| (scope.as_str(), list))
+    }
+
+    /// The list that the stack applies to a reference with a tag or a digest, under the name as it is written: it knows
+    /// nothing of other spellings of a host. [`Self::requirements_for`] demands more.
+    pub fn list_for(&self, source: &Reference) -> &RequirementList {
         let scoped = self
             .transports
             .get(TRANSPORT)

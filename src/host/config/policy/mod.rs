@@ -11,10 +11,12 @@
 //!
 //! - [`level`]: which keys of the format the hosts know
 //! - [`rule`]: what one repository gets
+//! - `opening`: what a host takes unsigned all the same
 //! - `document`: editing JSON; `strictness`: comparing lists; `proof`: comparing files
 
 mod document;
 pub mod level;
+mod opening;
 mod proof;
 pub mod rule;
 mod strictness;
@@ -22,7 +24,9 @@ mod strictness;
 use super::outcome::{Change, LeftAlone, Outcome};
 use crate::oci::Repository;
 use crate::trust::policy::{Policy, PolicyError, RequirementList};
+use document::Tree;
 pub use level::{PolicyLevel, PolicyLevelError};
+pub use opening::{HostPolicy, Opening};
 pub use rule::EnforcedRepository;
 use std::collections::{BTreeMap, BTreeSet};
 use std::fmt;
@@ -44,6 +48,9 @@ pub struct PolicyRequest {
     pub unenforced: Vec<Repository>,
     /// Repositories whose signatures hosts would not find, and why: a rule would make all their pulls fail.
     pub unserved: BTreeMap<Repository, String>,
+    /// Repositories that hosts would take unsigned in spite of a rule. They are not served, so a rule would only make pulls
+    /// from elsewhere fail.
+    pub open: BTreeMap<Repository, Opening>,
     /// How new the hosts are.
     pub level: PolicyLevel,
     /// What to do where the host rejects everything today.
@@ -90,6 +97,8 @@ pub enum PolicyLeft {
     },
     /// It is listed as not enforceable as well.
     Unenforced,
+    /// Hosts would take it unsigned in spite of a rule.
+    Open(Opening),
     /// Hosts would not find its signatures.
     SignaturesNotFound {
         /// Why not.
@@ -168,14 +177,6 @@ pub fn merge(
     Ok(outcome)
 }
 
-/// True when hosts with this `policy.json` take whatever comes under the name of the repository. A host without a file
-/// pulls nothing, but nobody knows what the file will say that it gets.
-pub fn accepts_unsigned(policy: Option<&[u8]>, repository: &Repository) -> bool {
-    let Some(Ok(policy)) = policy.map(Policy::parse) else { return true };
-    let lists = in_force(&policy, repository);
-    lists.is_empty() || lists.iter().any(|list| strictness::extreme(list) == Extreme::AcceptsAll)
-}
-
 fn by_name(rules: &[EnforcedRepository]) -> Vec<&EnforcedRepository> {
     let mut rules: Vec<_> = rules.iter().collect();
     rules.sort_by(|a, b| a.repository.cmp(&b.repository));
@@ -199,12 +200,19 @@ fn obstacle(
     if twice.clone().any(|one| one != rule) || request.unenforced.contains(&rule.repository) {
         return Ok(Some(PolicyLeft::Unenforced));
     }
-    let wanted = as_list(rule)?;
-    let wanted = wanted.default_requirements();
+    if let Some(opening) = request.open.get(&rule.repository) {
+        return Ok(Some(PolicyLeft::Open(opening.clone())));
+    }
+    let (wanted, by_name) = (as_list(rule.requirements()?)?, as_list(rule.by_name()?)?);
+    let is_wanted = |current| {
+        [&wanted, &by_name]
+            .iter()
+            .any(|list| strictness::is_same(current, list.default_requirements()))
+    };
     let has_own_scope = scopes.contains(&rule.repository.to_string());
-    for current in in_force(old, &rule.repository) {
+    if let Some(current) = in_force(old, &rule.repository) {
         let place = current.place().to_owned();
-        if strictness::is_same(current, wanted) {
+        if is_wanted(current) {
             return Ok(Some(PolicyLeft::AlreadyEnforced { place }));
         }
         let opens = rejected == Rejected::BecomesSigned && is_general(&place);
@@ -226,18 +234,18 @@ fn is_general(place: &str) -> bool {
     place == "default" || place == "transports.docker[\"\"]"
 }
 
-/// The rule as a policy of its own, to compare with.
-fn as_list(rule: &EnforcedRepository) -> Result<Policy, PolicyMergeError> {
-    let member = ("default".to_owned(), rule.requirements()?);
+/// A list as a policy of its own, to compare with.
+fn as_list(requirements: Tree) -> Result<Policy, PolicyMergeError> {
+    let member = ("default".to_owned(), requirements);
     let text = document::add("{}", &[], vec![member])?;
     Policy::parse(text.as_bytes()).map_err(|error| PolicyMergeError::Unproven(error.to_string()))
 }
 
-/// The lists that apply to a repository as a whole, whatever narrower scopes say of some of its tags. The tag cannot
+/// The list that applies to a repository as a whole, whatever narrower scopes say of some of its tags. The tag cannot
 /// be one of theirs: it is longer than tags are written.
-fn in_force<'p>(policy: &'p Policy, repository: &Repository) -> Vec<&'p RequirementList> {
-    let Ok(probe) = repository.tagged(&"p".repeat(128)) else { return Vec::new() };
-    policy.requirements_for(&probe).parts().iter().map(|part| part.list()).collect()
+fn in_force<'p>(policy: &'p Policy, repository: &Repository) -> Option<&'p RequirementList> {
+    let probe = repository.tagged(&"p".repeat(128)).ok()?;
+    Some(policy.list_for(&probe))
 }
 
 /// A scope covers everything below its repository. Where that holds carried images for which it is not meant, it is
@@ -289,6 +297,7 @@ impl PolicyLeft {
             Self::NeedsLevel { .. } => "needs-policy-level",
             Self::Covers { .. } => "covers-another",
             Self::Unenforced => "not-enforceable",
+            Self::Open(opening) => opening.code(),
             Self::SignaturesNotFound { .. } => "signatures-not-found",
         }
     }
@@ -312,6 +321,7 @@ impl fmt::Display for PolicyLeft {
             Self::Unenforced => {
                 f.write_str("no one rule accepts everything that was carried of it")
             }
+            Self::Open(opening) => opening.fmt(f),
             Self::SignaturesNotFound { why } => {
                 write!(f, "a rule would refuse every pull, because {why}")
             }

@@ -4,7 +4,7 @@ use super::strictness::{Extreme, extreme, is_as_strict};
 use super::{Rejected, is_general};
 use crate::host::config::text::shown;
 use crate::oci::{Reference, json};
-use crate::trust::policy::{MAX_VALUES, Policy, RequirementList};
+use crate::trust::policy::{MAX_VALUES, Policy};
 use serde_json::Value;
 use std::collections::BTreeSet;
 
@@ -24,7 +24,7 @@ pub(super) fn check(
     let parse = |bytes| Policy::parse(bytes).map_err(|error| error.to_string());
     let (before, after) = (parse(old)?, parse(new)?);
     for probe in probes(new)? {
-        let (before, after) = (list(&before, &probe), list(&after, &probe));
+        let (before, after) = (before.list_for(&probe), after.list_for(&probe));
         let opened = rejected == Rejected::BecomesSigned
             && is_general(before.place())
             && extreme(before) == Extreme::RejectsAll
@@ -39,13 +39,6 @@ pub(super) fn check(
         }
     }
     Ok(())
-}
-
-fn list<'p>(policy: &'p Policy, probe: &Reference) -> &'p RequirementList {
-    match policy.requirements_for(probe).parts() {
-        [part, ..] => part.list(),
-        [] => policy.default_requirements(),
-    }
 }
 
 /// Without the added scopes, and without objects that had to be made for them, the two are the same document.

@@ -32,16 +32,35 @@ impl EnforcedRepository {
         }
     }
 
-    /// The list of requirements, as it is written.
+    /// The list of requirements, as it is written. A scope is about everything below its repository too; so the second
+    /// requirement demands a signature for the repository itself, which nothing below it has. Whoever pulls by the name of
+    /// the repository needs one signature for both.
     pub(super) fn requirements(&self) -> Result<Tree, PolicyMergeError> {
+        let mut all = vec![self.requirement(Tree::texts([("type", "matchRepository")]))?];
+        // Not every version of the container stack takes an address of IPv6 there.
+        if !self.repository.host().starts_with('[') {
+            let name = self.repository.to_string();
+            let itself = [("type", "exactRepository"), ("dockerRepository", &*name)];
+            all.push(self.requirement(Tree::texts(itself))?);
+        }
+        Ok(Tree::List(all))
+    }
+
+    /// A list that demands the same of the repository, and of what is below it a signature for that.
+    pub(super) fn by_name(&self) -> Result<Tree, PolicyMergeError> {
+        Ok(Tree::List(vec![self.requirement(Tree::texts([("type", "matchRepository")]))?]))
+    }
+
+    /// A signature by these keys. The default identity, matchRepoDigestOrExact, refuses what plain cosign signs, which
+    /// names no tag.
+    fn requirement(&self, identity: Tree) -> Result<Tree, PolicyMergeError> {
         let name = self.repository.to_string();
         let mut members = vec![("type".to_owned(), Tree::Text("sigstoreSigned".into()))];
         let keys = sources("keyPath", "keyData", &self.keys, &name)?;
         members.push(keys.ok_or_else(|| PolicyMergeError::NoKey(name.clone()))?);
         members.extend(sources("rekorPublicKeyPath", "rekorPublicKeyData", &self.log_keys, &name)?);
-        // The default, matchRepoDigestOrExact, refuses what plain cosign signs, which names no tag.
-        members.push(("signedIdentity".into(), Tree::texts([("type", "matchRepository")])));
-        Ok(Tree::List(vec![Tree::Object(members)]))
+        members.push(("signedIdentity".into(), identity));
+        Ok(Tree::Object(members))
     }
 }
 

@@ -19,6 +19,7 @@ fn request(names: &[&str]) -> PolicyRequest {
         enforced: names.iter().map(|name| rule(name)).collect(),
         unenforced: Vec::new(),
         unserved: Default::default(),
+        open: Default::default(),
         level: PolicyLevel::default(),
         rejected: Rejected::StaysRejected,
     }
@@ -28,6 +29,16 @@ fn run(existing: &str, request: &PolicyRequest) -> Outcome<PolicyLeft> {
     merge(Some(existing.as_bytes()), request).expect("a merge")
 }
 
+/// What is written for a repository.
+fn added(repository: &str) -> Value {
+    let mut all = written();
+    let mut itself = all[0].clone();
+    itself["signedIdentity"] = json!({ "type": "exactRepository", "dockerRepository": repository });
+    all.as_array_mut().expect("a list").push(itself);
+    all
+}
+
+/// What demands the same of the repository itself.
 fn written() -> Value {
     json!([{
         "type": "sigstoreSigned",
@@ -87,7 +98,7 @@ fn scopes_are_added_and_every_other_byte_stays() {
     let names: Vec<String> = outcome.changes.iter().map(|change| change.subject.clone()).collect();
     assert_eq!(names, ["quay.io/a/app", "quay.io/b/web"]);
     let document: Value = serde_json::from_str(&content).expect("JSON");
-    assert_eq!(document["transports"]["docker"]["quay.io/a/app"], written());
+    assert_eq!(document["transports"]["docker"]["quay.io/a/app"], added("quay.io/a/app"));
     assert_eq!(outcome.left, []);
 }
 
@@ -108,7 +119,7 @@ fn the_transport_and_its_parent_are_made_where_they_are_missing() {
         r#"{"default":[{"type":"insecureAcceptAnything"}],"transports":{"dir":{"":[{"type":"reject"}]}}}"#,
     ] {
         let outcome = run(existing, &request(&["quay.io/a"]));
-        assert_eq!(scopes(&outcome), json!({ "quay.io/a": written() }), "{existing}");
+        assert_eq!(scopes(&outcome), json!({ "quay.io/a": added("quay.io/a") }), "{existing}");
     }
 }
 
@@ -133,6 +144,8 @@ fn what_the_administrator_wrote_stands() {
         ("quay.io/a/app", &weaker, "other-rule"),
         ("quay.io/a/app", &written(), "already-enforced"),
         ("quay.io/a/app", &list, "already-enforced"),
+        ("quay.io/a/app", &added("quay.io/a/app"), "already-enforced"),
+        ("quay.io/a/app", &added("quay.io/a"), "other-rule"),
         ("quay.io/a", &other, "other-rule"),
         ("quay.io", &stronger, "other-rule"),
         ("*.io", &other, "other-rule"),
@@ -176,7 +189,7 @@ fn without_a_file_the_new_one_admits_only_what_is_enforced() {
     let document: Value =
         serde_json::from_str(outcome.content.as_ref().expect("content")).expect("JSON");
     assert_eq!(document["default"], json!([{ "type": "reject" }]));
-    assert_eq!(scopes(&outcome), json!({ "quay.io/a/app": written() }));
+    assert_eq!(scopes(&outcome), json!({ "quay.io/a/app": added("quay.io/a/app") }));
     assert_eq!(outcome.changes[0].subject, "default: reject");
     assert!(outcome.content.expect("content").ends_with("]\n        }\n    }\n}\n"));
     let nothing = merge(None, &request(&[])).expect("a merge");
@@ -190,7 +203,7 @@ fn a_scope_that_would_cover_what_it_does_not_accept_is_left_out() {
     below.unenforced = vec![repository("quay.io/a/unsigned"), repository("quay.io/bb")];
     let outcome = run(&open, &below);
     assert_eq!(codes(&outcome), [("quay.io/a".into(), "covers-another")]);
-    assert_eq!(scopes(&outcome), json!({ "quay.io/b": written() }));
+    assert_eq!(scopes(&outcome), json!({ "quay.io/b": added("quay.io/b") }));
 
     // Not where the other one has a scope of its own.
     let own = policy(
@@ -304,7 +317,7 @@ fn the_longest_names_are_told_apart() {
     );
     let outcome = run(&existing, &request(&[&long("x"), &long("y")]));
     assert_eq!(codes(&outcome), [(long("x"), "other-rule")]);
-    assert_eq!(scopes(&outcome)[long("y")], written());
+    assert_eq!(scopes(&outcome)[long("y")], added(&long("y")));
 }
 
 #[test]
@@ -337,4 +350,13 @@ fn the_proof_refuses_what_a_merge_must_not_make() {
     }
     let default = policy("reject", json!({ "quay.io": reject, "r.example/a": signed }));
     assert!(check(&default, &["r.example/a"], Rejected::StaysRejected).is_err());
+}
+
+#[test]
+fn a_rule_for_an_address_names_the_repository_once() {
+    let existing = policy("insecureAcceptAnything", json!({}));
+    let outcome = run(&existing, &request(&["[::1]:5000/a", "quay.io:443/a"]));
+    let all = scopes(&outcome);
+    assert_eq!(all["[::1]:5000/a"], written());
+    assert_eq!(all["quay.io:443/a"], added("quay.io:443/a"));
 }

@@ -135,6 +135,17 @@ impl Entries {
         Ok(Self(all))
     }
 
+    /// Each prefix with its entry.
+    pub(super) fn iter(&self) -> impl Iterator<Item = (&str, &Entry)> {
+        self.0.iter().map(|(prefix, (entry, _))| (prefix.as_str(), entry))
+    }
+
+    /// True when an entry for `name` has a longer prefix than `wider`.
+    pub(super) fn has_narrower(&self, wider: &str, name: &str) -> bool {
+        let mut prefixes = self.0.keys().filter(|prefix| prefix.len() > wider.len());
+        prefixes.any(|prefix| matched(prefix, name).is_some())
+    }
+
     /// The entry with this very prefix, and its file.
     pub(super) fn exactly(&self, name: &str) -> Option<(&Entry, &str)> {
         self.0.get(name).map(|(entry, file)| (entry, file.as_str()))
@@ -204,7 +215,10 @@ impl Entry {
 impl fmt::Display for Entry {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let mirrors: Vec<&str> = self.mirrors.iter().map(|one| one.location.as_str()).collect();
-        write!(f, "served by {}", mirrors.join(", "))?;
+        match mirrors.is_empty() {
+            true => f.write_str("not served by a mirror"),
+            false => write!(f, "served by {}", mirrors.join(", ")),
+        }?;
         if self.location.is_empty() { Ok(()) } else { write!(f, ", from {}", self.location) }?;
         if self.blocked { f.write_str(" (blocked)") } else { Ok(()) }
     }

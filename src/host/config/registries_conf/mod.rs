@@ -7,9 +7,11 @@
 //! A prefix that another file has is left alone and named: of two files with the same prefix the last one by name
 //! counts, and the other is dead.
 //!
+//! - `apart`: entries for what lies below one that is served, and is not to be served with it
 //! - `entry`: entries as the container stack reads them, and which of them decides
 //! - `own_file`: this tool's file, read and written
 
+mod apart;
 mod entry;
 mod own_file;
 
@@ -28,6 +30,8 @@ pub const FILE: &str = "bundle.conf";
 pub struct MirrorRequest {
     /// Where each source repository is served.
     pub mirrored: Vec<Mirrored>,
+    /// What fills the mirror and is not to be served from there.
+    pub withheld: Vec<Mirrored>,
     /// What becomes of the source itself.
     pub upstream: Upstream,
     /// How the mirror is reached.
@@ -132,6 +136,7 @@ pub fn merge(
             Err(reason) => outcome.left.push(LeftAlone { subject: prefix, reason }),
         }
     }
+    apart::keep(&mut after, &others, request);
     agree_by_location(&mut after);
     outcome.changes = changes(&before, &after);
     if !outcome.changes.is_empty() {
@@ -145,8 +150,25 @@ pub fn merge(
 /// # Errors
 /// [`RegistriesConfError::Edited`].
 pub fn sources(own: &str) -> Result<Vec<Repository>, RegistriesConfError> {
-    let name = |prefix: &String| prefix.parse().map_err(|_| RegistriesConfError::Edited);
-    own_file::read(own)?.keys().map(name).collect()
+    let entries = own_file::read(own)?;
+    let served = entries.iter().filter(|(_, entry)| !entry.mirrors.is_empty());
+    served.map(|(prefix, _)| prefix.parse().map_err(|_| RegistriesConfError::Edited)).collect()
+}
+
+/// The repositories that entries of other files are for, as far as they are pulled.
+///
+/// # Errors
+/// [`RegistriesConfError::Unreadable`].
+pub fn sources_of_others(
+    main: Option<&ConfigFile>,
+    others: &[ConfigFile],
+) -> Result<Vec<Repository>, RegistriesConfError> {
+    let entries = Entries::read(main, others)?;
+    let repository = |(prefix, _): (&str, &Entry)| {
+        let (host, path) = prefix.split_once('/')?;
+        Repository::new(host, path).ok()
+    };
+    Ok(entries.iter().filter(|(_, entry)| !entry.blocked).filter_map(repository).collect())
 }
 
 fn entry_for(

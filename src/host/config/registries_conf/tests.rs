@@ -11,6 +11,7 @@ fn mirrored(source: &str, mirror: &str) -> Mirrored {
 fn request(pairs: &[(&str, &str)]) -> MirrorRequest {
     MirrorRequest {
         mirrored: pairs.iter().map(|(source, mirror)| mirrored(source, mirror)).collect(),
+        withheld: Vec::new(),
         upstream: Upstream::AsItWas,
         transport: MirrorTransport::Tls,
     }
@@ -232,4 +233,68 @@ fn prefixes_match_as_in_the_stack() {
     ] {
         assert_eq!(entry::matched(prefix, name), length, "{prefix} {name}");
     }
+}
+
+/// Every prefix of the content, with its mirrors.
+fn mirrors(outcome: &Outcome<MirrorLeft>) -> Vec<(String, Vec<String>)> {
+    let content = outcome.content.as_deref().expect("content");
+    let entries = own_file::read(content).expect("own content");
+    let locations = |entry: &Entry| entry.mirrors.iter().map(|one| one.location.clone()).collect();
+    entries.iter().map(|(prefix, entry)| (prefix.clone(), locations(entry))).collect()
+}
+
+fn expected(all: &[(&str, &[&str])]) -> Vec<(String, Vec<String>)> {
+    let texts = |list: &[&str]| list.iter().map(ToString::to_string).collect();
+    all.iter().map(|(prefix, mirrors)| (prefix.to_string(), texts(mirrors))).collect()
+}
+
+const SUB: (&str, &str) = ("tools.example/org/app/sub", "r.example:5000/org/app/sub");
+
+#[test]
+fn what_another_source_fills_is_not_served_below_an_entry() {
+    let all = expected(&[(APP.0, &[APP.1]), ("quay.io/org/app/sub", &[]), (SUB.0, &[SUB.1])]);
+    let together = run(None, &[], &request(&[APP, SUB]));
+    assert_eq!(mirrors(&together), all);
+    for order in [[APP, SUB], [SUB, APP]] {
+        let first = run(None, &[], &request(&order[..1]));
+        let second = run(first.content.as_deref(), &[], &request(&order[1..]));
+        assert_eq!(mirrors(&second), all);
+        let again = run(second.content.as_deref(), &[], &request(&order));
+        assert_eq!(again.content, None, "it is there");
+        // It is not a source that is served.
+        let served = sources(second.content.as_deref().expect("content")).expect("names");
+        assert!(!served.iter().any(|name| name.to_string() == "quay.io/org/app/sub"));
+    }
+    // Its own source may come later.
+    let own = ("quay.io/org/app/sub", "r.example:5000/quay/sub");
+    let later = run(together.content.as_deref(), &[], &request(&[own]));
+    assert!(mirrors(&later).contains(&(own.0.to_owned(), vec![own.1.to_owned()])));
+    // The twins: beside it, and the same source.
+    let beside = ("tools.example/org/apple", "r.example:5000/org/apple");
+    assert_eq!(mirrors(&run(None, &[], &request(&[APP, beside]))).len(), 2);
+    let below = ("quay.io/org/app/sub", "r.example:5000/org/app/sub");
+    let both = expected(&[(APP.0, &[APP.1]), (below.0, &[below.1])]);
+    assert_eq!(mirrors(&run(None, &[], &request(&[APP, below]))), both);
+}
+
+#[test]
+fn what_is_withheld_is_not_served_below_an_entry() {
+    let below = ("quay.io/org/app/sub", "r.example:5000/org/app/sub");
+    let mut wanted = blocked(&[APP]);
+    wanted.withheld = vec![mirrored(below.0, below.1)];
+    let outcome = run(None, &[], &wanted);
+    assert_eq!(mirrors(&outcome), expected(&[(APP.0, &[APP.1]), (below.0, &[])]));
+    assert_eq!(body(&outcome).matches("blocked = true").count(), 2, "{outcome:?}");
+    // Other mirrors of the source serve it as before; another file's own entry stays in force.
+    let site =
+        "[[registry]]\nlocation = \"quay.io\"\n[[registry.mirror]]\nlocation = \"m.example/q\"\n";
+    let outcome = run(None, &[("site.conf", site)], &wanted);
+    let others = expected(&[
+        (APP.0, &[APP.1, "m.example/q/org/app"]),
+        (below.0, &["m.example/q/org/app/sub"]),
+    ]);
+    assert_eq!(mirrors(&outcome), others);
+    let own = format!("[[registry]]\nlocation = \"{}\"\n", below.0);
+    let outcome = run(None, &[("site.conf", &own)], &wanted);
+    assert_eq!(mirrors(&outcome), expected(&[(APP.0, &[APP.1])]));
 }
