@@ -201,12 +201,29 @@ impl Directory {
         }
     }
 
-    /// The lock, unless another process has it.
+    /// The lock, unless another process has it. It is to be given up by [`Self::remove_lock`].
     pub(super) fn try_lock(&self) -> Result<Option<Lock>, PathError> {
         let file = self.lock_file()?;
         match rustix::fs::flock(&file, FlockOperation::NonBlockingLockExclusive) {
+            // Whoever had it before has removed the file, and another one may have taken its place.
+            Ok(()) if !self.is_lock(&file)? => Ok(None),
             Ok(()) => Ok(Some(Lock { _file: file })),
             Err(Errno::WOULDBLOCK | Errno::INTR) => Ok(None),
+            Err(error) => Err(self.not_locked(error)),
+        }
+    }
+
+    /// Removes the file of the lock, by who holds it.
+    pub(super) fn remove_lock(&self) -> Result<(), PathError> {
+        self.remove(LOCK)
+    }
+
+    /// Whether this is the file that has the lock's name.
+    fn is_lock(&self, file: &OwnedFd) -> Result<bool, PathError> {
+        let held = rustix::fs::fstat(file).map_err(|e| self.not_locked(e))?;
+        match rustix::fs::statat(&self.descriptor, LOCK, AtFlags::SYMLINK_NOFOLLOW) {
+            Ok(named) => Ok((held.st_dev, held.st_ino) == (named.st_dev, named.st_ino)),
+            Err(Errno::NOENT) => Ok(false),
             Err(error) => Err(self.not_locked(error)),
         }
     }

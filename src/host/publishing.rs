@@ -1,16 +1,24 @@
 //! One run publishes at a time: from its last look at what is remembered until it is remembered what it did. Otherwise a
 //! slow run could set a tag that a newer bundle has moved meanwhile.
 
-use super::directory::Lock;
+use super::directory::{Directory, Lock};
 use super::error::PathError;
 use super::root::HostRoot;
 
 const DIRECTORY: [&str; 4] = ["var", "lib", "bundle", "publishing"];
 
-/// Held while a run publishes; no other run on this host does then.
+/// Held while a run publishes; no other run on this host does then. Nothing is left of it.
 #[derive(Debug)]
 pub struct PublishingTurn {
+    directory: Directory,
     _lock: Lock,
+}
+
+impl Drop for PublishingTurn {
+    fn drop(&mut self) {
+        // A file that stays is taken by the next run.
+        let _ = self.directory.remove_lock();
+    }
 }
 
 /// The turn to publish; `None` while another run has it.
@@ -18,8 +26,9 @@ pub struct PublishingTurn {
 /// # Errors
 /// [`PathError`]. Where [`PathError::is_permission`] is true, this user cannot remember anything either.
 pub fn try_publishing(root: &HostRoot) -> Result<Option<PublishingTurn>, PathError> {
-    let lock = root.create(&DIRECTORY)?.try_lock()?;
-    Ok(lock.map(|lock| PublishingTurn { _lock: lock }))
+    let directory = root.create(&DIRECTORY)?;
+    let lock = directory.try_lock()?;
+    Ok(lock.map(|lock| PublishingTurn { directory, _lock: lock }))
 }
 
 #[cfg(test)]
@@ -34,6 +43,11 @@ mod tests {
         assert!(turn.is_some());
         assert!(try_publishing(&root).expect("no error").is_none());
         drop(turn);
-        assert!(try_publishing(&root).expect("a turn").is_some());
+        let next = try_publishing(&root).expect("a turn");
+        assert!(next.is_some());
+        let file = folder.path().join("var/lib/bundle/publishing/.lock");
+        assert!(file.exists());
+        drop(next);
+        assert!(!file.exists(), "nothing is left");
     }
 }
