@@ -7,7 +7,10 @@
 mod kind;
 mod reading;
 
-pub use reading::{InventoryError, MAX_BLOBS, MAX_FEATURES, MAX_FILES, MAX_IMAGES};
+pub use reading::{
+    InventoryError, MAX_ALL_PLATFORMS, MAX_BLOBS, MAX_FEATURES, MAX_FILES, MAX_IMAGES,
+    MAX_PLATFORMS,
+};
 
 use crate::oci::atomic::AtomicName;
 use crate::oci::{Digest, Platform, Reference};
@@ -55,7 +58,7 @@ pub struct Inventory {
     /// What wrote it.
     pub tool: Tool,
     /// The images, in the order they were asked for.
-    #[serde(deserialize_with = "at_most::<MAX_IMAGES, _, _>")]
+    #[serde(deserialize_with = "reading::images")]
     pub images: Vec<ImageEntry>,
     /// Public keys that travel along. Cargo, never anchors.
     #[serde(deserialize_with = "at_most::<MAX_FILES, _, _>")]
@@ -116,7 +119,7 @@ pub struct ImageEntry {
     /// Size of the root manifest in bytes.
     pub size: u64,
     /// Platforms carried; empty for artifacts that have none.
-    #[serde(default)]
+    #[serde(default, deserialize_with = "at_most::<MAX_PLATFORMS, _, _>")]
     pub platforms: Vec<Platform>,
     /// Children of the index that a platform filter left out.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]

@@ -58,7 +58,7 @@ pub struct Damage {
 pub fn check(archive: &Archive, depth: Depth, progress: &dyn Progress) -> Integrity {
     let wanted = |blob: &&BlobEntry| depth == Depth::Whole || blob.stored == Stored::Trust;
     let blobs: Vec<&BlobEntry> = archive.inventory().blobs.iter().filter(wanted).collect();
-    let bytes = blobs.iter().map(|blob| blob.size).sum();
+    let bytes = blobs.iter().map(|blob| blob.size).fold(0, u64::saturating_add);
     progress.total(blobs.len() as u64, bytes);
     let (next, found) = (AtomicUsize::new(0), Mutex::new(Vec::new()));
     let work = || {

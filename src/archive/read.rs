@@ -11,7 +11,7 @@ use super::placed::Placed;
 use super::stranger::Stranger;
 use super::volume_set::{self, Found};
 use super::{ArchiveError, placed};
-use crate::inventory::{BlobEntry, Inventory};
+use crate::inventory::{BlobEntry, Inventory, Stored};
 use crate::oci::source::{BlobSource, ByteStream, SourceError, Trouble, Verifying};
 use crate::oci::{Descriptor, Digest};
 use bytes::Bytes;
@@ -83,6 +83,8 @@ pub(super) struct Passing {
     pub(super) length: Option<u64>,
     /// The blobs of the trust section, in the inventory's order; their digests are right.
     pub(super) held: Vec<Bytes>,
+    /// Bytes of what came, up to the end of the trust section, as they were compressed.
+    pub(super) came: u64,
 }
 
 impl Archive {
@@ -194,6 +196,20 @@ impl Archive {
     /// The inventory's line for a blob.
     pub fn blob(&self, digest: &Digest) -> Option<&BlobEntry> {
         self.numbers.get(digest).map(|n| &self.inventory.blobs[*n as usize])
+    }
+
+    /// Bytes that head and trust section took as they came, or take at least where they have their places: what they may
+    /// ask of who verifies goes by it.
+    pub(super) fn evidence_length(&self) -> u64 {
+        match &self.content {
+            Content::Placed(_) => {
+                let files = self.files.iter().map(|file| file.bytes.len() as u64);
+                let blobs = self.inventory.blobs.iter();
+                let trust = blobs.filter(|blob| blob.stored == Stored::Trust).map(|blob| blob.size);
+                files.chain(trust).fold(0, u64::saturating_add)
+            }
+            Content::Passing(passing) => passing.came,
+        }
     }
 
     /// Bytes that a blob takes in the file, frames and tar header included; `None` for a blob that is not here, or

@@ -83,6 +83,7 @@ fn open_sized(
     {
         held.push(cargo.whole(&blob)?);
     }
+    let came = cargo.content.offset();
     cargo.content.held_part_ends();
     let form = cargo.content.form();
     if let (Form::Tar, Some(found)) = (form, length) {
@@ -92,7 +93,7 @@ fn open_sized(
         }
     }
     let opened = Opened { files, mtime, inventory, bundle_digest };
-    let archive = Archive::passing(path, opened, Passing { form, length, held });
+    let archive = Archive::passing(path, opened, Passing { form, length, held, came });
     Ok((archive, cargo))
 }
 

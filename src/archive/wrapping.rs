@@ -41,12 +41,17 @@ enum Between {
 /// Length of the skippable frame that pzstd puts before each of its own.
 const PZSTD_FRAME: u64 = SKIP_HEADER + 4;
 
+/// Most frames without content in a row: what joins or ends streams may leave one, and no archive has more.
+const MAX_EMPTY_FRAMES: u32 = 16;
+
 enum Wrapping {
     Zstd {
         context: DCtx<'static>,
         between: Between,
         /// Inside a frame, not between two.
         is_inside: bool,
+        /// Frames without content in a row, the one that is being read included.
+        empty: u32,
     },
     None,
 }
@@ -75,7 +80,15 @@ impl Unwrapped {
                     true => (Form::Frames, Between::Own),
                     false => (Form::Recompressed, Between::Lengths),
                 };
-                (Wrapping::Zstd { context: source.decoder()?, between, is_inside: false }, form)
+                (
+                    Wrapping::Zstd {
+                        context: source.decoder()?,
+                        between,
+                        is_inside: false,
+                        empty: 0,
+                    },
+                    form,
+                )
             }
         };
         Ok(Self { source, wrapping, form, peeked: Vec::new(), held: Some(0) })
@@ -175,7 +188,7 @@ impl Unwrapped {
             return Ok(count);
         }
         let source = &mut self.source;
-        let Wrapping::Zstd { context, between, is_inside } = &mut self.wrapping else {
+        let Wrapping::Zstd { context, between, is_inside, empty } = &mut self.wrapping else {
             let count = source.at_least(1)?.len().min(buffer.len());
             buffer[..count].copy_from_slice(&source.buffered()[..count]);
             source.consume(count);
@@ -187,6 +200,10 @@ impl Unwrapped {
                     return Ok(0);
                 }
                 *is_inside = true;
+                *empty += 1;
+                if *empty > MAX_EMPTY_FRAMES {
+                    return Err(source.structure("frames without content"));
+                }
             }
             // What zstd holds comes out before more is waited for.
             let (taken, given, hint) = {
@@ -202,6 +219,7 @@ impl Unwrapped {
             source.consume(taken);
             *is_inside = hint != 0;
             if given > 0 {
+                *empty = 0;
                 if let Some(held) = &mut self.held {
                     *held += given as u64;
                     check_expansion(*held, source.offset)?;

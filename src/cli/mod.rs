@@ -59,6 +59,7 @@ mod volume_size;
 mod waiting;
 mod written;
 
+use bundle::registry::secrets;
 use clap::{Parser, Subcommand};
 use exit::Status;
 use std::error::Error as _;
@@ -106,6 +107,7 @@ enum Command {
 /// Parses an option's value; the error has its causes in it, since clap shows one line.
 fn parsed<T: FromStr<Err: std::error::Error + 'static>>(text: &str) -> Result<T, String> {
     text.parse().map_err(|error: T::Err| {
+        secrets::remember_user_info(text);
         let mut line = error.to_string();
         let mut next = error.source();
         while let Some(cause) = next {
@@ -119,6 +121,16 @@ fn parsed<T: FromStr<Err: std::error::Error + 'static>>(text: &str) -> Result<T,
     })
 }
 
+/// Prints what is wrong with a call, without passwords that were given in it.
+fn tell_usage(error: &clap::Error) {
+    let rendered = error.render();
+    let plain = rendered.to_string();
+    match secrets::hide(&plain, 0) {
+        same if same == plain => drop(error.print()),
+        hidden => output::tell!("{}", hidden.trim_end()),
+    }
+}
+
 /// Runs the command line of this process.
 pub(crate) fn run() -> ExitCode {
     let arguments = match Arguments::try_parse() {
@@ -126,7 +138,10 @@ pub(crate) fn run() -> ExitCode {
         Err(error) => {
             // Help and version are answers, everything else is a wrong call.
             let status = if error.use_stderr() { Status::Usage } else { Status::Done };
-            let _ = error.print();
+            match error.use_stderr() {
+                true => tell_usage(&error),
+                false => drop(error.print()),
+            }
             return status.into();
         }
     };

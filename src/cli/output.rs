@@ -3,6 +3,7 @@
 use super::exit::Status;
 use super::failure::Failure;
 use super::text::json;
+use bundle::registry::secrets;
 use serde::Serialize;
 use std::fmt;
 use std::io::{ErrorKind, Write as _};
@@ -58,7 +59,8 @@ impl Output {
     }
 }
 
-/// One line on standard error; where that is not possible there is nobody to tell.
+/// One line on standard error, without secrets of this run; where that is not possible there is nobody to tell.
 pub(super) fn tell_line(line: fmt::Arguments<'_>) {
+    let line = secrets::hide(&line.to_string(), 0);
     let _ = writeln!(std::io::stderr().lock(), "{line}");
 }

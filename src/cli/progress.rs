@@ -5,6 +5,7 @@ use super::text::{safe, size};
 use super::waiting::Telling;
 use bundle::oci::Digest;
 use bundle::progress::{Progress, Waits};
+use bundle::registry::secrets;
 use indicatif::{MultiProgress, ProgressBar, ProgressStyle};
 use std::collections::HashMap;
 use std::io::IsTerminal as _;
@@ -163,7 +164,7 @@ impl Progress for Bars {
         if self.total.length().is_none() {
             tell!("{}", safe(text));
         } else {
-            let _ = self.all.println(safe(text));
+            let _ = self.all.println(secrets::hide(&safe(text), 0));
         }
     }
 }

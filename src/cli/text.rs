@@ -1,6 +1,10 @@
 //! Text for terminals.
 
+use bundle::registry::secrets;
 use std::fmt::Write as _;
+
+/// Secrets below this stay where a report has them: they could be a part of any name.
+const WORD: usize = 8;
 
 /// Escapes what could command a terminal or reorder what is read: control characters, line breaks, bidirectional
 /// marks and other invisible formatting.
@@ -28,8 +32,10 @@ fn is_unsafe(c: char) -> bool {
 /// Most characters of one line that comes from outside: longer ones hide what stands before and after them.
 const LINE: usize = 1000;
 
-/// One line of untrusted text: safe, and cut where it is longer than anybody reads.
+/// One line of untrusted text: without secrets of this run, safe, and cut where it is longer than anybody reads.
 pub(super) fn line(text: &str) -> String {
+    // Before it is cut: half a secret is one.
+    let text = &secrets::hide(text, 0);
     match text.char_indices().nth(LINE) {
         Some((end, _)) => format!("{}…", safe(&text[..end])),
         None => safe(text),
@@ -39,7 +45,7 @@ pub(super) fn line(text: &str) -> String {
 /// A report as JSON. What [`safe`] would escape is written as JSON's own escapes: the same document, and nothing in it
 /// commands a terminal.
 pub(super) fn json(report: &impl serde::Serialize) -> Result<String, serde_json::Error> {
-    let text = serde_json::to_string_pretty(report)?;
+    let text = secrets::hide(&serde_json::to_string_pretty(report)?, WORD);
     let mut out = String::with_capacity(text.len());
     for c in text.chars() {
         // But for line breaks, there is nothing of that kind outside strings.

@@ -21,6 +21,11 @@ use std::marker::PhantomData;
 pub const MAX_BLOBS: usize = 500_000;
 /// Most images: in memory one takes several times its shortest JSON.
 pub const MAX_IMAGES: usize = 100_000;
+/// Most platforms of one image: no index lists as many.
+pub const MAX_PLATFORMS: usize = 4096;
+/// Most platforms of all images together: a thousand images of twenty have 20,000. In memory one takes five times its
+/// shortest JSON, and reports repeat it.
+pub const MAX_ALL_PLATFORMS: usize = 1 << 18;
 /// Most keys, and most files: the head has no more entries.
 pub const MAX_FILES: usize = 1024;
 /// Most features that a reader can be asked to understand: one that is not known is enough to refuse.
@@ -184,6 +189,37 @@ pub(super) fn exact_rotation<'de, D: Deserializer<'de>>(
         }
     }
     deserializer.deserialize_map(Exact).map(Some)
+}
+
+/// The images, refused while they are read when they name too many platforms together.
+pub(super) fn images<'de, D: Deserializer<'de>>(
+    deserializer: D,
+) -> Result<Vec<ImageEntry>, D::Error> {
+    struct Images;
+    impl<'de> Visitor<'de> for Images {
+        type Value = Vec<ImageEntry>;
+
+        fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+            write!(f, "a list of at most {MAX_IMAGES} elements")
+        }
+
+        fn visit_seq<A: SeqAccess<'de>>(self, mut list: A) -> Result<Self::Value, A::Error> {
+            let (mut images, mut platforms) = (Vec::new(), 0);
+            while let Some(image) = list.next_element::<ImageEntry>()? {
+                if images.len() == MAX_IMAGES {
+                    return Err(A::Error::invalid_length(MAX_IMAGES + 1, &self));
+                }
+                platforms += image.platforms.len();
+                if platforms > MAX_ALL_PLATFORMS {
+                    let what = format_args!("images with more than {MAX_ALL_PLATFORMS} platforms");
+                    return Err(A::Error::custom(what));
+                }
+                images.push(image);
+            }
+            Ok(images)
+        }
+    }
+    deserializer.deserialize_seq(Images)
 }
 
 /// A list that is refused while it is read when it has more than `MOST` elements.

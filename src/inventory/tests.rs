@@ -170,3 +170,28 @@ fn a_rotation_is_an_object_with_exactly_its_members() {
         assert!(matches!(with(wrong.clone()), Err(InventoryError::Json(_))), "{wrong}");
     }
 }
+
+#[test]
+fn platforms_are_counted_for_each_image_and_for_all() {
+    let with = |images: &[usize]| {
+        let (platform, digest) = (json!({"os": "a", "architecture": "b"}), Digest::of(b"manifest"));
+        let image = |(number, platforms): (usize, &usize)| {
+            json!({
+                "source": format!("quay.io/org/app{number}:1"), "fetchedFrom": "", "mediaType": "",
+                "digest": digest, "size": 2, "platforms": vec![&platform; *platforms],
+                "attachmentLookup": "complete", "verdict": {"code": "unverified"},
+            })
+        };
+        let mut value = minimal();
+        value["images"] = images.iter().enumerate().map(image).collect();
+        value["totals"]["images"] = json!(images.len());
+        read(&value).map_err(|error| std::error::Error::source(&error).expect("why").to_string())
+    };
+    assert_eq!(with(&[MAX_PLATFORMS, 1]).expect("read").images[0].platforms.len(), MAX_PLATFORMS);
+    let one = with(&[MAX_PLATFORMS + 1]).expect_err("too many of one");
+    assert!(one.contains("a list of at most 4096 elements"), "{one}");
+    let all = [MAX_PLATFORMS; MAX_ALL_PLATFORMS / MAX_PLATFORMS];
+    assert!(with(&all).is_ok());
+    let more = with(&[&all[..], &[1]].concat()).expect_err("too many of all");
+    assert!(more.contains("more than 262144 platforms"), "{more}");
+}

@@ -39,6 +39,11 @@ pub fn is_docker(media_type: &str) -> bool {
     matches!(media_type, DOCKER_MANIFEST | DOCKER_LIST)
 }
 
+/// True for layers that verification reads: signatures and attestations in the forms that it knows.
+pub fn is_evidence(media_type: &str) -> bool {
+    matches!(media_type, SIMPLE_SIGNING | DSSE) || media_type.starts_with(SIGSTORE_BUNDLE_PREFIX)
+}
+
 /// True for layers that licences keep out of registries: "foreign" and "nondistributable" ones.
 pub fn is_nondistributable(media_type: &str) -> bool {
     media_type.starts_with("application/vnd.oci.image.layer.nondistributable.")

@@ -153,19 +153,34 @@ impl Search<'_> {
                 attachments.lookup = Lookup::Incomplete;
             }
             if attachments.found.len() > MAX_ATTACHMENTS {
-                return Err(PackError::Usage(format!(
-                    "{} has more than {MAX_ATTACHMENTS} attachments",
-                    self.image
-                )));
+                attachments.found.truncate(MAX_ATTACHMENTS);
+                let what = format!("it has more than {MAX_ATTACHMENTS} attachments");
+                return self.beyond(attachments, what, errors);
             }
             if level.is_empty() {
                 return Ok(attachments);
             }
         }
-        Err(PackError::Usage(format!(
-            "attachments of {} are nested deeper than {MAX_DEPTH}",
-            self.image
-        )))
+        let what = format!("its attachments are nested deeper than {MAX_DEPTH}");
+        self.beyond(attachments, what, errors)
+    }
+
+    /// What comes of a registry that attaches more than is followed: a lookup that failed.
+    fn beyond(
+        &self,
+        mut attachments: Attachments,
+        what: String,
+        errors: AttachmentErrors,
+    ) -> Result<Attachments, PackError> {
+        let failure = self.missing(what);
+        match errors {
+            AttachmentErrors::Fail => Err(PackError::Attachment(failure.into())),
+            AttachmentErrors::Warn => {
+                attachments.failures.push(failure);
+                attachments.lookup = Lookup::Incomplete;
+                Ok(attachments)
+            }
+        }
     }
 
     /// Attachments of one manifest, tags first, in a fixed order.
@@ -253,7 +268,8 @@ impl Search<'_> {
         };
         let all = manifests.iter().chain([&manifest]).flat_map(signature_layers);
         let wanted: Vec<&Descriptor> = all.filter(|layer| layer.size <= KEPT_LAYER).collect();
-        self.held.add(wanted.iter().map(|layer| layer.size).sum())?;
+        let sizes = wanted.iter().map(|layer| layer.size);
+        self.held.add(sizes.fold(0, u64::saturating_add))?;
         let layers = stream::iter(wanted)
             .map(|layer| async move {
                 let content = read_blob(self.origin, layer, KEPT_LAYER).await;
@@ -330,9 +346,5 @@ pub fn signature_layers(manifest: &Manifest) -> impl Iterator<Item = &Descriptor
         Meaning::Image(image) => image.layers.as_slice(),
         Meaning::Index(_) => &[],
     };
-    layers.iter().filter(|layer| {
-        layer.media_type == media_type::SIMPLE_SIGNING
-            || layer.media_type == media_type::DSSE
-            || layer.media_type.starts_with(media_type::SIGSTORE_BUNDLE_PREFIX)
-    })
+    layers.iter().filter(|layer| media_type::is_evidence(&layer.media_type))
 }

@@ -3,7 +3,7 @@
 use crate::archive::ArchiveError;
 use crate::oci::source::{SourceError, Trouble};
 use crate::oci::{Digest, Reference};
-use crate::registry::RegistryError;
+use crate::registry::{RegistryError, secrets};
 use crate::report::pack::LeftOut;
 use crate::trust::{IdleScope, ImageVerdict};
 
@@ -112,7 +112,7 @@ pub enum PackError {
 impl PackError {
     /// Why an image is left out.
     pub(super) fn leaves_out(&self, source: String) -> LeftOut {
-        LeftOut { source, why: with_causes(self) }
+        LeftOut { source, why: secrets::hide(&with_causes(self), 0) }
     }
 }
 

@@ -10,7 +10,7 @@ use super::{PackError, Request};
 use crate::archive::ArchiveError;
 use crate::archive::head::{self, HeadFile};
 use crate::archive::journal::Interrupted;
-use crate::archive::limits::MAX_INVENTORY;
+use crate::archive::limits::{MAX_FRAMES, MAX_INVENTORY, RAW_FRAME_CONTENT};
 use crate::archive::write::Blueprint;
 use crate::inventory::{
     BlobEntry, FORMAT, FORMAT_VERSION, FileEntry, Found, ImageEntry, Inventory, PackVerdict,
@@ -100,7 +100,7 @@ pub fn plan(request: &Request, judged: Judged) -> Result<Plan, PackError> {
             images: entries.len() as u64,
             attachments,
             blobs: blobs.len() as u64,
-            bytes: blobs.iter().map(|blob| blob.size).sum(),
+            bytes: total_size(&blobs)?,
         },
         images: entries,
         keys: keys.into_iter().map(|(entry, _)| entry).collect(),
@@ -161,6 +161,17 @@ fn no_time(seconds: impl std::fmt::Display) -> PackError {
 
 fn rfc3339(time: OffsetDateTime) -> Result<String, PackError> {
     time.format(&Rfc3339).map_err(|_| no_time(time.unix_timestamp()))
+}
+
+/// Most bytes of blobs that an archive can have, whatever is in them.
+const MAX_TOTAL: u64 = MAX_FRAMES * RAW_FRAME_CONTENT;
+
+/// The sum of the blobs' sizes, which manifests state.
+fn total_size(blobs: &[BlobEntry]) -> Result<u64, PackError> {
+    let sum = blobs.iter().try_fold(0_u64, |sum, blob| sum.checked_add(blob.size));
+    sum.filter(|sum| *sum <= MAX_TOTAL).ok_or_else(|| {
+        ArchiveError::Limit(format!("blobs of more than {MAX_TOTAL} bytes together")).into()
+    })
 }
 
 /// The bytes of an inventory that every reader takes: what they would refuse in the enclave is noticed here.

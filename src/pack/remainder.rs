@@ -53,7 +53,7 @@ pub(super) fn without(
         images: images.len() as u64,
         attachments: images.iter().map(|image| image.attachments.len() as u64).sum(),
         blobs: inventory.blobs.len() as u64,
-        bytes: inventory.blobs.iter().map(|blob| blob.size).sum(),
+        bytes: inventory.blobs.iter().map(|blob| blob.size).fold(0, u64::saturating_add),
     };
     inventory.images = images;
     inventory.files = files

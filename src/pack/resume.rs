@@ -251,6 +251,7 @@ impl Plan {
     pub fn begun(&self) -> Option<u64> {
         let begun = self.begun.as_ref()?;
         let blobs = self.inventory.blobs.iter().enumerate();
-        Some(blobs.map(|(number, blob)| begun.claimed(number).min(blob.size)).sum())
+        let claimed = blobs.map(|(number, blob)| begun.claimed(number).min(blob.size));
+        Some(claimed.fold(0, u64::saturating_add))
     }
 }

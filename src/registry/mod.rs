@@ -26,6 +26,7 @@
 //! pace        how slowly an answer may come
 //! room        how much of answers is in memory at once
 //! error       what failed about which request
+//! secrets     what is never printed
 //! words       how errors name requests, and what registries said
 //! ```
 
@@ -49,6 +50,7 @@ mod referrer;
 mod referrer_list;
 mod retry;
 mod room;
+pub mod secrets;
 mod server;
 mod set_aside;
 mod tls;

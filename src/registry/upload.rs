@@ -125,7 +125,13 @@ impl RemoteRepository {
         let url = self.url("blobs/uploads/").await?;
         let ask = Ask::new(Method::POST, url, self.to_push());
         let answer = self.host().whole_once(&ask, MAX_ANSWER).await?;
-        self.begun(&ask, blob, &answer).await
+        let begun = self.begun(&ask, blob, &answer).await?;
+        // Nothing was sent, and no other repository named.
+        if matches!(begun, Begun::Mounted) && !self.blob_exists(blob).await? {
+            let why = "it says that it stored what was not sent, and does not have it";
+            return Err(RegistryError::bad_answer(ask.asked(), why));
+        }
+        Ok(begun)
     }
 
     async fn begun(
@@ -174,7 +180,7 @@ impl RemoteRepository {
                 {
                     lost = true;
                 }
-                other => return other.map(|()| BlobPushed::Uploaded),
+                other => return other,
             }
         }
     }
@@ -187,12 +193,12 @@ impl RemoteRepository {
         small: Option<Bytes>,
         place: Option<Url>,
         sent: &AtomicBool,
-    ) -> Result<(), RegistryError> {
+    ) -> Result<BlobPushed, RegistryError> {
         let place = match place {
             Some(place) => place,
             None => match self.begin(blob).await? {
                 Begun::At(place) => place,
-                Begun::Mounted => return Ok(()),
+                Begun::Mounted => return Ok(BlobPushed::AlreadyThere),
             },
         };
         let content = match small {
@@ -200,7 +206,7 @@ impl RemoteRepository {
             None => Content::streamed(Verifying::new(source.open(blob, 0).await?, blob), blob.size),
         };
         sent.store(true, Ordering::Relaxed);
-        self.put(blob, place, content).await
+        self.put(blob, place, content).await.map(|()| BlobPushed::Uploaded)
     }
 
     async fn put(

@@ -90,7 +90,7 @@ impl<'a> InspectReport<'a> {
             if let Some(section) = sections.iter_mut().find(|section| section.stored == blob.stored)
             {
                 section.blobs += 1;
-                section.bytes += blob.size;
+                section.bytes = section.bytes.saturating_add(blob.size);
                 let stored = archive.stored_length(&blob.digest);
                 section.file_bytes = section.file_bytes.zip(stored).map(|(sum, own)| sum + own);
             }

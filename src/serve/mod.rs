@@ -16,6 +16,7 @@
 pub mod archive;
 mod blobs;
 pub mod content;
+mod idle;
 mod listings;
 mod manifests;
 pub mod name;
@@ -40,10 +41,12 @@ use axum::extract::{Request, State};
 use axum::http::{HeaderName, HeaderValue, Method, StatusCode, header, request::Parts};
 use axum::response::{IntoResponse as _, Response};
 use axum::serve::ListenerExt as _;
+use idle::Impatient;
 use refusal::Refusal;
 use route::{Query, Route};
 use std::net::{Ipv4Addr, SocketAddr};
 use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
 use tokio::net::TcpListener;
 
 /// Where a server listens unless told otherwise: on loopback, at the port registries have.
@@ -82,7 +85,7 @@ pub fn router(registry: Registry) -> Router {
     Router::new().fallback(answer).with_state(registry)
 }
 
-/// Serves a registry until `shutdown` is done; requests that have begun are finished.
+/// Serves a registry until `shutdown` is done; requests that have begun are finished, unless nothing moves any more.
 ///
 /// # Errors
 /// When the listener fails.
@@ -93,6 +96,12 @@ pub async fn run(
 ) -> std::io::Result<()> {
     // Small answers must not wait for the acknowledgement of what was sent before. Without it they are only slower.
     let listener = listener.tap_io(|connection| drop(connection.set_nodelay(true)));
+    let stopping = Arc::new(AtomicBool::new(false));
+    let listener = Impatient::new(listener, stopping.clone());
+    let shutdown = async move {
+        shutdown.await;
+        stopping.store(true, Ordering::Relaxed);
+    };
     axum::serve(listener, router(registry)).with_graceful_shutdown(shutdown).await
 }
 

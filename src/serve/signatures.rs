@@ -26,7 +26,8 @@ pub(super) async fn list(
     }
     let unknown = || Refusal::manifest_unknown(format!("{name} has no manifest {subject}"));
     let listed = content.signatures(name, subject).ok_or_else(unknown)?;
-    if listed.iter().map(|(_, blob)| blob.size).sum::<u64>() > MAX_CONTENT {
+    let sizes = listed.iter().map(|(_, blob)| blob.size);
+    if sizes.fold(0, u64::saturating_add) > MAX_CONTENT {
         return Err(Refusal::internal(format!("the signatures of {subject} are too long to list")));
     }
     let mut signatures = Vec::with_capacity(listed.len());

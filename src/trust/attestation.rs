@@ -4,12 +4,15 @@
 //! signature; what a bare envelope says is an attestation at best.
 
 use super::dsse::{Envelope, EnvelopeError, IN_TOTO};
-use super::fields::document;
+use super::fields::{ShapeError, document};
 use super::judgement::{Judgement, Voucher};
+use super::message::Message;
 use super::outcome::SignatureCode;
 use super::statement::{COSIGN_SIGNATURE, Statement};
 use super::text::bounded;
 use crate::oci::Digest;
+use std::borrow::Cow;
+use std::cell::OnceCell;
 
 /// Largest bare envelope read. SBOMs of large images reach some MiB; larger ones are carried unread.
 pub(super) const MAX_ENVELOPE: u64 = 16 << 20;
@@ -49,41 +52,67 @@ pub(super) fn check_type(envelope: &Envelope) -> Result<(), Judgement> {
     Err(Judgement::refused(SignatureCode::PayloadTypeUnsupported, detail))
 }
 
-/// Judges a statement whose envelope a trusted signer signed.
-pub(super) fn judge_statement(
-    payload: &[u8],
-    voucher: Voucher,
-    wrapping: Wrapping,
-    subject: &Digest,
-) -> Judgement {
-    let statement = match Statement::parse(payload) {
-        Ok(statement) => statement,
-        Err(error) => {
-            let detail = Some(bounded(&error.to_string()));
-            return Judgement::by(voucher, SignatureCode::PayloadMalformed, detail);
-        }
-    };
-    let code = if !statement.names(subject) {
-        SignatureCode::DigestMismatch
-    } else if statement.predicate_type == COSIGN_SIGNATURE && wrapping == Wrapping::Bundle {
-        SignatureCode::Verified
-    } else {
-        SignatureCode::AttestationVerified
-    };
-    Judgement::by(voucher, code, None).with_predicate(&statement.predicate_type)
+/// An envelope whose signed bytes and statement are made once, however many may have signed it.
+pub(super) struct Opened<'a> {
+    envelope: Cow<'a, Envelope>,
+    message: OnceCell<Message<'static>>,
+    statement: OnceCell<Result<Statement, ShapeError>>,
 }
 
-/// Names what could not be verified: the unverified predicate type serves the report, and can only make less of it.
-pub(super) fn unverified(payload: &[u8], wrapping: Wrapping, failure: Judgement) -> Judgement {
-    match Statement::parse(payload) {
-        Ok(statement)
-            if statement.predicate_type != COSIGN_SIGNATURE || wrapping == Wrapping::Bare =>
-        {
-            let why = failure.detail.as_deref().unwrap_or_else(|| failure.code.meaning());
-            let detail = bounded(&format!("{}: {why}", failure.code));
-            Judgement::refused(SignatureCode::Attestation, detail)
-                .with_predicate(&statement.predicate_type)
+impl<'a> Opened<'a> {
+    pub(super) fn new(envelope: Cow<'a, Envelope>) -> Self {
+        Self { envelope, message: OnceCell::new(), statement: OnceCell::new() }
+    }
+
+    pub(super) fn envelope(&self) -> &Envelope {
+        &self.envelope
+    }
+
+    /// What its signature is over.
+    pub(super) fn message(&self) -> &Message<'static> {
+        self.message.get_or_init(|| Message::new(self.envelope.signed_bytes()))
+    }
+
+    fn statement(&self) -> Result<&Statement, &ShapeError> {
+        self.statement.get_or_init(|| Statement::parse(&self.envelope.payload)).as_ref()
+    }
+
+    /// Judges the statement when a trusted signer signed the envelope.
+    pub(super) fn judge_statement(
+        &self,
+        voucher: Voucher,
+        wrapping: Wrapping,
+        subject: &Digest,
+    ) -> Judgement {
+        let statement = match self.statement() {
+            Ok(statement) => statement,
+            Err(error) => {
+                let detail = Some(bounded(&error.to_string()));
+                return Judgement::by(voucher, SignatureCode::PayloadMalformed, detail);
+            }
+        };
+        let code = if !statement.names(subject) {
+            SignatureCode::DigestMismatch
+        } else if statement.predicate_type == COSIGN_SIGNATURE && wrapping == Wrapping::Bundle {
+            SignatureCode::Verified
+        } else {
+            SignatureCode::AttestationVerified
+        };
+        Judgement::by(voucher, code, None).with_predicate(&statement.predicate_type)
+    }
+
+    /// Names what could not be verified: the unverified predicate type serves the report, and can only make less of it.
+    pub(super) fn unverified(&self, wrapping: Wrapping, failure: Judgement) -> Judgement {
+        match self.statement() {
+            Ok(statement)
+                if statement.predicate_type != COSIGN_SIGNATURE || wrapping == Wrapping::Bare =>
+            {
+                let why = failure.detail.as_deref().unwrap_or_else(|| failure.code.meaning());
+                let detail = bounded(&format!("{}: {why}", failure.code));
+                Judgement::refused(SignatureCode::Attestation, detail)
+                    .with_predicate(&statement.predicate_type)
+            }
+            _ => failure,
         }
-        _ => failure,
     }
 }

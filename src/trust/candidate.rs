@@ -1,18 +1,18 @@
 //! Who may have signed one image, each with what is demanded of the proof.
 
-use super::attestation::{self, Wrapping, judge_statement};
+use super::attestation::{Opened, Wrapping};
 use super::certificate::{Fulcio, Pki};
 use super::crypto::Hashing;
-use super::dsse::Envelope;
 use super::judgement::{Judgement, Voucher};
 use super::keyring::Keyring as Keys;
 use super::keys::PublicKey;
+use super::message::Message;
 use super::openpgp::{AtomicClaim, Keyring, judge_atomic};
 use super::outcome::SignatureCode;
 use super::rekor::LogKey;
 use super::signer::{Proof, Signer};
 use super::sigstore_bundle::simple_signing::{Accompanied, Accompanying};
-use super::sigstore_bundle::{Bundle, Claim, Content, Evidence, KeylessPolicy, Material, Subject};
+use super::sigstore_bundle::{Claim, Evidence, Held, KeylessPolicy, Material, Subject};
 use super::trusted_root::TrustedRoot;
 use super::vouched::Signed;
 use crate::oci::{Descriptor, Manifest};
@@ -63,17 +63,23 @@ impl Logs<'_> {
 
 impl Candidate<'_> {
     /// Vouches for the raw payload of a simple signature, or says why not. Nothing in the payload is looked at.
-    pub(super) fn vouch_simple(&self, signed: &Signed<'_>) -> Result<Voucher, Judgement> {
+    /// `message` is the payload of `signed`.
+    pub(super) fn vouch_simple(
+        &self,
+        signed: &Signed<'_>,
+        message: &Message<'_>,
+    ) -> Result<Voucher, Judgement> {
         let Signed { annotations, payload, signature } = *signed;
         let content = Accompanying::Simple { payload, signature };
         let accompanied = Accompanied { annotations, content };
         match &self.means {
             Means::Key(key) => {
-                key.verify(Hashing::Sha256, payload, signature)?;
+                key.verify_message(Hashing::Sha256, message, signature)?;
                 Ok(Signer::Key(key.fingerprint()).into())
             }
             Means::LoggedKey { key, logs } => {
                 let by_keys = || -> Result<Voucher, Judgement> {
+                    key.verify_message(Hashing::Sha256, message, signature)?;
                     let (key, logged) = signed.by_logged_key([*key], &logs.keys)?;
                     let beyond_runtimes = !signed.is_spelt_for_runtimes();
                     let logs = vec![(&logged).into()];
@@ -143,15 +149,16 @@ impl Candidate<'_> {
     pub(super) fn vouch_envelope(
         &self,
         layer: &Descriptor,
-        envelope: &Envelope,
+        opened: &Opened<'_>,
         subject: &Manifest,
     ) -> Result<Voucher, Judgement> {
+        let envelope = opened.envelope();
         let content = Accompanying::Envelope { envelope, subject };
         let accompanied = Accompanied { annotations: &layer.annotations, content };
         match &self.means {
             Means::Key(key) => {
-                let message = envelope.signed_bytes();
-                key.verify(Hashing::Sha256OrMatched, &message, &envelope.signature)?;
+                let message = opened.message();
+                key.verify_message(Hashing::Sha256OrMatched, message, &envelope.signature)?;
                 Ok(Signer::Key(key.fingerprint()).into())
             }
             Means::LoggedKey { key, logs } => first_vouched(
@@ -166,14 +173,11 @@ impl Candidate<'_> {
 
     /// Judges a bundle as a signature or attestation of `subject`. `Verified` says that the digest was signed as an
     /// image, not yet under which name.
-    pub(super) fn judge_bundle(
-        &self,
-        bundle: &Bundle,
-        subject: &Manifest,
-    ) -> Result<Judgement, Judgement> {
+    pub(super) fn judge_bundle(&self, held: &Held<'_>) -> Result<Judgement, Judgement> {
+        let (bundle, subject) = (held.bundle(), held.subject());
         let proven = match &self.means {
             Means::Key(key) => {
-                return Ok(bundle.judge(&Keys::of(std::slice::from_ref(key)), subject));
+                return Ok(held.judge(&Keys::of(std::slice::from_ref(key))));
             }
             Means::OpenPgp { .. } => Err(Judgement::bare(SignatureCode::NoKey)),
             _ if bundle.material() == Material::Key
@@ -194,26 +198,26 @@ impl Candidate<'_> {
             }
             Means::Fulcio { .. } | Means::Pki { .. } => Err(beyond_this_authority()),
         };
-        match (proven, &bundle.content) {
-            (Ok(evidence), content) => Ok(judge_evidence(evidence, content, subject)),
-            (Err(failure), Content::Envelope(envelope)) => {
-                Err(attestation::unverified(&envelope.payload, Wrapping::Bundle, failure))
-            }
-            (Err(failure), Content::Message { .. }) => Err(failure),
+        match (proven, held.opened()) {
+            (Ok(evidence), opened) => Ok(judge_evidence(evidence, opened, subject)),
+            (Err(failure), Some(opened)) => Err(opened.unverified(Wrapping::Bundle, failure)),
+            (Err(failure), None) => Err(failure),
         }
     }
 }
 
 /// What a verified bundle is worth.
-fn judge_evidence(evidence: Evidence, content: &Content, subject: &Manifest) -> Judgement {
-    match (&evidence.claim, content) {
-        (Claim::Signature, Content::Message { .. }) => {
-            Judgement::by(evidence, SignatureCode::Verified, None)
+fn judge_evidence(
+    evidence: Evidence,
+    opened: Option<&Opened<'_>>,
+    subject: &Manifest,
+) -> Judgement {
+    match (&evidence.claim, opened) {
+        (Claim::Signature, None) => Judgement::by(evidence, SignatureCode::Verified, None),
+        (_, Some(opened)) => {
+            opened.judge_statement(evidence.into(), Wrapping::Bundle, &subject.digest())
         }
-        (_, Content::Envelope(Envelope { payload, .. })) => {
-            judge_statement(payload, evidence.into(), Wrapping::Bundle, &subject.digest())
-        }
-        (Claim::Attestation(predicate_type), Content::Message { .. }) => {
+        (Claim::Attestation(predicate_type), None) => {
             Judgement::by(evidence.clone(), SignatureCode::AttestationVerified, None)
                 .with_predicate(predicate_type)
         }

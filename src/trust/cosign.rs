@@ -3,8 +3,10 @@
 
 use super::anchors::Anchors;
 use super::candidate::Candidate;
+use super::fields::ShapeError;
 use super::identity::IdentityRule;
 use super::judgement::{self, Judgement, Voucher};
+use super::message::Message;
 use super::outcome::SignatureCode;
 use super::payload::Payload;
 use super::requirement::Forms;
@@ -14,6 +16,7 @@ use super::vouched::Signed;
 use crate::oci::{Descriptor, Digest, Reference, media_type};
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
+use std::cell::OnceCell;
 use std::collections::BTreeMap;
 
 /// Annotation that holds the base64 of the signature over the layer's bytes.
@@ -35,11 +38,29 @@ pub(super) struct Claim<'a> {
     pub(super) forms: Forms,
 }
 
-/// Judges one layer of simple-signing type under every candidate in turn, until one verifies; `payload` are its bytes,
-/// size and digest checked already. A candidate that is a key looks at no certificate (VERIFY §1.12).
+/// The payload of simple signatures, hashed and read once for all layers that hold it and all who may have signed it.
+pub(super) struct SignedPayload<'a> {
+    message: Message<'a>,
+    read: OnceCell<Result<Payload, ShapeError>>,
+}
+
+impl<'a> SignedPayload<'a> {
+    /// `payload` are the bytes of a layer, size and digest checked already.
+    pub(super) fn new(payload: &'a [u8]) -> Self {
+        Self { message: Message::new(payload), read: OnceCell::new() }
+    }
+
+    /// What it states. Only for a payload that a trusted signer signed.
+    fn read(&self) -> Result<&Payload, &ShapeError> {
+        self.read.get_or_init(|| Payload::parse(self.message.bytes())).as_ref()
+    }
+}
+
+/// Judges one layer of simple-signing type under every candidate in turn, until one verifies. A candidate that is a key
+/// looks at no certificate (VERIFY §1.12).
 pub(super) fn judge_layer(
     layer: &Descriptor,
-    payload: &[u8],
+    payload: &SignedPayload<'_>,
     candidates: &[Candidate<'_>],
     claim: &Claim<'_>,
 ) -> Judgement {
@@ -50,9 +71,11 @@ pub(super) fn judge_layer(
         return Judgement::refused(SignatureCode::SignatureInvalid, "the annotation is not base64");
     };
     let annotations = claim.forms.annotations(layer);
-    let signed = Signed { annotations: &annotations, payload, signature: &signature };
+    let message = &payload.message;
+    let signed =
+        Signed { annotations: &annotations, payload: message.bytes(), signature: &signature };
     judgement::first_verified(candidates, |candidate| {
-        let voucher = candidate.vouch_simple(&signed)?;
+        let voucher = candidate.vouch_simple(&signed, message)?;
         Ok(judge_payload(payload, voucher, claim))
     })
 }
@@ -101,7 +124,7 @@ pub fn judge_detached(
     layer.annotations.clone_from(annotations);
     let trusted = anchors.alternatives_for(&source.with_digest(subject));
     let claim = Claim { subject, source, rule: identity, forms: Forms::All };
-    let judgement = judge_layer(&layer, payload, &trusted.candidates, &claim);
+    let judgement = judge_layer(&layer, &SignedPayload::new(payload), &trusted.candidates, &claim);
     match judgement {
         Judgement { code: SignatureCode::Verified, signer: Some(signer), .. } => Ok(signer),
         Judgement { code, detail, .. } => {
@@ -111,8 +134,8 @@ pub fn judge_detached(
 }
 
 /// What a payload is worth that a trusted signer signed.
-fn judge_payload(payload: &[u8], voucher: Voucher, claim: &Claim<'_>) -> Judgement {
-    let payload = match Payload::parse(payload) {
+fn judge_payload(payload: &SignedPayload<'_>, voucher: Voucher, claim: &Claim<'_>) -> Judgement {
+    let payload = match payload.read() {
         Ok(payload) => payload,
         Err(error) => {
             let detail = Some(bounded(&error.to_string()));

@@ -8,6 +8,7 @@
 //! Both are accepted where images are signed, as by cosign and container runtimes (sigstore `ECDSAVerifier`): what is
 //! DER is read as DER and nothing else.
 
+use super::message::Message;
 use aws_lc_rs::error::KeyRejected;
 use aws_lc_rs::signature::{
     ECDSA_P256_SHA256_ASN1, ECDSA_P384_SHA256_ASN1, ECDSA_P384_SHA384_ASN1, ECDSA_P521_SHA256_ASN1,
@@ -123,7 +124,12 @@ impl VerifyingKey {
     }
 
     /// True when `signature` is this key's over `message`. High-S signatures are accepted, as everywhere in the field.
-    pub(super) fn verifies(&self, hashing: Hashing, message: &[u8], signature: &[u8]) -> bool {
+    pub(super) fn verifies(
+        &self,
+        hashing: Hashing,
+        message: &Message<'_>,
+        signature: &[u8],
+    ) -> bool {
         let scalar = self.algorithm.scalar().filter(|_| !is_ecdsa_der(signature));
         match scalar.map(|scalar| der_of_fixed(signature, scalar)) {
             Some(None) => false,
@@ -133,13 +139,24 @@ impl VerifyingKey {
     }
 
     /// The same, but an ECDSA signature must be in DER: that of a transparency log, which runtimes read in no other form.
-    pub(super) fn verifies_der(&self, hashing: Hashing, message: &[u8], signature: &[u8]) -> bool {
-        let matched = match hashing {
-            Hashing::Sha256 => None,
-            Hashing::Sha256OrMatched => self.with_matched.as_ref(),
+    pub(super) fn verifies_der(
+        &self,
+        hashing: Hashing,
+        message: &Message<'_>,
+        signature: &[u8],
+    ) -> bool {
+        let by_digest = |key: &ParsedPublicKey, digest| key.verify_digest_sig(digest, signature);
+        let with_sha256 = match self.algorithm {
+            Algorithm::Ed25519 => self.with_sha256.verify_sig(message.bytes(), signature),
+            _ => by_digest(&self.with_sha256, message.sha256()),
         };
-        let mut permitted = std::iter::once(&self.with_sha256).chain(matched);
-        permitted.any(|key| key.verify_sig(message, signature).is_ok())
+        let matched = self.with_matched.as_ref().filter(|_| hashing == Hashing::Sha256OrMatched);
+        let with_matched = || match (matched, self.algorithm) {
+            (Some(key), Algorithm::EcdsaP384) => by_digest(key, message.sha384()).is_ok(),
+            (Some(key), Algorithm::EcdsaP521) => by_digest(key, message.sha512()).is_ok(),
+            _ => false,
+        };
+        with_sha256.is_ok() || with_matched()
     }
 }
 

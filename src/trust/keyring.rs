@@ -2,6 +2,7 @@
 
 use super::crypto::Hashing;
 use super::keys::{PublicKey, SignatureError};
+use super::message::Message;
 
 /// Keys of which one is enough.
 pub(super) struct Keyring<'a>(Vec<&'a PublicKey>);
@@ -26,12 +27,12 @@ impl<'a> Keyring<'a> {
     pub(super) fn signer(
         &self,
         hashing: Hashing,
-        message: &[u8],
+        message: &Message<'_>,
         signature: &[u8],
     ) -> Result<&'a PublicKey, Unverified> {
         let mut failure = Unverified::NoKey;
         for key in &self.0 {
-            failure = match key.verify(hashing, message, signature) {
+            failure = match key.verify_message(hashing, message, signature) {
                 Ok(()) => return Ok(key),
                 Err(SignatureError::Malformed) => Unverified::Malformed,
                 Err(SignatureError::OtherKey) => Unverified::OtherKey,

@@ -1,6 +1,8 @@
 //! Public keys that may verify signatures, and their fingerprints.
 
+use super::checked::Checked;
 use super::crypto::{self, Algorithm, Hashing, VerifyingKey};
+use super::message::Message;
 use super::pem::{self, PemError};
 use super::text::bounded;
 use crate::oci::{Digest, digest::DigestError};
@@ -10,6 +12,7 @@ use spki::der::{Decode as _, Reader as _, SliceReader};
 use spki::{ObjectIdentifier, SubjectPublicKeyInfoRef};
 use std::fmt;
 use std::str::FromStr;
+use std::sync::Arc;
 
 /// Smallest RSA modulus, in bits (VERIFY §1.6; NIST SP 800-131A).
 pub const MIN_RSA_BITS: u32 = 2048;
@@ -80,6 +83,7 @@ pub struct PublicKey {
     spki: Vec<u8>,
     fingerprint: Fingerprint,
     verifying: VerifyingKey,
+    checked: Arc<Checked>,
 }
 
 /// Why a file is not a public key that this product accepts.
@@ -135,7 +139,12 @@ impl PublicKey {
         let algorithm = algorithm_of(&info, subject_key)?;
         let verifying =
             VerifyingKey::load(algorithm, subject_key).map_err(|_| KeyError::Numbers(algorithm))?;
-        Ok(Self { fingerprint: Fingerprint::of_spki(&der), spki: der, verifying })
+        Ok(Self {
+            fingerprint: Fingerprint::of_spki(&der),
+            spki: der,
+            verifying,
+            checked: Arc::default(),
+        })
     }
 
     /// SHA-256 of the SubjectPublicKeyInfo.
@@ -169,7 +178,23 @@ impl PublicKey {
         message: &[u8],
         signature: &[u8],
     ) -> Result<(), SignatureError> {
-        outcome(self.verifying.verifies(hashing, message, signature), signature)
+        self.verify_message(hashing, &Message::new(message), signature)
+    }
+
+    /// The same of a message that other keys are tried on too. What was asked before is not worked out again.
+    ///
+    /// # Errors
+    /// As [`PublicKey::verify`].
+    pub(super) fn verify_message(
+        &self,
+        hashing: Hashing,
+        message: &Message<'_>,
+        signature: &[u8],
+    ) -> Result<(), SignatureError> {
+        let verifies = self.checked.answer(message.check(hashing, signature), || {
+            self.verifying.verifies(hashing, message, signature)
+        });
+        outcome(verifies, signature)
     }
 
     /// Checks `signature` over `message` as transparency logs sign: with SHA-256, ECDSA in DER alone.
@@ -181,7 +206,8 @@ impl PublicKey {
         message: &[u8],
         signature: &[u8],
     ) -> Result<(), SignatureError> {
-        outcome(self.verifying.verifies_der(Hashing::Sha256, message, signature), signature)
+        let message = Message::new(message);
+        outcome(self.verifying.verifies_der(Hashing::Sha256, &message, signature), signature)
     }
 }
 

@@ -1,7 +1,7 @@
 //! Looks at everything attached to an image and makes a finding of each.
 
-use super::attestation::{self, Wrapping, judge_statement};
-use super::cosign::{self, Claim};
+use super::attestation::{self, Opened, Wrapping};
+use super::cosign::{self, Claim, SignedPayload};
 use super::evidence::{AtomicSignature, Attached, Evidence, Found, ImageUnderTest};
 use super::finding::{Form, SignatureFinding};
 use super::judgement::{self, Judgement};
@@ -10,11 +10,12 @@ use super::outcome::SignatureCode;
 use super::requirement::{Examined, Forms, Rule, SignedBy};
 use super::room;
 use super::runtimes;
-use super::sigstore_bundle::{Bundle, BundleError, MAX_BUNDLE};
+use super::sigstore_bundle::{Bundle, BundleError, Held, MAX_BUNDLE};
 use super::text::{bounded, explain};
 use crate::oci::manifest::Image;
 use crate::oci::{Descriptor, Digest, Manifest, Meaning, media_type};
 use bytes::Bytes;
+use std::borrow::Cow;
 use std::collections::BTreeSet;
 
 /// Judges the attachments of one image.
@@ -140,84 +141,109 @@ impl Examination<'_> {
             let judgement = Judgement::bare(SignatureCode::TooManyLayers);
             return vec![blank.clone().set(judgement).unmet()];
         }
-        let examine = |(position, layer): (usize, &Descriptor)| {
+        // What several layers hold is read and hashed once, so one digest follows the other.
+        let mut layers: Vec<(usize, &Descriptor)> = image.layers.iter().enumerate().collect();
+        layers.sort_by_key(|(_, layer)| (layer.digest, layer.size));
+        let alike = |(_, one): &(usize, &Descriptor), (_, other): &(usize, &Descriptor)| {
+            (one.digest, one.size, form_of(one)) == (other.digest, other.size, form_of(other))
+        };
+        let mut examined = Vec::with_capacity(layers.len());
+        for same in layers.chunk_by(alike) {
+            let (_, layer) = same[0];
             let form = form_of(layer);
-            let layer_of = Some(layer.digest);
-            let blank = SignatureFinding { layer: layer_of, position, form, ..blank.clone() };
+            let blanks = || {
+                same.iter().map(|(position, layer)| {
+                    let (layer_of, position) = (Some(layer.digest), *position);
+                    let blank =
+                        SignatureFinding { layer: layer_of, position, form, ..blank.clone() };
+                    (*layer, blank)
+                })
+            };
             let _room = room::take(layer.size.min(attestation::MAX_ENVELOPE));
-            match form {
-                Form::SimpleSigning => self.simple(layer, subject, blank),
+            let judged: Result<Vec<Examined>, Judgement> = match form {
+                Form::SimpleSigning => self.simple(layer, blanks(), subject),
                 Form::Bundle if image.layers.len() != 1 => {
                     let detail = "a manifest with a Sigstore bundle has no other layers";
-                    blank.set(Judgement::refused(SignatureCode::ManifestMalformed, detail)).unmet()
+                    Err(Judgement::refused(SignatureCode::ManifestMalformed, detail))
                 }
-                Form::Bundle => self.bundle(layer, subject, blank),
-                Form::Envelope => self.envelope(layer, subject, blank),
-                Form::Atomic | Form::Other => blank.unmet(),
-            }
-        };
-        image.layers.iter().enumerate().map(examine).collect()
+                Form::Bundle => self.bundle(layer, blanks(), subject),
+                Form::Envelope => self.envelope(layer, blanks(), subject),
+                Form::Atomic | Form::Other => Ok(blanks().map(|(_, one)| one.unmet()).collect()),
+            };
+            examined.extend(judged.unwrap_or_else(|judgement| {
+                blanks().map(|(_, one)| one.set(judgement.clone()).unmet()).collect()
+            }));
+        }
+        examined.sort_by_key(|one| one.finding.position);
+        examined
     }
 
-    fn simple(&self, layer: &Descriptor, subject: &Manifest, blank: SignatureFinding) -> Examined {
-        let payload = match read(self.evidence, layer, cosign::MAX_PAYLOAD) {
-            Ok(payload) => payload,
-            Err(judgement) => return blank.set(judgement).unmet(),
-        };
-        self.by_requirements(blank, |signed_by| {
-            let source = signed_by.source.unwrap_or(self.image.source);
-            let subject = subject.digest();
-            let claim = Claim { subject, source, rule: signed_by.identity, forms: signed_by.forms };
-            cosign::judge_layer(layer, &payload, &signed_by.candidates, &claim)
-        })
-    }
-
-    fn bundle(&self, layer: &Descriptor, subject: &Manifest, blank: SignatureFinding) -> Examined {
-        let bytes = match read(self.evidence, layer, MAX_BUNDLE) {
-            Ok(bytes) => bytes,
-            Err(judgement) => return blank.set(judgement).unmet(),
-        };
-        let bundle = match Bundle::parse(&bytes) {
-            Ok(bundle) => bundle,
-            Err(error) => return blank.set(refused_bundle(&error)).unmet(),
-        };
-        self.by_requirements(blank, |signed_by| {
-            let mut judgement = judgement::first_verified(&signed_by.candidates, |candidate| {
-                candidate.judge_bundle(&bundle, subject)
-            });
-            let named = self.name_bound || signed_by.forms == Forms::RuntimeOnly;
-            if judgement.code == SignatureCode::Verified && !named {
-                judgement.code = SignatureCode::NameUnbound;
-            }
-            judgement
-        })
-    }
-
-    fn envelope(
+    /// Findings of layers that hold the same payload; an error that holds of all of them.
+    fn simple<'l>(
         &self,
-        layer: &Descriptor,
+        held: &Descriptor,
+        blanks: impl Iterator<Item = (&'l Descriptor, SignatureFinding)>,
         subject: &Manifest,
-        blank: SignatureFinding,
-    ) -> Examined {
-        let bytes = match read(self.evidence, layer, attestation::MAX_ENVELOPE) {
-            Ok(bytes) => bytes,
-            Err(judgement) => return blank.set(judgement).unmet(),
+    ) -> Result<Vec<Examined>, Judgement> {
+        let payload = read(self.evidence, held, cosign::MAX_PAYLOAD)?;
+        let payload = SignedPayload::new(&payload);
+        let examine = |(layer, blank): (&Descriptor, SignatureFinding)| {
+            self.by_requirements(blank, |signed_by| {
+                let source = signed_by.source.unwrap_or(self.image.source);
+                let (subject, rule) = (subject.digest(), signed_by.identity);
+                let claim = Claim { subject, source, rule, forms: signed_by.forms };
+                cosign::judge_layer(layer, &payload, &signed_by.candidates, &claim)
+            })
         };
-        let envelope = match attestation::read_envelope(&bytes) {
-            Ok(envelope) => envelope,
-            Err(judgement) => return blank.set(judgement).unmet(),
+        Ok(blanks.map(examine).collect())
+    }
+
+    fn bundle<'l>(
+        &self,
+        held: &Descriptor,
+        blanks: impl Iterator<Item = (&'l Descriptor, SignatureFinding)>,
+        subject: &Manifest,
+    ) -> Result<Vec<Examined>, Judgement> {
+        let bytes = read(self.evidence, held, MAX_BUNDLE)?;
+        let bundle = Bundle::parse(&bytes).map_err(|error| refused_bundle(&error))?;
+        let held = Held::new(&bundle, subject);
+        let examine = |(_, blank): (&Descriptor, SignatureFinding)| {
+            self.by_requirements(blank, |signed_by| {
+                let candidates = &signed_by.candidates;
+                let mut judgement = judgement::first_verified(candidates, |candidate| {
+                    candidate.judge_bundle(&held)
+                });
+                let named = self.name_bound || signed_by.forms == Forms::RuntimeOnly;
+                if judgement.code == SignatureCode::Verified && !named {
+                    judgement.code = SignatureCode::NameUnbound;
+                }
+                judgement
+            })
         };
-        self.by_requirements(blank, |signed_by| {
-            let judgement = judgement::first_verified(&signed_by.candidates, |candidate| {
-                let voucher = candidate.vouch_envelope(layer, &envelope, subject)?;
-                let digest = subject.digest();
-                Ok(judge_statement(&envelope.payload, voucher, Wrapping::Bare, &digest))
-            });
-            match judgement.signer {
-                Some(_) => judgement,
-                None => attestation::unverified(&envelope.payload, Wrapping::Bare, judgement),
-            }
-        })
+        Ok(blanks.map(examine).collect())
+    }
+
+    fn envelope<'l>(
+        &self,
+        held: &Descriptor,
+        blanks: impl Iterator<Item = (&'l Descriptor, SignatureFinding)>,
+        subject: &Manifest,
+    ) -> Result<Vec<Examined>, Judgement> {
+        let bytes = read(self.evidence, held, attestation::MAX_ENVELOPE)?;
+        let opened = Opened::new(Cow::Owned(attestation::read_envelope(&bytes)?));
+        let examine = |(layer, blank): (&Descriptor, SignatureFinding)| {
+            self.by_requirements(blank, |signed_by| {
+                let judgement = judgement::first_verified(&signed_by.candidates, |candidate| {
+                    let voucher = candidate.vouch_envelope(layer, &opened, subject)?;
+                    Ok(opened.judge_statement(voucher, Wrapping::Bare, &subject.digest()))
+                });
+                match judgement.signer {
+                    Some(_) => judgement,
+                    None => opened.unverified(Wrapping::Bare, judgement),
+                }
+            })
+        };
+        Ok(blanks.map(examine).collect())
     }
 }
 

@@ -85,7 +85,7 @@ impl Plan {
 
     /// Sum of the blobs' sizes in bytes.
     pub fn bytes(&self) -> u64 {
-        self.blobs.iter().map(|blob| blob.size).sum()
+        self.blobs.iter().map(|blob| blob.size).fold(0, u64::saturating_add)
     }
 }
 

@@ -154,10 +154,12 @@ fn chains_of_attachments_are_followed_to_their_end() {
         subject = link.manifest;
     }
     std::fs::remove_file(side.file()).expect("first archive");
-    let ran = side.pack(&["app:1"], &[]);
-    assert_ne!(ran.code, Some(0), "{ran}");
-    ran.expect_error(&[&format!("{HOST}/app:1"), "nested deeper"]);
+    let ran = side.pack(&["app:1"], &[]).expect_code(5);
+    ran.expect_error(&[&format!("{HOST}/app:1"), "nested deeper", "--attachment-errors warn"]);
     assert_eq!(side.left(), [""; 0]);
+    // As for every lookup that fails, the image can be had marked incomplete.
+    side.pack(&["app:1"], &["--attachment-errors", "warn"]).expect_code(4);
+    assert_eq!(side.inspect()["images"][0]["attachmentLookup"], "incomplete");
 }
 
 #[test]

@@ -317,3 +317,58 @@ fn content_that_stands_inline_need_not_lie_in_the_layout() {
         }
     }
 }
+
+#[test]
+fn sizes_whose_sum_is_beyond_all_are_refused() {
+    let sized = |kind: &str, sizes: &[u64]| {
+        let layers: Vec<Value> = sizes
+            .iter()
+            .enumerate()
+            .map(|(number, size)| {
+                let mut layer = Content::new(kind, format!("layer {number}")).descriptor();
+                layer["size"] = json!(size);
+                layer
+            })
+            .collect();
+        let config = Content::new(images::CONFIG, r#"{"os":"linux","architecture":"amd64"}"#);
+        let document = json!({"schemaVersion": 2, "mediaType": OCI_MANIFEST,
+            "config": config.descriptor(), "layers": layers});
+        (Content::new(OCI_MANIFEST, document.to_string()), config)
+    };
+    const MOST: u64 = u64::MAX;
+    // Compressed already, or to be compressed; two sizes, many, one, and those that overflow where they are rounded up.
+    for kind in [images::LAYER, "application/vnd.oci.image.layer.v1.tar"] {
+        for sizes in [
+            &[MOST, MOST][..],
+            &[1 << 62; 5],
+            &[MOST],
+            &[MOST - 511, 511],
+            &[i64::MAX as u64, i64::MAX as u64, 2],
+            &[MOST - 1023],
+            &[1 << 60],
+        ] {
+            let (manifest, config) = sized(kind, sizes);
+            let mut layout = Layout::new();
+            layout.blob(&manifest);
+            layout.blob(&config);
+            layout.list(&manifest, json!({REF_NAME: format!("{HOST}/app:1")}));
+            for more in [&[][..], &["--dry-run"], &["--volume-size", "4GiB"]] {
+                let (ran, output) = layout.pack("", more);
+                let code = ran.code;
+                assert!(code == Some(6) || code == Some(2), "{kind} {sizes:?} {more:?}: {ran}");
+                assert!(!output.exists());
+            }
+        }
+    }
+    // The layers of a signature are counted before they are read.
+    let image = images::image("signed", "linux/amd64", &[10]);
+    let (mut layout, (signature, config)) =
+        (Layout::new(), sized("application/vnd.dev.cosign.simplesigning.v1+json", &[MOST, MOST]));
+    layout.add(&image, json!({REF_NAME: format!("{HOST}/app:1")}));
+    layout.blob(&signature);
+    layout.blob(&config);
+    let tag = format!("{HOST}/app:sha256-{}.sig", image.digest().hex());
+    layout.list(&signature, json!({REF_NAME: tag}));
+    let (ran, output) = layout.pack(&format!(":{HOST}/app:1"), &[]);
+    assert!(matches!(ran.code, Some(2 | 5 | 6)) && !output.exists(), "{ran}");
+}

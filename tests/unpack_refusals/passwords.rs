@@ -91,3 +91,66 @@ fn a_password_goes_to_nobody_who_listens_in_its_place() {
     }
     assert!(!Path::new(&scratch.path().join("out")).exists());
 }
+
+/// Repeats in an error what it was sent, as a gateway may.
+struct Mirror(u16);
+
+impl Mirror {
+    fn start() -> Self {
+        let listener = TcpListener::bind("127.0.0.1:0").expect("a free port");
+        let port = listener.local_addr().expect("address").port();
+        std::thread::spawn(move || {
+            for mut stream in listener.incoming().flatten() {
+                let mut piece = [0; 8192];
+                let length = stream.read(&mut piece).unwrap_or(0);
+                let asked = String::from_utf8_lossy(&piece[..length]).into_owned();
+                let header = |line: &&str| line.to_lowercase().starts_with("authorization:");
+                let answer = match asked.lines().find(header) {
+                    None => String::from_utf8_lossy(ANSWER).into_owned(),
+                    Some(header) => {
+                        let message = format!("you sent {header}, which is {PASSWORD}");
+                        let error = serde_json::json!({"code": "DENIED", "message": message});
+                        let body = serde_json::json!({"errors": [error]}).to_string();
+                        let length = body.len();
+                        format!(
+                            "HTTP/1.1 400 Bad Request\r\ncontent-length: {length}\r\nconnection: close\r\n\r\n{body}"
+                        )
+                    }
+                };
+                drop(stream.write_all(answer.as_bytes()));
+            }
+        });
+        Self(port)
+    }
+}
+
+#[test]
+fn a_password_that_a_registry_repeats_is_not_printed() {
+    let scratch = TempDir::new().expect("directory");
+    let mirror = Mirror::start();
+    let host = format!("127.0.0.1:{}", mirror.0);
+    let authfile = scratch.path().join("auth.json");
+    std::fs::write(&authfile, auths(&host)).expect("file");
+    let encoded = base64::engine::general_purpose::STANDARD.encode(PASSWORD);
+    let expect_hidden = |arguments: &[&str], words: &str| {
+        let ran = Program::bundle()
+            .args(&["pack", "--tls-verify=false", "-o"])
+            .arg(scratch.path().join("out"))
+            .arg("--authfile")
+            .arg(&authfile)
+            .args(arguments)
+            .run();
+        let printed = format!("{}{}", ran.stdout, ran.stderr);
+        assert!(printed.contains(words), "{arguments:?}: {ran}");
+        for secret in ["S3cret", &encoded] {
+            assert!(!printed.contains(secret), "{arguments:?}: {ran}");
+        }
+    };
+    let source = format!("{host}/team/app:1");
+    expect_hidden(&[&source], "(secret)");
+    expect_hidden(&[&source, "--signatures", "none", "--json"], "(secret)");
+    expect_hidden(&[&source, &format!("{host}/team/b:1"), "--keep-going", "--json"], "(secret)");
+    for scheme in ["", "https://", "docker://"] {
+        expect_hidden(&[&format!("{scheme}{PASSWORD}@{host}/team/app:1")], "(secret)");
+    }
+}

@@ -43,7 +43,7 @@ pub(super) fn walk(
         if blob.stored != Stored::Trust {
             return refuse("it does not lie in the trust section");
         }
-        walk.examine(1, blob.size)?;
+        walk.examine_signature(blob.size)?;
         signatures.push(CatalogueSignature {
             name: listed.name.clone(),
             subject: listed.subject,

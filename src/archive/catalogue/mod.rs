@@ -6,6 +6,7 @@
 //!
 //! - [`Catalogue`] (here): what came out
 //! - `walk`: from the roots of images and attachments downwards
+//! - `tally`: how much of it verification reads
 //! - `attachments`: what is attached to what, and under which names
 //! - `atomic`: GPG signatures, which no manifest names
 //! - `index`: `index.json` against the inventory
@@ -17,6 +18,7 @@ mod atomic;
 mod attachments;
 pub mod error;
 mod index;
+mod tally;
 #[cfg(test)]
 mod tests;
 mod walk;
@@ -60,6 +62,8 @@ pub struct ManifestRecord {
     nondistributable: Box<[Digest]>,
     /// Manifests that it lists.
     children: Arc<[Child]>,
+    /// What verification reads of its layers.
+    evidence: tally::Evidence,
 }
 
 /// A manifest as an index lists it.

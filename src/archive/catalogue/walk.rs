@@ -1,11 +1,12 @@
 //! From the root of an image or an attachment down to every manifest and blob.
 
 use super::error::CatalogueError;
+use super::tally::{Evidence, Tally};
 use super::{Catalogue, CatalogueImage, Child, ManifestRecord};
 use super::{atomic, attachments};
 use crate::archive::Archive;
 use crate::archive::bounded;
-use crate::archive::limits::{MAX_TRUST_BLOB, MAX_TRUST_SECTION};
+use crate::archive::limits::MAX_TRUST_BLOB;
 use crate::inventory::{AttachmentKind, BlobEntry, ImageEntry};
 use crate::oci::json::{self, Bounds};
 use crate::oci::manifest::{MAX_MANIFEST, MAX_VALUES, ManifestError};
@@ -16,19 +17,6 @@ use std::sync::Arc;
 
 /// Deepest nesting of indexes that is followed. Real images have one level.
 const MAX_DEPTH: usize = 8;
-/// Most manifests of all images and attachments together, each counted wherever it is reached, or listed and left out: a
-/// verdict tells of each. A catalogue of 1,000 images with 20 platforms, all signed, takes 60,000.
-const MAX_REACHED: usize = 500_000;
-/// Most bytes of those manifests together: verification reads each wherever it is reached, so that a small file which
-/// names one large manifest a hundred thousand times would take hours. The catalogue above takes 200 MB; so many bytes
-/// take seconds.
-const MAX_READING: u64 = 512 << 20;
-/// Most layers of attachments and GPG signatures, each counted wherever it is attached: verification makes a finding of
-/// each, and computes with every key that is trusted. The catalogue above has 21,000 signatures.
-const MAX_EXAMINED: usize = 100_000;
-/// Most bytes of those that verification may read, counted likewise: four times what a trust section may have.
-const MAX_EXAMINING: u64 = 4 * MAX_TRUST_SECTION;
-
 /// What a walk from one root finds.
 pub(super) struct Reached {
     /// Numbers of manifests, children first.
@@ -56,10 +44,7 @@ pub(super) struct Walk<'a> {
     configs: HashMap<u32, Option<Platform>>,
     /// Whether layers under configs of images are file systems, each asked once.
     file_systems: HashMap<Digest, bool>,
-    reached: usize,
-    reading: u64,
-    examined: usize,
-    examining: u64,
+    tally: Tally,
 }
 
 impl<'a> Walk<'a> {
@@ -74,10 +59,7 @@ impl<'a> Walk<'a> {
             types: HashSet::new(),
             configs: HashMap::new(),
             file_systems: HashMap::new(),
-            reached: 0,
-            reading: 0,
-            examined: 0,
-            examining: 0,
+            tally: Tally::new(archive.evidence_length()),
         }
     }
 
@@ -134,50 +116,18 @@ impl<'a> Walk<'a> {
 
     /// Counts what the manifest with this number has as what verification examines.
     pub(super) fn examine_layers(&mut self, number: u32) -> Result<(), CatalogueError> {
-        let blobs = &self.archive.inventory().blobs;
-        let sizes =
-            self.manifests[number as usize].blobs.iter().map(|place| blobs[*place as usize].size);
-        let read: u64 = sizes.filter(|size| *size <= MAX_TRUST_BLOB).sum();
-        let count = self.manifests[number as usize].blobs.len();
-        self.examine(count, read)
+        let record = &self.manifests[number as usize];
+        self.tally.examine(record.blobs.len(), record.evidence)
     }
 
-    /// Counts so many things, of so many bytes, that verification examines.
-    pub(super) fn examine(&mut self, count: usize, bytes: u64) -> Result<(), CatalogueError> {
-        self.examined += count;
-        self.examining += bytes;
-        let what = if self.examined > MAX_EXAMINED {
-            format!("more than {MAX_EXAMINED} layers attached")
-        } else if self.examining > MAX_EXAMINING {
-            format!("layers of more than {MAX_EXAMINING} bytes attached")
-        } else {
-            return Ok(());
-        };
-        Err(CatalogueError::Limit(what))
-    }
-
-    fn count_reached(&mut self) -> Result<(), CatalogueError> {
-        self.reached += 1;
-        match self.reached > MAX_REACHED {
-            true => Err(CatalogueError::Limit(format!("more than {MAX_REACHED} manifests"))),
-            false => Ok(()),
-        }
+    /// Counts a GPG signature of so many bytes.
+    pub(super) fn examine_signature(&mut self, bytes: u64) -> Result<(), CatalogueError> {
+        self.tally.examine(1, Evidence { layers: 1, bytes })
     }
 
     /// Counts that verification reads the manifest with this number.
     pub(super) fn read_once_more(&mut self, number: u32) -> Result<(), CatalogueError> {
-        self.count_reading(self.manifests[number as usize].size)
-    }
-
-    fn count_reading(&mut self, bytes: u64) -> Result<(), CatalogueError> {
-        self.reading += bytes;
-        match self.reading > MAX_READING {
-            true => {
-                let what = format!("manifests of more than {MAX_READING} bytes to be read");
-                Err(CatalogueError::Limit(what))
-            }
-            false => Ok(()),
-        }
+        self.tally.read(self.manifests[number as usize].size)
     }
 
     /// The record with this number, which a walk gave.
@@ -220,7 +170,7 @@ impl<'a> Walk<'a> {
         if !reached.seen.insert(number) {
             return Ok(());
         }
-        self.count_reached()?;
+        self.tally.reach()?;
         self.read_once_more(number)?;
         let record = &self.manifests[number as usize];
         reached.nondistributable.extend(record.nondistributable.iter().copied());
@@ -228,7 +178,7 @@ impl<'a> Walk<'a> {
         for child in &*children {
             if omitted.contains(&child.digest) {
                 if reached.omitted.insert(child.digest) {
-                    self.count_reached()?;
+                    self.tally.reach()?;
                 }
                 continue;
             }
@@ -322,6 +272,7 @@ impl<'a> Walk<'a> {
             blobs: blobs.into(),
             nondistributable: nondistributable.into(),
             children,
+            evidence: evidence(manifest),
         })
     }
 
@@ -383,7 +334,7 @@ impl<'a> Walk<'a> {
         let platform = match self.config(number) {
             Some(config) => {
                 self.read_once_more(number)?;
-                self.count_reading(config.size)?;
+                self.tally.read(config.size)?;
                 self.read_platform(&config.digest)
             }
             None => None,
@@ -410,4 +361,17 @@ impl<'a> Walk<'a> {
         let variant = platform.variant.filter(|variant| !variant.is_empty());
         is_set.then_some(Platform { variant, ..platform })
     }
+}
+
+/// What verification reads of a manifest's layers.
+fn evidence(manifest: &Manifest) -> Evidence {
+    let layers = match manifest.meaning() {
+        Meaning::Image(image) => image.layers.as_slice(),
+        Meaning::Index(_) => &[],
+    };
+    let examined = layers.iter().filter(|layer| media_type::is_evidence(&layer.media_type));
+    examined.fold(Evidence::default(), |Evidence { layers, bytes }, layer| {
+        let read = if layer.size <= MAX_TRUST_BLOB { layer.size } else { 0 };
+        Evidence { layers: layers + 1, bytes: bytes.saturating_add(read) }
+    })
 }

@@ -258,6 +258,32 @@ impl Read for Nothing {
     }
 }
 
+/// The same bytes over and over.
+struct Over(Vec<u8>, usize);
+
+impl Read for Over {
+    fn read(&mut self, buffer: &mut [u8]) -> std::io::Result<usize> {
+        for byte in &mut *buffer {
+            *byte = self.0[self.1 % self.0.len()];
+            self.1 += 1;
+        }
+        Ok(buffer.len())
+    }
+}
+
+#[test]
+fn frames_without_content_are_not_read_for_ever() {
+    let written = written();
+    let empty = zstd::stream::encode_all(&b""[..], 1).expect("a frame");
+    for at in [0, written.cargo_at, written.table_at, written.bytes.len()] {
+        let before = Cursor::new(written.bytes[..at].to_vec());
+        assert!(read_all(before.chain(Over(empty.clone(), 0))).is_err(), "{at}");
+    }
+    // One or two are what joining leaves.
+    let recompressed = zstd::stream::encode_all(&tar(&written.bytes)[..], 1).expect("compressed");
+    expect_all(&written, [&recompressed[..], &empty, &empty].concat(), Form::Recompressed);
+}
+
 #[test]
 fn verification_waits_for_nothing_behind_the_trust_section() {
     let written = written();

@@ -152,6 +152,32 @@ fn a_blobs_directory_that_is_a_link_is_refused() {
     assert!(LayoutWriter::open_or_create(directory.path()).is_err());
 }
 
+#[test]
+fn an_index_or_marker_that_is_not_a_file_is_never_replaced() {
+    for name in ["index.json", "oci-layout"] {
+        for kind in ["link", "dangling link", "directory"] {
+            let (directory, writer) = scratch();
+            drop(writer);
+            let (path, real) = (directory.path().join(name), directory.path().join("blobs/real"));
+            fs::rename(&path, &real).expect("moved");
+            match kind {
+                "link" => std::os::unix::fs::symlink("blobs/real", &path).expect("a link"),
+                "directory" => fs::create_dir(&path).expect("a directory"),
+                _ => std::os::unix::fs::symlink("nowhere", &path).expect("a link"),
+            }
+            assert!(LayoutWriter::open_or_create(directory.path()).is_err(), "{name}: {kind}");
+            assert!(!path.symlink_metadata().expect("there").is_file(), "{name}: {kind}");
+            // As a file again it is the layout that it was.
+            match kind {
+                "directory" => fs::remove_dir(&path).expect("removed"),
+                _ => fs::remove_file(&path).expect("removed"),
+            }
+            fs::rename(&real, &path).expect("moved back");
+            assert!(LayoutWriter::open_or_create(directory.path()).is_ok(), "{name}: {kind}");
+        }
+    }
+}
+
 #[tokio::test]
 async fn manifests_are_bounded_hashed_and_parsed() {
     let (directory, writer) = scratch();

@@ -226,11 +226,12 @@ fn refuse_other_things(path: &Path) -> Result<(), LayoutError> {
 fn create(root: &Directory, path: &Path) -> Result<(), LayoutError> {
     let make = || {
         root.create_directory("blobs")?.create_directory("sha256")?;
-        if root.file_size("index.json")?.is_none() {
+        // What is there and is not a file stays: a link leads to an index that has entries.
+        if root.open_file("index.json")?.is_none() {
             let empty = IndexFile::empty().encode().map_err(std::io::Error::other)?;
             write_durably(root, "index.json", &empty)?;
         }
-        if root.file_size("oci-layout")?.is_none() {
+        if root.open_file("oci-layout")?.is_none() {
             write_durably(root, "oci-layout", MARKER)?;
         }
         Ok(())

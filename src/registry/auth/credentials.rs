@@ -2,7 +2,7 @@
 
 use super::helper;
 use crate::oci::Repository;
-use crate::registry::{RegistryError, SetAside};
+use crate::registry::{RegistryError, SetAside, secrets};
 use base64::{Engine as _, prelude::BASE64_STANDARD};
 use serde::Deserialize;
 use std::collections::HashMap;
@@ -23,7 +23,9 @@ pub(in crate::registry) struct Secret(String);
 
 impl Secret {
     pub(super) fn new(text: impl Into<String>) -> Self {
-        Self(text.into())
+        let text = text.into();
+        secrets::remember(&text);
+        Self(text)
     }
 
     /// The text itself, for the request it belongs in.

@@ -49,6 +49,8 @@ async fn ask(path: &Path, server: &str) -> Result<Option<Credentials>, String> {
     let failed = |what: &str, error: std::io::Error| format!("{program} {what}: {error}");
     let mut helper = Command::new(path)
         .env("PATH", search_path())
+        // A password of another thing.
+        .env_remove("COSIGN_PASSWORD")
         .arg("get")
         .stdin(Stdio::piped())
         .stdout(Stdio::piped())

@@ -11,8 +11,8 @@ mod tests;
 pub(super) use challenge::Challenge;
 pub(super) use credentials::{CredentialStore, Held};
 
-use super::RegistryError;
 use super::host::Host;
+use super::{RegistryError, secrets};
 use crate::oci::Repository;
 use base64::{Engine as _, prelude::BASE64_STANDARD};
 use credentials::{Credentials, Secret};
@@ -75,6 +75,9 @@ impl Grant {
     fn new(text: &str, expires: Option<Instant>) -> Option<Self> {
         let mut header = HeaderValue::from_str(text).ok()?;
         header.set_sensitive(true);
+        if let Some((_, secret)) = text.split_once(' ') {
+            secrets::remember(secret);
+        }
         Some(Self { header, expires })
     }
 
@@ -186,5 +189,7 @@ fn scopes(scope: &Scope, named: Option<&str>) -> Vec<String> {
 
 fn basic(user: &str, password: &Secret) -> String {
     let pair = format!("{user}:{}", password.reveal());
-    format!("Basic {}", BASE64_STANDARD.encode(pair))
+    let encoded = BASE64_STANDARD.encode(pair);
+    secrets::remember(&encoded);
+    format!("Basic {encoded}")
 }

@@ -214,6 +214,41 @@ async fn a_mount_that_fails_becomes_an_upload() {
 }
 
 #[tokio::test]
+async fn a_registry_that_stored_what_was_not_sent_has_it() {
+    let bytes = content(1_000_000);
+    let blob = Descriptor::of("x", &bytes);
+    let length = bytes.len().to_string();
+    // With a length, without one, absent, failing.
+    for has in [true, false] {
+        let length = length.clone();
+        let script = taking(move |seen| match seen.method.as_str() {
+            "POST" => Some(full(201, &[("location", "/x")], "")),
+            "HEAD" if has => Some(full(200, &[("content-length", &length)], "")),
+            "HEAD" => Some(status(404)),
+            _ => None,
+        })
+        .await;
+        let repository = repository(&script.address);
+        let source = Memory::of(&bytes);
+        let pushed = repository.push_blob(&blob, &source, None, Presence::Unknown).await;
+        let once = stream::iter([Ok(Bytes::copy_from_slice(&bytes))]).boxed();
+        let streamed = repository.push_once(&blob, once).await;
+        match has {
+            true => {
+                assert_eq!(pushed.expect("there"), BlobPushed::AlreadyThere);
+                streamed.expect("there");
+            }
+            false => {
+                for error in [pushed.expect_err("absent"), streamed.expect_err("absent")] {
+                    assert!(told(&error).contains("stored what was not sent"), "{}", told(&error));
+                }
+            }
+        }
+        assert!(!script.lines().iter().any(|line| line.starts_with("PUT")));
+    }
+}
+
+#[tokio::test]
 async fn credentials_do_not_follow_an_upload_to_another_server() {
     let bytes = content(10);
     let blob = Descriptor::of("x", &bytes);

@@ -2,69 +2,94 @@
 //! looked at.
 
 use super::{Bundle, BundleError, Content, Material};
-use crate::oci::{Digest, Manifest};
-use crate::trust::attestation::{self, Wrapping, judge_statement};
+use crate::oci::Manifest;
+use crate::trust::attestation::{self, Opened, Wrapping};
 use crate::trust::crypto::Hashing;
-use crate::trust::dsse::Envelope;
 use crate::trust::judgement::Judgement;
 use crate::trust::keyring::Keyring;
+use crate::trust::message::Message;
 use crate::trust::outcome::SignatureCode;
+use std::borrow::Cow;
 
-impl Bundle {
-    /// Judges the bundle as a signature or attestation of `subject`. `Verified` says that the digest was signed as an
+/// A bundle held against one manifest. What was signed is hashed and read once, however many may have signed it.
+pub(in crate::trust) struct Held<'a> {
+    bundle: &'a Bundle,
+    subject: &'a Manifest,
+    opened: Option<Opened<'a>>,
+    message: Message<'a>,
+}
+
+impl<'a> Held<'a> {
+    pub(in crate::trust) fn new(bundle: &'a Bundle, subject: &'a Manifest) -> Self {
+        let opened = match &bundle.content {
+            Content::Envelope(envelope) => Some(Opened::new(Cow::Borrowed(envelope))),
+            Content::Message { .. } => None,
+        };
+        Self { bundle, subject, opened, message: Message::new(&subject.bytes()[..]) }
+    }
+
+    pub(in crate::trust) fn bundle(&self) -> &Bundle {
+        self.bundle
+    }
+
+    pub(in crate::trust) fn subject(&self) -> &Manifest {
+        self.subject
+    }
+
+    /// Its envelope, where it has one.
+    pub(in crate::trust) fn opened(&self) -> Option<&Opened<'a>> {
+        self.opened.as_ref()
+    }
+
+    /// Judges the bundle as a signature or attestation of the manifest. `Verified` says that the digest was signed as an
     /// image, not yet under which name.
-    pub(in crate::trust) fn judge(&self, keyring: &Keyring<'_>, subject: &Manifest) -> Judgement {
-        if self.material() == Material::Certificate {
+    pub(in crate::trust) fn judge(&self, keyring: &Keyring<'_>) -> Judgement {
+        if self.bundle.material() == Material::Certificate {
             let reason = BundleError::Certificate.to_string();
             return Judgement::refused(SignatureCode::CertificateUnsupported, reason);
         }
-        let judgement = match &self.content {
-            Content::Envelope(envelope) => judge_envelope(envelope, keyring, subject.digest()),
-            Content::Message { digest, signature } => {
-                judge_message(digest.as_deref(), signature, keyring, subject)
-            }
+        let judgement = match &self.opened {
+            Some(opened) => self.judge_envelope(opened, keyring),
+            None => self.judge_message(keyring),
         };
         self.with_log_note(judgement)
     }
 
     fn with_log_note(&self, mut judgement: Judgement) -> Judgement {
-        if self.log_entries() > 0 && judgement.code == SignatureCode::Verified {
-            let note =
-                format!("{} log entries were not needed and not checked", self.log_entries());
+        let entries = self.bundle.log_entries();
+        if entries > 0 && judgement.code == SignatureCode::Verified {
+            let note = format!("{entries} log entries were not needed and not checked");
             judgement.detail.get_or_insert(note.into());
         }
         judgement
     }
-}
 
-fn judge_envelope(envelope: &Envelope, keyring: &Keyring<'_>, subject: Digest) -> Judgement {
-    if let Err(judgement) = attestation::check_type(envelope) {
-        return judgement;
-    }
-    let message = envelope.signed_bytes();
-    match keyring.signer(Hashing::Sha256OrMatched, &message, &envelope.signature) {
-        Ok(key) => {
-            let voucher = key.fingerprint().into();
-            judge_statement(&envelope.payload, voucher, Wrapping::Bundle, &subject)
+    fn judge_envelope(&self, opened: &Opened<'_>, keyring: &Keyring<'_>) -> Judgement {
+        let envelope = opened.envelope();
+        if let Err(judgement) = attestation::check_type(envelope) {
+            return judgement;
         }
-        Err(failure) => {
-            attestation::unverified(&envelope.payload, Wrapping::Bundle, failure.into())
+        match keyring.signer(Hashing::Sha256OrMatched, opened.message(), &envelope.signature) {
+            Ok(key) => {
+                let voucher = key.fingerprint().into();
+                opened.judge_statement(voucher, Wrapping::Bundle, &self.subject.digest())
+            }
+            Err(failure) => opened.unverified(Wrapping::Bundle, failure.into()),
         }
     }
-}
 
-fn judge_message(
-    hint: Option<&[u8]>,
-    signature: &[u8],
-    keyring: &Keyring<'_>,
-    subject: &Manifest,
-) -> Judgement {
-    let key = match keyring.signer(Hashing::Sha256OrMatched, subject.bytes(), signature) {
-        Ok(key) => key.fingerprint(),
-        Err(failure) => return failure.into(),
-    };
-    if hint.is_some_and(|hint| hint != subject.digest().as_bytes()) {
-        return Judgement::by(key, SignatureCode::DigestMismatch, None);
+    fn judge_message(&self, keyring: &Keyring<'_>) -> Judgement {
+        let Content::Message { digest: hint, signature } = &self.bundle.content else {
+            return Judgement::bare(SignatureCode::BundleMalformed);
+        };
+        let key = match keyring.signer(Hashing::Sha256OrMatched, &self.message, signature) {
+            Ok(key) => key.fingerprint(),
+            Err(failure) => return failure.into(),
+        };
+        let own = self.subject.digest();
+        if hint.as_ref().is_some_and(|hint| hint != own.as_bytes()) {
+            return Judgement::by(key, SignatureCode::DigestMismatch, None);
+        }
+        Judgement::by(key, SignatureCode::Verified, None)
     }
-    Judgement::by(key, SignatureCode::Verified, None)
 }

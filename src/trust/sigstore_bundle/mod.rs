@@ -25,6 +25,7 @@ pub mod simple_signing;
 mod wire;
 
 pub use failure::{BundleFailure, Cause};
+pub(in crate::trust) use keyed::Held;
 pub use keyless::KeylessPolicy;
 pub use proof::{Claim, Evidence, LogRecord, Signer, Subject};
 

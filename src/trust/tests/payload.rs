@@ -7,6 +7,7 @@ use aws_lc_rs::signature::{RSA_PKCS1_SHA512, RSA_PSS_SHA256};
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
 use serde_json::json;
+use std::sync::atomic::Ordering;
 
 fn every_signer() -> Vec<Signer> {
     vec![Signer::p256(), Signer::p521(), Signer::ed25519(), Signer::Rsa]
@@ -295,4 +296,36 @@ fn an_index_or_anything_else_under_the_tag_is_no_signature() {
     scene.attach_layers(&root, &[text]);
     assert_eq!(scene.codes(), [Code::NotASignature]);
     assert_eq!(scene.refusal(), RefusalCode::NoSignature);
+}
+
+#[test]
+fn a_payload_is_read_once_for_all_layers_that_hold_it() {
+    let signers = [Signer::p256(), Signer::p256(), Signer::ed25519()];
+    let mut scene = Scene::image();
+    let root = scene.root.clone();
+    let (own, other) = (scene.payload(&root), format!("{} ", scene.payload(&root)));
+    let mut layers = Vec::new();
+    for number in 0..60 {
+        let payload = if number % 2 == 0 { &own } else { &other };
+        let mut layer = scene.store.blob(media_type::SIMPLE_SIGNING, payload.clone());
+        let signature = signers[number % 3].sign_base64(payload.as_bytes());
+        layer.annotations.insert(cosign::SIGNATURE_ANNOTATION.into(), signature);
+        layers.push(layer);
+    }
+    layers.insert(7, scene.store.blob("text/plain", "hello"));
+    scene.attach_layers(&root, &layers);
+    for (trusted, verified) in [(1, 20), (2, 40), (3, 60)] {
+        scene.trust("*", &signers[trusted - 1]);
+        let before = scene.store.reads.load(Ordering::Relaxed);
+        let verdict = scene.judge();
+        assert_eq!(scene.store.reads.load(Ordering::Relaxed) - before, 2, "{trusted}");
+        let findings = verdict.signatures();
+        // Each stands at its place.
+        assert!(findings.iter().map(|finding| finding.position).eq(0..61));
+        assert!(findings.iter().zip(&layers).all(|(f, layer)| f.layer == Some(layer.digest)));
+        assert_eq!(findings[7].code, Code::NotASignature);
+        let count = findings.iter().filter(|finding| finding.code == Code::Verified).count();
+        assert_eq!(count, verified, "{trusted}");
+        assert_eq!(verdict.verifying_keys().len(), trusted);
+    }
 }

@@ -5,14 +5,14 @@ use super::*;
 #[test]
 fn a_layer_is_not_attached_over_and_over() {
     // One manifest that lists one blob many times, under every tag of many subjects.
-    let attached = |subjects: usize, layers: usize, size: usize| {
+    let attached = |kind: &str, subjects: usize, layers: usize, size: usize| {
         let mut builder = Builder::new();
         let images: Vec<_> = (0..subjects)
             .map(|number| builder.simple_image("amd64", &number.to_string()))
             .collect();
         let index = builder.index_of(&images);
         builder.add_image("quay.io/org/app:1", &index, &images);
-        let layer = wire(&builder.blob("application/x-note", "x".repeat(size)));
+        let layer = wire(&builder.blob(kind, "x".repeat(size)));
         let config = wire(&builder.blob(media_type::OCI_EMPTY, "{}"));
         let document = json!({"schemaVersion": 2, "mediaType": media_type::OCI_MANIFEST,
             "config": config, "layers": vec![layer; layers]});
@@ -24,18 +24,21 @@ fn a_layer_is_not_attached_over_and_over() {
         }
         read(&builder)
     };
-    for (subjects, layers, size, accepted) in [
-        (3, 10_000, 1, true),
-        (4, 10_000, 1, false),
-        (1, 160, 4 << 20, true),
-        (1, 180, 4 << 20, false),
+    const NOTE: &str = "application/x-note";
+    for (kind, subjects, layers, size, accepted) in [
+        (NOTE, 3, 10_000, 1, true),
+        (NOTE, 4, 10_000, 1, false),
+        (media_type::DSSE, 1, 20, 4 << 20, true),
+        (media_type::DSSE, 1, 22, 4 << 20, false),
         // What verification does not read costs nothing.
-        (1, 1_400, (32 << 20) + 1, true),
+        (NOTE, 1, 180, 4 << 20, true),
+        (media_type::DSSE, 1, 1_400, (32 << 20) + 1, true),
     ] {
-        match attached(subjects, layers, size) {
-            Ok(_) => assert!(accepted, "{subjects} {layers} {size}"),
-            Err(CatalogueError::Limit(_)) => assert!(!accepted, "{subjects} {layers} {size}"),
-            Err(other) => panic!("{subjects} {layers} {size}: {other}"),
+        let told = format!("{kind} {subjects} {layers} {size}");
+        match attached(kind, subjects, layers, size) {
+            Ok(_) => assert!(accepted, "{told}"),
+            Err(CatalogueError::Limit(_)) => assert!(!accepted, "{told}"),
+            Err(other) => panic!("{told}: {other}"),
         }
     }
 }

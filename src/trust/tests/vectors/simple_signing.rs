@@ -3,7 +3,7 @@
 use super::Verdict;
 use crate::oci::{Descriptor, Digest, Manifest, Reference, media_type};
 use crate::trust::candidate::{Candidate, Means};
-use crate::trust::cosign::{Claim, judge_layer};
+use crate::trust::cosign::{Claim, SignedPayload, judge_layer};
 use crate::trust::requirement::Forms;
 use crate::trust::testing::vectors::{KeptSignature, Row, read};
 use crate::trust::{IdentityRule, PublicKey, SignatureCode as Code};
@@ -21,7 +21,7 @@ fn judge_file(file: &Path, key: &PublicKey, subject: Digest, source: &Reference)
     let (rule, forms) = (&IdentityRule::MatchRepository, Forms::All);
     let claim = Claim { subject, source, rule, forms };
     let candidate = Candidate { name: "key.pub", means: Means::Key(key) };
-    judge_layer(&layer, &kept.payload, &[candidate], &claim).code
+    judge_layer(&layer, &SignedPayload::new(&kept.payload), &[candidate], &claim).code
 }
 
 /// The digest of the manifest beside the signatures, as long as there is a manifest that this product carries.
