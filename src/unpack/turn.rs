@@ -64,9 +64,11 @@ impl<'a> Turn<'a> {
         }
     }
 
-    /// A user who may not write there remembers nothing, and has no turn.
+    /// A user who may not write there remembers nothing, and has no turn. Neither has a layout directory, which has a lock of
+    /// its own.
     async fn wait(&self) -> Result<Option<PublishingTurn>, UnpackError> {
-        let Some(root) = self.root else { return Ok(None) };
+        let root = self.root.filter(|_| self.planned.plan.target().mapping().is_some());
+        let Some(root) = root else { return Ok(None) };
         let _waiting = self.waits.work("another run of bundle that is publishing");
         loop {
             match try_publishing(root) {

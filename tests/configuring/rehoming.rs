@@ -160,11 +160,30 @@ fn what_lies_where_it_belongs_is_not_rehomed() {
 }
 
 #[test]
-fn other_signatures_at_the_target_stay_and_no_rule_is_written() {
+fn a_hidden_signature_joins_others_at_the_target() {
     let (scene, image) = with_hidden(Hidden::Referrer);
     let own = SimpleSigning::new(&Signer::generate(), HIDDEN, &image.children[0].digest());
     let tag = cosign_tag(&image.children[0].digest(), "sig");
     let theirs = sig_manifest(&[own]);
+    theirs.push(&scene.enclave.registry, "team/hidden", Some(&tag));
+    let report = scene.configured(&[]);
+    assert!(left(&report, POLICY).is_empty(), "{report}");
+    assert!(scene.read(POLICY).contains(HIDDEN));
+    let there = scene.enclave.registry.manifest("team/hidden", &tag).expect("there");
+    let layers = |bytes: &[u8]| {
+        let document: Value = serde_json::from_slice(bytes).expect("JSON");
+        document["layers"].as_array().expect("a list").clone()
+    };
+    let (now, before) = (layers(&there.bytes), layers(&theirs.manifest.bytes));
+    assert_eq!((now.len(), &now[..1]), (2, &before[..]));
+}
+
+#[test]
+fn a_full_list_at_the_target_stays_and_no_rule_is_written() {
+    let (scene, image) = with_hidden(Hidden::Referrer);
+    let own = SimpleSigning::new(&Signer::generate(), HIDDEN, &image.children[0].digest());
+    let tag = cosign_tag(&image.children[0].digest(), "sig");
+    let theirs = sig_manifest(&vec![own; 1000]);
     theirs.push(&scene.enclave.registry, "team/hidden", Some(&tag));
     let report = scene.configured_partly(&[]);
     assert_eq!(left(&report, POLICY), one(HIDDEN, "kept-at-target"));
