@@ -172,6 +172,7 @@ fn run_async(
 ) -> Result<Status, failure::Failure> {
     let runtime = runtime()?;
     let outcome = runtime.block_on(command);
+    bundle::host::config_files::stop_asking();
     runtime.shutdown_background();
     outcome
 }

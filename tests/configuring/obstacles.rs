@@ -237,13 +237,20 @@ fn a_run_that_is_told_to_end_puts_away_its_question() {
     let script =
         format!("echo $$ > '{0}.new'; /bin/mv '{0}.new' '{0}'; exec /bin/sleep 60", note.display());
     let tools = Tools::none().saying("skopeo", &script);
-    for (signal, code) in [(Signal::INT, 130), (Signal::TERM, 143)] {
+    let [install, unpack] = [&["config", "install"][..], &["unpack", "--install-config"]];
+    for (command, signal, code) in [
+        (install, Signal::INT, 130),
+        (install, Signal::TERM, 143),
+        (unpack, Signal::INT, 130),
+        (unpack, Signal::TERM, 143),
+    ] {
         let _ = fs::remove_file(&note);
         let temporary = tempfile::tempdir().expect("directory");
         let running = Program::bundle()
             .env("PATH", tools.path())
             .env("TMPDIR", temporary.path())
-            .args(&["config", "install", "--to", scene.enclave.address(), "--root"])
+            .args(command)
+            .args(&["--to", scene.enclave.address(), "--root"])
             .arg(scene.enclave.root())
             .args(&["--key", &scene.carried.key])
             .arg(scene.carried.side.file())

@@ -197,7 +197,8 @@ fn what_lies_below_an_unsigned_source_is_withheld_with_it() {
     std::fs::remove_file(side.file()).expect("removed");
     let pack = Program::bundle().args(&["pack", "-q", &source, "-o"]).arg(side.file());
     pack.run().expect_code(0);
-    scene.configured(&["--allow-unsigned", "tools.example"]);
+    let arguments = ["-q", "--install-config", "--allow-unsigned", "tools.example"];
+    scene.run("unpack", &side.file(), &arguments).expect_code(0);
     let mirrors = scene.read(MIRRORS);
     let entry = format!("prefix = \"{plain}/other\"\nlocation = \"{plain}/other\"\n\n");
     assert!(mirrors.contains(&entry), "{mirrors}");

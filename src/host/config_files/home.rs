@@ -11,6 +11,7 @@ use std::io::{self, ErrorKind, Read as _};
 use std::os::unix::fs::DirBuilderExt as _;
 use std::path::PathBuf;
 use std::process::{Child, Command, Stdio};
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Mutex, MutexGuard, PoisonError};
 use std::time::{Duration, Instant};
 
@@ -180,6 +181,9 @@ impl Home {
 /// The homes of this process, each with the program that runs in it.
 static OPEN: Mutex<BTreeMap<PathBuf, Option<Pid>>> = Mutex::new(BTreeMap::new());
 
+/// Whether they were put away: nobody gets them afterwards.
+static IS_CLEARED: AtomicBool = AtomicBool::new(false);
+
 fn open() -> MutexGuard<'static, BTreeMap<PathBuf, Option<Pid>>> {
     OPEN.lock().unwrap_or_else(PoisonError::into_inner)
 }
@@ -187,6 +191,9 @@ fn open() -> MutexGuard<'static, BTreeMap<PathBuf, Option<Pid>>> {
 /// Ends the programs that are being asked, and removes their homes: for a process that ends without dropping anything.
 /// Who asks waits for that end.
 pub(super) fn clear() {
+    if IS_CLEARED.swap(true, Ordering::Relaxed) {
+        return;
+    }
     let mut open = open();
     for (path, program) in std::mem::take(&mut *open) {
         // Nothing more can be done about either.
