@@ -147,7 +147,10 @@ fn a_key_for_an_image_is_overruled_only_by_a_pattern_as_narrow() {
         (format!("{HOST}/team="), HOST.to_owned(), 3),
         (format!("{HOST}/team="), format!("{HOST}/team/app"), 0),
         (format!("{HOST}/team/app="), format!("{HOST}/team/*"), 3),
-        (String::new(), HOST.to_owned(), 0),
+        // A key for everything is for what other registries have under the same path.
+        (String::new(), HOST.to_owned(), 3),
+        (String::new(), format!("{HOST}/team/app"), 0),
+        (String::new(), "*".to_owned(), 0),
     ] {
         let enclave = Enclave::start();
         let key = format!("{scope}{wrong}");
