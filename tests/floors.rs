@@ -30,7 +30,7 @@ const LOWER: &[&str] = &[
 /// From the ground up. `archive` and `registry` never know each other; `trust` does no I/O.
 const FLOORS: [Floor; 14] = [
     Floor { name: "ownership", may_use: &[], never: &["reqwest", "tokio"] },
-    Floor { name: "oci", may_use: &[], never: &["reqwest"] },
+    Floor { name: "oci", may_use: &["ownership"], never: &["reqwest"] },
     Floor { name: "progress", may_use: &["oci"], never: &["reqwest", "tokio", "std::fs"] },
     Floor { name: "inventory", may_use: &["oci"], never: &["reqwest", "tokio", "std::fs"] },
     Floor {
@@ -48,7 +48,11 @@ const FLOORS: [Floor; 14] = [
         may_use: &["oci", "inventory", "trust"],
         never: &["reqwest", "tokio", "std::fs", "std::net", "rustix"],
     },
-    Floor { name: "archive", may_use: &["oci", "inventory", "progress"], never: &["reqwest"] },
+    Floor {
+        name: "archive",
+        may_use: &["oci", "ownership", "inventory", "progress"],
+        never: &["reqwest"],
+    },
     Floor { name: "registry", may_use: &["oci", "ownership", "progress"], never: &[] },
     Floor {
         name: "host",

@@ -14,6 +14,7 @@ mod host_configuration;
 mod hostile_inventories;
 mod hostile_lengths;
 mod keys;
+mod locks;
 mod long_blobs;
 mod naming;
 mod openshift;

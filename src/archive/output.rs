@@ -258,6 +258,7 @@ impl Output {
         for volume in used.iter().rev() {
             let renamed = std::fs::rename(&volume.partial, &volume.target);
             renamed.map_err(|e| failed(volume, "rename", e))?;
+            partial::open_to_readers(&volume.file);
         }
         let Some(first) = used.first() else { return Ok(()) };
         let folder = partial::directory_of(&first.target);

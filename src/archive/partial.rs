@@ -3,16 +3,22 @@
 //! As root, in a directory where others may write, both names can be traps. So neither is followed when it is a
 //! symbolic link, and nothing that is not a regular file is ever opened for writing or replaced. A new archive is a new
 //! file: what lay under its name may have another owner, or another name as well, and would keep them.
+//!
+//! Whoever can open a file can hold its lock for ever. So it is its owner's alone until it is whole.
 
 use super::ArchiveError;
+use crate::ownership::{file_mode, keep_lock_from_others};
 use rustix::fs::{FlockOperation, OFlags};
-use std::fs::{File, Metadata, OpenOptions};
+use std::fs::{File, Metadata, OpenOptions, Permissions};
 use std::io::ErrorKind;
-use std::os::unix::fs::{FileTypeExt as _, MetadataExt as _, OpenOptionsExt as _};
+use std::os::unix::fs::{
+    FileTypeExt as _, MetadataExt as _, OpenOptionsExt as _, PermissionsExt as _,
+};
 use std::path::{Path, PathBuf};
 
-/// Nobody but the owner writes to an archive, whatever the umask.
-const FILE_MODE: u32 = 0o644;
+/// Nobody but the owner opens what is not whole, whatever the umask.
+const FILE_MODE: u32 = 0o600;
+const OTHERS_WRITE: u32 = 0o022;
 
 /// Name of the file an archive is written to before it is whole.
 pub fn partial_path(target: &Path) -> PathBuf {
@@ -159,13 +165,29 @@ pub(super) fn refused(path: &Path, what: &'static str) -> ArchiveError {
     ArchiveError::Output { path: path.display().to_string(), what }
 }
 
+/// Gives a file that has its final name the mode that files have. Under the other name it could be locked by whoever opens
+/// it.
+pub(super) fn open_to_readers(file: &File) {
+    // A file system without modes refuses this, and lets everybody read as it is.
+    let opened = file.set_permissions(Permissions::from_mode(file_mode()));
+    let _ = opened.and_then(|()| file.sync_all());
+}
+
 /// Takes a file for one writer alone.
 fn lock(path: &Path, file: &File) -> Result<(), ArchiveError> {
     let io = |error| ArchiveError::io("create", path, error);
     let busy = || Err(refused(path, "being written by another run"));
     let metadata = file.metadata().map_err(io)?;
     check_kind(path, &metadata)?;
+    let own = metadata.uid() == rustix::process::geteuid().as_raw();
+    // Where others may write, the mode says that what is there may be theirs: that is looked at later.
+    let was_open =
+        metadata.mode() & OTHERS_WRITE == 0 && keep_lock_from_others(file).map_err(io)?;
     match rustix::fs::flock(file, FlockOperation::NonBlockingLockExclusive) {
+        Err(rustix::io::Errno::WOULDBLOCK) if !own => return Err(refused(path, "another user's")),
+        Err(rustix::io::Errno::WOULDBLOCK) if was_open => {
+            return Err(refused(path, "held by a process of a user who could read it until now"));
+        }
         Err(rustix::io::Errno::WOULDBLOCK) => return busy(),
         // Not every file system knows locks; then nothing better can be said.
         Err(rustix::io::Errno::NOTSUP | rustix::io::Errno::NOSYS) | Ok(()) => {}
@@ -232,6 +254,37 @@ mod tests {
         check_output(&at("new")).expect("a new name");
         assert!(matches!(check_output(&at("no/such")), Err(ArchiveError::Io { .. })));
         open(&at("new")).expect("a new file");
+    }
+
+    #[test]
+    fn a_file_that_is_not_whole_is_its_owners_alone() {
+        let folder = folder();
+        let mode = |path: &Path| std::fs::metadata(path).expect("a file").mode() & 0o7777;
+        let path = folder.path().join("a.partial");
+        let made = create(&path).expect("a new file");
+        assert_eq!(mode(&path), 0o600, "made");
+        for left in [0o644, 0o640, 0o604] {
+            made.set_permissions(Permissions::from_mode(left)).expect("mode");
+            // Another file handle, as another user has who may read it, holds the lock.
+            expect_refused(open(&path), "held by a process of a user who could read it until now");
+            assert_eq!(mode(&path), 0o600, "{left:o}");
+            expect_refused(open(&path), "being written by another run");
+        }
+        made.set_permissions(Permissions::from_mode(0o644)).expect("mode");
+        drop(made);
+        for again in [open as fn(&Path) -> Result<File, ArchiveError>, create] {
+            drop(again(&path).expect("nobody holds it"));
+            assert_eq!(mode(&path), 0o600);
+        }
+        let whole = open(&path).expect("nobody holds it");
+        open_to_readers(&whole);
+        assert_eq!(mode(&path), file_mode());
+        // The mode of a file with a second name is not this run's to change.
+        std::fs::hard_link(&path, folder.path().join("second")).expect("link");
+        let before = mode(&path);
+        drop(whole);
+        drop(open(&path).expect("nobody holds it"));
+        assert_eq!(mode(&path), before);
     }
 
     #[test]

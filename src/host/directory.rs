@@ -3,6 +3,7 @@
 use super::error::{FileKind, PathError};
 use super::root::Owners;
 use super::staged::{Readers, Staged};
+use crate::ownership::keep_lock_from_others;
 use rustix::fs::{Access, AtFlags, FileType, FlockOperation, Gid, Mode, OFlags, Stat, Uid};
 use rustix::io::Errno;
 use std::ffi::OsString;
@@ -249,6 +250,7 @@ impl Directory {
         let stat = rustix::fs::fstat(&file).map_err(failed)?;
         check_kind(&path, &stat, FileKind::Regular)?;
         self.check_protected(&path, &stat)?;
+        keep_lock_from_others(&file).map_err(|e| PathError::system("lock", &path, e))?;
         Ok(file)
     }
 

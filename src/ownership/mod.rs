@@ -12,18 +12,24 @@ mod program;
 
 pub use program::{find_program, search_path};
 
+use rustix::fs::{FileType, Mode};
 use std::collections::VecDeque;
 use std::ffi::OsString;
 use std::fs::{DirBuilder, Metadata};
 use std::io::{self, ErrorKind};
+use std::os::fd::AsFd;
 use std::os::unix::fs::{DirBuilderExt as _, MetadataExt as _};
 use std::path::{Component, Path, PathBuf};
+use std::sync::OnceLock;
 
 /// Links followed on the way to one path; the system follows as many.
 const MAX_LINKS: usize = 40;
 const GROUP_WRITES: u32 = 0o020;
 const OTHERS_WRITE: u32 = 0o002;
 const STICKY: u32 = 0o1000;
+const OTHERS_OPEN: u32 = 0o066;
+/// Nobody but the owner writes to a file, whatever the umask.
+const FILE_MODE: u32 = 0o644;
 /// What is made is nobody else's to write to, whatever the umask.
 const DIRECTORY_MODE: u32 = 0o755;
 
@@ -198,10 +204,44 @@ pub fn temporary_directory() -> Result<PathBuf, Distrust> {
     named.or_else(|_| resolve(Path::new("/tmp"), Shared::Counts))
 }
 
+/// The umask of this process. Asked for once: that takes another umask for a moment, and threads share it.
+static UMASK: OnceLock<Mode> = OnceLock::new();
+
 /// Takes away from everybody but the owner the right to write to files that this process and its children will make.
 pub fn keep_files_from_others() {
-    let asked = rustix::process::umask(rustix::fs::Mode::empty());
-    rustix::process::umask(asked | rustix::fs::Mode::WGRP | rustix::fs::Mode::WOTH);
+    rustix::process::umask(umask() | Mode::WGRP | Mode::WOTH);
+}
+
+/// The umask as the process got it.
+fn umask() -> Mode {
+    *UMASK.get_or_init(|| {
+        // What another thread makes meanwhile is its owner's alone.
+        let asked = rustix::process::umask(Mode::RWXG | Mode::RWXO);
+        rustix::process::umask(asked);
+        asked
+    })
+}
+
+/// The mode of a file that is made for everybody to read, by the umask.
+pub(crate) fn file_mode() -> u32 {
+    FILE_MODE & !umask().as_raw_mode()
+}
+
+/// Takes the right to open a file that is about to be locked away from others: whoever can open it could hold the lock
+/// for as long as he likes. Only for a file of this user's that has no other name; true when others could open it until
+/// now.
+///
+/// # Errors
+/// It cannot be examined.
+pub(crate) fn keep_lock_from_others(file: impl AsFd) -> io::Result<bool> {
+    let stat = rustix::fs::fstat(&file)?;
+    let is_regular = FileType::from_raw_mode(stat.st_mode) == FileType::RegularFile;
+    let is_own = stat.st_uid == effective_user() && stat.st_nlink == 1;
+    if !is_regular || !is_own || stat.st_mode & OTHERS_OPEN == 0 {
+        return Ok(false);
+    }
+    // A file system without modes refuses this.
+    Ok(rustix::fs::fchmod(&file, Mode::RUSR | Mode::WUSR).is_ok())
 }
 
 fn effective_user() -> u32 {

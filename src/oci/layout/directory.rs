@@ -1,5 +1,6 @@
 //! One directory, held open: files in it are reached by plain name, and no symbolic link is followed.
 
+use crate::ownership::keep_lock_from_others;
 use rustix::fs::{AtFlags, FileType, FlockOperation, Mode, OFlags};
 use rustix::io::Errno;
 use std::fs::File;
@@ -129,11 +130,13 @@ impl Directory {
     }
 
     /// Takes the exclusive lock on the file `name`, made when it is not there. Nothing when somebody else has it. It
-    /// lasts as long as the handle, and no longer than the process.
+    /// lasts as long as the handle, and no longer than the process. Nobody but the owner can open the file, and so hold
+    /// the lock.
     pub(crate) fn lock(&self, name: &str) -> io::Result<Option<OwnedFd>> {
         let flags = OFlags::RDWR | OFlags::CREATE | OFlags::NOFOLLOW | OFlags::CLOEXEC;
-        let file = rustix::fs::openat(&*self.0, name, flags, Mode::from_raw_mode(0o644))
+        let file = rustix::fs::openat(&*self.0, name, flags, Mode::from_raw_mode(0o600))
             .map_err(link_error)?;
+        keep_lock_from_others(&file)?;
         match rustix::fs::flock(&file, FlockOperation::NonBlockingLockExclusive) {
             Ok(()) => Ok(Some(file)),
             Err(Errno::WOULDBLOCK) => Ok(None),

@@ -78,8 +78,8 @@ pub enum LayoutError {
         #[source]
         cause: IndexError,
     },
-    /// Another process writes it.
-    #[error("layout {0} is being written by another process")]
+    /// Another process writes it, or holds its lock.
+    #[error("layout {path} is being written by another process, which holds {path}/.lock", path = .0.display())]
     Locked(PathBuf),
     /// A blob cannot be read, or is not what its descriptor says.
     #[error(transparent)]
