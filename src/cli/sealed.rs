@@ -48,7 +48,7 @@ impl SealTrust {
 
     /// Reads the keys, given or configured. `root` is where it is remembered what was seen.
     pub(super) fn inputs(&self, root: HostRoot, in_force: &InForce) -> Result<SealInputs, Failure> {
-        let (keys, required) = settings::seal(&self.seal_pub, in_force);
+        let (keys, required) = settings::seal(&self.seal_pub, in_force)?;
         let own = self.with_keys(&keys)?;
         let names = settings::seal_names(&self.seal_name, in_force);
         Ok(SealInputs { required, names, state: Some(Arc::new(root)), ..own })

@@ -5,11 +5,14 @@ use super::failure::Failure;
 use super::output::tell;
 use super::signers::Signers;
 use super::text::safe;
+use bundle::host::config::in_force::Valued;
 use bundle::host::config::in_force::{InForce, Origin, PolicyInForce};
 use bundle::host::config::settings::Settings;
 use bundle::host::{FoundSettings, HostRoot, SettingsFile, system_settings, user_settings};
+use bundle::ownership::check_for_root;
+use bundle::trust::Scoped;
 use bundle::unpack::DEFAULT_JOBS;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 
 /// The configuration files of a run, each where it was looked for.
 pub(super) struct Files {
@@ -80,10 +83,10 @@ pub(super) fn signers(
     }
     let policy = in_force.policy().map_err(|error| Failure::of(Status::Usage, &error))?;
     let Some(policy) = policy else {
-        joined.key.extend(in_force.key.iter().map(|key| key.value.clone()));
-        joined.rekor_key.extend(in_force.rekor_key.iter().map(|key| key.value.clone()));
-        joined.gpg_key.extend(in_force.gpg_key.iter().map(|key| key.value.clone()));
-        joined.trusted_root.extend(in_force.trusted_root.iter().map(|root| root.value.clone()));
+        joined.key.extend(counting("trust.key", &in_force.key)?);
+        joined.rekor_key.extend(counting("trust.rekor_key", &in_force.rekor_key)?);
+        joined.gpg_key.extend(counting("trust.gpg_key", &in_force.gpg_key)?);
+        joined.trusted_root.extend(counting("trust.trusted_root", &in_force.trusted_root)?);
         return Ok(joined);
     };
     if let Some(option) = named_keys {
@@ -97,7 +100,9 @@ pub(super) fn signers(
     }
     match policy {
         PolicyInForce::File(file) => {
+            check_named("trust.policy", &file.value, &file.origin)?;
             joined.policy = Some(file.value.clone());
+            joined.policy_of_configuration = true;
         }
         PolicyInForce::Host(_) => joined.host_policy = true,
     }
@@ -113,11 +118,40 @@ pub(super) fn seal_names(given: &[String], in_force: &InForce) -> Vec<String> {
 }
 
 /// Whose seals count, and whether one is required: keys on the command line take the place of the configured one.
-pub(super) fn seal(given: &[PathBuf], in_force: &InForce) -> (Vec<PathBuf>, bool) {
+pub(super) fn seal(given: &[PathBuf], in_force: &InForce) -> Result<(Vec<PathBuf>, bool), Failure> {
     let required = in_force.require_seal.as_ref().is_some_and(|required| required.value);
-    let configured = in_force.seal_pub.iter().map(|key| key.value.clone());
-    match given.is_empty() {
-        true => (configured.collect(), required),
-        false => (given.to_vec(), required),
+    if !given.is_empty() {
+        return Ok((given.to_vec(), required));
     }
+    let configured = in_force.seal_pub.iter().map(|key| {
+        check_named("trust.seal_pub", &key.value, &key.origin)?;
+        Ok(key.value.clone())
+    });
+    Ok((configured.collect::<Result<_, Failure>>()?, required))
+}
+
+/// The files that configuration files name under `key`, as values of options.
+fn counting(
+    key: &'static str,
+    files: &[Valued<Scoped<PathBuf>>],
+) -> Result<Vec<Scoped<PathBuf>>, Failure> {
+    let files = files.iter().map(|file| {
+        check_named(key, &file.value.value, &file.origin)?;
+        Ok(file.value.clone())
+    });
+    files.collect()
+}
+
+/// Checks a file that a configuration file names as the configuration file itself is checked: who can exchange it decides
+/// who is trusted. What the command line names is the operator's word.
+fn check_named(key: &'static str, file: &Path, origin: &Origin) -> Result<(), Failure> {
+    if *origin == Origin::CommandLine {
+        return Ok(());
+    }
+    check_for_root(file).map_err(|distrust| {
+        let what = format!("{} does not count, which {origin} names ({key})", file.display());
+        Failure::of(Status::Usage, &distrust).context(what).hint(
+            "let it, and every directory above it, belong to root and be written by nobody else; or name it on the command line",
+        )
+    })
 }

@@ -51,6 +51,9 @@ pub(super) struct Signers {
     /// This containers-policy.json(5) alone decides, as container runtimes read it
     #[arg(long, value_name = "FILE", conflicts_with_all = ["host_policy", "key", "rekor_key", "gpg_key", "ca", "trusted_root", "certificate_identity", "certificate_oidc_issuer"])]
     pub(super) policy: Option<PathBuf>,
+    /// Whether a configuration file names that policy: then what another user could have written does not count for root.
+    #[arg(skip)]
+    pub(super) policy_of_configuration: bool,
     /// /etc/containers/policy.json alone decides, as container runtimes read it
     #[arg(long, conflicts_with_all = ["key", "rekor_key", "gpg_key", "ca", "trusted_root", "certificate_identity", "certificate_oidc_issuer"])]
     pub(super) host_policy: bool,
@@ -86,6 +89,15 @@ impl Signers {
             ("--certificate-oidc-issuer", !self.certificate_oidc_issuer.is_empty()),
         ];
         given.into_iter().find_map(|(option, given)| given.then_some(option))
+    }
+
+    /// The options that bind this run alone: an installed key counts by itself afterwards.
+    pub(super) fn not_remembered(&self) -> Vec<&'static str> {
+        let given = [
+            ("--threshold", self.threshold.iter().any(|demand| demand.value.get() > 1)),
+            ("--require-attestation", !self.require_attestation.is_empty()),
+        ];
+        given.into_iter().filter_map(|(option, given)| given.then_some(option)).collect()
     }
 
     /// Every scope, with the option that it was given with.
@@ -182,6 +194,7 @@ impl Signers {
         }
         anchors.authorities.extend(self.gpg_keys(&mut note, &mut carry)?);
         let policy_file = match (&self.policy, self.host_policy) {
+            (Some(file), _) if self.policy_of_configuration => Some(PolicyFile::configured(file)),
             (Some(file), _) => Some(PolicyFile::open(file)),
             (None, true) => Some(PolicyFile::of_host(root)),
             (None, false) => None,

@@ -23,8 +23,8 @@ pub struct PolicyFile {
     content: Digest,
     /// What the paths in the policy are below; `/` but for tests and mounted hosts.
     root: PathBuf,
-    /// Whether it is the host's: what another user could have written does not count for root then.
-    is_of_host: bool,
+    /// Whether what another user could have written does not count for root.
+    is_checked: bool,
 }
 
 /// A policy file that cannot be used.
@@ -53,6 +53,15 @@ impl PolicyFile {
         Self::at(file, Path::new("/"), false)
     }
 
+    /// The same for one that a configuration file names: it counts for root as that file does, and so do the files that it
+    /// names.
+    ///
+    /// # Errors
+    /// As [`PolicyFile::open`], and for root when another user could have written it.
+    pub fn configured(file: &Path) -> Result<Self, PolicyFileError> {
+        Self::at(file, Path::new("/"), true)
+    }
+
     /// Reads the policy of the host below `root`; paths in it are below `root` too.
     ///
     /// # Errors
@@ -61,23 +70,23 @@ impl PolicyFile {
         Self::at(&root.join(HOST_POLICY), root, true)
     }
 
-    /// The policy that a host will have, whose other files lie below `root`.
+    /// The policy that a host will have, whose other files lie below `root`. Container runtimes ask nobody whose these are.
     ///
     /// # Errors
     /// When it is no policy that the container stack would take.
     pub fn to_be(content: &[u8], root: &Path) -> Result<Self, PolicyError> {
         let policy = Policy::parse(content)?;
         let root = root.to_owned();
-        Ok(Self { policy, content: Digest::of(content), root, is_of_host: true })
+        Ok(Self { policy, content: Digest::of(content), root, is_checked: false })
     }
 
-    fn at(file: &Path, root: &Path, is_of_host: bool) -> Result<Self, PolicyFileError> {
+    fn at(file: &Path, root: &Path, is_checked: bool) -> Result<Self, PolicyFileError> {
         let failed = |cause| PolicyFileError { file: file.to_owned(), cause };
-        let bytes = read(file, is_of_host).map_err(|error| failed(PolicyFileCause::Read(error)))?;
+        let bytes = read(file, is_checked).map_err(|error| failed(PolicyFileCause::Read(error)))?;
         let policy =
             Policy::parse(&bytes).map_err(|error| failed(PolicyFileCause::Policy(error)))?;
         let root = root.to_owned();
-        Ok(Self { policy, content: Digest::of(&bytes), root, is_of_host })
+        Ok(Self { policy, content: Digest::of(&bytes), root, is_checked })
     }
 
     /// True when a GPG signature is demanded of the image.
@@ -125,13 +134,13 @@ impl PolicyFile {
             true => path.to_owned(),
             false => self.root.join(path.strip_prefix("/").unwrap_or(path)),
         };
-        read(&path, self.is_of_host)
+        read(&path, self.is_checked)
     }
 }
 
 /// Reads a regular file of bounded length: a pipe would wait for ever.
-fn read(path: &Path, is_of_host: bool) -> io::Result<Vec<u8>> {
-    if is_of_host {
+fn read(path: &Path, is_checked: bool) -> io::Result<Vec<u8>> {
+    if is_checked {
         check_for_root(path).map_err(io::Error::other)?;
     }
     let metadata = std::fs::metadata(path)?;
@@ -183,10 +192,12 @@ mod tests {
         fs::create_dir_all(file.parent().expect("parent")).expect("directories");
         fs::write(&file, r#"{"default": [{"type": "insecureAcceptAnything"}]}"#).expect("a policy");
         PolicyFile::of_host(root.path()).expect("root's own");
+        PolicyFile::configured(&file).expect("root's own");
         for given in [file.as_path(), file.parent().expect("parent"), root.path()] {
             let give = |user| std::os::unix::fs::chown(given, Some(user), None).expect("owner");
             give(65_534);
             PolicyFile::of_host(root.path()).expect_err("another user's");
+            PolicyFile::configured(&file).expect_err("another user's");
             PolicyFile::open(&file).expect("the operator's word");
             give(0);
         }

@@ -108,7 +108,7 @@ pub(super) fn reports(
         let said = (one.opening.code(), one.opening.to_string());
         let (code, reason) = match &one.opening {
             Opening::Whole => left.map_or(said, |left| (left.code, left.reason.clone())),
-            Opening::Narrower { .. } | Opening::OfRoot { .. } => said,
+            Opening::Narrower { .. } | Opening::Key { .. } | Opening::OfRoot { .. } => said,
         };
         UnenforcedReport {
             enforce: remedies.command(&repository, code),

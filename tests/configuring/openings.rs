@@ -3,8 +3,12 @@
 use super::merging::{APP, one};
 use super::{ACCEPT, LOOKUPS, MIRRORS, POLICY, REJECT, Scene, left};
 use crate::harness::command::Program;
+use crate::harness::nobody::{NOBODY, is_root};
 use crate::harness::signatures::sign_simple_as;
 use serde_json::{Value, json};
+use std::fs;
+use std::os::unix::fs::{PermissionsExt as _, chown};
+use std::path::Path;
 
 const ANYTHING: &str = r#"[{"type": "insecureAcceptAnything"}]"#;
 const NOTHING: &str = r#"[{"type": "reject"}]"#;
@@ -202,4 +206,52 @@ fn what_lies_below_an_unsigned_source_is_withheld_with_it() {
     let mirrors = scene.read(MIRRORS);
     let entry = format!("prefix = \"{plain}/other\"\nlocation = \"{plain}/other\"\n\n");
     assert!(mirrors.contains(&entry), "{mirrors}");
+}
+
+#[test]
+fn a_rule_by_a_key_that_others_could_exchange_is_unenforced() {
+    if !is_root() {
+        println!("left out: a_rule_by_a_key_that_others_could_exchange_is_unenforced needs root");
+        return;
+    }
+    let scene = Scene::new();
+    scene.write("etc/keys/rel.pub", &scene.carried.signer.public_pem());
+    let (file, directory) = (scene.place("etc/keys/rel.pub"), scene.place("etc/keys"));
+    let give = |place: &Path, user| chown(place, Some(user), None).expect("owner");
+    let mode = |place: &Path, mode| {
+        fs::set_permissions(place, fs::Permissions::from_mode(mode)).expect("mode");
+    };
+    let rule = |keys: &str| {
+        let identity = r#""signedIdentity": {"type": "matchRepository"}"#;
+        let list = format!(r#"[{{"type": "sigstoreSigned", {keys}, {identity}}}]"#);
+        policy(ANYTHING, APP, &list)
+    };
+    let one_key = rule(r#""keyPath": "/etc/keys/rel.pub""#);
+    let many = rule(r#""keyPaths": ["/etc/keys/rel.pub"]"#);
+    type Change<'c> = &'c dyn Fn();
+    let changes: [(Change<'_>, Change<'_>); 4] = [
+        (&|| give(&file, NOBODY), &|| give(&file, 0)),
+        (&|| give(&directory, NOBODY), &|| give(&directory, 0)),
+        (&|| mode(&file, 0o666), &|| mode(&file, 0o644)),
+        (&|| mode(&directory, 0o777), &|| mode(&directory, 0o755)),
+    ];
+    for content in [&one_key, &many] {
+        for (change, back) in &changes {
+            scene.write(POLICY, content);
+            change();
+            for arguments in [&[][..], &["--require-enforcement"], &["--dry-run"]] {
+                let report = scene.configured_partly(arguments);
+                let expected = vec![[APP, "key-not-protected", "withheld"].map(str::to_owned)];
+                assert_eq!(unenforced(&report), expected, "{arguments:?}");
+                assert_eq!(report["refusedPulls"], json!([]), "runtimes ask nobody whose it is");
+                assert!(!scene.place(MIRRORS).exists());
+            }
+            back();
+        }
+    }
+    // The twin: root's own.
+    scene.write(POLICY, &one_key);
+    let report = scene.configured(&["--require-enforcement"]);
+    assert_eq!((&report["unenforced"], &report["refusedPulls"]), (&json!([]), &json!([])));
+    assert!(scene.read(MIRRORS).contains(APP));
 }

@@ -2,8 +2,10 @@
 
 use super::Scene;
 use crate::harness::command::Program;
+use crate::harness::nobody::{NOBODY, is_root};
+use crate::harness::scene::HOST;
 use std::fs;
-use std::os::unix::fs::{PermissionsExt as _, symlink};
+use std::os::unix::fs::{PermissionsExt as _, chown, symlink};
 use std::path::Path;
 
 fn mode(path: &Path, mode: u32) {
@@ -103,4 +105,81 @@ fn a_seal_that_is_demanded_is_not_passed_over() {
         &scene.carried.key,
     ]);
     unpack().expect_code(0);
+}
+
+#[test]
+fn a_file_that_a_configuration_names_counts_as_it_does() {
+    if !is_root() {
+        println!("left out: a_file_that_a_configuration_names_counts_as_it_does needs root");
+        return;
+    }
+    let scene = Scene::new();
+    let key = fs::read_to_string(&scene.carried.key).expect("a key");
+    let file = scene.below_root("etc/bundle/keys/named", &key);
+    let path = file.to_str().expect("path").to_owned();
+    let directory = file.parent().expect("parent");
+    let give = |place: &Path, user| chown(place, Some(user), None).expect("owner");
+    let link = directory.join("link");
+    symlink(&file, &link).expect("link");
+    type Change<'c> = &'c dyn Fn();
+    let changes: [(Change<'_>, Change<'_>); 5] = [
+        (&|| mode(&file, 0o666), &|| mode(&file, 0o644)),
+        (&|| mode(&file, 0o664), &|| mode(&file, 0o644)),
+        (&|| give(&file, NOBODY), &|| give(&file, 0)),
+        (&|| give(directory, NOBODY), &|| give(directory, 0)),
+        (&|| mode(directory, 0o777), &|| mode(directory, 0o755)),
+    ];
+    for (name, value) in [
+        ("key", format!("[\"{HOST}=/etc/bundle/keys/named\"]")),
+        ("key", "[\"/etc/bundle/keys/link\"]".to_owned()),
+        ("rekor_key", "[\"/etc/bundle/keys/named\"]".to_owned()),
+        ("gpg_key", "[\"/etc/bundle/keys/named\"]".to_owned()),
+        ("trusted_root", "[\"/etc/bundle/keys/named\"]".to_owned()),
+        ("policy", "\"/etc/bundle/keys/named\"".to_owned()),
+        ("seal_pub", "\"/etc/bundle/keys/named\"".to_owned()),
+    ] {
+        let system = scene.system_to(&format!("[trust]\n{name} = {value}"));
+        for (change, back) in &changes {
+            change();
+            let ran = scene.unpack(&[]).expect_code(2);
+            let key = format!("trust.{name}");
+            ran.expect_error(&["does not count", system.to_str().expect("path"), &key]);
+            back();
+        }
+        assert!(!scene.unpack(&["--dry-run"]).stderr.contains("does not count"), "{name}");
+    }
+    assert_eq!(scene.enclave.tags(), [""; 0]);
+    // The user's file names it as well, and the command line is the operator's word.
+    scene.system_to("");
+    mode(&file, 0o666);
+    scene.user(&format!("[trust]\nkey = [\"{path}\"]"));
+    scene.unpack(&[]).expect_code(2).expect_error(&["does not count", "trust.key"]);
+    scene.user("");
+    scene.unpack(&["--dry-run", "--key", &path]).expect_code(0);
+    mode(&file, 0o644);
+    scene.system_to(&format!("[trust]\nkey = [\"{HOST}=/etc/bundle/keys/named\"]"));
+    scene.unpack(&[]).expect_code(0);
+}
+
+#[test]
+fn a_key_of_a_configured_policy_counts_as_the_policy_does() {
+    if !is_root() {
+        println!("left out: a_key_of_a_configured_policy_counts_as_the_policy_does needs root");
+        return;
+    }
+    let scene = Scene::new();
+    let key = fs::read_to_string(&scene.carried.key).expect("a key");
+    let key = scene.below_root("etc/keys/release.pub", &key);
+    let identity = serde_json::json!({"type": "matchRepository"});
+    let demand = serde_json::json!(
+        {"type": "sigstoreSigned", "keyPath": key, "signedIdentity": identity}
+    );
+    let policy = serde_json::json!({ "default": [demand] }).to_string();
+    let policy = scene.below_root("etc/bundle/own.json", &policy);
+    scene.system_to("[trust]\npolicy = \"/etc/bundle/own.json\"");
+    scene.unpack(&["--dry-run"]).expect_code(0);
+    mode(&key, 0o666);
+    scene.unpack(&["--dry-run"]).expect_code(3).expect_error(&["policy-unusable"]);
+    let given = ["--dry-run", "--policy", policy.to_str().expect("path")];
+    scene.unpack(&given).expect_code(0);
 }

@@ -197,12 +197,12 @@ fn decide(
     request: &HostConfig,
 ) -> Result<(Existing, Planned), ConfigError> {
     let existing = Existing::read(root, request.ca.as_ref())?;
-    let of_root = match destination {
-        Destination::InPlace => OfRoot::read(root.path()),
-        // Other hosts have another root.
-        Destination::Elsewhere(_) => OfRoot::default(),
+    let (of_root, keys_below) = match destination {
+        Destination::InPlace => (OfRoot::read(root.path()), Some(root.path())),
+        // Other hosts have another root, and other users.
+        Destination::Elsewhere(_) => (OfRoot::default(), None),
     };
-    let mut planned = planned::files(&existing, &of_root, request)?;
+    let mut planned = planned::files(&existing, &of_root, keys_below, request)?;
     let files = &mut planned.files;
     match destination {
         Destination::InPlace => planned::note_hidden(files, &of_root, request),

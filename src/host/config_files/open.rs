@@ -8,10 +8,16 @@ use crate::host::config::Outcome;
 use crate::host::config::policy::{HostPolicy, Opening};
 use crate::host::config::registries_conf::MirrorLeft;
 use crate::oci::Repository;
+use crate::ownership::check_for_root;
 use std::collections::BTreeMap;
+use std::path::{Path, PathBuf};
 
 /// The repositories whose signatures were verified, each with what is known before there is a rule.
-pub(super) struct Open<'r>(Vec<Verified<'r>>);
+pub(super) struct Open<'r> {
+    verified: Vec<Verified<'r>>,
+    /// Below which the files of keys lie; nothing where the policy is for other hosts.
+    keys_below: Option<&'r Path>,
+}
 
 struct Verified<'r> {
     repository: &'r Repository,
@@ -29,6 +35,7 @@ impl<'r> Open<'r> {
         request: &'r HostConfig,
         served: &Outcome<MirrorLeft>,
         earlier: &[Repository],
+        keys_below: Option<&'r Path>,
     ) -> Self {
         let is_served = |name: &Repository| {
             let serves = |left: &MirrorLeft| {
@@ -54,12 +61,12 @@ impl<'r> Open<'r> {
                 .narrower(repository, &apart)
                 .or_else(|| of_root.opening(repository, &apart)),
         };
-        Self(request.signed.iter().map(verified).collect())
+        Self { verified: request.signed.iter().map(verified).collect(), keys_below }
     }
 
     /// Those that would be taken unsigned in spite of a rule, and are not served therefore.
     pub(super) fn withheld(&self) -> BTreeMap<Repository, Opening> {
-        let withheld = self.0.iter().filter(|one| one.serving == Serving::Withheld);
+        let withheld = self.verified.iter().filter(|one| one.serving == Serving::Withheld);
         withheld.filter_map(|one| Some((one.repository.clone(), one.opening.clone()?))).collect()
     }
 
@@ -68,12 +75,23 @@ impl<'r> Open<'r> {
         let policy = HostPolicy::new(policy.after());
         let unenforced = |one: &Verified<'_>| {
             let whole = || policy.accepts(one.repository).then_some(Opening::Whole);
+            let key = || self.exposed_key(&policy.key_files(one.repository));
             Some(UnenforcedRepository {
                 repository: one.repository.clone(),
                 serving: one.serving,
-                opening: one.opening.clone().or_else(whole)?,
+                opening: one.opening.clone().or_else(whole).or_else(key)?,
             })
         };
-        self.0.iter().filter_map(unenforced).collect()
+        self.verified.iter().filter_map(unenforced).collect()
+    }
+
+    /// The first key that somebody else could put another one in the place of. Runtimes ask nobody whose it is.
+    fn exposed_key(&self, files: &[PathBuf]) -> Option<Opening> {
+        let root = self.keys_below?;
+        files.iter().find_map(|file| {
+            let below = root.join(file.strip_prefix("/").ok()?);
+            let distrust = check_for_root(&below).err()?;
+            Some(Opening::Key { file: file.display().to_string(), why: distrust.to_string() })
+        })
     }
 }

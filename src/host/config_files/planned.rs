@@ -66,6 +66,7 @@ impl Ways {
 pub(super) fn files(
     existing: &Existing,
     of_root: &OfRoot,
+    keys_below: Option<&Path>,
     request: &HostConfig,
 ) -> Result<Planned, ConfigError> {
     let ways = Ways::to(existing, &request.mirrors)?;
@@ -76,7 +77,7 @@ pub(super) fn files(
     }
     let own = mirrors.own.as_deref();
     let earlier = own.map(registries_conf::sources).transpose()?.unwrap_or_default();
-    let open = Open::of(existing, of_root, request, &ways.served, &earlier);
+    let open = Open::of(existing, of_root, request, &ways.served, &earlier, keys_below);
     let mut pulled = registries_conf::sources_of_others(existing.main.as_ref(), &mirrors.others)?;
     pulled.extend(earlier);
     let policy = policy_file(existing, &policy_request(request, unserved, &open, &pulled))?;

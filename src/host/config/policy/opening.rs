@@ -3,8 +3,11 @@
 use super::strictness::{self, Extreme};
 use super::{in_force, is_at_or_below, is_below};
 use crate::oci::Repository;
+use crate::trust::PreparedPolicy;
 use crate::trust::policy::{Policy, RequirementList};
 use std::fmt;
+use std::io;
+use std::path::PathBuf;
 
 /// A `policy.json` that hosts go by.
 #[derive(Debug)]
@@ -19,6 +22,13 @@ pub enum Opening {
     Narrower {
         /// That scope: `transports.docker["quay.io/org/app:1"]`.
         place: String,
+    },
+    /// Another user can exchange a key that a rule for the repository names.
+    Key {
+        /// The key's file, as the policy names it.
+        file: String,
+        /// Why it does not count.
+        why: String,
     },
     /// Root has a policy of its own, which is in force wherever root pulls.
     OfRoot {
@@ -45,6 +55,18 @@ impl HostPolicy {
     pub fn accepts(&self, repository: &Repository) -> bool {
         let Some(policy) = &self.0 else { return true };
         in_force(policy, repository).is_none_or(accepts_all)
+    }
+
+    /// The files of keys by which the repository is judged.
+    pub fn key_files(&self, repository: &Repository) -> Vec<PathBuf> {
+        let mut files = Vec::new();
+        if let (Some(policy), Ok(probe)) = (&self.0, repository.tagged(&"p".repeat(128))) {
+            PreparedPolicy::new(policy, [&probe], &mut |path| {
+                files.push(path.to_owned());
+                Err(io::ErrorKind::NotFound.into())
+            });
+        }
+        files
     }
 
     /// The first scope for a tag or a digest of the repository, or for something below it, that admits anything. The entry
@@ -80,6 +102,7 @@ impl Opening {
         match self {
             Self::Whole => "unenforced",
             Self::Narrower { .. } => "narrower-scope",
+            Self::Key { .. } => "key-not-protected",
             Self::OfRoot { .. } => "hidden-from-root",
         }
     }
@@ -90,6 +113,9 @@ impl fmt::Display for Opening {
         match self {
             Self::Whole => f.write_str("no rule is for it"),
             Self::Narrower { place } => write!(f, "{place} admits images without a signature"),
+            Self::Key { file, why } => {
+                write!(f, "its rule names the key {file}, which others could exchange: {why}")
+            }
             Self::OfRoot { file, why } => {
                 write!(f, "{file} decides in place of policy.json wherever root pulls, and {why}")
             }
