@@ -85,7 +85,8 @@ pub(super) fn hints(error: &(dyn std::error::Error + 'static)) -> Vec<String> {
         // Where an error is boxed, its box stands in the chain.
         let boxed = || error.downcast_ref::<Box<RegistryError>>().map(|boxed| &**boxed);
         // A transparent error is not in its own chain.
-        let transparent = || match error.downcast_ref::<UnpackError>() {
+        let boxed_whole = || error.downcast_ref::<Box<UnpackError>>().map(|boxed| &**boxed);
+        let transparent = || match error.downcast_ref::<UnpackError>().or_else(boxed_whole) {
             Some(UnpackError::Registry(registry)) => Some(registry),
             _ => None,
         };

@@ -4,6 +4,7 @@ mod hint;
 
 use super::refused::Refused;
 use super::seal_refusal::SealRefusal;
+use super::tagged::TagsIncomplete;
 use super::tags::TagsBack;
 use crate::archive::{ArchiveError, CatalogueError};
 use crate::host::config::mapping::MappingError;
@@ -18,6 +19,7 @@ use crate::oci::source::{SourceError, Trouble};
 use crate::oci::{Digest, Reference};
 use crate::registry::RegistryError;
 use crate::trust::{Fingerprint, IdleScope, KeyFingerprint, KeyMaterialError, Scope};
+use std::path::PathBuf;
 
 /// Why an archive is not unpacked.
 #[derive(Debug, thiserror::Error)]
@@ -181,6 +183,18 @@ pub enum UnpackError {
     /// A blob of the archive cannot be read, or is not what its digest says.
     #[error("what is carried cannot be read")]
     Blob(#[from] SourceError),
+    /// A blob that lies in the layout directory already is not what its name says.
+    #[error("{} at the target is not the blob that its name says", file.display())]
+    TargetBlob {
+        /// The blob's file.
+        file: PathBuf,
+        /// What is wrong with it.
+        #[source]
+        source: Box<SourceError>,
+    },
+    /// Some tags are set and others are not.
+    #[error("{0}")]
+    TagsIncomplete(Box<TagsIncomplete>, #[source] Box<UnpackError>),
     /// The registry.
     #[error(transparent)]
     Registry(#[from] RegistryError),
@@ -295,9 +309,11 @@ impl UnpackError {
             Self::Registry(error) => class_of(error),
             Self::ForeignLayers { source, .. } => class_of(source),
             Self::PassedBy { source, .. } => class_of(source),
-            Self::AttachmentRefused { .. } | Self::SparseIndex { .. } | Self::ReadBack { .. } => {
-                Class::Network
-            }
+            Self::TagsIncomplete(_, source) => source.class(),
+            Self::AttachmentRefused { .. }
+            | Self::SparseIndex { .. }
+            | Self::TargetBlob { .. }
+            | Self::ReadBack { .. } => Class::Network,
             Self::Blob(error) => class_of_source(error),
             Self::InstalledKey { .. }
             | Self::Install(_)

@@ -10,9 +10,9 @@ use super::turn::Turn;
 use super::watched::Watched;
 use crate::archive::sequential::Cargo;
 use crate::inventory::{Found, Stored};
-use crate::oci::layout::{LayoutError, LayoutWriter, REF_NAME};
-use crate::oci::source::{BlobSource as _, Verifying};
-use crate::oci::{Descriptor, Manifest};
+use crate::oci::layout::{LayoutDirectory, LayoutError, LayoutWriter, REF_NAME};
+use crate::oci::source::{BlobSource as _, SourceError, Trouble, Verifying};
+use crate::oci::{Descriptor, Digest, Manifest};
 use crate::progress::Progress;
 use crate::report::unpack::{AttachmentOutcome, BlobCounts, RehomedOutcome};
 use futures_util::{StreamExt as _, TryStreamExt as _, stream};
@@ -62,8 +62,10 @@ pub(super) async fn write(
     write_manifests(planned, survey, writer).await?;
     for rehomed in planned.rehomed.iter() {
         let content = stream::iter([Ok(rehomed.config.clone())]).boxed();
-        writer.write_blob(&rehomed.config_descriptor(), content).await?;
-        writer.write_manifest(&rehomed.manifest).await?;
+        let config = rehomed.config_descriptor();
+        writer.write_blob(&config, content).await?;
+        verify_existing(writer, &config).await?;
+        write_manifest(writer, &rehomed.manifest).await?;
     }
     progress.note("index.json");
     writer.put_entries(entries(planned, survey, writer).await?).await?;
@@ -106,12 +108,40 @@ async fn write_passing(
 }
 
 /// A file of the right name and length is not yet the blob: unlike a registry, nobody hashed what others put there.
-async fn verify_existing(writer: &LayoutWriter, blob: &Descriptor) -> Result<(), LayoutError> {
-    let mut content = Verifying::new(writer.layout().open(blob, 0).await?, blob);
+async fn verify_existing(writer: &LayoutWriter, blob: &Descriptor) -> Result<(), UnpackError> {
+    let layout = writer.layout();
+    let failed = |source: SourceError| of_target(layout, &blob.digest, source.into());
+    let mut content = Verifying::new(layout.open(blob, 0).await.map_err(failed)?, blob);
     while let Some(piece) = content.next().await {
-        piece?;
+        piece.map_err(failed)?;
     }
     Ok(())
+}
+
+/// An error about a blob that lies at the target: the bundle has no part in it.
+fn of_target(layout: &LayoutDirectory, blob: &Digest, error: LayoutError) -> UnpackError {
+    match error {
+        LayoutError::Blob(source) if source.trouble == Trouble::Content => {
+            let file = layout.path().join("blobs/sha256").join(blob.hex());
+            UnpackError::TargetBlob { file, source: source.into() }
+        }
+        other => other.into(),
+    }
+}
+
+/// Reads a manifest that lies at the target; nothing when it is not there.
+pub(super) async fn read_there(
+    layout: &LayoutDirectory,
+    there: &Descriptor,
+) -> Result<Option<Manifest>, UnpackError> {
+    let read = layout.read_manifest(there).await;
+    read.map_err(|error| of_target(layout, &there.digest, error))
+}
+
+/// Writes a manifest, and verifies one that was there.
+async fn write_manifest(writer: &LayoutWriter, manifest: &Manifest) -> Result<(), UnpackError> {
+    writer.write_manifest(manifest).await?;
+    verify_existing(writer, &manifest.descriptor()).await
 }
 
 async fn write_manifests(
@@ -129,8 +159,7 @@ async fn write_manifests(
         for record in catalogue.manifests_of(image).chain(below) {
             if written.insert(record.digest) {
                 let manifest = catalogue.read_manifest(planned.verified.archive(), record)?;
-                writer.write_manifest(&manifest).await?;
-                verify_existing(writer, &manifest.descriptor()).await?;
+                write_manifest(writer, &manifest).await?;
             }
         }
     }
@@ -151,7 +180,7 @@ async fn named_manifest(
     alone: &Manifest,
 ) -> Result<Descriptor, UnpackError> {
     let there = match writer.layout().tagged(name) {
-        Some(there) => writer.layout().read_manifest(&there).await?,
+        Some(there) => read_there(writer.layout(), &there).await?,
         None => None,
     };
     let joined = match there {
@@ -160,7 +189,7 @@ async fn named_manifest(
         None => None,
     };
     let manifest = joined.as_ref().unwrap_or(alone);
-    writer.write_manifest(manifest).await?;
+    write_manifest(writer, manifest).await?;
     Ok(manifest.descriptor())
 }
 
@@ -211,7 +240,7 @@ async fn entries(
                             None => published.descriptor(),
                         },
                         _ => {
-                            writer.write_manifest(published).await?;
+                            write_manifest(writer, published).await?;
                             published.descriptor()
                         }
                     };

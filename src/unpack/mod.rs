@@ -57,6 +57,7 @@ mod standing;
 mod stream;
 mod survey;
 mod swear;
+mod tagged;
 mod tags;
 mod target;
 #[cfg(test)]

@@ -20,7 +20,7 @@ use crate::oci::source::BlobSource;
 use crate::oci::{Descriptor, Digest, Manifest};
 use crate::progress::Progress;
 use crate::registry::{BlobPushed, Client, Presence, RegistryError, RemoteRepository};
-use crate::report::unpack::{BlobCounts, RehomedOutcome, TagChange};
+use crate::report::unpack::{BlobCounts, RehomedOutcome};
 use crate::trust::{ChildStatus, ImageVerdict};
 use futures_util::{StreamExt as _, TryStreamExt as _, stream};
 use std::collections::HashSet;
@@ -118,11 +118,7 @@ pub(super) async fn push(
         .await?;
     progress.note("tags");
     let (push, children) = (&push, &tagged_children);
-    stream::iter(images.clone())
-        .map(|number| push.tag(number, children[number]))
-        .buffered(jobs * IMAGES_PER_JOB)
-        .try_collect::<()>()
-        .await?;
+    push.tags(children, jobs * IMAGES_PER_JOB).await?;
     // Registries take them for what is tagged only.
     stream::iter(images)
         .map(|number| push.signatures(number, children[number]))
@@ -282,37 +278,6 @@ impl Push<'_> {
     /// Reads a manifest again: what is pushed is what was verified, or nothing.
     pub(super) fn read(&self, record: &ManifestRecord) -> Result<Manifest, UnpackError> {
         Ok(self.verified.catalogue().read_manifest(self.verified.archive(), record)?)
-    }
-
-    /// Moves the tag, and reads back where it points. An image without a tag is read back by its digest.
-    async fn tag(&self, number: usize, child: Option<Digest>) -> Result<(), UnpackError> {
-        let image = &self.planned.plan.images()[number];
-        let remote = &self.repositories[image.repository];
-        let wanted = child.unwrap_or(image.digest);
-        let by_digest = wanted.to_string();
-        let name = image.source.tag().unwrap_or(&by_digest);
-        let unchanged = match self.survey.tags[number] {
-            TagChange::Unchanged => child.is_none(),
-            // An earlier run had to tag the same child.
-            TagChange::Moved { from } => Some(from) == child,
-            TagChange::Created | TagChange::ByDigest => false,
-        };
-        let mut now = match image.source.tag().is_none() || unchanged {
-            true => remote.manifest_digest(name).await?,
-            false => None,
-        };
-        if now != Some(wanted)
-            && let Some(record) = self.verified.catalogue().manifest(&wanted)
-        {
-            remote.push_manifest(image.source.tag(), &self.read(record)?).await?;
-            now = remote.manifest_digest(name).await?;
-        }
-        if now == Some(wanted) {
-            return Ok(());
-        }
-        let found = now.map_or_else(|| "not there".to_owned(), |digest| digest.to_string());
-        let name = format!("{}:{name}", remote.name());
-        Err(UnpackError::ReadBack { name, expected: wanted, found })
     }
 }
 

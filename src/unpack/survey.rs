@@ -2,6 +2,7 @@
 
 use super::at_target::KeptSignatures;
 use super::error::UnpackError;
+use super::layout::read_there;
 use super::merging;
 use super::plan::{Plan, Planned, PlannedBlob};
 use super::rehoming::Rehomed;
@@ -191,7 +192,7 @@ impl Planned {
             let ask = |tag: String| async move {
                 let name = format!("{repository}:{tag}");
                 let Some((layout, entry)) = layout.zip(tagged(&name)) else { return Ok(None) };
-                Ok::<_, UnpackError>(layout.read_manifest(&entry).await?)
+                read_there(layout, &entry).await
             };
             attachments.push(self.attachments(number, on_existing, ask, &kept).await?);
         }
@@ -199,7 +200,7 @@ impl Planned {
         for one in self.rehomed.iter() {
             let repository = &self.plan.sources()[one.repository];
             let there = match layout.zip(tagged(&format!("{repository}:{}", one.tag))) {
-                Some((layout, entry)) => layout.read_manifest(&entry).await?,
+                Some((layout, entry)) => read_there(layout, &entry).await?,
                 None => None,
             };
             rehomed.push(self.rehomed_outcome(one, there, on_existing, &kept));

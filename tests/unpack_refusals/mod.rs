@@ -3,6 +3,7 @@
 mod media;
 mod passwords;
 mod registries;
+mod targets;
 
 use crate::harness::scene::{Connected, Enclave, HOST};
 use crate::harness::signatures::{

@@ -36,6 +36,12 @@ impl UnpackError {
             Self::Tags(TagsFileError::Damaged { .. } | TagsFileError::Path(_)) => Some(
                 "find out what happened to it; with the file moved away, nothing is known of what filled the tags",
             ),
+            Self::TargetBlob { .. } => Some(
+                "remove that file and run the same command again: the blob is then written from the bundle",
+            ),
+            Self::TagsIncomplete(_, source) => source
+                .hint()
+                .or(Some("run the same command again: what has arrived is not sent a second time")),
             Self::PassedBy { .. } => Some(
                 "run the same command again, with the archive from its start: what has arrived is not sent again",
             ),

@@ -88,7 +88,9 @@ async fn a_layout_directory_gets_everything_under_full_names() {
         let good = std::fs::read(blob(&there)).expect("read");
         std::fs::write(blob(&there), vec![b'x'; good.len()]).expect("written");
         let error = scene.run(options()).await.expect_err("other content under that name");
-        assert_eq!(error.class(), Class::Medium, "{error:?}");
+        // The bundle has no part in it: the target is at fault.
+        assert_eq!(error.class(), Class::Network, "{error:?}");
+        assert!(matches!(error, UnpackError::TargetBlob { .. }), "{error:?}");
         std::fs::write(blob(&there), good).expect("written");
     }
     let again = scene.run(options()).await.expect("unpacked again");
