@@ -3,8 +3,9 @@
 use super::exit::Status;
 use super::failure::Failure;
 use super::inspect::damage_hint;
-use super::output::{Output, say};
+use super::output::{Output, say, tell};
 use super::signals::stopped_serving;
+use super::text::line;
 use bundle::serve::{self, ArchiveContent, ArchiveContentError, Registry, Store};
 use clap::{ArgGroup, Args};
 use std::net::SocketAddr;
@@ -37,6 +38,10 @@ pub(super) async fn run(options: Options) -> Result<Status, Failure> {
             Registry::read_only(Arc::new(content))
         }
     };
+    let registry = registry.telling(|error| {
+        let cause = error.cause.as_ref().map(|cause| format!(": {cause}")).unwrap_or_default();
+        tell!("error: a blob was not sent whole: {}", line(&format!("{error}{cause}")));
+    });
     let listener = tokio::net::TcpListener::bind(options.listen).await.map_err(|error| {
         Failure::of(Status::Network, &error)
             .hint(format!("is {} in use? --listen names another address", options.listen))

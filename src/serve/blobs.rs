@@ -2,20 +2,21 @@
 
 use super::range::{Part, part};
 use super::refusal::Refusal;
-use super::{Call, Content, DIGEST, Name, Store, empty, set};
+use super::{Call, DIGEST, Name, Registry, Store, empty, set};
 use crate::oci::Digest;
 use crate::oci::source::{ByteStream, SourceError};
 use axum::body::Body;
 use axum::http::{Method, StatusCode, header};
 use axum::response::Response;
 use bytes::Bytes;
+use futures_util::TryStreamExt as _;
 use futures_util::{StreamExt as _, stream};
 use std::ops::Range;
 use std::sync::Arc;
 
 /// `GET` and `HEAD` of a blob, with `Range` (RFC 9110 §14).
 pub(super) async fn get(
-    content: &dyn Content,
+    Registry { content, damage, .. }: &Registry,
     name: &Name,
     digest: &Digest,
     call: Call,
@@ -46,8 +47,10 @@ pub(super) async fn get(
     let body = if call.parts.method == Method::HEAD {
         Body::empty()
     } else {
-        let opened = content.open(&blob, range.start).await?;
-        Body::from_stream(cut(opened, range))
+        let opened = content.open(&blob, range.start).await;
+        let opened = opened.inspect_err(|error| damage(error))?;
+        let damage = Arc::clone(damage);
+        Body::from_stream(cut(opened, range).inspect_err(move |error| damage(error)))
     };
     let mut response = Response::new(body);
     *response.status_mut() = status;

@@ -9,8 +9,8 @@ use crate::oci::{Descriptor, Digest};
 /// method but [`BlobSource::open`] takes longer than a look into memory or a directory.
 ///
 /// Manifests are read through [`BlobSource::open`] too, with the descriptor that [`Content::manifest`] gave, and are
-/// verified before they are sent. Blobs are sent as they are opened: clients verify them, and a source whose medium
-/// can rot does well to verify while it streams.
+/// verified before they are sent. Blobs are sent as they are opened: a source whose medium can rot verifies what streams
+/// from the first byte on.
 pub trait Content: BlobSource {
     /// All repositories, sorted.
     fn repositories(&self) -> Vec<Name>;

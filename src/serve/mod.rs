@@ -35,6 +35,7 @@ pub use content::Content;
 pub use name::{Name, Target};
 pub use store::{Store, StoreError};
 
+use crate::oci::source::SourceError;
 use axum::Router;
 use axum::body::Body;
 use axum::extract::{Request, State};
@@ -61,17 +62,27 @@ const API_VERSION: HeaderName = HeaderName::from_static("docker-distribution-api
 pub struct Registry {
     content: Arc<dyn Content>,
     store: Option<Arc<Store>>,
+    damage: Damage,
 }
+
+/// Is told of every blob that could not be sent whole.
+type Damage = Arc<dyn Fn(&SourceError) + Send + Sync>;
 
 impl Registry {
     /// A registry that refuses every change.
     pub fn read_only(content: Arc<dyn Content>) -> Self {
-        Self { content, store: None }
+        Self { content, store: None, damage: Arc::new(|_| ()) }
     }
 
     /// A registry that takes pushes and deletions.
     pub fn read_write(store: Arc<Store>) -> Self {
-        Self { content: store.clone(), store: Some(store) }
+        Self { content: store.clone(), store: Some(store), damage: Arc::new(|_| ()) }
+    }
+
+    /// Tells `damage` of every blob that cannot be sent whole. The connection ends then, so that the client knows too.
+    #[must_use]
+    pub fn telling(self, damage: impl Fn(&SourceError) + Send + Sync + 'static) -> Self {
+        Self { damage: Arc::new(damage), ..self }
     }
 
     fn writable(&self) -> Result<&Arc<Store>, Refusal> {
@@ -164,7 +175,7 @@ async fn dispatch(registry: &Registry, route: Route, call: Call) -> Result<Respo
             manifests::delete(registry.writable()?, &name, &target).await
         }
         Route::Blob(name, digest) if call.reads() => {
-            blobs::get(content, &name, &digest, call).await
+            blobs::get(registry, &name, &digest, call).await
         }
         Route::Blob(_, digest) if method == Method::DELETE => {
             blobs::delete(registry.writable()?, &digest).await

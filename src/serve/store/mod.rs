@@ -22,11 +22,12 @@ pub(crate) use uploads::{Received, Upload};
 use super::content::Content;
 use super::name::{Name, Target};
 use crate::oci::layout::{LayoutDirectory, LayoutError, LayoutWriter};
-use crate::oci::source::{BlobSource, ByteStream, SourceError, Trouble};
+use crate::oci::source::{BlobSource, ByteStream, SourceError, Trouble, Verifying};
 use crate::oci::{Descriptor, Digest};
 use catalogue::Catalogue;
 use commit::Commits;
 use futures_util::future::BoxFuture;
+use futures_util::{FutureExt as _, StreamExt as _};
 use std::path::Path;
 use std::sync::{Arc, PoisonError, RwLock};
 use uploads::Uploads;
@@ -161,6 +162,14 @@ impl BlobSource for Store {
         blob: &'a Descriptor,
         offset: u64,
     ) -> BoxFuture<'a, Result<ByteStream, SourceError>> {
-        self.writer.layout().blobs().open(blob, offset)
+        async move {
+            let content = self.writer.layout().blobs().open(blob, offset).await?;
+            // The medium can rot, and others can write to it.
+            Ok(match offset {
+                0 => Verifying::new(content, blob).boxed(),
+                _ => content,
+            })
+        }
+        .boxed()
     }
 }

@@ -1,4 +1,6 @@
 use super::*;
+use crate::oci::source::SourceError;
+use std::sync::Mutex;
 
 #[tokio::test]
 async fn the_base_says_what_it_is() {
@@ -98,6 +100,48 @@ async fn a_damaged_manifest_is_a_failure_and_not_served() {
     assert_eq!(server.get("/v2/a/manifests/1").await.status(), 500);
     std::fs::remove_file(&file).expect("removed");
     assert_eq!(server.get("/v2/a/manifests/1").await.status(), 500);
+}
+
+#[tokio::test]
+async fn a_damaged_blob_is_never_sent_whole_and_is_told() {
+    let told = Arc::new(Mutex::new(Vec::new()));
+    let note = Arc::clone(&told);
+    let tell = move |error: &SourceError| {
+        note.lock().expect("no panic").push(error.to_string());
+    };
+    let directory = Arc::new(tempfile::tempdir().expect("a directory"));
+    let registry = |store| Registry::read_write(store).telling(tell);
+    let server = Server::at(directory, registry).await;
+    for length in [1_usize, 1000, 700_000] {
+        let content: Vec<u8> = (0..length).map(|n| (n % 251) as u8).collect();
+        let blob = server.push_blob("a", &content).await;
+        let path = format!("/v2/a/blobs/{}", blob.digest);
+        assert_eq!(server.get(&path).await.bytes().await.expect("a body"), content);
+        assert!(told.lock().expect("no panic").is_empty());
+        let file = server.directory.path().join("blobs/sha256").join(blob.digest.hex());
+        for place in [0, length / 2, length - 1] {
+            let mut other = content.clone();
+            other[place] ^= 1;
+            std::fs::write(&file, other).expect("written");
+            for range in [None, Some("bytes=0-")] {
+                let request = server.request(Method::GET, &path);
+                let request = range.iter().fold(request, |r, range| r.header("Range", *range));
+                // The connection ends before the last bytes, or before the answer.
+                let answer = async { request.send().await?.bytes().await };
+                assert!(answer.await.is_err(), "{length} {place} {range:?}");
+                let said = std::mem::take(&mut *told.lock().expect("no panic"));
+                let [said] = &said[..] else { panic!("{said:?}") };
+                assert!(said.contains(&blob.digest.to_string()), "{said}");
+            }
+        }
+        // One that is cut short is not begun.
+        std::fs::write(&file, &content[1..]).expect("written");
+        let answer = async { server.request(Method::GET, &path).send().await?.bytes().await };
+        assert_ne!(answer.await.ok().as_deref(), Some(&content[..]));
+        told.lock().expect("no panic").clear();
+        std::fs::write(&file, &content).expect("written");
+        assert_eq!(server.get(&path).await.bytes().await.expect("a body"), content);
+    }
 }
 
 #[tokio::test]
