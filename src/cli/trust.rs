@@ -97,6 +97,17 @@ impl Trust {
         pins.collect()
     }
 
+    /// Says that keys which are installed now count one by one afterwards, where this run demanded more.
+    pub(super) fn warn_of_lone_keys(&self) {
+        let options = self.signers.not_remembered();
+        if !options.is_empty() {
+            tell!(
+                "warning: installed keys count one by one: later runs demand as much only with {} again",
+                options.join(" and ")
+            );
+        }
+    }
+
     /// Whether the bundle must be one whose digest was given.
     pub(super) fn expects_bundle(&self) -> bool {
         self.expect_bundle.is_some()

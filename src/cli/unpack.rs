@@ -139,6 +139,8 @@ async fn work(options: Options) -> Result<Status, Failure> {
         Ok(report) => {
             if options.install_keys && report.keys.is_empty() {
                 tell!("warning: no key verified an image, so no key is installed");
+            } else if options.install_keys {
+                options.trust.warn_of_lone_keys();
             }
             let output = if options.json { Output::json(&report)? } else { summary(&report) };
             output.write()?;

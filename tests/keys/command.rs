@@ -2,7 +2,12 @@
 
 use super::Scene;
 use crate::harness::command::{Program, Ran};
+use crate::harness::images::TestImage;
+use crate::harness::scene::HOST;
+use crate::harness::signatures::{SimpleSigning, cosign_tag, sig_manifest};
+use crate::harness::signer::Signer;
 use crate::schemas::{KEYS_INSTALL, KEYS_LIST, KEYS_REMOVE, assert_described};
+use crate::unpacking::Carried;
 use serde_json::json;
 use std::fs;
 
@@ -144,4 +149,33 @@ fn an_authentic_inventory_names_its_keys() {
     // The name stays when nothing vouches for the inventory.
     scene.keys_install(&key[..2]).expect_code(0);
     assert_eq!(scene.enclave.installed(), files);
+}
+
+#[test]
+fn keys_that_count_one_by_one_afterwards_are_warned_of() {
+    let scene = Scene::new();
+    let Carried { side, signer, image, key } = &scene.carried;
+    let second = Signer::generate();
+    let other = side.key("second.pub", &second);
+    let name = format!("{HOST}/team/app");
+    for digest in image.children.iter().chain([image]).map(TestImage::digest) {
+        let signed = |signer| SimpleSigning::new(signer, &name, &digest);
+        let tag = cosign_tag(&digest, "sig");
+        let both = sig_manifest(&[signed(signer), signed(&second)]);
+        both.push(&side.registry, "team/app", Some(&tag));
+    }
+    fs::remove_file(side.file()).expect("archive");
+    side.pack(&["team/app:1"], &["--key", key, "--key", &other]).expect_code(0);
+    let warning = "installed keys count one by one";
+    let demand = ["--key", &other, "--threshold", "2"];
+    scene.install(&demand).expect_code(0).expect_error(&[warning, "--threshold"]);
+    let given = [&["--key", key][..], &demand].concat();
+    scene.keys_install(&given).expect_code(0).expect_error(&[warning, "--threshold"]);
+    // Nothing is lost where one key is enough, or where nothing is installed.
+    for quiet in [&["--key", &other][..], &["--threshold", "1"]] {
+        let ran = scene.install(quiet).expect_code(0);
+        assert!(!ran.stderr.contains(warning), "{ran}");
+    }
+    let ran = scene.enclave.unpack(&side.file(), &given).expect_code(0);
+    assert!(!ran.stderr.contains(warning), "{ran}");
 }

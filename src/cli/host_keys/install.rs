@@ -53,6 +53,8 @@ pub(super) fn run(options: &Options) -> Result<Status, Failure> {
     };
     if report.keys.is_empty() {
         tell!("warning: no key verified an image, so no key is installed");
+    } else {
+        options.trust.warn_of_lone_keys();
     }
     let output = if options.json { Output::json(&report)? } else { summary(&report) };
     output.write()?;
