@@ -25,7 +25,7 @@ use std::path::{Path, PathBuf};
 #[command(next_help_heading = "Host configuration")]
 pub(super) struct HostConfig {
     /// Write the files below DIR (DIR/etc/containers/…) instead, for review or a configuration management: merged with
-    /// the host's, which are not touched. Needs no root; written with --dry-run too
+    /// the host's, which are not touched, and with what earlier runs wrote there. Needs no root; written with --dry-run too
     #[arg(long, value_name = "DIR")]
     config_dir: Option<PathBuf>,
     /// The oldest containers/image among the hosts: 5.24 takes Rekor keys, 5.33 several keys for one repository

@@ -37,6 +37,32 @@ fn files_for_review_are_merged_with_the_hosts_which_stays_as_it_is() {
 }
 
 #[test]
+fn a_later_bundle_takes_nothing_away_from_files_for_review() {
+    let scene = Scene::new();
+    let review = tempfile::tempdir().expect("directory");
+    let path = review.path().to_str().expect("path");
+    scene.unpack(&["--config-dir", path]).expect_code(0);
+    let read = |name: &str| fs::read_to_string(review.path().join(name)).expect("a file");
+    // As though another bundle had been there before.
+    for name in [POLICY, MIRRORS] {
+        let earlier = read(name).replace("team/app", "team/earlier");
+        fs::write(review.path().join(name), earlier).expect("written");
+    }
+    scene.unpack(&["--config-dir", path]).expect_code(0);
+    for name in [POLICY, MIRRORS] {
+        let both = read(name);
+        assert!(both.contains("team/app") && both.contains("team/earlier"), "{name}: {both}");
+    }
+    // The host's word stands.
+    let reject = r#"{"default": [{"type": "insecureAcceptAnything"}], "transports": {"docker": {"registry.example/team/earlier": [{"type": "reject"}]}}}"#;
+    scene.write(POLICY, reject);
+    scene.unpack(&["--config-dir", path]).expect_code(0);
+    let policy: Value = serde_json::from_str(&read(POLICY)).expect("JSON");
+    let earlier = &policy["transports"]["docker"]["registry.example/team/earlier"];
+    assert_eq!(earlier[0]["type"], "reject");
+}
+
+#[test]
 fn the_host_itself_is_no_directory_for_review() {
     let scene = Scene::new();
     let before = scene.files();

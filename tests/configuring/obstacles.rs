@@ -264,7 +264,7 @@ fn a_run_that_is_told_to_end_puts_away_its_question() {
         assert_eq!(crate::harness::scene::names(temporary.path()), [""; 0]);
         let asked = fs::read_to_string(&note).expect("a number");
         let command = || fs::read(format!("/proc/{}/cmdline", asked.trim())).unwrap_or_default();
-        let gone = (0..100).any(|_| {
+        let gone = (0..1500).any(|_| {
             std::thread::sleep(Duration::from_millis(20));
             command().is_empty()
         });

@@ -4,6 +4,7 @@ mod archives;
 mod policies;
 mod trust;
 
+use bundle_fuzz::unpacking::{Ended, unpack};
 use std::path::Path;
 
 fn main() {
@@ -19,17 +20,26 @@ fn main() {
     forgeries(&mut put);
 }
 
-/// Choices for the forger of bundles: nothing lied, and everything in some order.
+/// Choices for the forger of bundles: nothing lied, and everything in some order. Some of them have to be published and
+/// some refused, or the target would look at nothing.
 fn forgeries(put: &mut impl FnMut(&str, &str, &[u8])) {
     put("bundle", "plain", &[]);
     let mut state = 1_u32;
-    for number in 0..64 {
+    let (mut planned, mut refused) = (0, 0);
+    for number in 0..400 {
         let mut byte = || {
             state = state.wrapping_mul(1_664_525).wrapping_add(1_013_904_223);
             // Small choices are the honest ones.
-            ((state >> 24) as u8).checked_rem(if number % 2 == 0 { 200 } else { 255 }).unwrap_or(0)
+            (state >> 24) as u8 % if number % 2 == 0 { 200 } else { 255 }
         };
-        let choices: Vec<u8> = (0..40 + number * 4).map(|_| byte()).collect();
+        let choices: Vec<u8> = (0..40 + number % 64 * 4).map(|_| byte()).collect();
+        match unpack(&choices) {
+            Ended::Planned(_) => planned += 1,
+            Ended::Refused => refused += 1,
+            Ended::Unreadable => {}
+        }
         put("bundle", &format!("choices-{number}"), &choices);
     }
+    println!("seeds of bundles: {planned} published, {refused} refused");
+    assert!(planned > 20 && refused > 20);
 }

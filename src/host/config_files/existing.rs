@@ -1,7 +1,7 @@
 //! The files that are there, read as everything else on the host: no links, and of the right owners.
 
 use super::{CONTAINERS, ConfigError, RegistryCa};
-use crate::host::config::{ConfigFile, certs_d, registries_conf, registries_d};
+use crate::host::config::{ConfigFile, certs_d, policy, registries_conf, registries_d};
 use crate::host::directory::Directory;
 use crate::host::root::HostRoot;
 
@@ -56,6 +56,25 @@ impl Existing {
                 DropIns::read(&containers, "registries.conf.d", ".conf", registries_conf::FILE)?;
         }
         Ok(existing)
+    }
+}
+
+impl Existing {
+    /// The same with what an earlier run has written below `elsewhere`, so that one bundle takes nothing away that another
+    /// one brought.
+    pub(super) fn with_earlier(
+        mut self,
+        elsewhere: &HostRoot,
+        ca: Option<&RegistryCa>,
+    ) -> Result<Self, ConfigError> {
+        let earlier = Self::read(elsewhere, ca)?;
+        if let Some(rules) = &earlier.policy {
+            self.policy = Some(policy::with_earlier(self.policy.as_deref(), rules)?);
+        }
+        self.lookups.own = earlier.lookups.own.or(self.lookups.own);
+        self.mirrors.own = earlier.mirrors.own.or(self.mirrors.own);
+        self.ca = earlier.ca.or(self.ca);
+        Ok(self)
     }
 }
 

@@ -122,7 +122,7 @@ pub enum Destination {
     /// In the place of those that were read. The host's own only root may change.
     InPlace,
     /// Below another directory, for review or for a configuration management: all the files as they would be, changed
-    /// or not. Meant for one run at a time.
+    /// or not, with what earlier runs have written there. Meant for one run at a time.
     Elsewhere(HostRoot),
 }
 
@@ -196,7 +196,12 @@ fn decide(
     destination: &Destination,
     request: &HostConfig,
 ) -> Result<(Existing, Planned), ConfigError> {
-    let existing = Existing::read(root, request.ca.as_ref())?;
+    let ca = request.ca.as_ref();
+    let existing = Existing::read(root, ca)?;
+    let existing = match destination {
+        Destination::InPlace => existing,
+        Destination::Elsewhere(directory) => existing.with_earlier(directory, ca)?,
+    };
     let (of_root, keys_below) = match destination {
         Destination::InPlace => (OfRoot::read(root.path()), Some(root.path())),
         // Other hosts have another root, and other users.

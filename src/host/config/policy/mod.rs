@@ -11,10 +11,12 @@
 //!
 //! - [`level`]: which keys of the format the hosts know
 //! - [`rule`]: what one repository gets
+//! - `earlier`: what an earlier run wrote for review
 //! - `opening`: what a host takes unsigned all the same
 //! - `document`: editing JSON; `strictness`: comparing lists; `proof`: comparing files
 
 mod document;
+mod earlier;
 pub mod level;
 mod opening;
 mod proof;
@@ -25,6 +27,7 @@ use super::outcome::{Change, LeftAlone, Outcome};
 use crate::oci::Repository;
 use crate::trust::policy::{Policy, PolicyError, RequirementList};
 use document::Tree;
+pub use earlier::with_earlier;
 pub use level::{PolicyLevel, PolicyLevelError};
 pub use opening::{HostPolicy, Opening};
 pub use rule::EnforcedRepository;
