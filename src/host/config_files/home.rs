@@ -121,12 +121,15 @@ impl Home {
         command.env("PATH", ownership::search_path());
         command.current_dir(&self.path).args(self.arguments(tool, source));
         command.stdin(Stdio::null()).stdout(Stdio::null()).stderr(sink);
+        // Whoever puts homes away waits until it is known who lives in this one.
+        let mut homes = open();
         let mut child = match command.spawn() {
             Ok(child) => child,
             Err(error) if error.kind() == ErrorKind::NotFound => return Ok(None),
             Err(error) => return Ok(Some(error.to_string())),
         };
-        open().insert(self.path.clone(), Some(Pid::from_child(&child)));
+        homes.insert(self.path.clone(), Some(Pid::from_child(&child)));
+        drop(homes);
         let ended = Self::wait_for(&mut child).map_err(asking);
         open().insert(self.path.clone(), None);
         if !ended? {
