@@ -1,6 +1,7 @@
 //! A forged bundle as the bytes of a tar.
 
 use super::{Choices, Forger, wire};
+use bundle::archive::entry::header;
 use bundle::archive::head;
 use bundle::inventory::{
     BlobEntry, FORMAT, FORMAT_VERSION, FileEntry, ImageEntry, Inventory, Stored, Tool, Totals,
@@ -105,25 +106,9 @@ impl Forger {
     }
 }
 
-/// An entry of the tar, as `tar` itself would write it.
+/// An entry of the tar.
 fn entry_of(tar: &mut Vec<u8>, name: &str, content: &[u8]) {
-    let mut header = [0_u8; 512];
-    header[..name.len()].copy_from_slice(name.as_bytes());
-    let mut field = |at: usize, text: &str| {
-        header[at..at + text.len()].copy_from_slice(text.as_bytes());
-    };
-    field(100, "0000644");
-    field(108, "0000000");
-    field(116, "0000000");
-    field(124, &format!("{:011o}", content.len()));
-    field(136, "00000000000");
-    field(148, "        ");
-    field(156, "0");
-    field(257, "ustar");
-    field(263, "00");
-    let sum: u32 = header.iter().map(|byte| u32::from(*byte)).sum();
-    header[148..155].copy_from_slice(format!("{sum:06o}\0").as_bytes());
-    tar.extend_from_slice(&header);
+    tar.extend(header(name, content.len() as u64, 0).expect("a short name"));
     tar.extend_from_slice(content);
     tar.resize(tar.len().next_multiple_of(512), 0);
 }
