@@ -98,7 +98,7 @@ impl Setting {
         root: Digest,
         place: &str,
     ) -> Option<&'static str> {
-        let source = plain(&source.to_string());
+        let (source, place) = (plain(&source.to_string()), plain(place));
         if self.place_of(&source) != place {
             return Some("this is not its place");
         }
