@@ -1,7 +1,6 @@
 #![no_main]
-//! A whole bundle, forged, opened and planned as `unpack` does it: nothing gets a place at the target that the trusted key
-//! did not sign under the image's own name, or that a permission does not reach; and what is found is no more than what
-//! is bounded before it is looked for.
+//! A whole bundle, forged, opened and planned as `unpack` does it. Every image that gets a place at the target is signed by
+//! the trusted key under its own name, or a permission reaches that place. The number of findings is bounded.
 
 use libfuzzer_sys::fuzz_target;
 

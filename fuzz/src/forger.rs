@@ -44,7 +44,7 @@ const PLATFORMS: [&str; 4] = ["linux/amd64", "linux/arm64", "windows/amd64", "un
 /// Deepest nesting of indexes.
 const DEPTH: u8 = 3;
 
-/// Choices, one byte each; all are the first when there are no more.
+/// Choices of the fuzzer, one byte each. When the bytes are used up, every choice is the first one.
 pub struct Choices<'a>(pub &'a [u8]);
 
 impl Choices<'_> {

@@ -59,7 +59,7 @@ impl Output {
     }
 }
 
-/// One line on standard error, without secrets of this run; where that is not possible there is nobody to tell.
+/// Writes one line to standard error, without secrets of this run. A line that cannot be written is dropped.
 pub(super) fn tell_line(line: fmt::Arguments<'_>) {
     let line = secrets::hide(&line.to_string(), 0);
     let _ = writeln!(std::io::stderr().lock(), "{line}");

@@ -354,7 +354,7 @@ fn sha256_is_made(options: &Options) -> bool {
     options.sha256 || options.volume_size.is_some()
 }
 
-/// Where it is remembered what this user has begun; `None` where there is no such place.
+/// The memory of what this user has begun to pack; `None` without a state directory.
 fn begun_plans() -> Option<BegunPlans> {
     BegunPlans::below(&settings::state_directory()?).ok()
 }

@@ -7,7 +7,7 @@
 //! A prefix that another file has is left alone and named: of two files with the same prefix the last one by name
 //! counts, and the other is dead.
 //!
-//! - `apart`: entries for what lies below one that is served, and is not to be served with it
+//! - `apart`: entries without a mirror, for repositories below a mirrored one
 //! - `entry`: entries as the container stack reads them, and which of them decides
 //! - `own_file`: this tool's file, read and written
 
