@@ -1,8 +1,10 @@
 //! `bundle pack`.
 
+mod resuming;
 mod sealing;
 mod summary;
 
+use self::resuming::{GO_ON, begun, begun_plans};
 use self::sealing::{SealKey, Sealing};
 use self::summary::summary;
 use super::carry::Carry;
@@ -15,14 +17,13 @@ use super::progress::{Talk, progress};
 use super::settings;
 use super::signals::stopped;
 use super::signers::Signers;
-use super::text::{safe, size};
+use super::text::safe;
 use super::verdict;
 use super::volume_size::{self, VolumeSize};
 use super::written;
 use bundle::archive::ArchiveError;
 use bundle::archive::geometry::Geometry;
 use bundle::archive::limits::LEVEL;
-use bundle::host::begun::BegunPlans;
 use bundle::host::config::settings::Settings;
 use bundle::host::{HostRoot, RegistriesD};
 use bundle::oci::Platform;
@@ -34,7 +35,6 @@ use bundle::pack::{
     resume, stream, transfer,
 };
 use bundle::progress::{Progress, Waits};
-use bundle::registry::Client;
 use bundle::report::pack::PackReport;
 use bundle::seal::fingerprint_of;
 use bundle::trust::{GivenScope, Scoped};
@@ -253,9 +253,6 @@ impl Options {
     }
 }
 
-/// The way on from a pack that did not come to its end.
-const GO_ON: &str = "run the same command again to go on where it stopped";
-
 pub(super) async fn run(options: Options) -> Result<Status, Failure> {
     let output = options.output.clone();
     let is_kept = !options.dry_run && !pipes::is_pipe(&output);
@@ -352,46 +349,6 @@ async fn work(options: Options) -> Result<Status, Failure> {
 /// True when the whole archive is read once more.
 fn sha256_is_made(options: &Options) -> bool {
     options.sha256 || options.volume_size.is_some()
-}
-
-/// The memory of what this user has begun to pack; `None` without a state directory.
-fn begun_plans() -> Option<BegunPlans> {
-    BegunPlans::below(&settings::state_directory()?).ok()
-}
-
-/// What an interrupted run has left to go on with.
-async fn begun(
-    options: &Options,
-    request: &mut Request,
-    client: &Client,
-    progress: &Arc<dyn Progress>,
-) -> Result<Option<Plan>, Failure> {
-    if options.restart {
-        let discarded = resume::discard(&options.output);
-        return discarded.map(|()| None).map_err(|e| Failure::of((&e).into(), &e));
-    }
-    let found = resume::find(&options.output, request, client).map_err(failed)?;
-    let Some(found) = found else { return Ok(None) };
-    let is_known = begun_plans()
-        .zip(found.begun_plan())
-        .is_some_and(|(plans, plan)| plans.has(&options.output, plan));
-    if !is_known {
-        progress.note(&format!(
-            "{} was begun by somebody else or on another machine: every image is verified again",
-            options.output.display()
-        ));
-    }
-    let plan = resume::confirm(found, is_known, request, client, progress).await;
-    let plan = plan.map_err(|error| options.failed(error))?;
-    if let Some(begun) = plan.begun() {
-        progress.note(&format!(
-            "resuming {}: {} of {} are there",
-            options.output.display(),
-            size(begun),
-            size(plan.inventory.totals.bytes)
-        ));
-    }
-    Ok(Some(plan))
 }
 
 fn failed(error: PackError) -> Failure {

@@ -96,6 +96,14 @@ pub enum UnpackError {
         /// Its name.
         name: String,
     },
+    /// The same, noticed when the push was done.
+    #[error(
+        "all images are published, but the installed key {name} was removed or changed meanwhile, so no key is installed and nothing is configured"
+    )]
+    KeyRemovedLate {
+        /// Its name.
+        name: String,
+    },
     /// At least one image may not be published.
     #[error("{}", .0.summary())]
     Refused(Box<Refused>),
@@ -322,6 +330,7 @@ impl UnpackError {
             | Self::NotConfigured(_)
             | Self::NotRemembered(_)
             | Self::TagsNotRemembered(_)
+            | Self::KeyRemovedLate { .. }
             | Self::Emit(_)
             | Self::NotEmitted(_)
             | Self::Resource(_)

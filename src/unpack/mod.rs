@@ -144,7 +144,7 @@ pub struct UnpackOptions {
 /// # Errors
 /// Any [`UnpackError`]; [`UnpackError::class`] says what kind. No tag was moved unless it is
 /// [`UnpackError::ReadBack`], an error of the registry while tags or GPG signatures were written, or one of what comes
-/// after the push: [`UnpackError::NotRemembered`], [`UnpackError::TagsNotRemembered`], [`UnpackError::NotEmitted`], installing keys or configuration.
+/// after the push: [`UnpackError::NotRemembered`], [`UnpackError::TagsNotRemembered`], [`UnpackError::KeyRemovedLate`], [`UnpackError::NotEmitted`], installing keys or configuration.
 pub async fn unpack(
     input: Input,
     options: UnpackOptions,
@@ -195,7 +195,7 @@ pub async fn unpack(
         recording = planned.verified.seal().record();
         warnings.extend(sources::record(&planned.plan, root.as_ref())?);
         warnings.extend(tags::record(&planned, root.as_ref())?);
-        turn.check_keys()?;
+        turn.check_keys_again()?;
     }
     lookaside.after_the_push(&planned).await?;
     survey.mark_unlisted(&pushed.unlisted);

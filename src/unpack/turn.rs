@@ -53,11 +53,18 @@ impl<'a> Turn<'a> {
         tags::check(self.planned, self.root, self.going_back).map(drop)
     }
 
-    /// Refuses to go on with a key that was removed meanwhile.
+    /// Refuses to install or configure anything for a key that was removed since the turn was taken.
     ///
     /// # Errors
-    /// [`UnpackError::KeyRemoved`].
-    pub(super) fn check_keys(&self) -> Result<(), UnpackError> {
+    /// [`UnpackError::KeyRemovedLate`].
+    pub(super) fn check_keys_again(&self) -> Result<(), UnpackError> {
+        self.check_keys().map_err(|error| match error {
+            UnpackError::KeyRemoved { name } => UnpackError::KeyRemovedLate { name },
+            other => other,
+        })
+    }
+
+    fn check_keys(&self) -> Result<(), UnpackError> {
         match self.root {
             Some(root) => installed::check_again(root, self.installed),
             None => Ok(()),

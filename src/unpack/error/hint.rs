@@ -71,7 +71,7 @@ impl UnpackError {
                 Some("run it with sudo, or name a directory of your own: --root DIR")
             }
             Self::Configure(error) => hint_of(error),
-            Self::KeyRemoved { .. } => {
+            Self::KeyRemoved { .. } | Self::KeyRemovedLate { .. } => {
                 Some("run it again: bundle keys list shows what is installed now")
             }
             Self::Sources(SourcesFileError::TooMany { .. }) => Some(
