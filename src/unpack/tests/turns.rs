@@ -27,6 +27,15 @@ async fn run_behind_another(
     ended
 }
 
+/// A host of its own, and the scene's run on it, trusting the signer for everything.
+fn on_a_host(scene: &Scene) -> (TempDir, HostRoot, UnpackOptions) {
+    let folder = tempfile::tempdir().expect("a directory");
+    let root = HostRoot::under(folder.path()).expect("a root");
+    let mut options = scene.options(scene.trusting("*"));
+    options.memory = at(&root);
+    (folder, root, options)
+}
+
 fn at(root: &HostRoot) -> Option<HostRoot> {
     Some(HostRoot::under(root.path()).expect("a root"))
 }
@@ -34,10 +43,7 @@ fn at(root: &HostRoot) -> Option<HostRoot> {
 #[tokio::test(flavor = "multi_thread")]
 async fn a_run_waits_while_another_one_publishes() {
     let scene = Scene::new().await;
-    let folder = tempfile::tempdir().expect("a directory");
-    let root = HostRoot::under(folder.path()).expect("a root");
-    let mut options = scene.options(scene.trusting("*"));
-    options.memory = at(&root);
+    let (_folder, root, options) = on_a_host(&scene);
     let ended = run_behind_another(&scene, options, &root, async {}).await;
     ended.expect("unpacked");
     assert_eq!(scene.tag("org/app", "1").await, Some(scene.index.digest));
@@ -47,10 +53,7 @@ async fn a_run_waits_while_another_one_publishes() {
 #[tokio::test(flavor = "multi_thread")]
 async fn another_source_that_came_meanwhile_keeps_its_repository() {
     let scene = Scene::new().await;
-    let folder = tempfile::tempdir().expect("a directory");
-    let root = HostRoot::under(folder.path()).expect("a root");
-    let mut options = scene.options(scene.trusting("*"));
-    options.memory = at(&root);
+    let (_folder, root, options) = on_a_host(&scene);
     let target = Repository::new(&scene.host, "org/app").expect("a name");
     let source = Repository::new("elsewhere.example", "org/app").expect("a name");
     let done = async {
@@ -100,10 +103,7 @@ async fn a_key_that_is_removed_meanwhile_admits_nothing_and_stays_away() {
 #[tokio::test(flavor = "multi_thread")]
 async fn a_signature_that_came_meanwhile_stays_beside_the_carried_one() {
     let scene = Scene::new().await;
-    let folder = tempfile::tempdir().expect("a directory");
-    let root = HostRoot::under(folder.path()).expect("a root");
-    let mut options = scene.options(scene.trusting("*"));
-    options.memory = at(&root);
+    let (_folder, root, options) = on_a_host(&scene);
     let carried = super::attachments::carried_layer(&scene);
     let mut other = carried.clone();
     other.annotations.insert("dev.cosignproject.cosign/signature".into(), "b3RoZXI=".into());
