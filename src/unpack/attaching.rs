@@ -112,18 +112,16 @@ impl Push<'_> {
     }
 }
 
-/// Adds `added` to what the tag names by now; where it names nothing, or nothing that can be added to, it names `alone`.
+/// Adds `added` to what the tag names by now, see [`merging::to_be_named`].
 pub(super) async fn merge(
     remote: &RemoteRepository,
     tag: &str,
     added: &Manifest,
     alone: &Manifest,
 ) -> Result<(), UnpackError> {
-    let merged = match remote.manifest_by_tag(tag).await? {
-        Some(there) if merging::holds_all(&there, added) => return Ok(()),
-        Some(there) => merging::merged(tag, &there, added),
-        None => None,
-    };
-    remote.push_manifest(Some(tag), merged.as_ref().unwrap_or(alone)).await?;
+    let there = remote.manifest_by_tag(tag).await?;
+    if let Some(manifest) = merging::to_be_named(tag, there.as_ref(), added, alone) {
+        remote.push_manifest(Some(tag), &manifest).await?;
+    }
     Ok(())
 }

@@ -183,12 +183,11 @@ async fn named_manifest(
         Some(there) => read_there(writer.layout(), &there).await?,
         None => None,
     };
-    let joined = match there {
-        Some(there) if merging::holds_all(&there, added) => Some(there),
-        Some(there) => merging::merged(tag, &there, added),
-        None => None,
-    };
-    let manifest = joined.as_ref().unwrap_or(alone);
+    let named = merging::to_be_named(tag, there.as_ref(), added, alone);
+    if let (Some(there), None) = (&there, &named) {
+        return Ok(there.descriptor());
+    }
+    let manifest = named.as_ref().unwrap_or(alone);
     write_manifest(writer, manifest).await?;
     Ok(manifest.descriptor())
 }

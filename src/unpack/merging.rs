@@ -94,7 +94,7 @@ pub(super) fn outcome(
         left(NotPublished::AttachmentDiffers, Some(existing))
     } else if merged(tag, there, carried).is_some() {
         AttachmentOutcome::Merged { existing }
-    } else if is_list(tag) && is_usable(tag, there) && is_usable(tag, carried) {
+    } else if are_lists(tag, there, carried) {
         // Both cannot stand there, and what is there is somebody's who can read it.
         left(NotPublished::AttachmentDiffers, Some(existing))
     } else {
@@ -133,8 +133,7 @@ pub(super) fn decided(standing: Standing) -> Option<AttachmentOutcome> {
 /// The layers of both in one manifest, those that are there first. `None` where whoever reads such tags could not use
 /// it: an SBOM is one layer.
 pub(super) fn merged(tag: &str, there: &Manifest, carried: &Manifest) -> Option<Manifest> {
-    let both_usable = is_usable(tag, there) && is_usable(tag, carried);
-    if !is_list(tag) || !both_usable || AttachmentKind::of(there).is_none() {
+    if !are_lists(tag, there, carried) || AttachmentKind::of(there).is_none() {
         return None;
     }
     let (old, new) = (layers(there)?, layers(carried)?);
@@ -151,6 +150,27 @@ pub(super) fn merged(tag: &str, there: &Manifest, carried: &Manifest) -> Option<
         return None;
     }
     Manifest::parse(document.to_string().into(), there.media_type()).ok()
+}
+
+/// What the tag has to name, where it names `there` by now: `added` beside that, or `alone`; `None` where it stays as it is,
+/// because it holds that already or has no room.
+pub(super) fn to_be_named(
+    tag: &str,
+    there: Option<&Manifest>,
+    added: &Manifest,
+    alone: &Manifest,
+) -> Option<Manifest> {
+    let Some(there) = there else { return Some(alone.clone()) };
+    if holds_all(there, added) {
+        return None;
+    }
+    let joined = merged(tag, there, added);
+    joined.or_else(|| (!are_lists(tag, there, added)).then(|| alone.clone()))
+}
+
+/// True where both hold many things side by side that whoever looks under the tag can read: neither gives way.
+fn are_lists(tag: &str, there: &Manifest, carried: &Manifest) -> bool {
+    is_list(tag) && is_usable(tag, there) && is_usable(tag, carried)
 }
 
 /// True for tags whose manifests hold many things side by side.

@@ -102,18 +102,22 @@ async fn a_key_that_is_removed_meanwhile_admits_nothing_and_stays_away() {
 
 #[tokio::test(flavor = "multi_thread")]
 async fn a_signature_that_came_meanwhile_stays_beside_the_carried_one() {
-    let scene = Scene::new().await;
-    let (_folder, root, options) = on_a_host(&scene);
-    let carried = super::attachments::carried_layer(&scene);
-    let mut other = carried.clone();
-    other.annotations.insert("dev.cosignproject.cosign/signature".into(), "b3RoZXI=".into());
-    let done = async {
-        let layers = vec![crate::archive::testing::wire(&other)];
-        super::attachments::put_signature(&scene, layers).await;
-    };
-    let ended = run_behind_another(&scene, options, &root, done).await;
-    ended.expect("unpacked");
-    let there = super::attachments::there(&scene, "sig").await;
-    let layers: Vec<Descriptor> = there.blobs().skip(1).cloned().collect();
-    assert_eq!(layers, [other, carried]);
+    // The second list has no room for one more.
+    for (theirs, is_joined) in [(1, true), (1000, false)] {
+        let scene = Scene::new().await;
+        let (_folder, root, options) = on_a_host(&scene);
+        let carried = super::attachments::carried_layer(&scene);
+        let mut other = carried.clone();
+        other.annotations.insert("dev.cosignproject.cosign/signature".into(), "b3RoZXI=".into());
+        let done = async {
+            let layers = vec![crate::archive::testing::wire(&other); theirs];
+            super::attachments::put_signature(&scene, layers).await;
+        };
+        let ended = run_behind_another(&scene, options, &root, done).await;
+        ended.expect("unpacked");
+        let there = super::attachments::there(&scene, "sig").await;
+        let layers: Vec<Descriptor> = there.blobs().skip(1).cloned().collect();
+        assert_eq!((layers.len(), &layers[0]), (theirs + usize::from(is_joined), &other));
+        assert_eq!(layers.contains(&carried), is_joined, "{theirs}");
+    }
 }
