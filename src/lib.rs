@@ -13,19 +13,17 @@
 //! oci  ownership
 //! ```
 
-pub mod archive;
-pub mod host;
-pub mod inventory;
-pub mod oci;
-pub mod ownership;
+pub use bundle_archive as archive;
+pub use bundle_host as host;
+pub use bundle_inventory as inventory;
+pub use bundle_oci as oci;
+pub use bundle_ownership as ownership;
+pub use bundle_progress as progress;
+pub use bundle_registry as registry;
+pub use bundle_seal as seal;
+pub use bundle_trust as trust;
+
 pub mod pack;
-#[cfg(test)]
-#[path = "../tests/harness/peers.rs"]
-mod peers;
-pub mod progress;
-pub mod registry;
 pub mod report;
-pub mod seal;
 pub mod serve;
-pub mod trust;
 pub mod unpack;

@@ -2,9 +2,9 @@
 
 use crate::harness::command::{Program, Ran};
 use crate::harness::images;
-use crate::harness::peers;
 use crate::harness::scene::{Connected, HOST};
 use crate::harness::signer::Signer;
+use bundle_testing::peers;
 use std::path::Path;
 
 /// A bundle of a signed multi-platform image, an image with a blob that is not compressed yet, and one by digest.

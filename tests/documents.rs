@@ -9,7 +9,7 @@ use walkdir::WalkDir;
 fn tests() -> BTreeSet<String> {
     let root = Path::new(env!("CARGO_MANIFEST_DIR"));
     let mut names = BTreeSet::new();
-    for folder in ["src", "tests"] {
+    for folder in ["src", "crates", "tests"] {
         for entry in WalkDir::new(root.join(folder)) {
             let entry = entry.expect("entry");
             if entry.path().extension().is_none_or(|ending| ending != "rs") {

@@ -3,7 +3,6 @@
 
 use crate::harness::command::{Program, Ran};
 use crate::harness::images::{self, TestImage};
-use crate::harness::peers;
 use crate::harness::registry::Registry;
 use crate::harness::servers::DockerRegistry;
 use crate::harness::signatures::sign_simple_as;
@@ -18,6 +17,7 @@ use bundle::host::config::registries_conf::{
 use bundle::host::config::{ConfigFile, registries_d};
 use bundle::oci::Repository;
 use bundle::trust::policy::KeySource;
+use bundle_testing::peers;
 use std::fs;
 use std::path::{Path, PathBuf};
 use tempfile::TempDir;

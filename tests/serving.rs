@@ -2,12 +2,12 @@
 
 use crate::harness::command::Program;
 use crate::harness::images;
-use crate::harness::peers;
 use crate::harness::registry::Registry;
 use crate::harness::scene::{Enclave, HOST};
 use crate::harness::servers::BundleServe;
 use crate::harness::signer::Signer;
 use crate::unpacking::Carried;
+use bundle_testing::peers;
 use reqwest::Method;
 use std::path::Path;
 

@@ -1,11 +1,11 @@
 //! Sigstore bundles of the [`world`], and others made genuine, so that what comes after their signatures is reached.
 
-use crate::testing::scene::{BUNDLE, base64, statement};
 use crate::world;
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
 use bundle::oci::Digest;
 use bundle::trust::dsse::{Envelope, IN_TOTO};
+use bundle_trust::testing::scene::{BUNDLE, base64, statement};
 use serde_json::{Value, json};
 
 /// What bundles say that they are.

@@ -15,12 +15,3 @@ pub mod reading;
 pub mod setting;
 pub mod unpacking;
 pub mod world;
-
-// The tests' own world is compiled in here a second time, which has these as its crate.
-use bundle::{oci, trust};
-
-// It lies in files of the verifier's unit tests, which need signers, tables and breakages that no target does. Expected
-// rather than allowed, so that this goes when it is not true any more.
-#[expect(dead_code, reason = "unit tests use more of these files than fuzz targets do")]
-#[path = "../../src/trust/testing/mod.rs"]
-mod testing;

@@ -8,7 +8,8 @@ use serde_json::Value;
 
 /// A document that was accepted.
 pub fn accepted(bytes: &[u8]) -> Value {
-    bundle::oci::json::parse_within(bytes, bytes.len()).expect("nothing is accepted but strict JSON");
+    bundle::oci::json::parse_within(bytes, bytes.len())
+        .expect("nothing is accepted but strict JSON");
     serde_json::from_slice(bytes).expect("strict JSON is JSON")
 }
 

@@ -1,17 +1,17 @@
 //! Somebody who signs, a log, an authority and an image, out of the tests' own world, and the same in every process: a
 //! seed that one made means something to the next.
 
-use crate::testing::certificates::{
-    EMAIL, Sketch, authority, key_usage, names, new_issuer, old_issuer, pem, purposes,
-};
-use crate::testing::scene::{base64, envelope};
-use crate::testing::{PrivateLog, Scene, Signer};
 use aws_lc_rs::signature::{ECDSA_P256_SHA256_ASN1_SIGNING, EcdsaKeyPair, Ed25519KeyPair};
 use bundle::oci::{Descriptor, Manifest, Reference, media_type};
 use bundle::trust::rekor::LogKey;
 use bundle::trust::sigstore_bundle::KeylessPolicy;
 use bundle::trust::trusted_root::TrustedRoot;
 use bundle::trust::{Anchors, ImageVerdict, PublicKey};
+use bundle_trust::testing::certificates::{
+    EMAIL, Sketch, authority, key_usage, names, new_issuer, old_issuer, pem, purposes,
+};
+use bundle_trust::testing::scene::{base64, envelope};
+use bundle_trust::testing::{PrivateLog, Scene, Signer};
 use serde_json::{Value, json};
 use std::sync::{Arc, LazyLock};
 

@@ -107,7 +107,12 @@ impl SeriesPlace {
     /// `rotation` of the inventory.
     pub(super) fn rotation(&self) -> Result<Option<Rotation>, PackError> {
         let Some(handover) = &self.succession else { return Ok(None) };
-        let rotation = handover.rotation().announce(handover.retires, self.sequence, &[]);
+        let rotation = crate::seal::rotation::announce(
+            handover.rotation(),
+            handover.retires,
+            self.sequence,
+            &[],
+        );
         rotation.map(Some).map_err(|error| PackError::Usage(error.to_string()))
     }
 

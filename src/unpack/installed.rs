@@ -116,7 +116,7 @@ mod tests {
     use std::collections::BTreeMap;
 
     fn root(grant: Grant) -> InstalledKey {
-        let key = PublicKey::from_pem(include_bytes!("../host/testdata/p256.pub")).expect("key");
+        let key = PublicKey::from_pem(include_bytes!("../../testdata/host/p256.pub")).expect("key");
         let content = crate::trust::trusted_root::text_of_log(&key).into_bytes();
         let record = KeyRecord {
             name: "instance".parse().expect("a name"),

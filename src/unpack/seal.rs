@@ -159,7 +159,7 @@ fn announced(
     known: &[Rotation],
 ) -> Result<Option<Succession>, SealRefusal> {
     let Some(rotation) = inventory.rotation else { return Ok(None) };
-    let rotation = rotation.announce(key, inventory.sequence, known)?;
+    let rotation = crate::seal::rotation::announce(rotation, key, inventory.sequence, known)?;
     let successor = rotation.successor;
     let is_it =
         |entry: &&KeyEntry| entry.purpose == SEAL_USE && entry.fingerprint == successor.to_string();

@@ -11,9 +11,9 @@ mod served;
 mod unenforced;
 
 use crate::harness::command::{Program, Ran};
-use crate::harness::peers;
 use crate::harness::scene::Enclave;
 use crate::unpacking::Carried;
+use bundle_testing::peers;
 use serde_json::Value;
 use std::ffi::OsString;
 use std::fs;

@@ -4,13 +4,13 @@ mod proxy;
 
 use crate::harness::command::{Program, run};
 use crate::harness::images::{self, TestImage};
-use crate::harness::peers;
 use crate::harness::registry::Registry;
 use crate::harness::servers::{Access, DockerRegistry, PASSWORD, USER};
 use crate::harness::signatures::{
     SigstoreBundle, SimpleSigning, cosign_tag, sig_manifest, sign_bundle, sign_simple,
 };
 use crate::harness::signer::{Kind, Signer, no_signature};
+use bundle_testing::peers;
 use reqwest::Method;
 use std::path::Path;
 

@@ -3,8 +3,8 @@
 use super::written;
 use crate::harness::command::Program;
 use crate::harness::cosign::private_key;
-use crate::harness::peers;
 use crate::harness::signer::Signer;
+use bundle_testing::peers;
 use std::ffi::OsStr;
 use std::fs;
 use std::path::{Path, PathBuf};

@@ -13,7 +13,7 @@ mod stack;
 mod strict;
 
 use crate::harness::command::Program;
-use crate::harness::peers;
+use bundle_testing::peers;
 use exhibits::{Exhibit, Exhibition};
 use policies::Policy;
 use serde_json::Value;

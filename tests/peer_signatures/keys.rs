@@ -1,7 +1,7 @@
 //! Key pairs of every kind that cosign signs with.
 
 use crate::harness::cosign::{Cosign, KeyPair, private_key};
-use crate::harness::peers;
+use bundle_testing::peers;
 
 /// Kinds that cosign does not make itself, as the arguments of `openssl genpkey`.
 const IMPORTED: [(&str, &[&str]); 4] = [

@@ -4,7 +4,7 @@ use super::keys::{fingerprint, of_every_kind};
 use super::{Shelf, codes, outcome, set, signatures};
 use crate::harness::cosign::Cosign;
 use crate::harness::images;
-use crate::harness::peers;
+use bundle_testing::peers;
 use serde_json::json;
 
 #[test]

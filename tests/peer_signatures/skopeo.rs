@@ -3,7 +3,7 @@
 use super::{Shelf, codes, outcome, set};
 use crate::harness::command::Program;
 use crate::harness::cosign::{Cosign, PASSWORD};
-use crate::harness::peers;
+use bundle_testing::peers;
 use serde_json::json;
 use std::fs;
 

@@ -2,12 +2,12 @@
 
 use super::{Keys, PASSWORD, bundle, entry, seal, seal_given, seal_with, verified};
 use crate::harness::command::{Program, run};
-use crate::harness::peers;
 use crate::harness::scene::{Enclave, inspect};
 use bundle::archive::head;
 use bundle::archive::read::SeekTable;
 use bundle::archive::{Archive, ArchiveError};
 use bundle::seal::SealError;
+use bundle_testing::peers;
 use std::fs;
 use std::path::{Path, PathBuf};
 

@@ -2,10 +2,10 @@
 
 use super::{Keys, PASSWORD, bundle, entry, seal, seal_with, verified};
 use crate::harness::command::{Program, Ran};
-use crate::harness::peers;
 use bundle::archive::head;
 use bundle::seal::{SealError, verify};
 use bundle::trust::SigningKey;
+use bundle_testing::peers;
 use std::fs;
 use std::path::{Path, PathBuf};
 

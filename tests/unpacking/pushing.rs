@@ -270,7 +270,7 @@ fn images_with_many_blobs_and_large_ones_arrive() {
 #[test]
 fn what_was_attached_by_bundles_survives_the_trip_to_cosign() {
     let test = "what_was_attached_by_bundles_survives_the_trip_to_cosign";
-    let Some([cosign2, cosign3]) = crate::harness::peers::require_all(test, ["cosign2", "cosign3"])
+    let Some([cosign2, cosign3]) = bundle_testing::peers::require_all(test, ["cosign2", "cosign3"])
     else {
         return;
     };

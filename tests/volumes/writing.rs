@@ -2,9 +2,9 @@
 
 use super::{Cut, MIB, on};
 use crate::harness::command::Program;
-use crate::harness::peers;
 use crate::harness::scene::FILE;
 use bundle::oci::Digest;
+use bundle_testing::peers;
 use std::fs;
 use std::path::Path;
 

@@ -17,7 +17,7 @@ fn archive(folder: &tempfile::TempDir, source: &str, content: &str) -> (PathBuf,
     let mut builder = Builder::new();
     let image = builder.simple_image("amd64", content);
     builder.add_image(source, &image, &[]);
-    builder.sign(0, &image, &Signer::new());
+    builder.sign(0, &image, &Signer::generate());
     let note = builder.referrer(&image, "a note");
     builder.attach(0, image.digest, &note, Found::Referrer);
     let path = folder.path().join(Digest::of(format!("{source} {content}").as_bytes()).hex());

@@ -94,7 +94,7 @@ impl Scene {
     }
 
     fn at(host: String, folder: TempDir) -> Self {
-        let (mut builder, signer) = (Builder::new(), Signer::new());
+        let (mut builder, signer) = (Builder::new(), Signer::generate());
         let shared = builder.blob(LAYER, "shared by all");
         let large = builder.blob(LAYER, "large ".repeat(300_000));
         let children = vec![

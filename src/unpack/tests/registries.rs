@@ -30,7 +30,7 @@ impl DockerRegistry {
         });
         let file = folder.path().join("registry.yml");
         std::fs::write(&file, config.to_string()).expect("configuration");
-        let mut command = Command::new(crate::peers::require(test, "docker-registry")?);
+        let mut command = Command::new(bundle_testing::peers::require(test, "docker-registry")?);
         command.arg("serve").arg(&file).stdout(Stdio::null()).stderr(Stdio::piped());
         let mut process = command.spawn().expect("docker-registry starts");
         let mut log = BufReader::new(process.stderr.take().expect("log")).lines();
@@ -117,7 +117,7 @@ async fn an_index_with_several_platforms_left_is_an_error() {
     scene.index = scene.builder.index_of(&scene.children);
     scene.builder.add_image(APP, &scene.index, &scene.children);
     scene.builder.images.reverse();
-    let signer = std::mem::replace(&mut scene.signer, Signer::new());
+    let signer = std::mem::replace(&mut scene.signer, Signer::generate());
     scene.builder.sign(0, &scene.index, &signer);
     scene.signer = signer;
     leave_out(&mut scene, &["linux/arm64"]);

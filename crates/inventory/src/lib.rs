@@ -1,0 +1,355 @@
+//! `bundle.json`, the inventory: what a bundle holds, from where, and how it is stored.
+//!
+//! The schema is `schemas/inventory.schema.json`. The SHA-256 of the bytes of this file is the *bundle digest*: it
+//! binds every name, digest, key and verdict in the bundle. Unknown fields are ignored so that newer tools can add
+//! some; what must not be ignored is named in `mustUnderstand`.
+
+mod kind;
+mod reading;
+
+pub use reading::{
+    InventoryError, MAX_ALL_PLATFORMS, MAX_BLOBS, MAX_FEATURES, MAX_FILES, MAX_IMAGES,
+    MAX_PLATFORMS,
+};
+
+use bundle_oci::atomic::AtomicName;
+use bundle_oci::{Digest, Platform, Reference};
+use reading::at_most;
+use serde::{Deserialize, Serialize};
+
+/// Value of `format`.
+pub const FORMAT: &str = "bundle";
+/// Version written: `major.minor`. Readers refuse another major.
+pub const FORMAT_VERSION: &str = "1.0";
+/// [`KeyEntry::purpose`] of the key that succeeds in a [`Rotation`]. It verifies no image.
+pub const SEAL_USE: &str = "seal";
+/// Features of `mustUnderstand` that this version understands.
+pub const UNDERSTOOD: [&str; 0] = [];
+
+/// The whole inventory.
+#[derive(Debug, Clone, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub struct Inventory {
+    /// Always [`FORMAT`].
+    pub format: String,
+    /// `major.minor`.
+    pub format_version: String,
+    /// Features a reader must know to read this bundle rightly.
+    #[serde(default, deserialize_with = "at_most::<MAX_FEATURES, _, _>")]
+    pub must_understand: Vec<String>,
+    /// Name of the series of bundles this one belongs to.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub name: Option<String>,
+    /// Position in the series; only a seal gives it weight.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub sequence: Option<u64>,
+    /// RFC 3339, UTC: when the pack that made it started, or SOURCE_DATE_EPOCH.
+    pub created: String,
+    /// RFC 3339, UTC; only a seal gives it weight.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub expires: Option<String>,
+    /// Another key seals the series from some sequence on; only a seal gives it weight.
+    #[serde(
+        default,
+        deserialize_with = "reading::exact_rotation",
+        skip_serializing_if = "Option::is_none"
+    )]
+    pub rotation: Option<Rotation>,
+    /// What wrote it.
+    pub tool: Tool,
+    /// The images, in the order they were asked for.
+    #[serde(deserialize_with = "reading::images")]
+    pub images: Vec<ImageEntry>,
+    /// Public keys that travel along. Cargo, never anchors.
+    #[serde(deserialize_with = "at_most::<MAX_FILES, _, _>")]
+    pub keys: Vec<KeyEntry>,
+    /// Every other entry of the head but the seal.
+    #[serde(deserialize_with = "at_most::<MAX_FILES, _, _>")]
+    pub files: Vec<FileEntry>,
+    /// Every blob, in archive order.
+    #[serde(deserialize_with = "at_most::<MAX_BLOBS, _, _>")]
+    pub blobs: Vec<BlobEntry>,
+    /// What was dropped from among the raw blobs after their places were taken, in archive order.
+    #[serde(
+        default,
+        deserialize_with = "at_most::<MAX_BLOBS, _, _>",
+        skip_serializing_if = "Vec::is_empty"
+    )]
+    pub holes: Vec<Hole>,
+    /// Most bytes of a volume, where the archive is cut into volumes. Decides where each frame lies.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub volume_size: Option<u64>,
+    /// Sums for people and for bounds.
+    pub totals: Totals,
+}
+
+/// From a sequence on, another key seals the series. What may be concluded from it is told by [`bundle_seal::rotation`].
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase", deny_unknown_fields)]
+pub struct Rotation {
+    /// Fingerprint of the key that retires.
+    pub retires: Digest,
+    /// Fingerprint of the key that seals instead.
+    pub successor: Digest,
+    /// The first sequence that the successor seals.
+    pub from_sequence: u64,
+}
+
+/// Name and version of a program.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Tool {
+    /// Program name.
+    pub name: String,
+    /// Its version.
+    pub version: String,
+}
+
+/// One image: what was asked for, what it resolved to and what is attached to it.
+#[derive(Debug, Clone, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub struct ImageEntry {
+    /// The logical reference: identity checks compare with it, the target's name comes from it.
+    pub source: Reference,
+    /// Where the bytes came from: a reference, or `oci:DIR`.
+    pub fetched_from: String,
+    /// Media type of the root manifest.
+    pub media_type: String,
+    /// Digest of the root manifest or index.
+    pub digest: Digest,
+    /// Size of the root manifest in bytes.
+    pub size: u64,
+    /// Platforms carried; empty for artifacts that have none.
+    #[serde(default, deserialize_with = "at_most::<MAX_PLATFORMS, _, _>")]
+    pub platforms: Vec<Platform>,
+    /// Children of the index that a platform filter left out.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub omitted: Vec<Digest>,
+    /// Non-distributable layers that were left out.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub foreign: Vec<Digest>,
+    /// Whether everything attached was found.
+    pub attachment_lookup: Lookup,
+    /// Everything attached to the root, to its children, and to attachments.
+    #[serde(default)]
+    pub attachments: Vec<AttachmentEntry>,
+    /// GPG signatures of the root and of its children, which registries keep outside manifests.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub atomic_signatures: Vec<AtomicSignature>,
+    /// What verification at pack found.
+    pub verdict: PackVerdict,
+}
+
+/// How the search for attachments ended.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum Lookup {
+    /// Every lookup was answered.
+    Complete,
+    /// A lookup failed and `--attachment-errors=warn` let it pass: something may be missing.
+    Incomplete,
+    /// Nothing was looked up (`--signatures none`).
+    Skipped,
+}
+
+/// A manifest that is attached to another one.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub struct AttachmentEntry {
+    /// What it is, for people; decides nothing.
+    pub kind: AttachmentKind,
+    /// How it was found, and so how it is published.
+    pub found: Found,
+    /// The manifest it is attached to.
+    pub subject: Digest,
+    /// Media type of the attachment's manifest.
+    pub media_type: String,
+    /// Digest of the attachment's manifest.
+    pub digest: Digest,
+    /// Size of the attachment's manifest in bytes.
+    pub size: u64,
+    /// `artifactType`, else the config's media type.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub artifact_type: Option<String>,
+}
+
+/// Kinds of attachments, for summaries.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum AttachmentKind {
+    /// A cosign, Sigstore-bundle or notation signature.
+    Signature,
+    /// A statement about the image.
+    Attestation,
+    /// A software bill of materials.
+    Sbom,
+    /// Anything else that names a subject.
+    Artifact,
+}
+
+impl AttachmentKind {
+    /// The word used in text and JSON.
+    pub const fn as_str(self) -> &'static str {
+        match self {
+            Self::Signature => "signature",
+            Self::Attestation => "attestation",
+            Self::Sbom => "sbom",
+            Self::Artifact => "artifact",
+        }
+    }
+}
+
+/// How an attachment is tied to its subject in a registry.
+#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum Found {
+    /// By a cosign tag, such as `sha256-….sig`.
+    Tag(String),
+    /// By the referrers API or the fallback tag: its manifest names the subject.
+    Referrer,
+}
+
+impl Found {
+    /// True for a cosign tag.
+    pub fn is_tag(&self) -> bool {
+        matches!(self, Self::Tag(_))
+    }
+}
+
+/// A GPG signature: a blob of the trust section with an OpenPGP message, at most
+/// [`MAX_SIGNATURE`](bundle_oci::atomic::MAX_SIGNATURE) bytes.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct AtomicSignature {
+    /// `sha256:<digest of the subject>@<32 hex>`.
+    pub name: AtomicName,
+    /// The blob.
+    pub digest: Digest,
+    /// The manifest it signs: the image's root, or one of its children.
+    pub subject: Digest,
+    /// Where it was found; nothing when whoever wrote the inventory did not say.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub found: Option<AtomicFound>,
+}
+
+/// Where a GPG signature was found. For people; it decides nothing.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum AtomicFound {
+    /// On a lookaside server, or in a lookaside directory.
+    Lookaside,
+    /// In the registry itself, by its signature extension.
+    Extension,
+}
+
+impl AtomicFound {
+    /// The word used in text and JSON.
+    pub const fn as_str(self) -> &'static str {
+        match self {
+            Self::Lookaside => "lookaside",
+            Self::Extension => "extension",
+        }
+    }
+}
+
+/// What was verified at pack. Worth nothing unless the bundle digest is vouched for from outside.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct PackVerdict {
+    /// The verifier's code: `signed`, `index-unsigned`, `unverified`, …
+    pub code: String,
+    /// Fingerprints of the keys that verified, sorted.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub keys: Vec<String>,
+    /// Whom the certificates named that verified, as `SUBJECT (ISSUER)`, sorted.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub identities: Vec<String>,
+}
+
+impl PackVerdict {
+    /// Nothing was verified.
+    pub fn unverified() -> Self {
+        Self { code: "unverified".into(), keys: Vec::new(), identities: Vec::new() }
+    }
+}
+
+/// A public key in the head.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct KeyEntry {
+    /// `keys/NAME`.
+    pub file: String,
+    /// What it verifies: `cosign`, or `seal` of the successor in a [`Rotation`].
+    #[serde(rename = "use")]
+    pub purpose: String,
+    /// `sha256:` of the DER of its SubjectPublicKeyInfo.
+    pub fingerprint: String,
+    /// Scopes it was given for at pack; empty when it is only carried.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub scopes: Vec<String>,
+}
+
+/// A head entry by its bytes.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct FileEntry {
+    /// Name in the tar.
+    pub name: String,
+    /// Length in bytes.
+    pub size: u64,
+    /// SHA-256 of the bytes.
+    pub digest: Digest,
+}
+
+/// A blob and how it is stored.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+pub struct BlobEntry {
+    /// SHA-256 of the content.
+    pub digest: Digest,
+    /// Length of the content in bytes.
+    pub size: u64,
+    /// In which section and form it lies.
+    pub stored: Stored,
+}
+
+/// A place that holds nothing: skippable frames of zeros, each as long as the raw frame that was to lie there.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Hole {
+    /// Number of the blob that follows it in [`Inventory::blobs`].
+    pub before: u64,
+    /// Size in bytes of the blob that was to be there.
+    pub size: u64,
+}
+
+/// Sections of the archive that hold blobs, in archive order.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum Stored {
+    /// Trust section: manifests and what verification reads. Raw frames.
+    Trust,
+    /// Configs and layers that are compressed already. Raw frames.
+    Raw,
+    /// Everything else. Compressed frames, raw where that is shorter.
+    Compressed,
+}
+
+/// Sums over the bundle.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Totals {
+    /// Number of images.
+    pub images: u64,
+    /// Number of attachments over all images.
+    pub attachments: u64,
+    /// Number of distinct blobs, manifests included.
+    pub blobs: u64,
+    /// Sum of their sizes in bytes.
+    pub bytes: u64,
+}
+
+impl Inventory {
+    /// The bytes that go into the archive. Field order is fixed, so equal inventories give equal bytes.
+    ///
+    /// # Errors
+    /// Never for inventories made by this crate; serde_json's signature demands it.
+    pub fn to_bytes(&self) -> Result<Vec<u8>, serde_json::Error> {
+        serde_json::to_vec(self)
+    }
+}
+
+#[cfg(test)]
+mod tests;

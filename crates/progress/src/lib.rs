@@ -1,0 +1,21 @@
+//! What a run tells while it works. The library speaks through this; what is printed is the binary's business.
+
+mod waits;
+
+pub use waits::{Wait, WaitKind, Waiting, Waits};
+
+use bundle_oci::Digest;
+
+/// Hears of progress. Called from many threads.
+pub trait Progress: Send + Sync {
+    /// How much there is to transfer, as soon as that is known.
+    fn total(&self, blobs: u64, bytes: u64);
+    /// A blob's transfer begins.
+    fn started(&self, blob: &Digest, size: u64);
+    /// So many more bytes of a blob were transferred.
+    fn advanced(&self, blob: &Digest, bytes: u64);
+    /// A blob is done.
+    fn finished(&self, blob: &Digest, size: u64);
+    /// A step worth a line.
+    fn note(&self, text: &str);
+}

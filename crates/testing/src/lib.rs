@@ -1,0 +1,3 @@
+//! The test world that all crates share.
+
+pub mod peers;

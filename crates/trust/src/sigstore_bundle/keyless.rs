@@ -1,0 +1,121 @@
+//! Bundles that were signed with a certificate (VERIFY §3, §4).
+
+use super::proof::{Claim, Evidence, Signer, Subject};
+use super::wire::{self, Timestamps};
+use super::{Bundle, BundleFailure, Cause, Content, Version, leaf, log};
+use crate::dsse::{Envelope, IN_TOTO};
+use crate::statement::{COSIGN_SIGNATURE, Statement};
+use crate::text::bounded;
+use crate::trusted_root::TrustedRoot;
+use sigstore_verify::VerificationPolicy;
+use std::sync::Arc;
+
+/// Who must have signed, and who is believed about it.
+#[derive(Debug, Clone)]
+pub struct KeylessPolicy {
+    /// Authorities and logs. Roots come from nowhere else.
+    pub root: Arc<TrustedRoot>,
+    /// The subject alternative name that the certificate must have, exactly: an e-mail address, a URI, a host name, or
+    /// Fulcio's user name.
+    pub identity: String,
+    /// The issuer of the identity, exactly, mostly a URL.
+    pub issuer: String,
+}
+
+impl Bundle {
+    /// Verifies a bundle that was signed with a certificate, at the times that are proven, never at the current one.
+    ///
+    /// Mandatory are: a time, from a log's promise or from a timestamp; a log entry, where the root names a log; the
+    /// proof that the certificate was published, where the root names a certificate transparency log. Whatever more is
+    /// there must be right too. No part of it is looked up anywhere; the local clock only tells times that lie in the
+    /// future.
+    ///
+    /// # Errors
+    /// [`BundleFailure`], with the first cause found.
+    pub fn verify_keyless(
+        &self,
+        policy: &KeylessPolicy,
+        subject: Subject<'_>,
+    ) -> Result<Evidence, BundleFailure> {
+        let Some(signing) = self.material.certificates.first() else {
+            return Err(BundleFailure::new(Cause::OtherMaterial, "it has no certificate"));
+        };
+        if let Content::Envelope(envelope) = &self.content {
+            check_payload_type(envelope)?;
+        }
+        let root = &policy.root;
+        let wire = wire::bundle(self, self.chain()?, Timestamps::Checked)?;
+        let verified = root.verifier().verify(wire::artifact(subject)?, &wire, &demands(root))?;
+        let leaf = leaf::Leaf::read(signing)?;
+        leaf.check(&policy.identity, &policy.issuer)?;
+        // The library gives the times of timestamps first, then those that logs promised.
+        let times = verified.verified_timestamps().iter().map(|time| time.as_second());
+        let timestamps: Vec<i64> = times.take(self.material.timestamps.len()).collect();
+        Ok(Evidence {
+            signer: Signer::Certificate {
+                identity: policy.identity.clone(),
+                issuer: policy.issuer.clone(),
+                key: leaf.key(),
+                sct_verified: verified.sct_verified(),
+            },
+            claim: claim(&self.content, subject)?,
+            log: log::check(self, root, &timestamps)?,
+            timestamps,
+            unchecked_timestamps: 0,
+        })
+    }
+
+    /// The certificates without a root, which is never taken from a bundle. Only the first version may have one, at the
+    /// end of its chain, as old clients wrote it.
+    fn chain(&self) -> Result<&[Vec<u8>], BundleFailure> {
+        let chain = &self.material.certificates[..];
+        let Some(at) = leaf::first_root(chain)? else {
+            return Ok(chain);
+        };
+        if self.version == Version::V0_1 && at + 1 == chain.len() {
+            return Ok(&chain[..at]);
+        }
+        Err(BundleFailure::new(Cause::Malformed, "its chain holds a root certificate"))
+    }
+}
+
+/// Names are not among the demands: they are compared here, on all names of the certificate.
+fn demands(root: &TrustedRoot) -> VerificationPolicy {
+    let mut policy = VerificationPolicy::any_identity();
+    if !root.has_ct_keys() {
+        policy = policy.skip_sct();
+    }
+    if !root.has_logs() {
+        policy = policy.skip_tlog_unsafe();
+    }
+    policy
+}
+
+pub(super) fn check_payload_type(envelope: &Envelope) -> Result<(), BundleFailure> {
+    if envelope.payload_type == IN_TOTO {
+        return Ok(());
+    }
+    Err(BundleFailure::new(Cause::PayloadType, format!("{:?}", bounded(&envelope.payload_type))))
+}
+
+/// What a bundle whose signature is verified says about the subject.
+pub(super) fn claim(content: &Content, subject: Subject<'_>) -> Result<Claim, BundleFailure> {
+    let Content::Envelope(envelope) = content else {
+        return Ok(Claim::Signature);
+    };
+    let statement = Statement::parse(&envelope.payload)?;
+    let named = match subject {
+        Subject::Manifest(manifest) => statement.names(&manifest.digest()),
+        Subject::Sha256(digest) => statement.names(&digest),
+        // SHA-512 counts here too, and is compared by the library.
+        Subject::Artifact(_) | Subject::Sha512(_) => true,
+    };
+    if !named {
+        return Err(BundleFailure::new(Cause::SubjectMismatch, "no subject has its SHA-256"));
+    }
+    Ok(if statement.predicate_type == COSIGN_SIGNATURE {
+        Claim::Signature
+    } else {
+        Claim::Attestation(bounded(&statement.predicate_type))
+    })
+}
