@@ -302,10 +302,13 @@ fn schemas_and_documentation_list_the_codes_of_the_verifier() {
     let refusal: Vec<_> = RefusalCode::ALL.iter().map(|code| code.as_str()).collect();
     assert_eq!(listed("signatureCode"), json!(signature));
     assert_eq!(listed("refusalCode"), json!(refusal));
-    let page = Path::new(env!("CARGO_MANIFEST_DIR")).join("docs/reports.md");
+    let page = Path::new(env!("CARGO_MANIFEST_DIR")).join("docs/reference/reports.md");
     let page = std::fs::read_to_string(page).expect("the page of codes");
     for code in signature.into_iter().chain(refusal) {
-        assert!(page.contains(&format!("| `{code}` | ")), "docs/reports.md does not tell {code}");
+        assert!(
+            page.contains(&format!("| `{code}` | ")),
+            "docs/reference/reports.md does not tell {code}"
+        );
     }
 }
 

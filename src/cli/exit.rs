@@ -1,4 +1,4 @@
-//! Exit statuses (README §Exit status).
+//! Exit statuses (docs/reference/exit-codes.md).
 
 use super::signals::Ending;
 use bundle::archive::ArchiveError;
