@@ -6,7 +6,7 @@ use crate::harness::scene::{Connected, Enclave};
 use serde_json::json;
 use std::io::Write as _;
 
-/// 100 MiB (DESIGN §1.3).
+/// 100 MiB: what a whole run may take, beside 1 KiB for each blob.
 const LIMIT: u64 = 100 << 20;
 
 #[test]

@@ -1,6 +1,6 @@
 //! The host's files: what is read of its configuration, and what is changed in the enclave.
 //!
-//! A key that verified something becomes two files (FORMATS §3, DESIGN §4 "Installing"):
+//! A key that verified something becomes two files (docs/spec/verification.md §2.5):
 //!
 //! - `/etc/pki/sigstore/NAME.pub`: one canonical PEM block, which any tool can read; `NAME.json` there is a trusted root,
 //!   and OpenPGP keys are `/etc/pki/rpm-gpg/NAME.asc`;

@@ -1,7 +1,7 @@
 //! Image manifests and indexes: the bytes that came, and what they mean.
 //!
 //! The bytes are what is hashed, carried and pushed; the meaning is only read. `oci-spec` supplies the grammar of the
-//! documents, the checks here refuse what two readers could understand differently (VERIFY §6, media types).
+//! documents, the checks here refuse what two readers could understand differently (docs/spec/format.md §11.2).
 
 mod ambiguity;
 

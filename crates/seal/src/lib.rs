@@ -1,4 +1,5 @@
-//! The seal: the operator's signature over `bundle.json`, and what may be concluded from it (DESIGN §4).
+//! The seal: the operator's signature over `bundle.json`, and what may be concluded from it
+//! (docs/spec/verification.md §9).
 //!
 //! `bundle.json` lists every other entry of the head and every blob by digest, so a signature over its exact bytes
 //! covers the whole bundle: names, completeness, sequence and age. It is a Sigstore bundle with a key and without a log,

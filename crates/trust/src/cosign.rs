@@ -1,5 +1,5 @@
 //! Cosign's simple signing, as in `.sig` manifests: one layer for each signature, the signature in an annotation
-//! (VERIFY §1). The order of the steps matters: nothing is parsed before its signature verified.
+//! (docs/spec/verification.md §4). The order of the steps matters: nothing is parsed before its signature verified.
 
 use super::anchors::Anchors;
 use super::candidate::Candidate;
@@ -57,7 +57,7 @@ impl<'a> SignedPayload<'a> {
 }
 
 /// Judges one layer of simple-signing type under every candidate in turn, until one verifies. A candidate that is a key
-/// looks at no certificate (VERIFY §1.12).
+/// looks at no certificate (docs/spec/verification.md §4.9).
 pub(super) fn judge_layer(
     layer: &Descriptor,
     payload: &SignedPayload<'_>,

@@ -78,7 +78,7 @@ pub struct Attached {
     pub found: Found,
 }
 
-/// A GPG signature that is kept outside manifests (FORMATS §1.5).
+/// A GPG signature that is kept outside manifests (docs/spec/verification.md §8).
 #[derive(Debug, Clone)]
 pub struct AtomicSignature {
     /// The manifest it is for, as the finder says.

@@ -132,7 +132,7 @@ impl SignatureFinding {
     }
 
     /// True for what container runtimes check under a policy: simple signatures where and as they look for them, and
-    /// GPG signatures (FORMATS §1.2).
+    /// GPG signatures (docs/spec/verification.md §12.5).
     pub fn is_for_runtimes(&self) -> bool {
         matches!(self.form, Form::SimpleSigning | Form::Atomic) && self.for_runtimes
     }

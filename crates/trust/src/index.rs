@@ -1,4 +1,5 @@
-//! Indexes: what a signature on them covers, and when an unsigned one is good because all it lists is (VERIFY §1.11).
+//! Indexes: what a signature on them covers, and when an unsigned one is good because all it lists is
+//! (docs/spec/verification.md §11).
 
 use super::evidence::Evidence;
 use super::fields::{Fields, document};

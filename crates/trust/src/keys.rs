@@ -14,7 +14,7 @@ use std::fmt;
 use std::str::FromStr;
 use std::sync::Arc;
 
-/// Smallest RSA modulus, in bits (VERIFY §1.6; NIST SP 800-131A).
+/// Smallest RSA modulus, in bits (docs/spec/verification.md §3.2; NIST SP 800-131A).
 pub const MIN_RSA_BITS: u32 = 2048;
 /// Largest RSA modulus, in bits; longer ones only cost time.
 pub const MAX_RSA_BITS: u32 = 8192;

@@ -1,4 +1,5 @@
-//! The payload of a simple-signing signature (containers/image docs/containers-signature.5; VERIFY §1.7).
+//! The payload of a simple-signing signature (containers/image docs/containers-signature.5;
+//! docs/spec/verification.md §4.6).
 
 use super::fields::{Fields, ShapeError, document};
 use bundle_oci::Digest;

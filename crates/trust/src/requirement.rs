@@ -45,7 +45,7 @@ pub(super) struct SignedBy<'a> {
 pub(super) enum Forms {
     /// All that are known.
     All,
-    /// Those that container runtimes check (VERIFY §4.7).
+    /// Those that container runtimes check (docs/spec/verification.md §12.5).
     RuntimeOnly,
 }
 

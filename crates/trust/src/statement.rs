@@ -5,7 +5,7 @@ use bundle_oci::Digest;
 
 /// The predicate type by which cosign 3 marks a statement as an image signature. All others are attestations.
 pub const COSIGN_SIGNATURE: &str = "https://sigstore.dev/cosign/sign/v1";
-/// Most subjects of a statement (VERIFY §4.2).
+/// Most subjects of a statement (docs/spec/verification.md §7.4).
 pub const MAX_SUBJECTS: usize = 1024;
 
 const TYPES: [&str; 2] = ["https://in-toto.io/Statement/v1", "https://in-toto.io/Statement/v0.1"];

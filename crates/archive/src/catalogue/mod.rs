@@ -1,5 +1,5 @@
 //! The closed world of an archive: every manifest, what it names and what is attached to it, nothing missing and
-//! nothing beside (VERIFY §6).
+//! nothing beside (docs/spec/format.md §11).
 //!
 //! [`Catalogue::read`] reads each manifest once, bounded and hashed, and compares it with the inventory and with
 //! `index.json`. No trust is involved: what is consistent may still be a forgery.

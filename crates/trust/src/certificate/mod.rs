@@ -1,5 +1,6 @@
 //! Signing certificates without a Sigstore bundle: the annotations `dev.sigstore.cosign/certificate` and `…/chain`
-//! under a policy `fulcio` or `pki` (VERIFY §3), as containers/image image/signature/{fulcio,pki}_cert.go decide.
+//! under a policy `fulcio` or `pki` (docs/spec/verification.md §6), as containers/image
+//! image/signature/{fulcio,pki}_cert.go decide.
 //!
 //! 1. [`Presented`]: a leaf certificate and intermediates as an annotation has them; nothing about them is proven
 //! 2. `path`: the leaf leads to one of the [`Authorities`] at a given time, and is for code signing

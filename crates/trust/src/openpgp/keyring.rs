@@ -76,7 +76,7 @@ impl Keyring {
         self.certificates.iter().any(|certificate| certificate.fingerprint == *primary)
     }
 
-    /// Verifies an inline-signed message at `now`, seconds since 1970 (VERIFY §5).
+    /// Verifies an inline-signed message at `now`, seconds since 1970 (docs/spec/verification.md §8).
     ///
     /// # Errors
     /// [`OpenPgpError`]. What is wrong with a key is only said where that key did make the signature.

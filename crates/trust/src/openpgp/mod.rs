@@ -1,4 +1,5 @@
-//! GPG atomic signatures: which OpenPGP keys are trusted, and whether one of them signed a message (VERIFY §5).
+//! GPG atomic signatures: which OpenPGP keys are trusted, and whether one of them signed a message
+//! (docs/spec/verification.md §8).
 //!
 //! [`Keyring::read`] takes public keys as `gpg --export` writes them; [`Keyring::verify`] takes one signed message and
 //! gives its payload; [`judge_atomic`] compares that payload with an image.

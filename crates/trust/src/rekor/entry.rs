@@ -56,8 +56,8 @@ pub struct Logged {
     pub log_id: Fingerprint,
 }
 
-/// Checks the annotation `dev.sigstore.cosign/bundle`, all steps of VERIFY §2: it has exactly the prescribed shape, a
-/// trusted log has signed it, and it is about `entry`.
+/// Checks the annotation `dev.sigstore.cosign/bundle`, all steps of docs/spec/verification.md §5.2 to §5.5: it has
+/// exactly the prescribed shape, a trusted log has signed it, and it is about `entry`.
 ///
 /// # Errors
 /// [`SetError`], a variant for each cause.

@@ -1,5 +1,5 @@
 //! Entries of a Rekor log, proven by a signed entry timestamp (SET): the annotation `dev.sigstore.cosign/bundle` of a
-//! simple signature (VERIFY §2).
+//! simple signature (docs/spec/verification.md §5).
 //!
 //! 1. [`SignedEntry`]: the annotation, read strictly, and the log's signature over it
 //! 2. [`AuthenticEntry`]: what the log did sign; only now its body is parsed (`record`)

@@ -1,4 +1,4 @@
-//! Bundles that were signed with a certificate (VERIFY §3, §4).
+//! Bundles that were signed with a certificate (docs/spec/verification.md §6.1).
 
 use super::proof::{Claim, Evidence, Signer, Subject};
 use super::wire::{self, Timestamps};

@@ -1,4 +1,4 @@
-//! Bundles that were signed with a key, where a log entry is demanded (VERIFY §4.6).
+//! Bundles that were signed with a key, where a log entry is demanded (docs/spec/verification.md §5.6).
 
 use super::keyless::{check_payload_type, claim};
 use super::proof::{Evidence, Signer, Subject};

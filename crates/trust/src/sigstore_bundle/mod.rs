@@ -1,4 +1,4 @@
-//! Sigstore bundles (sigstore/protobuf-specs, sigstore_bundle.proto, in JSON; VERIFY §4).
+//! Sigstore bundles (sigstore/protobuf-specs, sigstore_bundle.proto, in JSON; docs/spec/verification.md §7).
 //!
 //! [`Bundle::parse`] reads all of a bundle strictly. What it read is then judged in one of three ways:
 //!
@@ -38,7 +38,7 @@ use serde_json::Value;
 
 /// Largest bundle read. One with a log entry and a small statement has 10 KiB; large attestations are carried unread.
 pub const MAX_BUNDLE: u64 = 4 << 20;
-/// Most transparency log entries, and most timestamps (VERIFY §4.2).
+/// Most transparency log entries, and most timestamps (docs/spec/verification.md §7.1).
 pub const MAX_ENTRIES: usize = 32;
 
 const MEDIA_TYPES: [(&str, Version); 4] = [

@@ -1,5 +1,5 @@
-//! Simple signatures and bare envelopes with what accompanies them in annotations (VERIFY §3): put together as a bundle,
-//! they go through the same door.
+//! Simple signatures and bare envelopes with what accompanies them in annotations (docs/spec/verification.md §6.5): put
+//! together as a bundle, they go through the same door.
 //!
 //! Only the layer's own signature is judged here. What a payload says about which image is the next question.
 

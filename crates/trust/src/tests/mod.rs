@@ -1,4 +1,4 @@
-//! The verifier as a whole: one-field breaks, each with the valid object beside it (VERIFY §7).
+//! The verifier as a whole: one-field breaks, each with the valid object beside it (docs/spec/verification.md §17).
 
 mod admission;
 mod attestation;

@@ -1,4 +1,4 @@
-//! What is no usable trusted root, over one that is (VERIFY §3).
+//! What is no usable trusted root, over one that is (docs/spec/verification.md §6.2).
 
 use crate::testing::Signer;
 use crate::testing::certificates::{self, Sketch};
