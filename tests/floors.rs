@@ -424,13 +424,19 @@ fn path_at(words: &[String], mut place: usize, prefix: &str, paths: &mut Vec<Str
 }
 
 fn from_root(path: &str) -> String {
-    if let Some(rest) = path.strip_prefix("bundle::").or_else(|| path.strip_prefix("bundle_")) {
+    if let Some(rest) = path.strip_prefix("bundle::") {
+        return format!("crate::{rest}");
+    }
+    let is_floor = |name: &str| FLOORS.iter().any(|floor| floor.name == name);
+    if let Some(rest) = path.strip_prefix("bundle_")
+        && rest.split("::").next().is_some_and(is_floor)
+    {
         return format!("crate::{rest}");
     }
     // How far up `super` leads depends on where it stands; what is named like a floor is taken for that floor.
     let rest = path.trim_start_matches("super::");
     let first = rest.split("::").next().unwrap_or_default();
-    let floor = first == "cli" || FLOORS.iter().any(|floor| floor.name == first);
+    let floor = first == "cli" || is_floor(first);
     if path.starts_with("super::super::") && floor {
         return format!("crate::{rest}");
     }

@@ -21,6 +21,7 @@ mod openshift;
 mod other_users;
 mod pack_faults;
 mod packing;
+mod pages;
 mod parity;
 mod peer_signatures;
 mod resuming;

@@ -19,10 +19,11 @@
 //! - [`settings`]: configuration files under the options
 //! - [`password`]: passwords of private keys; [`sealed`]: seals that are demanded, and what is said of them
 //! - [`pack`], [`unpack`], [`inspect`], [`verify`], [`seal`], [`keygen`], [`host_keys`], [`config`] with
-//!   [`config_install`], [`serve`]: the commands
+//!   [`config_install`], [`serve`], [`completions`]: the commands; [`pages`] documents them
 
 mod carry;
 mod certificates;
+mod completions;
 mod config;
 mod config_install;
 mod connection;
@@ -39,6 +40,7 @@ mod keys;
 mod naming;
 mod output;
 mod pack;
+mod pages;
 mod password;
 mod pipes;
 mod progress;
@@ -59,16 +61,18 @@ mod volume_size;
 mod waiting;
 mod written;
 
+use bundle::inventory::FORMAT_VERSION;
 use bundle::registry::secrets;
 use clap::{Parser, Subcommand};
 use exit::Status;
 use std::error::Error as _;
 use std::process::ExitCode;
 use std::str::FromStr;
+use std::sync::LazyLock;
 
 /// Carry container images, with everything that proves where they come from, across an air gap in one file.
 #[derive(Parser)]
-#[command(name = "bundle", version, propagate_version = true, after_help = AFTER_HELP)]
+#[command(name = "bundle", version = VERSION.as_str(), propagate_version = true, after_help = AFTER_HELP)]
 struct Arguments {
     #[command(subcommand)]
     command: Command,
@@ -102,7 +106,18 @@ enum Command {
     Keys(host_keys::Options),
     /// Serve a store or bundles as an OCI registry
     Serve(serve::Options),
+    /// Print the completions of a shell
+    Completions(completions::Options),
+    /// Write manual pages, or print the reference page of the command line
+    #[command(hide = true)]
+    Pages(pages::Options),
 }
+
+/// Version of the program, the commit that it was built from, and the format that it writes.
+static VERSION: LazyLock<String> = LazyLock::new(|| {
+    let (version, commit) = (env!("CARGO_PKG_VERSION"), env!("BUNDLE_COMMIT"));
+    format!("{version} (commit {commit}, format {FORMAT_VERSION})")
+});
 
 /// Parses an option's value; the error has its causes in it, since clap shows one line.
 fn parsed<T: FromStr<Err: std::error::Error + 'static>>(text: &str) -> Result<T, String> {
@@ -156,6 +171,8 @@ pub(crate) fn run() -> ExitCode {
         Command::Config(options) => config::run(options),
         Command::Keys(options) => host_keys::run(&options),
         Command::Serve(options) => run_async(serve::run(options)),
+        Command::Completions(options) => completions::run(&options),
+        Command::Pages(options) => pages::run(&options),
     };
     match outcome {
         Ok(status) => status.into(),

@@ -31,6 +31,11 @@ impl Output {
         Ok(Self(text + "\n"))
     }
 
+    /// A text that has its line ends.
+    pub(super) const fn text(text: String) -> Self {
+        Self(text)
+    }
+
     /// One more line.
     pub(super) fn line(&mut self, line: fmt::Arguments<'_>) {
         self.0.push_str(&line.to_string());
