@@ -5,7 +5,7 @@ use super::failure::Failure;
 use super::output::tell;
 use super::text::safe;
 use bundle::progress::Waits;
-use bundle::registry::{Client, ClientOptions, Patience, RegistryError};
+use bundle::registry::{Client, ClientOptions, RegistryError, RetryPolicy};
 use bundle::unpack::UnpackError;
 use clap::Args;
 use std::path::PathBuf;
@@ -64,7 +64,7 @@ impl Connection {
             authfile: self.authfile.clone(),
             cert_dir: self.cert_dir.clone(),
             tls_verify: self.tls_verify,
-            patience: Patience { stall: self.timeout, ..Patience::default() },
+            retry_policy: RetryPolicy { stall: self.timeout, ..RetryPolicy::default() },
             waits: waits.clone(),
             ..ClientOptions::default()
         };

@@ -6,9 +6,9 @@ use super::output::{Output, say};
 use super::pipes;
 use super::text::{count, line, size};
 use bundle::archive::ArchiveError;
+use bundle::archive::foreign_format::ForeignFormat;
 use bundle::archive::read::Archive;
-use bundle::archive::sequential::{self, Cargo};
-use bundle::archive::stranger::Stranger;
+use bundle::archive::sequential::{self, BlobStream};
 use bundle::inventory::{AttachmentEntry, Found, ImageEntry, Lookup, Stored};
 use bundle::oci::Platform;
 use bundle::report::inspect::InspectReport;
@@ -28,7 +28,7 @@ pub(super) struct Options {
 }
 
 /// Opens an archive, with an error that says what it is not. What has to be read in order comes beside it.
-pub(super) fn open(paths: &[PathBuf]) -> Result<(Archive, Option<Cargo>), Failure> {
+pub(super) fn open(paths: &[PathBuf]) -> Result<(Archive, Option<BlobStream>), Failure> {
     let opened = match pipes::is_input(paths)? {
         true => sequential::open(pipes::input()?, &paths[0]).map(|(a, cargo)| (a, Some(cargo))),
         false => sequential::open_any(paths),
@@ -47,7 +47,7 @@ pub(super) fn damage_hint(error: &ArchiveError, path: &Path) -> Option<String> {
         ArchiveError::VolumeMissing { .. } => {
             Some(format!("does it lie elsewhere? name its folder too: {shown} /other/folder"))
         }
-        ArchiveError::Stranger { found, .. } => stranger_hint(*found, path),
+        ArchiveError::ForeignFormat { found, .. } => foreign_format_hint(*found, path),
         ArchiveError::Named { .. } if pipes::is_pipe(path) => {
             Some("all volumes of one bundle, in order: cat FILE.001 FILE.002 … | bundle unpack -".into())
         }
@@ -70,25 +70,25 @@ pub(super) fn damage_hint(error: &ArchiveError, path: &Path) -> Option<String> {
 }
 
 /// The way from a file that is no bundle to one.
-fn stranger_hint(found: Stranger, path: &Path) -> Option<String> {
+fn foreign_format_hint(found: ForeignFormat, path: &Path) -> Option<String> {
     let shown = path.display();
     let program = match found {
-        Stranger::Compressed(program) => program,
+        ForeignFormat::Compressed(program) => program,
         _ => "zstd",
     };
     match found {
-        Stranger::Nothing => Some("did it come at all? compare its size with the sender's".into()),
-        Stranger::Compressed(_) | Stranger::Twice if pipes::is_pipe(path) => {
+        ForeignFormat::Nothing => Some("did it come at all? compare its size with the sender's".into()),
+        ForeignFormat::Compressed(_) | ForeignFormat::Twice if pipes::is_pipe(path) => {
             Some(format!("take it apart on the way: … | {program} -dc | bundle unpack - …"))
         }
-        Stranger::Compressed(_) | Stranger::Twice => {
+        ForeignFormat::Compressed(_) | ForeignFormat::Twice => {
             Some(format!("take it apart on the way: {program} -dc {shown} | bundle unpack - …"))
         }
-        Stranger::Tar => Some(
+        ForeignFormat::Tar => Some(
             "only what bundle pack wrote is read, or its tar byte for byte: zstd -dc NAME.tar.zst > NAME.tar"
                 .into(),
         ),
-        Stranger::Unknown => Some(format!("is {shown} what bundle pack wrote, or a part of it?")),
+        ForeignFormat::Unknown => Some(format!("is {shown} what bundle pack wrote, or a part of it?")),
     }
 }
 

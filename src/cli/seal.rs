@@ -217,7 +217,7 @@ pub(super) fn refusal(error: &NotSealed, path: &Path) -> Failure {
         NotSealed::Sealing(SealingError::NoRoom { .. } | SealingError::Form { .. }) => {
             (Status::Medium, Some("pack it anew, and seal it then".to_owned()))
         }
-        NotSealed::Sealing(SealingError::Stranger { path }) => (
+        NotSealed::Sealing(SealingError::OtherArchive { path }) => (
             Status::Medium,
             Some(format!(
                 "whose it is can be seen by what else lies there; without {path} the bundle is as it was left"

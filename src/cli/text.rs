@@ -62,7 +62,7 @@ pub(super) fn json(report: &impl serde::Serialize) -> Result<String, serde_json:
 
 /// Bytes in the unit that people read: `1.4 GB`.
 pub(super) fn size(bytes: u64) -> String {
-    bundle::archive::room::Amount(bytes).to_string()
+    bundle::archive::free_space::Amount(bytes).to_string()
 }
 
 /// `1 image`, `2 images`.

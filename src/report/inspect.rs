@@ -53,7 +53,7 @@ pub struct InspectReport<'a> {
     pub seek_table: &'static str,
     /// Images, as in the inventory.
     pub images: &'a [ImageEntry],
-    /// Keys. Cargo: compare fingerprints with what came another way.
+    /// Keys, which vouch for nothing: compare fingerprints with those that came another way.
     pub keys: &'a [KeyEntry],
     /// Sums.
     pub totals: Totals,

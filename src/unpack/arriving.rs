@@ -4,7 +4,7 @@
 use super::disguise::Disguises;
 use super::error::UnpackError;
 use crate::archive::ArchiveError;
-use crate::archive::sequential::Cargo;
+use crate::archive::sequential::BlobStream;
 use crate::oci::Descriptor;
 use crate::oci::source::{ByteStream, SourceError, Trouble};
 use bytes::Bytes;
@@ -35,11 +35,14 @@ impl Arriving {
     ///
     /// # Errors
     /// The system gives no thread.
-    pub(super) fn start(cargo: Cargo, disguises: &Arc<Disguises>) -> Result<Self, UnpackError> {
+    pub(super) fn start(
+        stream: BlobStream,
+        disguises: &Arc<Disguises>,
+    ) -> Result<Self, UnpackError> {
         let (sender, receiver) = mpsc::channel(1);
         let started = std::thread::Builder::new()
             .name("archive".into())
-            .spawn(move || read_all(cargo, &sender));
+            .spawn(move || read_all(stream, &sender));
         started.map_err(|error| {
             let what = "no thread can be started to read the archive";
             SourceError::caused(Trouble::Medium, what, error)
@@ -63,9 +66,9 @@ impl Arriving {
     }
 }
 
-fn read_all(mut cargo: Cargo, steps: &mpsc::Sender<Result<Option<Arrived>, ArchiveError>>) {
+fn read_all(mut stream: BlobStream, steps: &mpsc::Sender<Result<Option<Arrived>, ArchiveError>>) {
     loop {
-        let blob = match cargo.next_blob() {
+        let blob = match stream.next_blob() {
             Ok(Some(blob)) => Descriptor::new(super::survey::OCTETS, blob.digest, blob.size),
             end => {
                 let _ = steps.blocking_send(end.map(|_| None));
@@ -74,16 +77,16 @@ fn read_all(mut cargo: Cargo, steps: &mpsc::Sender<Result<Option<Arrived>, Archi
         };
         let (pieces, content) = mpsc::channel(AHEAD);
         let arrived = Arrived { blob, content: stream_of(content) };
-        if steps.blocking_send(Ok(Some(arrived))).is_err() || !read_one(&mut cargo, &pieces) {
+        if steps.blocking_send(Ok(Some(arrived))).is_err() || !read_one(&mut stream, &pieces) {
             return;
         }
     }
 }
 
 /// Reads the content of one blob; false when that is the end of reading.
-fn read_one(cargo: &mut Cargo, pieces: &mpsc::Sender<Result<Bytes, SourceError>>) -> bool {
+fn read_one(stream: &mut BlobStream, pieces: &mpsc::Sender<Result<Bytes, SourceError>>) -> bool {
     loop {
-        let piece = match cargo.next_piece() {
+        let piece = match stream.next_piece() {
             Ok(Some(piece)) => Ok(piece),
             Ok(None) => return true,
             Err(error) => Err(error.into()),

@@ -8,7 +8,7 @@ use super::stream::{hash, told};
 use super::survey::{OCTETS, Survey};
 use super::turn::Turn;
 use super::watched::Watched;
-use crate::archive::sequential::Cargo;
+use crate::archive::sequential::BlobStream;
 use crate::inventory::{Found, Stored};
 use crate::oci::layout::{LayoutDirectory, LayoutError, LayoutWriter, REF_NAME};
 use crate::oci::source::{BlobSource as _, SourceError, Trouble, Verifying};
@@ -19,12 +19,12 @@ use futures_util::{StreamExt as _, TryStreamExt as _, stream};
 use std::collections::HashSet;
 use std::sync::Arc;
 
-/// Writes what was planned; of an archive that is read in order, `cargo` is what comes. The entries of `index.json` come last and all at once.
+/// Writes what was planned; of an archive that is read in order, `stream` is what comes. The entries of `index.json` come last and all at once.
 pub(super) async fn write(
     planned: &Planned,
     survey: &Survey,
     writer: &LayoutWriter,
-    cargo: Option<Cargo>,
+    stream: Option<BlobStream>,
     jobs: usize,
     progress: &Arc<dyn Progress>,
     turn: &Turn<'_>,
@@ -32,7 +32,7 @@ pub(super) async fn write(
     let blobs = planned.plan.blobs();
     progress.total(blobs.len() as u64, planned.plan.bytes());
     let archive = planned.verified.archive();
-    let passes = cargo.is_some();
+    let passes = stream.is_some();
     let is_readable = |blob: &&PlannedBlob| {
         let stored = archive.blob(&blob.digest).map(|blob| blob.stored);
         !passes || stored == Some(Stored::Trust)
@@ -55,8 +55,8 @@ pub(super) async fn write(
         .buffered(jobs.max(1))
         .try_collect()
         .await?;
-    if let Some(cargo) = cargo {
-        written.extend(write_passing(cargo, planned, writer, progress).await?);
+    if let Some(stream) = stream {
+        written.extend(write_passing(stream, planned, writer, progress).await?);
     }
     turn.take().await?;
     write_manifests(planned, survey, writer).await?;
@@ -84,12 +84,12 @@ pub(super) async fn write(
 
 /// Writes blobs as they come, one after another; gives for each whether it was there, and its size.
 async fn write_passing(
-    cargo: Cargo,
+    stream: BlobStream,
     planned: &Planned,
     writer: &LayoutWriter,
     progress: &Arc<dyn Progress>,
 ) -> Result<Vec<(bool, u64)>, UnpackError> {
-    let mut arriving = Arriving::start(cargo, &planned.disguises)?;
+    let mut arriving = Arriving::start(stream, &planned.disguises)?;
     let mut written = Vec::new();
     while let Some(Arrived { blob, content }) = arriving.next().await? {
         progress.started(&blob.digest, blob.size);

@@ -86,7 +86,7 @@ pub use tags::TagsBack;
 pub use target::{Target, TargetError};
 pub use verify::{Addressed, TrustInputs, Verified};
 
-use crate::archive::sequential::Cargo;
+use crate::archive::sequential::BlobStream;
 use crate::host::HostRoot;
 use crate::oci::layout::{LayoutDirectory, LayoutError, LayoutWriter};
 use crate::progress::Progress;
@@ -161,14 +161,14 @@ pub async fn unpack(
     let key_paths = KeyPaths::installed(&trust.installed);
     progress.note("verifying");
     let prepare = move || {
-        let (opened, cargo) = input.open()?;
+        let (opened, stream) = input.open()?;
         let planned = opened.check()?.verify_for(target, trust)?.plan_with(attachments)?;
         emit::check(emit.as_ref(), &planned)?;
         configure::check(configure.as_ref(), &planned)?;
-        Ok::<_, UnpackError>((planned, emit, configure, cargo))
+        Ok::<_, UnpackError>((planned, emit, configure, stream))
     };
     let verifying = client.waits().work("verifying the bundle");
-    let (planned, emit, configure, cargo) = tokio::task::spawn_blocking(prepare).await??;
+    let (planned, emit, configure, stream) = tokio::task::spawn_blocking(prepare).await??;
     drop(verifying);
     let memory = sources::check(&planned.plan, root.as_ref())?;
     let tags = tags::check(&planned, root.as_ref(), &going_back)?;
@@ -176,8 +176,8 @@ pub async fn unpack(
         install.map(|options| install::plan(options, &planned.verified, &earlier)).transpose()?;
     let mut keys = install.as_ref().map_or_else(Vec::new, |plan| install::report(plan.keys()));
     let key_paths = key_paths.and(install.as_ref().map_or(&[], |plan| plan.keys()));
-    let goal = Goal::open(&planned, client, dry_run).await?;
-    let mut survey = goal.survey(&planned, on_existing_attachment).await?;
+    let destination = Destination::open(&planned, client, dry_run).await?;
+    let mut survey = destination.survey(&planned, on_existing_attachment).await?;
     let at_target = Arc::new(AtTarget::surveyed(&planned, &survey));
     let (planned, emission) = emit::plan(emit, planned, at_target.clone()).await?;
     let (planned, configuration) =
@@ -190,7 +190,7 @@ pub async fn unpack(
     if !dry_run {
         let turn = Turn::new(&planned, root.as_ref(), &going_back, &installed, client.waits());
         let way = Way { attachments_refused, jobs, progress, turn: &turn };
-        pushed = goal.fill(&planned, &survey, cargo, way).await?;
+        pushed = destination.fill(&planned, &survey, stream, way).await?;
         warnings.extend(survey.refused(&pushed.refused));
         recording = planned.verified.seal().record();
         warnings.extend(sources::record(&planned.plan, root.as_ref())?);
@@ -267,14 +267,14 @@ const NOT_ENFORCED: &str = "nothing that demands signatures is configured or emi
      that proves where images come from: what is configured already stays as it is";
 
 /// The target, ready to be asked and filled.
-enum Goal<'a> {
+enum Destination<'a> {
     Registry(&'a Client),
     Layout(LayoutWriter),
     /// A layout that is only looked at; nothing when it is not there.
     LayoutAsItIs(Option<LayoutDirectory>),
 }
 
-impl<'a> Goal<'a> {
+impl<'a> Destination<'a> {
     async fn open(
         planned: &Planned,
         client: &'a Client,
@@ -285,11 +285,12 @@ impl<'a> Goal<'a> {
         };
         let directory: PathBuf = directory.clone();
         let open = move || match dry_run {
-            true if !directory.join("oci-layout").exists() => Ok(Goal::LayoutAsItIs(None)),
-            true => Ok(Goal::LayoutAsItIs(Some(LayoutDirectory::open(&directory)?))),
-            false => Ok(Goal::Layout(LayoutWriter::open_or_create(&directory)?)),
+            true if !directory.join("oci-layout").exists() => Ok(Destination::LayoutAsItIs(None)),
+            true => Ok(Destination::LayoutAsItIs(Some(LayoutDirectory::open(&directory)?))),
+            false => Ok(Destination::Layout(LayoutWriter::open_or_create(&directory)?)),
         };
-        let opened: Result<Goal<'static>, LayoutError> = tokio::task::spawn_blocking(open).await?;
+        let opened: Result<Destination<'static>, LayoutError> =
+            tokio::task::spawn_blocking(open).await?;
         Ok(opened?)
     }
 
@@ -309,15 +310,15 @@ impl<'a> Goal<'a> {
         &self,
         planned: &Planned,
         survey: &Survey,
-        cargo: Option<Cargo>,
+        stream: Option<BlobStream>,
         way: Way<'_>,
     ) -> Result<Pushed, UnpackError> {
         let Way { jobs, progress, turn, .. } = way;
         match self {
-            Self::Registry(client) => push::push(planned, survey, client, cargo, way).await,
+            Self::Registry(client) => push::push(planned, survey, client, stream, way).await,
             Self::Layout(writer) => {
                 let blobs =
-                    layout::write(planned, survey, writer, cargo, jobs, progress, turn).await?;
+                    layout::write(planned, survey, writer, stream, jobs, progress, turn).await?;
                 Ok(Pushed { blobs, ..Pushed::default() })
             }
             Self::LayoutAsItIs(_) => Ok(Pushed::default()),

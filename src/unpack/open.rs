@@ -2,7 +2,7 @@
 
 use super::check::Checked;
 use super::error::UnpackError;
-use crate::archive::sequential::{self, Cargo};
+use crate::archive::sequential::{self, BlobStream};
 use crate::archive::{Archive, Catalogue};
 use std::io::Read;
 use std::path::PathBuf;
@@ -21,15 +21,15 @@ impl Input {
     ///
     /// # Errors
     /// [`UnpackError::Archive`].
-    pub fn open(self) -> Result<(Opened, Option<Cargo>), UnpackError> {
-        let (archive, cargo) = match self {
+    pub fn open(self) -> Result<(Opened, Option<BlobStream>), UnpackError> {
+        let (archive, stream) = match self {
             Self::Files(paths) => sequential::open_any(&paths)?,
             Self::Stream(reader, name) => {
-                let (archive, cargo) = sequential::open(reader, &name)?;
-                (archive, Some(cargo))
+                let (archive, stream) = sequential::open(reader, &name)?;
+                (archive, Some(stream))
             }
         };
-        Ok((Opened::of(Arc::new(archive)), cargo))
+        Ok((Opened::of(Arc::new(archive)), stream))
     }
 }
 

@@ -14,7 +14,7 @@ use super::turn::Turn;
 use super::verify::Verified;
 use super::watched::Watched;
 use crate::archive::catalogue::ManifestRecord;
-use crate::archive::sequential::Cargo;
+use crate::archive::sequential::BlobStream;
 use crate::inventory::ImageEntry;
 use crate::oci::source::BlobSource;
 use crate::oci::{Descriptor, Digest, Manifest};
@@ -74,12 +74,12 @@ pub(super) struct Way<'a> {
     pub(super) turn: &'a Turn<'a>,
 }
 
-/// Pushes what was planned; of an archive that is read in order, `cargo` is what comes.
+/// Pushes what was planned; of an archive that is read in order, `stream` is what comes.
 pub(super) async fn push(
     planned: &Planned,
     survey: &Survey,
     client: &Client,
-    cargo: Option<Cargo>,
+    stream: Option<BlobStream>,
     way: Way<'_>,
 ) -> Result<Pushed, UnpackError> {
     let Way { attachments_refused, progress, turn, .. } = way;
@@ -93,8 +93,8 @@ pub(super) async fn push(
         attachments_refused,
         there: Mutex::default(),
     };
-    let blobs = match cargo {
-        Some(cargo) => push.passing_blobs(cargo, jobs, progress).await?,
+    let blobs = match stream {
+        Some(stream) => push.passing_blobs(stream, jobs, progress).await?,
         None => push.placed_blobs(jobs, progress).await?,
     };
     turn.take().await?;

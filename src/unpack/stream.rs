@@ -8,7 +8,7 @@ use super::arriving::{Arrived, Arriving};
 use super::error::UnpackError;
 use super::plan::PlannedBlob;
 use super::push::{Push, SMALL_PER_JOB, count, push_blob};
-use crate::archive::sequential::Cargo;
+use crate::archive::sequential::BlobStream;
 use crate::inventory::Stored;
 use crate::oci::source::{BlobSource, ByteStream, SourceError, Verifying};
 use crate::oci::{Descriptor, Digest};
@@ -34,7 +34,7 @@ impl Push<'_> {
     /// Configs and layers: those of the trust section from memory, then the others as they come.
     pub(super) async fn passing_blobs(
         &self,
-        cargo: Cargo,
+        stream: BlobStream,
         jobs: usize,
         progress: &Arc<dyn Progress>,
     ) -> Result<BlobCounts, UnpackError> {
@@ -49,7 +49,7 @@ impl Push<'_> {
         let mut counts = self.blobs(&kept, jobs, progress).await?;
         let passing: HashMap<Digest, &PlannedBlob> =
             passing.into_iter().map(|blob| (blob.digest, blob)).collect();
-        let mut arriving = Arriving::start(cargo, &self.planned.disguises)?;
+        let mut arriving = Arriving::start(stream, &self.planned.disguises)?;
         let room = Arc::new(Semaphore::new((IN_FLIGHT / UNIT) as usize));
         let mut tasks = JoinSet::new();
         loop {

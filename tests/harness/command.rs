@@ -55,7 +55,7 @@ impl std::fmt::Display for Ran {
 /// A program with a home of its own and an environment that holds nothing of the caller's but `PATH`.
 pub(crate) struct Program {
     command: tokio::process::Command,
-    patience: Duration,
+    retry_policy: Duration,
     _home: TempDir,
 }
 
@@ -83,7 +83,7 @@ impl Program {
         if let Some(path) = std::env::var_os("PATH") {
             command.env("PATH", path);
         }
-        Self { command, patience: TIMEOUT, _home: home }
+        Self { command, retry_policy: TIMEOUT, _home: home }
     }
 
     /// One more argument.
@@ -105,8 +105,8 @@ impl Program {
     }
 
     /// Waits longer than other commands take.
-    pub(crate) fn patience(mut self, patience: Duration) -> Self {
-        self.patience = patience;
+    pub(crate) fn retry_policy(mut self, retry_policy: Duration) -> Self {
+        self.retry_policy = retry_policy;
         self
     }
 
@@ -141,7 +141,7 @@ impl Program {
         Running {
             child,
             shown: format!("{:?}", self.command),
-            patience: self.patience,
+            retry_policy: self.retry_policy,
             _home: self._home,
         }
     }
@@ -151,7 +151,7 @@ impl Program {
 pub(crate) struct Running {
     child: tokio::process::Child,
     shown: String,
-    patience: Duration,
+    retry_policy: Duration,
     _home: TempDir,
 }
 
@@ -180,9 +180,9 @@ impl Running {
     /// Waits for its end.
     pub(crate) fn end(self) -> Ran {
         let output = RUNTIME.block_on(async {
-            tokio::time::timeout(self.patience, self.child.wait_with_output())
+            tokio::time::timeout(self.retry_policy, self.child.wait_with_output())
                 .await
-                .unwrap_or_else(|_| panic!("no end after {:?}: {}", self.patience, self.shown))
+                .unwrap_or_else(|_| panic!("no end after {:?}: {}", self.retry_policy, self.shown))
                 .expect("output")
         });
         Ran {

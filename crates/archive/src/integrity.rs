@@ -1,7 +1,7 @@
 //! Reading every byte: which blobs are damaged, where they lie, and which images they belong to.
 
 use super::medium::Medium;
-use super::sequential::Cargo;
+use super::sequential::BlobStream;
 use super::{Archive, ArchiveError};
 use bundle_inventory::{BlobEntry, Stored};
 use bundle_oci::manifest::MAX_MANIFEST;
@@ -112,17 +112,17 @@ pub fn check(archive: &Archive, depth: Depth, progress: &dyn Progress) -> Integr
 /// Any [`ArchiveError`] that reading cannot go on after: an early end, bytes that are not an archive's.
 pub fn check_passing(
     archive: &Archive,
-    mut cargo: Cargo,
+    mut stream: BlobStream,
     progress: &dyn Progress,
 ) -> Result<Integrity, ArchiveError> {
     let totals = archive.inventory().totals;
     progress.total(totals.blobs, totals.bytes);
     let (mut damaged, mut users_by_blob) = (Vec::new(), None);
-    while let Some(BlobEntry { digest, size, .. }) = cargo.next_blob()? {
-        let offset = cargo.offset();
+    while let Some(BlobEntry { digest, size, .. }) = stream.next_blob()? {
+        let offset = stream.offset();
         progress.started(&digest, size);
         let mut hasher = Hasher::new();
-        while let Some(piece) = cargo.next_piece()? {
+        while let Some(piece) = stream.next_piece()? {
             hasher.update(&piece);
             progress.advanced(&digest, piece.len() as u64);
         }
@@ -136,7 +136,7 @@ pub fn check_passing(
                 size,
                 volumes: Vec::new(),
                 offset,
-                length: cargo.offset() - offset,
+                length: stream.offset() - offset,
                 what: format!("the content hashes to {found}"),
                 images: images.unwrap_or_default(),
             });

@@ -19,13 +19,13 @@
 //! - [`journal`], [`prefix`]: what an interrupted run was writing, and what of it is on the disk
 //! - [`remainder`]: blobs taken out again
 //! - [`sealing`]: the seal put into an archive that is whole
-//! - [`room`]: whether a folder can take it
+//! - [`free_space`]: whether a folder can take it
 //! - [`checksums`]: the list of an archive's files with their SHA-256
 //! - [`integrity`]: every byte read, damage named
 //! - `opening`: what opening an archive compares
 //! - [`read`], `placed`, [`content`]: an archive as a source of blobs
 //! - `wrapping`, [`sequential`]: an archive read in order: from a pipe, compressed anew, or the tar alone
-//! - [`stranger`]: what a file is that is no bundle
+//! - [`foreign_format`]: what a file is that is no bundle
 //! - [`catalogue`]: everything in an opened archive, as a closed world
 
 mod blocks;
@@ -35,7 +35,9 @@ pub mod checksums;
 pub mod compressed;
 pub mod content;
 pub mod entry;
+pub mod foreign_format;
 pub mod frame;
+pub mod free_space;
 pub mod geometry;
 pub mod head;
 pub mod integrity;
@@ -50,12 +52,10 @@ pub mod places;
 pub mod prefix;
 pub mod read;
 pub mod remainder;
-pub mod room;
 pub mod sealing;
 pub mod section;
 pub mod seek_table;
 pub mod sequential;
-pub mod stranger;
 pub mod volume_set;
 pub mod volumes;
 mod wrapping;
@@ -72,8 +72,8 @@ pub use read::Archive;
 use bundle_inventory::InventoryError;
 use bundle_oci::Digest;
 use bundle_oci::source::{SourceError, Trouble};
-use room::Amount;
-use stranger::Stranger;
+use foreign_format::ForeignFormat;
+use free_space::Amount;
 
 /// Why an archive cannot be read or written.
 #[derive(Debug, thiserror::Error)]
@@ -107,11 +107,11 @@ pub enum ArchiveError {
     },
     /// Something else than a bundle, by its first bytes.
     #[error("{path} is no bundle: {found}")]
-    Stranger {
+    ForeignFormat {
         /// The file.
         path: String,
         /// What it is.
-        found: Stranger,
+        found: ForeignFormat,
     },
     /// The file ends before its content does.
     #[error("the archive is truncated: the file has {found} bytes and needs at least {expected}")]

@@ -1,9 +1,9 @@
 //! What an archive is written to: files that are filled in any order, or a stream.
 
 use super::ArchiveError;
+use super::free_space::{self, FreeSpace, Shortage};
 use super::geometry::Geometry;
 use super::partial::{self, Origin};
-use super::room::{self, Room, Shortage};
 use super::volume_set;
 use rustix::fs::{Advice, FallocateFlags};
 use rustix::io::Errno;
@@ -180,7 +180,7 @@ impl Output {
     fn take_space(&self, lengths: &[u64], held: u64) -> Result<(), ArchiveError> {
         let Some(first) = self.volumes().first() else { return Ok(()) };
         let folder = partial::directory_of(&first.target);
-        match room::check(lengths, held, &Room::of(folder)) {
+        match free_space::check(lengths, held, &FreeSpace::of(folder)) {
             Ok(()) => {}
             Err(Shortage::File { number, limit }) => {
                 return Err(self.too_long(&self.volumes()[number], lengths[number], Some(limit)));

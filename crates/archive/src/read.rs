@@ -5,10 +5,10 @@
 //! [`super::sequential`]) the trust section is held in memory, and nothing else can be read from it.
 
 use super::content::EntryReader;
+use super::foreign_format::ForeignFormat;
 use super::head::HeadFile;
 use super::medium::Medium;
 use super::placed::Placed;
-use super::stranger::Stranger;
 use super::volume_set::{self, Found};
 use super::{ArchiveError, placed};
 use bundle_inventory::{BlobEntry, Inventory, Stored};
@@ -116,7 +116,7 @@ impl Archive {
     /// # Errors
     /// As [`Self::open`].
     pub fn read_from(path: PathBuf, medium: Medium) -> Result<Self, ArchiveError> {
-        Stranger::refuse(&medium)?;
+        ForeignFormat::refuse(&medium)?;
         let (read, placed) = Placed::open(medium)?;
         Ok(Self::new(path, read, Content::Placed(placed)))
     }

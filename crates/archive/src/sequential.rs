@@ -2,7 +2,7 @@
 //! the tar alone. No seek, no spool.
 //!
 //! [`open`] reads head and trust section, which is all that verification needs, and not a byte beyond. What follows is
-//! [`Cargo`]: each blob once, in the inventory's order, its header, padding and time compared like everywhere else.
+//! [`BlobStream`]: each blob once, in the inventory's order, its header, padding and time compared like everywhere else.
 //! Content is bounded by the inventory as soon as that is known, the head before by its own limits, so nothing that
 //! expands without end is followed. Frames are not compared with their places here: digests are what counts.
 
@@ -34,7 +34,7 @@ use std::path::{Path, PathBuf};
 ///
 /// # Errors
 /// As [`Archive::open_all`] and [`open`].
-pub fn open_any(paths: &[PathBuf]) -> Result<(Archive, Option<Cargo>), ArchiveError> {
+pub fn open_any(paths: &[PathBuf]) -> Result<(Archive, Option<BlobStream>), ArchiveError> {
     let Found::File(path) = volume_set::find(paths)? else {
         return Ok((Archive::open_all(paths)?, None));
     };
@@ -44,15 +44,18 @@ pub fn open_any(paths: &[PathBuf]) -> Result<(Archive, Option<Cargo>), ArchiveEr
     }
     let length = medium.length();
     let (file, _) = open_file(&path)?;
-    let (archive, cargo) = open_sized(Box::new(file), path, Some(length))?;
-    Ok((archive, Some(cargo)))
+    let (archive, stream) = open_sized(Box::new(file), path, Some(length))?;
+    Ok((archive, Some(stream)))
 }
 
 /// Reads head and trust section from `reader`; `path` is its name in reports. Blocks until they have come.
 ///
 /// # Errors
 /// Any [`ArchiveError`]: not a bundle, damaged, an early end, a newer format.
-pub fn open(reader: Box<dyn Read + Send>, path: &Path) -> Result<(Archive, Cargo), ArchiveError> {
+pub fn open(
+    reader: Box<dyn Read + Send>,
+    path: &Path,
+) -> Result<(Archive, BlobStream), ArchiveError> {
     open_sized(reader, path.to_owned(), None)
 }
 
@@ -60,7 +63,7 @@ fn open_sized(
     reader: Box<dyn Read + Send>,
     path: PathBuf,
     length: Option<u64>,
-) -> Result<(Archive, Cargo), ArchiveError> {
+) -> Result<(Archive, BlobStream), ArchiveError> {
     let mut content = Unwrapped::new(reader, path.clone())?;
     content.refuse_stranger()?;
     let mut head = Head { content, taken: Vec::new(), total: 0 };
@@ -75,17 +78,17 @@ fn open_sized(
     let unnoticed = MAX_HEAD_FRAMES as u64 * seek_table::ENTRY + MARKER;
     let longest_table = places.seek_table_length(MAX_VOLUMES) + unnoticed;
     let blobs = inventory.blobs.iter().copied().collect();
-    let mut cargo = Cargo { content, longest_table, mtime, blobs, current: None };
+    let mut stream = BlobStream { content, longest_table, mtime, blobs, current: None };
     let mut held = Vec::new();
     // Content that comes next may take long to come, so it is not asked for.
-    while cargo.blobs.front().is_some_and(|blob| blob.stored == Stored::Trust)
-        && let Some(blob) = cargo.next_blob()?
+    while stream.blobs.front().is_some_and(|blob| blob.stored == Stored::Trust)
+        && let Some(blob) = stream.next_blob()?
     {
-        held.push(cargo.whole(&blob)?);
+        held.push(stream.whole(&blob)?);
     }
-    let came = cargo.content.offset();
-    cargo.content.held_part_ends();
-    let form = cargo.content.form();
+    let came = stream.content.offset();
+    stream.content.held_part_ends();
+    let form = stream.content.form();
     if let (Form::Tar, Some(found)) = (form, length) {
         let expected = tar_length(&files, &inventory.blobs);
         if found < expected {
@@ -94,7 +97,7 @@ fn open_sized(
     }
     let opened = Opened { files, mtime, inventory, bundle_digest };
     let archive = Archive::passing(path, opened, Passing { form, length, held, came });
-    Ok((archive, cargo))
+    Ok((archive, stream))
 }
 
 /// Length of the tar with these entries, in bytes.
@@ -179,7 +182,7 @@ fn read_onto(
 
 /// The blobs behind the trust section, each once, in the inventory's order.
 #[derive(Debug)]
-pub struct Cargo {
+pub struct BlobStream {
     content: Unwrapped,
     /// The most that a seek table can have, in bytes.
     longest_table: u64,
@@ -190,7 +193,7 @@ pub struct Cargo {
     current: Option<(BlobEntry, u64)>,
 }
 
-impl Cargo {
+impl BlobStream {
     /// Goes to the next blob, over what is left of the one before. `None` when there was no further one, and the archive
     /// ended as it must. Blocks until it has come.
     ///

@@ -5,10 +5,10 @@
 //! frames and bounded by [`super::limits::RECOMPRESSED_WINDOW_LOG`] for others. Never more is decompressed than is asked for.
 
 use super::entry::{self, HEADER};
+use super::foreign_format::ForeignFormat;
 use super::frame::{self};
 use super::limits::{FREE_EXPANSION, MAX_EXPANSION};
 use super::read::Form;
-use super::stranger::Stranger;
 use super::{ArchiveError, head};
 use bundle_oci::Digest;
 use std::io::Read;
@@ -55,12 +55,12 @@ impl Unwrapped {
     /// Looks at the first bytes; `path` is the name in messages.
     ///
     /// # Errors
-    /// [`ArchiveError::Stranger`] when they are neither those of a zstd frame nor those of the tar.
+    /// [`ArchiveError::ForeignFormat`] when they are neither those of a zstd frame nor those of the tar.
     pub(super) fn new(reader: Box<dyn Read + Send>, path: PathBuf) -> Result<Self, ArchiveError> {
         let mut source = Source::new(reader, path);
         let first = source.at_least(HEADER as usize)?;
-        if let Some(found) = Stranger::of(first) {
-            return Err(ArchiveError::Stranger { path: source.name(), found });
+        if let Some(found) = ForeignFormat::of(first) {
+            return Err(ArchiveError::ForeignFormat { path: source.name(), found });
         }
         let (wrapping, form) = match (begins_tar(first), frame::begins_raw(first)) {
             (true, _) => (Wrapping::None, Form::Tar),
@@ -86,13 +86,13 @@ impl Unwrapped {
     /// Says what another tool compressed that is no bundle.
     ///
     /// # Errors
-    /// [`ArchiveError::Stranger`]; as [`Self::read_exactly`].
+    /// [`ArchiveError::ForeignFormat`]; as [`Self::read_exactly`].
     pub(super) fn refuse_stranger(&mut self) -> Result<(), ArchiveError> {
         let path = self.source.name();
         if self.form == Form::Recompressed
-            && let Some(found) = Stranger::inside(self.peek_header()?)
+            && let Some(found) = ForeignFormat::inside(self.peek_header()?)
         {
-            return Err(ArchiveError::Stranger { path, found });
+            return Err(ArchiveError::ForeignFormat { path, found });
         }
         Ok(())
     }

@@ -60,7 +60,7 @@ pub struct Inventory {
     /// The images, in the order they were asked for.
     #[serde(deserialize_with = "reading::images")]
     pub images: Vec<ImageEntry>,
-    /// Public keys that travel along. Cargo, never anchors.
+    /// Public keys that travel along. They vouch for nothing and are never anchors.
     #[serde(deserialize_with = "at_most::<MAX_FILES, _, _>")]
     pub keys: Vec<KeyEntry>,
     /// Every other entry of the head but the seal.

@@ -2,7 +2,7 @@
 //! is what this side shows (containers-certs.d(5)).
 
 use super::RegistryError;
-use super::words::bounded;
+use super::messages::bounded;
 use bundle_ownership::check_for_root;
 use rustls_pki_types::pem::PemObject as _;
 use rustls_pki_types::{CertificateDer, PrivateKeyDer};

@@ -3,10 +3,10 @@
 use super::auth::{CredentialStore, Scope};
 use super::host::Host;
 use super::lookaside::Lookaside;
+use super::messages::bounded;
 use super::reach::Tls;
 use super::transport::Transports;
-use super::words::bounded;
-use super::{Patience, RegistryError, SetAside};
+use super::{RegistryError, RetryPolicy, SetAside};
 use bundle_oci::Repository;
 use bundle_progress::Waits;
 use reqwest::Url;
@@ -27,7 +27,7 @@ pub struct ClientOptions {
     /// Sent as `User-Agent`.
     pub user_agent: String,
     /// How often and how long to try.
-    pub patience: Patience,
+    pub retry_policy: RetryPolicy,
     /// Where it stands what is waited for.
     pub waits: Waits,
 }
@@ -39,7 +39,7 @@ impl Default for ClientOptions {
             cert_dir: None,
             tls_verify: true,
             user_agent: concat!("bundle/", env!("CARGO_PKG_VERSION")).into(),
-            patience: Patience::default(),
+            retry_policy: RetryPolicy::default(),
             waits: Waits::default(),
         }
     }
@@ -51,7 +51,7 @@ pub struct Client(Arc<Shared>);
 
 struct Shared {
     tls: Tls,
-    patience: Patience,
+    retry_policy: RetryPolicy,
     transports: Arc<Transports>,
     credentials: Arc<CredentialStore>,
     hosts: Mutex<HashMap<String, Arc<Host>>>,
@@ -85,7 +85,7 @@ impl Client {
         let transports = Transports::new(
             options.cert_dir,
             tls,
-            &options.patience,
+            &options.retry_policy,
             &options.user_agent,
             options.waits,
         );
@@ -94,7 +94,7 @@ impl Client {
         let credentials = CredentialStore::new(options.authfile.as_deref(), variable, uid);
         Ok(Self(Arc::new(Shared {
             tls,
-            patience: options.patience,
+            retry_policy: options.retry_policy,
             transports: Arc::new(transports),
             credentials: Arc::new(credentials),
             hosts: Mutex::default(),
@@ -119,7 +119,7 @@ impl Client {
             Arc::new(Host::new(
                 name.host(),
                 shared.tls,
-                shared.patience.clone(),
+                shared.retry_policy.clone(),
                 Arc::clone(&shared.transports),
                 Arc::clone(&shared.credentials),
             ))
@@ -150,8 +150,8 @@ impl Client {
         if !matches!(base.scheme(), "http" | "https") || !is_plain {
             return Err(refuse());
         }
-        let Shared { tls, patience, transports, .. } = &*self.0;
-        Ok(Lookaside::new(base, repository, *tls, patience.clone(), Arc::clone(transports)))
+        let Shared { tls, retry_policy, transports, .. } = &*self.0;
+        Ok(Lookaside::new(base, repository, *tls, retry_policy.clone(), Arc::clone(transports)))
     }
 }
 

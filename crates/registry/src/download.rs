@@ -72,7 +72,7 @@ impl RemoteRepository {
         };
         let server = self.host().server(response.url());
         let attempt = server.attempt()?;
-        let told = server.told(&asked, self.host().patience().stall);
+        let told = server.told(&asked, self.host().retry_policy().stall);
         Ok(Connection { asked, body: response.into(), skip, gunzip, server, attempt, told })
     }
 }
@@ -206,11 +206,11 @@ impl Download {
         at: u64,
         connection: Connection,
     ) -> Self {
-        let patience = repository.host().patience();
+        let retry_policy = repository.host().retry_policy();
         Self {
-            tries: Tries::of(patience, patience.attempts),
-            alarm: Box::pin(tokio::time::sleep(patience.stall / 2)),
-            pace: Pace::new(SLOWEST_BLOB, patience.stall / 2),
+            tries: Tries::of(retry_policy, retry_policy.attempts),
+            alarm: Box::pin(tokio::time::sleep(retry_policy.stall / 2)),
+            pace: Pace::new(SLOWEST_BLOB, retry_policy.stall / 2),
             repository,
             blob,
             at,
@@ -251,8 +251,8 @@ impl Download {
     fn broken(&mut self, error: RegistryError) -> Option<RegistryError> {
         if self.at >= self.progress + PROGRESS {
             self.progress = self.at;
-            let patience = self.repository.host().patience();
-            self.tries = Tries::of(patience, patience.attempts);
+            let retry_policy = self.repository.host().retry_policy();
+            self.tries = Tries::of(retry_policy, retry_policy.attempts);
         }
         let pause = match error.is_transient() {
             true => self.tries.pause(&error),
@@ -345,7 +345,7 @@ impl Download {
                 Phase::Connecting(connecting) => match ready!(connecting.poll_unpin(context)) {
                     Ok(connection) => {
                         self.phase = Phase::Reading(connection);
-                        let stall = self.repository.host().patience().stall / 2;
+                        let stall = self.repository.host().retry_policy().stall / 2;
                         (self.pace, self.waiting) = (Pace::new(SLOWEST_BLOB, stall), None);
                         continue;
                     }

@@ -4,7 +4,7 @@ use super::auth::{Challenge, Scope};
 use super::host::Host;
 use super::pace::{LONGEST_ANSWER, Pace, SLOWEST_ANSWER};
 use super::reach::same_origin;
-use super::{Asked, RegistryError, Said, encoding, retry, room};
+use super::{Asked, RegistryError, Said, answer_memory, encoding, retry};
 use bytes::{Bytes, BytesMut};
 use reqwest::header::{
     ACCEPT, ACCEPT_ENCODING, AUTHORIZATION, CONTENT_LENGTH, CONTENT_TYPE, HeaderMap, HeaderValue,
@@ -75,7 +75,7 @@ pub(super) struct Answer {
     pub(super) url: Url,
     pub(super) body: Bytes,
     /// For as long as the body is looked at.
-    pub(super) _room: room::Taken,
+    pub(super) _room: answer_memory::Taken,
 }
 
 impl Answer {
@@ -89,7 +89,7 @@ impl Answer {
 impl Host {
     /// Asks and reads the whole answer, at most `limit` bytes.
     pub(super) async fn whole(&self, ask: &Ask<'_>, limit: u64) -> Result<Answer, RegistryError> {
-        self.retry(self.patience().attempts, || self.whole_once(ask, limit)).await
+        self.retry(self.retry_policy().attempts, || self.whole_once(ask, limit)).await
     }
 
     /// As [`Self::whole`], for a caller that tries again itself.
@@ -103,14 +103,14 @@ impl Host {
         let headers = response.headers().clone();
         let (body, room) = match ask.method {
             Method::HEAD => (Bytes::new(), None),
-            _ => self.read_into_room(response, limit, || ask.asked()).await?,
+            _ => self.read_into_memory(response, limit, || ask.asked()).await?,
         };
         Ok(Answer { status, headers, url, body, _room: room })
     }
 
     /// Asks and gives the answer with its body still to come.
     pub(super) async fn streaming(&self, ask: &Ask<'_>) -> Result<Response, RegistryError> {
-        self.retry(self.patience().attempts, || self.answer(ask)).await
+        self.retry(self.retry_policy().attempts, || self.answer(ask)).await
     }
 
     /// One attempt, with one renewal of what authorises it.
@@ -169,21 +169,21 @@ impl Host {
         limit: u64,
         asked: impl Fn() -> Asked,
     ) -> Result<Bytes, RegistryError> {
-        self.read_into_room(response, limit, asked).await.map(|(body, _)| body)
+        self.read_into_memory(response, limit, asked).await.map(|(body, _)| body)
     }
 
     /// As [`Self::read`], with the room that the body takes for as long as it is held.
-    async fn read_into_room(
+    async fn read_into_memory(
         &self,
         response: Response,
         limit: u64,
         asked: impl Fn() -> Asked,
-    ) -> Result<(Bytes, room::Taken), RegistryError> {
+    ) -> Result<(Bytes, answer_memory::Taken), RegistryError> {
         // As for the beginning of an answer: there is to be time for a second attempt.
-        let stall = self.patience().stall / 2;
+        let stall = self.retry_policy().stall / 2;
         let _told = self.server(response.url()).told(&asked(), stall);
         let is_gzip = encoding::is_gzip(response.headers());
-        let (body, room) = read_into_room(response, limit, &asked, stall).await?;
+        let (body, room) = read_into_memory(response, limit, &asked, stall).await?;
         let body = if is_gzip { encoding::decoded(body, limit, asked)? } else { body };
         Ok((body, room))
     }
@@ -235,23 +235,23 @@ fn is_followed(ask: &Ask<'_>, status: StatusCode) -> bool {
     ask.content.is_none() && (kept || (changed && safe))
 }
 
-/// As [`read_into_room`], for what is looked at right away.
+/// As [`read_into_memory`], for what is looked at right away.
 pub(super) async fn read_body(
     response: Response,
     limit: u64,
     asked: impl Fn() -> Asked,
     stall: Duration,
 ) -> Result<Bytes, RegistryError> {
-    read_into_room(response, limit, asked, stall).await.map(|(body, _)| body)
+    read_into_memory(response, limit, asked, stall).await.map(|(body, _)| body)
 }
 
 /// Reads a body of at most `limit` bytes, which has to begin within `stall`, to keep a [`Pace`] and to end in time.
-async fn read_into_room(
+async fn read_into_memory(
     mut response: Response,
     limit: u64,
     asked: impl Fn() -> Asked,
     stall: Duration,
-) -> Result<(Bytes, room::Taken), RegistryError> {
+) -> Result<(Bytes, answer_memory::Taken), RegistryError> {
     let too_long = || {
         let why = format!("the answer is longer than {limit} bytes");
         RegistryError::bad_answer(asked(), why)
@@ -261,8 +261,8 @@ async fn read_into_room(
         return Err(too_long());
     }
     // What is read grows, and may be copied once more meanwhile.
-    let mut room = match room::is_large(announced) {
-        true => room::take(2 * announced).await,
+    let mut room = match answer_memory::is_large(announced) {
+        true => answer_memory::take(2 * announced).await,
         false => None,
     };
     let mut whole = BytesMut::new();
@@ -289,8 +289,8 @@ async fn read_into_room(
         if whole.is_empty() && piece.len() as u64 == announced {
             return Ok((piece, room));
         }
-        if room.is_none() && room::is_large((whole.len() + piece.len()) as u64) {
-            room = room::take(2 * limit).await;
+        if room.is_none() && answer_memory::is_large((whole.len() + piece.len()) as u64) {
+            room = answer_memory::take(2 * limit).await;
         }
         whole.extend_from_slice(&piece);
     }

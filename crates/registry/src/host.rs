@@ -3,11 +3,11 @@
 use super::addresses::Reach;
 use super::auth::{Challenge, CredentialStore, Grants, Held};
 use super::extension::SUPPORTS_SIGNATURES;
+use super::messages::bounded;
 use super::reach::{self, Tls, is_loopback, same_origin};
 use super::server::Server;
 use super::transport::Transports;
-use super::words::bounded;
-use super::{Asked, Patience, RegistryError, Said, retry};
+use super::{Asked, RegistryError, RetryPolicy, Said, retry};
 use bundle_oci::Digest;
 use bundle_progress::Waits;
 use reqwest::{Client, Method, Request, Response, Url};
@@ -27,7 +27,7 @@ const LOOK: Duration = Duration::from_secs(1);
 pub(super) struct Host {
     name: String,
     tls: Tls,
-    patience: Patience,
+    retry_policy: RetryPolicy,
     transports: Arc<Transports>,
     credentials: Arc<CredentialStore>,
     base: OnceCell<Url>,
@@ -48,14 +48,14 @@ impl Host {
     pub(super) fn new(
         name: &str,
         tls: Tls,
-        patience: Patience,
+        retry_policy: RetryPolicy,
         transports: Arc<Transports>,
         credentials: Arc<CredentialStore>,
     ) -> Self {
         Self {
             name: name.to_owned(),
             tls,
-            patience,
+            retry_policy,
             transports,
             credentials,
             base: OnceCell::new(),
@@ -72,8 +72,8 @@ impl Host {
         &self.name
     }
 
-    pub(super) fn patience(&self) -> &Patience {
-        &self.patience
+    pub(super) fn retry_policy(&self) -> &RetryPolicy {
+        &self.retry_policy
     }
 
     pub(super) fn credentials(&self) -> &CredentialStore {
@@ -103,7 +103,7 @@ impl Host {
             let (host, why) = (self.name.clone(), why.clone());
             return Err(RegistryError::GivenUp { host, why, hint: *hint });
         }
-        let found = self.retry(self.patience.first_contact, || self.first_contact()).await;
+        let found = self.retry(self.retry_policy.first_contact, || self.first_contact()).await;
         // Files with certificates are this side's, and are named each time.
         if let Err(error) = &found
             && !matches!(error, RegistryError::Setup { .. })
@@ -125,7 +125,7 @@ impl Host {
     where
         F: Future<Output = Result<T, RegistryError>>,
     {
-        self.patience.retry(attempts, (self.waits(), &self.name), attempt).await
+        self.retry_policy.retry(attempts, (self.waits(), &self.name), attempt).await
     }
 
     pub(super) fn waits(&self) -> &Waits {
@@ -247,7 +247,7 @@ impl Host {
     ) -> Result<Response, RegistryError> {
         let asked = Asked::new(request.method(), request.url());
         let server = self.server(request.url());
-        let limit = content.map(|length| self.patience.to_store(length));
+        let limit = content.map(|length| self.retry_policy.to_store(length));
         let sent = self.client(request.url())?.execute(request);
         server.answer(asked, limit, sent).await
     }
@@ -263,7 +263,7 @@ impl Host {
         let asked = Asked::new(request.method(), request.url());
         let server = self.server(request.url());
         let attempt = server.attempt()?;
-        let stall = self.patience.stall;
+        let stall = self.retry_policy.stall;
         let told = server.told(&asked, stall);
         let mut sent = std::pin::pin!(self.client(request.url())?.execute(request));
         let (mut before, mut quiet) = (0, Instant::now());
@@ -286,7 +286,7 @@ impl Host {
                 server.heard();
                 continue;
             }
-            let limit = if before >= length { self.patience.to_store(length) } else { stall };
+            let limit = if before >= length { self.retry_policy.to_store(length) } else { stall };
             if quiet.elapsed() >= limit {
                 return Err(attempt.failed(RegistryError::stalled(asked)));
             }
@@ -330,13 +330,13 @@ mod tests {
 
     /// A host that has answered as `base`.
     fn host(base: &str) -> Host {
-        let patience = Patience { stall: Duration::from_secs(1), ..quick() };
+        let retry_policy = RetryPolicy { stall: Duration::from_secs(1), ..quick() };
         let transports =
-            Transports::new(None, Tls::Unverified, &patience, "test", Waits::default());
+            Transports::new(None, Tls::Unverified, &retry_policy, "test", Waits::default());
         let credentials = CredentialStore::new(Some("/dev/null".as_ref()), |_| None, 0);
         let name = base.split('/').nth(2).expect("a host");
         let (transports, credentials) = (Arc::new(transports), Arc::new(credentials));
-        let host = Host::new(name, Tls::Unverified, patience, transports, credentials);
+        let host = Host::new(name, Tls::Unverified, retry_policy, transports, credentials);
         host.base.set(Url::parse(base).expect("a URL")).expect("not set before");
         host
     }

@@ -22,15 +22,16 @@
 //! tls         whom a client believes, and how it shows itself
 //! link        the `Link` header
 //! set_aside   what is found and does not count
-//! retry       how patient to be
+//! retry       which failures are tried again, how often and how long
 //! pace        how slowly an answer may come
-//! room        how much of answers is in memory at once
+//! answer_memory   how much of answers is in memory at once
 //! error       what failed about which request
 //! secrets     what is never printed
-//! words       how errors name requests, and what registries said
+//! messages    how errors name requests, and what registries said
 //! ```
 
 mod addresses;
+mod answer_memory;
 mod auth;
 mod body;
 mod certificates;
@@ -44,19 +45,18 @@ mod host;
 mod link;
 mod lookaside;
 mod manifest;
+mod messages;
 mod pace;
 mod reach;
 mod referrer;
 mod referrer_list;
 mod retry;
-mod room;
 pub mod secrets;
 mod server;
 mod set_aside;
 mod tls;
 mod transport;
 mod upload;
-mod words;
 
 #[cfg(test)]
 mod tests;
@@ -66,10 +66,10 @@ pub use error::RegistryError;
 pub use extension::{ExtensionSignature, SignaturePushed};
 pub use lookaside::Lookaside;
 pub use manifest::ManifestPushed;
+pub use messages::{Asked, Said};
 pub use reach::is_loopback_host;
 pub use referrer::{Referrers, ReferrersFrom, fallback_tag};
 pub use referrer_list::{ListEntry, ListRoom};
-pub use retry::Patience;
+pub use retry::RetryPolicy;
 pub use set_aside::SetAside;
 pub use upload::{BlobPushed, Presence};
-pub use words::{Asked, Said};

@@ -7,7 +7,7 @@ use super::addresses::Reach;
 use super::exchange::read_body;
 use super::reach::{self, Tls, same_origin};
 use super::transport::Transports;
-use super::{Asked, Patience, RegistryError, Said, encoding, retry};
+use super::{Asked, RegistryError, RetryPolicy, Said, encoding, retry};
 use bundle_oci::atomic::MAX_SIGNATURE;
 use bundle_oci::{Digest, Repository};
 use bytes::Bytes;
@@ -23,7 +23,7 @@ pub struct Lookaside {
     base: Url,
     registry: String,
     tls: Tls,
-    patience: Patience,
+    retry_policy: RetryPolicy,
     transports: Arc<Transports>,
 }
 
@@ -33,7 +33,7 @@ impl Lookaside {
         mut base: Url,
         repository: &Repository,
         tls: Tls,
-        patience: Patience,
+        retry_policy: RetryPolicy,
         transports: Arc<Transports>,
     ) -> Self {
         // The path of a URL without one is a slash here, and nothing in containers/image; a slash that somebody wrote
@@ -42,7 +42,7 @@ impl Lookaside {
         let path = format!("{above}/{}", repository.path());
         base.set_path(&path);
         base.set_fragment(None);
-        Self { base, registry: repository.host().to_owned(), tls, patience, transports }
+        Self { base, registry: repository.host().to_owned(), tls, retry_policy, transports }
     }
 
     /// Signature `number`, from 1, of the manifest with digest `subject`. `None` when the server says that it has none.
@@ -59,7 +59,7 @@ impl Lookaside {
         url.set_path(&path);
         let server = self.transports.servers().of(&url);
         let told = (server.waits(), server.name());
-        self.patience.retry(self.patience.attempts, told, || self.get(&url)).await
+        self.retry_policy.retry(self.retry_policy.attempts, told, || self.get(&url)).await
     }
 
     async fn get(&self, first: &Url) -> Result<Option<Bytes>, RegistryError> {
@@ -73,7 +73,7 @@ impl Lookaside {
             }
             if status == StatusCode::OK {
                 let is_gzip = encoding::is_gzip(response.headers());
-                let stall = self.patience.stall / 2;
+                let stall = self.retry_policy.stall / 2;
                 let body = read_body(response, MAX_SIGNATURE, asked, stall).await?;
                 return match is_gzip {
                     true => encoding::decoded(body, MAX_SIGNATURE, asked).map(Some),

@@ -145,7 +145,7 @@ impl RemoteRepository {
         manifest: &Manifest,
     ) -> Result<ManifestPushed, RegistryError> {
         let host = self.host();
-        let mut tries = Tries::of(host.patience(), UNKNOWN_TRIES);
+        let mut tries = Tries::of(host.retry_policy(), UNKNOWN_TRIES);
         loop {
             let error = match self.push_manifest_once(tag, manifest).await {
                 Err(error) if error.misses_content() => error,
@@ -321,8 +321,8 @@ pub(super) fn parse(asked: Asked, answer: Answer) -> Result<Manifest, RegistryEr
                 let is_first = named.schema_version == Some(1);
                 let source = match inside {
                     _ if is_first => ManifestError::SchemaOne,
-                    Some(inside) => ManifestError::MediaType(super::words::bounded(inside, 100)),
-                    None => ManifestError::MediaType(super::words::bounded(announced, 100)),
+                    Some(inside) => ManifestError::MediaType(super::messages::bounded(inside, 100)),
+                    None => ManifestError::MediaType(super::messages::bounded(announced, 100)),
                 };
                 return Err(RegistryError::BadManifest { asked, source });
             }

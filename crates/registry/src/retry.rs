@@ -9,14 +9,14 @@ use std::time::{Duration, Instant};
 use time::OffsetDateTime;
 use time::format_description::well_known::Rfc2822;
 
-/// Attempts at a request that each waited in vain. Between them they have all the time of [`Patience::stall`].
+/// Attempts at a request that each waited in vain. Between them they have all the time of [`RetryPolicy::stall`].
 const STALLS: u32 = 2;
 /// Bytes a second at which a registry is expected to store what was sent, at least.
 const STORES: u64 = 16 << 20;
 
 /// How often, how long and after which pauses. The default suits people's networks; tests use shorter times.
 #[derive(Debug, Clone)]
-pub struct Patience {
+pub struct RetryPolicy {
     /// Attempts at one request, the first included. A server that was there and is gone is tried for as long as
     /// `stall`, however many attempts that takes.
     pub attempts: u32,
@@ -33,7 +33,7 @@ pub struct Patience {
     pub stall: Duration,
 }
 
-impl Default for Patience {
+impl Default for RetryPolicy {
     fn default() -> Self {
         Self {
             attempts: 6,
@@ -46,7 +46,7 @@ impl Default for Patience {
     }
 }
 
-impl Patience {
+impl RetryPolicy {
     /// How long the answer to `length` bytes that were sent may take: a registry may copy them to an object store first.
     pub(super) fn to_store(&self, length: u64) -> Duration {
         self.stall + Duration::from_secs(length / STORES)
@@ -97,7 +97,7 @@ impl Patience {
 
 /// Attempts at one thing.
 pub(super) struct Tries {
-    patience: Patience,
+    retry_policy: RetryPolicy,
     attempts: u32,
     failures: u32,
     stalls: u32,
@@ -112,20 +112,20 @@ pub(super) struct Pause {
 }
 
 impl Tries {
-    pub(super) fn of(patience: &Patience, attempts: u32) -> Self {
-        Self { patience: patience.clone(), attempts, failures: 0, stalls: 0, gone: None }
+    pub(super) fn of(retry_policy: &RetryPolicy, attempts: u32) -> Self {
+        Self { retry_policy: retry_policy.clone(), attempts, failures: 0, stalls: 0, gone: None }
     }
 
     /// The pause after a failed attempt; `None` when there is to be no other.
     pub(super) fn pause(&mut self, error: &RegistryError) -> Option<Pause> {
         self.failures += 1;
-        let length = self.patience.pause_after(self.failures, error.retry_after())?;
+        let length = self.retry_policy.pause_after(self.failures, error.retry_after())?;
         let again = if error.is_stall() {
             self.stalls += 1;
             self.stalls < STALLS
         } else if error.is_outage() {
             let gone = *self.gone.get_or_insert_with(Instant::now);
-            gone.elapsed() + length < self.patience.stall
+            gone.elapsed() + length < self.retry_policy.stall
         } else {
             self.gone = None;
             self.failures < self.attempts
@@ -174,21 +174,21 @@ mod tests {
 
     #[test]
     fn pauses_double_up_to_the_cap() {
-        let patience = Patience::default();
+        let retry_policy = RetryPolicy::default();
         for (failures, most) in [(1, 500), (2, 1000), (3, 2000), (40, 10_000)] {
-            let pause = patience.pause_after(failures, None).expect("a pause").as_millis();
+            let pause = retry_policy.pause_after(failures, None).expect("a pause").as_millis();
             assert!(pause >= most / 2 && pause <= most, "{failures}: {pause}");
         }
     }
 
     #[test]
     fn a_pause_that_a_registry_asks_for_is_kept_or_refused() {
-        let patience = Patience::default();
+        let retry_policy = RetryPolicy::default();
         for (asked, kept) in [(0, Some(0)), (7, Some(7)), (50, Some(50)), (51, None), (3600, None)]
         {
-            let pause = patience.pause_after(1, Some(Duration::from_secs(asked)));
+            let pause = retry_policy.pause_after(1, Some(Duration::from_secs(asked)));
             assert_eq!(pause, kept.map(Duration::from_secs));
-            let mut tries = Tries::of(&patience, 6);
+            let mut tries = Tries::of(&retry_policy, 6);
             let pause = tries.pause(&of_status(429, Some(asked)));
             assert_eq!(pause.is_some(), kept.is_some());
             if let Some(pause) = pause {
@@ -202,16 +202,16 @@ mod tests {
 
     #[test]
     fn attempts_end_by_number_and_stalls_by_time() {
-        let patience = Patience::default();
+        let retry_policy = RetryPolicy::default();
         let count = |error: &dyn Fn() -> RegistryError| {
-            let mut tries = Tries::of(&patience, 6);
+            let mut tries = Tries::of(&retry_policy, 6);
             1 + (0..100).take_while(|_| tries.pause(&error()).is_some()).count()
         };
         assert_eq!(count(&|| of_status(503, None)), 6);
         assert_eq!(count(&|| RegistryError::stalled(asked())), 2);
-        let mut tries = Tries::of(&patience, 6);
+        let mut tries = Tries::of(&retry_policy, 6);
         assert!((0..100).all(|_| tries.pause(&RegistryError::gone(asked())).is_some()));
-        let hasty = Patience { stall: Duration::ZERO, ..Patience::default() };
+        let hasty = RetryPolicy { stall: Duration::ZERO, ..RetryPolicy::default() };
         assert!(Tries::of(&hasty, 6).pause(&RegistryError::gone(asked())).is_none());
     }
 

@@ -5,7 +5,7 @@ use super::certificates::{Certificates, unbuilt, unusable, wrong};
 use super::reach::{Tls, is_loopback};
 use super::server::Servers;
 use super::tls::{self, Believed};
-use super::{Patience, RegistryError, SetAside};
+use super::{RegistryError, RetryPolicy, SetAside};
 use bundle_progress::Waits;
 use reqwest::redirect::Policy;
 use reqwest::{Client, ClientBuilder, Url};
@@ -45,7 +45,7 @@ impl Transports {
     pub(super) fn new(
         certificates: Option<PathBuf>,
         tls: Tls,
-        patience: &Patience,
+        retry_policy: &RetryPolicy,
         user_agent: &str,
         waits: Waits,
     ) -> Self {
@@ -61,11 +61,11 @@ impl Transports {
             set_aside,
             certificates,
             tls,
-            connect: patience.connect,
+            connect: retry_policy.connect,
             user_agent: user_agent.to_owned(),
             addresses: Arc::default(),
             system: OnceLock::new(),
-            servers: Servers::new(patience.stall, waits),
+            servers: Servers::new(retry_policy.stall, waits),
             clients: Mutex::default(),
         }
     }
@@ -205,9 +205,9 @@ mod tests {
     fn a_named_directory_without_certificates_is_an_error() {
         let directory = tempfile::tempdir().expect("directory");
         let of = |directory: &Path| {
-            let patience = Patience::default();
+            let retry_policy = RetryPolicy::default();
             let named = Some(directory.to_owned());
-            Transports::new(named, Tls::Verified, &patience, "test", Waits::default())
+            Transports::new(named, Tls::Verified, &retry_policy, "test", Waits::default())
                 .certificates_of("r.example")
         };
         let write = |name: &str, content: &str| {

@@ -85,8 +85,8 @@ impl RemoteRepository {
         blob: &Descriptor,
         content: ByteStream,
     ) -> Result<(), RegistryError> {
-        let patience = self.host().patience();
-        let begun = self.host().retry(patience.attempts, || self.begin(blob)).await?;
+        let retry_policy = self.host().retry_policy();
+        let begun = self.host().retry(retry_policy.attempts, || self.begin(blob)).await?;
         let mut content = Verifying::new(content, blob);
         match begun {
             Begun::At(place) => self.put(blob, place, Content::streamed(content, blob.size)).await,
@@ -158,7 +158,7 @@ impl RemoteRepository {
         source: &dyn BlobSource,
         place: Option<Url>,
     ) -> Result<BlobPushed, RegistryError> {
-        let patience = self.host().patience();
+        let retry_policy = self.host().retry_policy();
         let small = match blob.size {
             0..=SMALL => Some(read_blob(source, blob, SMALL).await?),
             _ => None,
@@ -168,7 +168,7 @@ impl RemoteRepository {
         loop {
             let done = self
                 .host()
-                .retry(patience.attempts, || {
+                .retry(retry_policy.attempts, || {
                     let place = place.take();
                     self.attempt(blob, source, small.clone(), place, &sent)
                 })

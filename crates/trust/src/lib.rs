@@ -19,7 +19,7 @@
 //!   under a [`trusted_root`]
 //! - `candidate` and `requirement`: what an image must satisfy, seen from that image; `distinct` counts signers
 //! - `runtimes`: which signatures container runtimes get to see
-//! - `signatures`: a [`finding`] for each attachment, in whichever form, and the [`signer`]; `room` bounds what is
+//! - `signatures`: a [`finding`] for each attachment, in whichever form, and the [`signer`]; `examination_memory` bounds what is
 //!   examined at once
 //! - [`tree`] and `index`: every manifest of an image, and what covers it
 //! - [`vouching`]: by what each attachment is verified
@@ -37,6 +37,7 @@ pub mod crypto;
 mod distinct;
 pub mod dsse;
 pub mod evidence;
+mod examination_memory;
 mod failure;
 pub mod fields;
 pub mod finding;
@@ -60,7 +61,6 @@ pub mod predicate;
 mod protection;
 pub mod rekor;
 mod requirement;
-mod room;
 mod runtimes;
 pub mod scope;
 pub mod scoped;

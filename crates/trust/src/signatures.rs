@@ -3,12 +3,12 @@
 use super::attestation::{self, Opened, Wrapping};
 use super::cosign::{self, Claim, SignedPayload};
 use super::evidence::{AtomicSignature, Attached, Evidence, Found, ImageUnderTest};
+use super::examination_memory;
 use super::finding::{Form, SignatureFinding};
 use super::judgement::{self, Judgement};
 use super::openpgp::{AtomicClaim, MAX_MESSAGE};
 use super::outcome::SignatureCode;
 use super::requirement::{Examined, Forms, Rule, SignedBy};
-use super::room;
 use super::runtimes;
 use super::sigstore_bundle::{Bundle, BundleError, Held, MAX_BUNDLE};
 use super::text::{bounded, explain};
@@ -159,7 +159,7 @@ impl Examination<'_> {
                     (*layer, blank)
                 })
             };
-            let _room = room::take(layer.size.min(attestation::MAX_ENVELOPE));
+            let _room = examination_memory::take(layer.size.min(attestation::MAX_ENVELOPE));
             let judged: Result<Vec<Examined>, Judgement> = match form {
                 Form::SimpleSigning => self.simple(layer, blanks(), subject),
                 Form::Bundle if image.layers.len() != 1 => {

@@ -50,7 +50,7 @@ pub fn judge(
     };
     let examined = examination.findings();
     let standing = rule.standing(&examined);
-    let court = Court {
+    let judge = ImageJudge {
         image,
         anchors,
         evidence,
@@ -60,7 +60,7 @@ pub fn judge(
         standing,
         unbound_place,
     };
-    let decision = court.decide();
+    let decision = judge.decide();
     ImageVerdict::new(Parts {
         source: image.source.clone(),
         digest: image.root.digest,
@@ -73,7 +73,7 @@ pub fn judge(
 }
 
 /// Everything that the decision about one image rests on.
-struct Court<'a> {
+struct ImageJudge<'a> {
     image: &'a ImageUnderTest<'a>,
     anchors: &'a Anchors,
     evidence: &'a dyn Evidence,
@@ -108,7 +108,7 @@ struct Decision {
     children: Vec<ChildVerdict>,
 }
 
-impl Court<'_> {
+impl ImageJudge<'_> {
     fn decide(&self) -> Decision {
         let tree = match Tree::walk(self.image, self.evidence) {
             Ok(tree) => tree,

@@ -21,7 +21,7 @@ use crate::archive::testing::{Builder, LAYER, Signer};
 use crate::inventory::Found;
 use crate::oci::{Descriptor, Digest, Repository};
 use crate::progress::Progress;
-use crate::registry::{Client, ClientOptions, Patience, RemoteRepository};
+use crate::registry::{Client, ClientOptions, RemoteRepository, RetryPolicy};
 use crate::report::unpack::UnpackReport;
 use crate::serve::{self, Registry, Store};
 use crate::trust::{Anchors, PublicKey, ScopedKey};
@@ -67,13 +67,13 @@ struct Scene {
 }
 
 fn client() -> Client {
-    let patience = Patience {
+    let retry_policy = RetryPolicy {
         attempts: 2,
         first_contact: 2,
         pause: Duration::from_millis(1),
-        ..Patience::default()
+        ..RetryPolicy::default()
     };
-    Client::new(ClientOptions { patience, ..ClientOptions::default() }).expect("a client")
+    Client::new(ClientOptions { retry_policy, ..ClientOptions::default() }).expect("a client")
 }
 
 /// Serves an empty store in `folder` until the runtime of the test ends.

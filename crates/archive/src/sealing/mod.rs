@@ -67,7 +67,7 @@ pub enum SealingError {
     },
     /// What an interrupted run left does not belong to this archive.
     #[error("{path} was left by an interrupted run and belongs to another archive")]
-    Stranger {
+    OtherArchive {
         /// The file that was left.
         path: String,
     },
@@ -234,7 +234,7 @@ impl Work {
             (Some(intent), Err(_)) => {
                 if !intent.rewrite.is_of(files)? {
                     let path = path.display().to_string();
-                    return Err(SealingError::Stranger { path });
+                    return Err(SealingError::OtherArchive { path });
                 }
                 intent.rewrite.apply(files)?;
                 true

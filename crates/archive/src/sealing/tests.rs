@@ -308,7 +308,7 @@ fn a_repair_is_said_and_nothing_of_another_archive_is_repaired() {
     // What is written down for another archive is not written into this one.
     fs::write(scene.intent(), other.rewrite(b"seal").0).expect("a file");
     let error = scene.seal(b"seal").expect_err("refused");
-    assert!(matches!(error, SealingError::Stranger { .. }), "{error:?}");
+    assert!(matches!(error, SealingError::OtherArchive { .. }), "{error:?}");
     assert!(scene.bytes() == torn);
     // Nor what was changed.
     let mut changed = written.clone();

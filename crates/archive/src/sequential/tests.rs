@@ -39,11 +39,11 @@ fn tar(archive: &[u8]) -> Vec<u8> {
 
 /// Reads everything; each blob must be what its digest says.
 fn read_all(reader: impl Read + Send + 'static) -> Result<(Archive, Vec<Digest>), ArchiveError> {
-    let (archive, mut cargo) = open(Box::new(reader), Path::new("-"))?;
+    let (archive, mut stream) = open(Box::new(reader), Path::new("-"))?;
     let mut read = Vec::new();
-    while let Some(blob) = cargo.next_blob()? {
+    while let Some(blob) = stream.next_blob()? {
         let mut content = Vec::new();
-        while let Some(piece) = cargo.next_piece()? {
+        while let Some(piece) = stream.next_piece()? {
             content.extend_from_slice(&piece);
         }
         if Digest::of(&content) != blob.digest {
@@ -159,8 +159,8 @@ fn no_flipped_bit_changes_what_comes_out() {
             if archive.form() == Form::Frames {
                 assert_eq!(archive.bundle_digest(), digest, "byte {at}");
             }
-            let cargo = archive.inventory().blobs.iter().filter(|b| b.stored != Stored::Trust);
-            assert_eq!(read, cargo.map(|blob| blob.digest).collect::<Vec<_>>());
+            let stream = archive.inventory().blobs.iter().filter(|b| b.stored != Stored::Trust);
+            assert_eq!(read, stream.map(|blob| blob.digest).collect::<Vec<_>>());
         }
     }
     assert!(refused > 1_000, "{refused}");
@@ -175,8 +175,8 @@ fn a_damaged_bundle_is_never_taken_for_another_form() {
         std::fs::write(&path, bytes).expect("file");
         open_any(std::slice::from_ref(&path))
     };
-    let (archive, cargo) = opened(&written.bytes).expect("as it was");
-    assert!(archive.form() == Form::Frames && cargo.is_none());
+    let (archive, stream) = opened(&written.bytes).expect("as it was");
+    assert!(archive.form() == Form::Frames && stream.is_none());
     for bit in 0..64 * 8 {
         let mut flipped = written.bytes.clone();
         flipped[bit / 8] ^= 1 << (bit % 8);
@@ -185,10 +185,10 @@ fn a_damaged_bundle_is_never_taken_for_another_form() {
     let tar = tar(&written.bytes);
     let anew = zstd::encode_all(&tar[..], 3).expect("zstd");
     for (bytes, form) in [(&tar, Form::Tar), (&anew, Form::Recompressed)] {
-        let (archive, cargo) = opened(bytes).expect("another form");
+        let (archive, stream) = opened(bytes).expect("another form");
         assert_eq!(archive.form(), form);
         assert_eq!(archive.length(), Some(bytes.len() as u64));
-        assert!(cargo.is_some());
+        assert!(stream.is_some());
     }
     let cut = opened(&tar[..tar.len() - 1]).expect_err("cut");
     assert!(
@@ -288,10 +288,10 @@ fn frames_without_content_are_not_read_for_ever() {
 fn verification_waits_for_nothing_behind_the_trust_section() {
     let written = written();
     let first = written.bytes[..written.cargo_at].to_vec();
-    let (archive, mut cargo) =
+    let (archive, mut stream) =
         open(Box::new(Cursor::new(first.clone()).chain(Nothing)), Path::new("-")).expect("opened");
     assert!(crate::Catalogue::read(&archive).is_ok());
-    assert!(cargo.next_blob().is_err_and(|error| matches!(error, ArchiveError::Io { .. })));
+    assert!(stream.next_blob().is_err_and(|error| matches!(error, ArchiveError::Io { .. })));
     let less = first[..first.len() - 5].to_vec();
     assert!(open(Box::new(Cursor::new(less).chain(Nothing)), Path::new("-")).is_err());
 }
@@ -314,12 +314,12 @@ fn other_files_are_named_for_what_they_are_not() {
 #[test]
 fn nothing_travels_unseen_in_skippable_frames() {
     let written = written();
-    let (before, cargo) = written.bytes.split_at(written.cargo_at);
-    let (cargo, table) = cargo.split_at(written.table_at - written.cargo_at);
+    let (before, stream) = written.bytes.split_at(written.cargo_at);
+    let (stream, table) = stream.split_at(written.table_at - written.cargo_at);
     let skippable = |magic: u32, content: &[u8]| {
         [&magic.to_le_bytes()[..], &(content.len() as u32).to_le_bytes(), content].concat()
     };
-    let between = |frame: &[u8]| [before, frame, cargo, table].concat();
+    let between = |frame: &[u8]| [before, frame, stream, table].concat();
     let zeros = skippable(frame::SKIP_MAGIC, &[0; 300_000]);
     expect_all(&written, between(&zeros), Form::Frames);
     let mut unlike = vec![0; 300_000];
@@ -336,7 +336,7 @@ fn nothing_travels_unseen_in_skippable_frames() {
 
     // A table that is wrong is as good as none; what is longer than any table is none.
     let behind =
-        |content: &[u8]| [before, cargo, &skippable(seek_table::FRAME_MAGIC, content)].concat();
+        |content: &[u8]| [before, stream, &skippable(seek_table::FRAME_MAGIC, content)].concat();
     expect_all(&written, behind(&vec![7; table.len() - 8]), Form::Frames);
     assert!(read_all(Cursor::new(behind(&[7; 100_000]))).is_err());
 

@@ -1,7 +1,7 @@
 //! Credential helpers: programs named `docker-credential-NAME` that speak docker's helper protocol.
 
 use super::credentials::{Credentials, Secret};
-use crate::words::bounded;
+use crate::messages::bounded;
 use bundle_oci::json::{self, Bounds};
 use bundle_ownership::{find_program, search_path};
 use serde::Deserialize;

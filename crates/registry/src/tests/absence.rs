@@ -2,7 +2,7 @@
 
 use super::script::{Script, full, status};
 use super::{options, repository, repository_with, told};
-use crate::{ClientOptions, Patience, RegistryError};
+use crate::{ClientOptions, RegistryError, RetryPolicy};
 use bundle_oci::{Descriptor, Digest};
 use std::time::Duration;
 
@@ -126,12 +126,12 @@ async fn a_server_that_does_not_answer_or_is_not_there_is_a_network_error() {
 
     let silent = tokio::net::TcpListener::bind("127.0.0.1:0").await.expect("a port");
     let address = silent.local_addr().expect("an address").to_string();
-    let patience = Patience {
+    let retry_policy = RetryPolicy {
         connect: Duration::from_millis(50),
         stall: Duration::from_millis(50),
         ..super::quick()
     };
-    let options = ClientOptions { patience, ..options() };
+    let options = ClientOptions { retry_policy, ..options() };
     let error = repository_with(options, &address).tags().await.expect_err("silent");
     assert_eq!(kind(&error), "network", "{error:?}");
 }

@@ -3,7 +3,7 @@
 use super::absence::kind;
 use super::script::{Script, Seen, dripping, full};
 use super::{attachment, empty_config, image, options, quick, read, repository, repository_with};
-use crate::{ClientOptions, Patience, RegistryError};
+use crate::{ClientOptions, RegistryError, RetryPolicy};
 use axum::response::Response;
 use bundle_oci::{Descriptor, media_type};
 use std::time::Duration;
@@ -119,8 +119,8 @@ async fn an_error_with_many_values_says_nothing() {
 
 /// A client that looks at the pace of answers every 200 ms.
 fn hasty() -> ClientOptions {
-    let patience = Patience { stall: Duration::from_millis(200), ..quick() };
-    ClientOptions { patience, ..options() }
+    let retry_policy = RetryPolicy { stall: Duration::from_millis(200), ..quick() };
+    ClientOptions { retry_policy, ..options() }
 }
 
 #[tokio::test]

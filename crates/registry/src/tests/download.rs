@@ -2,7 +2,7 @@
 
 use super::script::{Script, broken, full, status, unsized_answer};
 use super::{content, options, quick, read, repository, repository_with, told};
-use crate::{ClientOptions, Patience};
+use crate::{ClientOptions, RetryPolicy};
 use axum::response::Response;
 use bundle_oci::Descriptor;
 use bundle_oci::source::Trouble;
@@ -83,8 +83,8 @@ async fn a_stalled_download_goes_on() {
         })
     })
     .await;
-    let patience = Patience { stall: Duration::from_secs(2), ..quick() };
-    let repository = repository_with(ClientOptions { patience, ..options() }, &script.address);
+    let retry_policy = RetryPolicy { stall: Duration::from_secs(2), ..quick() };
+    let repository = repository_with(ClientOptions { retry_policy, ..options() }, &script.address);
     assert!(read(&repository, &blob, 0).await.expect("read") == bytes);
     assert_eq!(script.seen().len(), 2);
 }

@@ -4,7 +4,7 @@ use super::script::{Script, Seen, full, status};
 use super::{Memory, attachment, content, empty_config, image, options, quick, read, repository};
 use super::{repository_with, told};
 use crate::encoding::gzip;
-use crate::{BlobPushed, ClientOptions, Patience, Presence, RegistryError};
+use crate::{BlobPushed, ClientOptions, Presence, RegistryError, RetryPolicy};
 use axum::response::Response;
 use bundle_oci::{Descriptor, media_type};
 use std::sync::Arc;
@@ -241,8 +241,8 @@ async fn silent() -> (String, Arc<AtomicUsize>) {
 }
 
 fn impatient() -> ClientOptions {
-    let patience = Patience { stall: Duration::from_secs(1), ..quick() };
-    ClientOptions { patience, ..options() }
+    let retry_policy = RetryPolicy { stall: Duration::from_secs(1), ..quick() };
+    ClientOptions { retry_policy, ..options() }
 }
 
 #[tokio::test]

@@ -17,7 +17,7 @@ mod self_signed;
 mod signatures;
 mod tls;
 
-use super::{Client, ClientOptions, Patience, Presence, RemoteRepository};
+use super::{Client, ClientOptions, Presence, RemoteRepository, RetryPolicy};
 use bundle_oci::source::{BlobSource, ByteStream, SourceError, Trouble};
 use bundle_oci::{Descriptor, Manifest, media_type};
 use bytes::Bytes;
@@ -27,17 +27,17 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::time::Duration;
 
-/// Patience for tests: as many attempts as people have, but no waiting.
-pub(super) fn quick() -> Patience {
-    Patience {
+/// RetryPolicy for tests: as many attempts as people have, but no waiting.
+pub(super) fn quick() -> RetryPolicy {
+    RetryPolicy {
         pause: Duration::from_millis(1),
         longest_pause: Duration::from_millis(5),
-        ..Patience::default()
+        ..RetryPolicy::default()
     }
 }
 
 pub(super) fn options() -> ClientOptions {
-    ClientOptions { patience: quick(), ..ClientOptions::default() }
+    ClientOptions { retry_policy: quick(), ..ClientOptions::default() }
 }
 
 /// A repository at `address`, reached with `options` and no credentials but theirs.

@@ -4,7 +4,7 @@ use super::peer::authfile;
 use super::script::{Script, Seen, full, status};
 use super::{Memory, attachment, content, empty_config, image, options, repository};
 use super::{repository_with, told};
-use crate::{BlobPushed, ClientOptions, Patience, Presence, RegistryError};
+use crate::{BlobPushed, ClientOptions, Presence, RegistryError, RetryPolicy};
 use axum::response::Response;
 use bundle_oci::source::Trouble;
 use bundle_oci::{Descriptor, Digest};
@@ -55,8 +55,8 @@ async fn content_that_comes_once_is_sent_as_it_comes_and_never_again() {
     let blob = Descriptor::of("x", &bytes);
     // Its source may be silent for longer than a registry may.
     let stall = Duration::from_millis(400);
-    let patience = Patience { stall, ..super::quick() };
-    let options = || ClientOptions { patience: patience.clone(), ..options() };
+    let retry_policy = RetryPolicy { stall, ..super::quick() };
+    let options = || ClientOptions { retry_policy: retry_policy.clone(), ..options() };
     let slow = |bytes: &[u8]| {
         let (first, last) = bytes.split_at(300_000);
         let pieces = [Bytes::copy_from_slice(first), Bytes::copy_from_slice(last)];

@@ -10,7 +10,7 @@ const FAT_FILE: u64 = u32::MAX as u64;
 
 /// What is known about a place where files are written.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
-pub struct Room {
+pub struct FreeSpace {
     /// Bytes that are free for this user; `None` where the file system does not count them.
     pub free: Option<u64>,
     /// Most bytes of a file; `None` without a known limit.
@@ -40,7 +40,7 @@ pub enum Shortage {
 ///
 /// # Errors
 /// The [`Shortage`]: first of length, which no cleaning up can cure, then of space.
-pub fn check(lengths: &[u64], held: u64, room: &Room) -> Result<(), Shortage> {
+pub fn check(lengths: &[u64], held: u64, room: &FreeSpace) -> Result<(), Shortage> {
     if let Some(limit) = room.longest_file
         && let Some(number) = lengths.iter().position(|length| *length > limit)
     {
@@ -53,7 +53,7 @@ pub fn check(lengths: &[u64], held: u64, room: &Room) -> Result<(), Shortage> {
     }
 }
 
-impl Room {
+impl FreeSpace {
     /// What the system says about a folder.
     pub fn of(folder: &Path) -> Self {
         let free = rustix::fs::statvfs(folder).ok().and_then(|room| {
@@ -111,7 +111,7 @@ mod tests {
     fn what_does_not_fit_is_refused_and_what_just_fits_is_not() {
         let space = |needed, free| Err(Shortage::Space { needed, free });
         let file = |number, limit| Err(Shortage::File { number, limit });
-        let room = |free, longest_file| Room { free, longest_file };
+        let room = |free, longest_file| FreeSpace { free, longest_file };
         for (lengths, held, room, expected) in [
             (&[100][..], 0, room(Some(100), None), Ok(())),
             (&[101], 0, room(Some(100), None), space(101, 100)),
@@ -132,11 +132,11 @@ mod tests {
     #[test]
     fn the_system_is_asked() {
         let folder = tempfile::tempdir().expect("a folder");
-        assert!(Room::of(folder.path()).free.is_some_and(|free| free > 0));
-        assert_eq!(Room::of(Path::new("/no/such/folder")).free, None);
+        assert!(FreeSpace::of(folder.path()).free.is_some_and(|free| free > 0));
+        assert_eq!(FreeSpace::of(Path::new("/no/such/folder")).free, None);
         // This one counts nothing.
         #[cfg(target_os = "linux")]
-        assert_eq!(Room::of(Path::new("/proc")).free, None);
+        assert_eq!(FreeSpace::of(Path::new("/proc")).free, None);
     }
 
     #[test]

@@ -20,7 +20,7 @@ const COMPRESSED: [(&[u8], &str); 4] = [
 
 /// Something else than a bundle.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Stranger {
+pub enum ForeignFormat {
     /// Not a byte.
     Nothing,
     /// Compressed by another program, whose name this is.
@@ -33,7 +33,7 @@ pub enum Stranger {
     Unknown,
 }
 
-impl Stranger {
+impl ForeignFormat {
     /// Looks at the first bytes, a tar header's or all that there are. `None` for a zstd frame and for the tar of a bundle.
     pub(super) fn of(first: &[u8]) -> Option<Self> {
         let magic = first.first_chunk().map(|bytes| u32::from_le_bytes(*bytes));
@@ -62,17 +62,17 @@ impl Stranger {
     /// Refuses a file that is no bundle.
     ///
     /// # Errors
-    /// [`ArchiveError::Stranger`]; the system's.
+    /// [`ArchiveError::ForeignFormat`]; the system's.
     pub(super) fn refuse(medium: &Medium) -> Result<(), ArchiveError> {
         let mut first = [0; HEADER as usize];
         let length = medium.read_up_to(&mut first, 0)?;
         let path = || medium.volume_path(0).display().to_string();
         Self::of(&first[..length])
-            .map_or(Ok(()), |found| Err(ArchiveError::Stranger { path: path(), found }))
+            .map_or(Ok(()), |found| Err(ArchiveError::ForeignFormat { path: path(), found }))
     }
 }
 
-impl fmt::Display for Stranger {
+impl fmt::Display for ForeignFormat {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
             Self::Nothing => f.write_str("it is empty"),
@@ -97,20 +97,20 @@ mod tests {
         let own = entry::header(OCI_LAYOUT, OCI_LAYOUT_CONTENT.len() as u64, 7).expect("header");
         let other = entry::header("index.json", 5, 7).expect("header");
         for (first, expected) in [
-            (&b""[..], Some(Stranger::Nothing)),
-            (&[0x1f, 0x8b, 8, 0], Some(Stranger::Compressed("gzip"))),
-            (b"\xfd7zXZ\0\0", Some(Stranger::Compressed("xz"))),
-            (b"BZh91AY", Some(Stranger::Compressed("bzip2"))),
-            (&[4, 0x22, 0x4d, 0x18, 0x64], Some(Stranger::Compressed("lz4"))),
-            (&other, Some(Stranger::Tar)),
-            (&other[..300], Some(Stranger::Tar)),
-            (b"{}", Some(Stranger::Unknown)),
-            (&own[..300], Some(Stranger::Tar)),
+            (&b""[..], Some(ForeignFormat::Nothing)),
+            (&[0x1f, 0x8b, 8, 0], Some(ForeignFormat::Compressed("gzip"))),
+            (b"\xfd7zXZ\0\0", Some(ForeignFormat::Compressed("xz"))),
+            (b"BZh91AY", Some(ForeignFormat::Compressed("bzip2"))),
+            (&[4, 0x22, 0x4d, 0x18, 0x64], Some(ForeignFormat::Compressed("lz4"))),
+            (&other, Some(ForeignFormat::Tar)),
+            (&other[..300], Some(ForeignFormat::Tar)),
+            (b"{}", Some(ForeignFormat::Unknown)),
+            (&own[..300], Some(ForeignFormat::Tar)),
             (&own, None),
             (&MAGIC, None),
             (&[0x5f, 0x2a, 0x4d, 0x18], None),
         ] {
-            assert_eq!(Stranger::of(first), expected, "{first:?}");
+            assert_eq!(ForeignFormat::of(first), expected, "{first:?}");
         }
     }
 }
