@@ -117,7 +117,7 @@ pub(super) fn keyless(
                 "--certificate-identity for {} has no --certificate-oidc-issuer for the same scope",
                 of.scope
             ))
-            .hint("an identity is nobody's without the issuer that authenticated him"));
+            .hint("also give --certificate-oidc-issuer for the same scope"));
         }
         for (identity, issuer) in
             of.identities.iter().flat_map(|id| of.issuers.iter().map(move |issuer| (*id, *issuer)))

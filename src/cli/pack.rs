@@ -271,12 +271,14 @@ async fn work(options: Options) -> Result<Status, Failure> {
     let mut request = options.request(seal_key.as_ref())?;
     let is_pipe = pipes::is_pipe(&options.output);
     if is_pipe && options.keep_going {
-        let what = "--keep-going needs a file: what was written to a pipe cannot be taken back";
+        let what = "--keep-going needs a file: bytes that went into a pipe cannot be taken back";
         return Err(Failure::usage(what).hint("name a file: -o NAME.tar.zst"));
     }
     if is_pipe && (options.volume_size.is_some() || options.sha256) {
-        return Err(Failure::usage("volumes and lists of checksums are files, and -o - is none")
-            .hint("leave out --volume-size and --sha256, or name a file: -o NAME.tar.zst"));
+        return Err(Failure::usage(
+            "volumes and lists of checksums need a file: -o - writes to a pipe",
+        )
+        .hint("leave out --volume-size and --sha256, or name a file: -o NAME.tar.zst"));
     }
     if is_pipe && !options.dry_run {
         pipes::refuse_terminal()?;
@@ -380,7 +382,7 @@ fn failed(error: PackError) -> Failure {
         }
         PackError::IdleScopes(_) => failure.hint("correct the scope, or leave the option out"),
         PackError::Begun { .. } => {
-            failure.hint("give the same arguments to go on, or --restart to discard it and begin anew")
+            failure.hint("give the same arguments to resume, or --restart to discard it and begin anew")
         }
         PackError::Unsigned(image) => failure.hint(format!(
             "where signatures are optional: --signatures {}=if-present",

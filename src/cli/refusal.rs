@@ -37,15 +37,13 @@ pub(super) fn ways_on(refused: &Refused, file: &str, hints_for: Hints) -> Vec<St
     hints.extend(by_codes(refused));
     if refused.seal == SealReport::Unexamined && !refused.by_policy {
         hints.push(
-            "the bundle has a seal: with the operator's public key, received by another way, --seal-pub FILE admits what \
-             was verified when it was packed"
+            "the bundle has a seal: give the operator's public key, received by another way, with --seal-pub FILE; it admits the images that were verified when the bundle was packed"
                 .into(),
         );
     }
     if refused.by_policy {
         hints.push(
-            "the policy decides alone: containers-policy.json(5) tells what it can say; without --policy and \
-             --host-policy, --key SCOPE=FILE and the like decide"
+            "the policy decides alone: change it as containers-policy.json(5) says, or leave out --policy and --host-policy and give --key SCOPE=FILE"
                 .into(),
         );
         return hints;
@@ -97,8 +95,7 @@ pub(super) fn ways_on(refused: &Refused, file: &str, hints_for: Hints) -> Vec<St
         }
     } else {
         hints.push(
-            "a carried key proves nothing by itself: compare its fingerprint with what the publisher of the images \
-             says by another way, then: --trust-fingerprint SCOPE=FINGERPRINT"
+            "a carried key proves nothing by itself: compare its fingerprint with the publisher's, received by another way, then give --trust-fingerprint SCOPE=FINGERPRINT"
                 .into(),
         );
         hints.push(format!("with the publisher's key at hand: {}", hints_for.with_key(file)));

@@ -151,7 +151,7 @@ fn check_named(key: &'static str, file: &Path, origin: &Origin) -> Result<(), Fa
     check_for_root(file).map_err(|distrust| {
         let what = format!("{} does not count, which {origin} names ({key})", file.display());
         Failure::of(Status::Usage, &distrust).context(what).hint(
-            "let it, and every directory above it, belong to root and be written by nobody else; or name it on the command line",
+            "let root own it and every directory above it, writable by root alone; or name it on the command line",
         )
     })
 }

@@ -69,7 +69,8 @@ pub(super) fn tool() -> Tool {
 pub(super) fn record(plan: &Plan) -> Result<Vec<u8>, PackError> {
     let text = |file: &HeadFile| {
         let content = String::from_utf8(file.bytes.clone());
-        let content = content.map_err(|_| PackError::Usage(format!("{:?} is no text", file.name)));
+        let content =
+            content.map_err(|_| PackError::Usage(format!("{:?} is not valid UTF-8", file.name)));
         Ok::<_, PackError>(File { name: file.name.clone(), content: content? })
     };
     let record = Record {

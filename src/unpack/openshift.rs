@@ -191,7 +191,12 @@ impl Resources {
                 if begins_as_openpgp(&content) {
                     releases.entry(signature.subject).or_default().insert(content.to_vec());
                 } else {
-                    self.leave(&signature.name, KIND, "no-message", &"it is no OpenPGP message");
+                    self.leave(
+                        &signature.name,
+                        KIND,
+                        "no-message",
+                        &"it is not an OpenPGP message",
+                    );
                 }
             }
         }

@@ -166,7 +166,7 @@ fn a_state_that_cannot_be_read_safely_is_refused_before_the_push() {
     let refused = |words: &[&str]| operator.refused(&enclave, "ours", &eight, &[], words);
     for damaged in [&b""[..], &good[..good.len() / 2], b"{}"] {
         fs::write(&file, damaged).expect("a state");
-        refused(&["what was seen of this series before cannot be told", "is damaged", "hint: "]);
+        refused(&["the record of this series cannot be read", "is damaged", "hint: "]);
     }
     fs::write(&file, &good).expect("a state");
     fs::set_permissions(&file, fs::Permissions::from_mode(0o666)).expect("mode");

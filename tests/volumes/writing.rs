@@ -119,7 +119,7 @@ fn what_would_be_taken_for_the_archive_or_a_volume_is_in_the_way() {
     fs::write(&notes, "notes").expect("file");
     packs().expect_code(2).expect_error(&[
         &cut.name(77),
-        "named like a volume and is none",
+        "named like a volume, but it is not one",
         "hint: move it away",
     ]);
     fs::remove_file(&notes).expect("removed");

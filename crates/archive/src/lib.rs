@@ -106,7 +106,7 @@ pub enum ArchiveError {
         offset: u64,
     },
     /// Something else than a bundle, by its first bytes.
-    #[error("{path} is no bundle: {found}")]
+    #[error("{path} is not a bundle: {found}")]
     ForeignFormat {
         /// The file.
         path: String,

@@ -44,7 +44,7 @@ pub(super) fn read_inventory(files: &[HeadFile]) -> Result<(Inventory, Digest), 
         return refuse(format!("{:?} is not listed in the inventory", extra.name));
     }
     if !files.iter().any(|file| file.name == head::INDEX) {
-        return refuse("there is no index.json".into());
+        return refuse("index.json is missing".into());
     }
     let mut keys = HashSet::new();
     for key in &inventory.keys {

@@ -34,7 +34,7 @@ pub fn check_beside(target: &Path) -> Result<(), ArchiveError> {
         if path.symlink_metadata().is_ok() {
             super::partial::check_output(&path)?;
             if !has_marker(&path) {
-                return refuse(&path, "named like a volume and is none");
+                return refuse(&path, "named like a volume, but it is not one");
             }
         }
     }

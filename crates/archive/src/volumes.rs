@@ -138,7 +138,7 @@ pub(super) fn of(medium: &Medium, volume: usize, what: String) -> ArchiveError {
         true => ArchiveError::Volume { path, what },
         false => ArchiveError::Volume {
             path,
-            what: format!("is joined from volumes, of which number {} {what}", volume + 1),
+            what: format!("is joined from volumes, and volume {} {what}", volume + 1),
         },
     }
 }

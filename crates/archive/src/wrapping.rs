@@ -113,7 +113,8 @@ impl Unwrapped {
     pub(super) fn expect_bundle(&mut self, bundle: Digest) -> Result<(), ArchiveError> {
         match self.source.bundle.replace(bundle) {
             Some(stated) if stated != bundle => {
-                let what = format!("goes on with volume {} of another bundle", self.source.volume);
+                let what =
+                    format!("continues with volume {} of another bundle", self.source.volume);
                 Err(ArchiveError::Named { path: self.source.name(), what })
             }
             _ => Ok(()),

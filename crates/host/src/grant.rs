@@ -63,7 +63,7 @@ pub enum GrantError {
     #[error(transparent)]
     Holder(#[from] HolderError),
     /// Only certificates name somebody.
-    #[error("a key of use {0} has no certificates that could name somebody")]
+    #[error("a key of use {0} cannot have certificate identities")]
     HoldersOfKey(KeyUse),
 }
 

@@ -1,4 +1,4 @@
-//! Whom certificates must name: an identity is nobody's without the issuer that authenticated him.
+//! Whom certificates must name: also give --certificate-oidc-issuer for the same scope.
 
 use serde::{Deserialize, Serialize};
 use std::fmt;

@@ -45,7 +45,7 @@ pub struct Skipped {
 /// A record that may demand something of bundles, and cannot be used. Passed over, it would let in what it was to keep
 /// out.
 #[derive(Debug, thiserror::Error)]
-#[error("{path} may say what is demanded of bundles, and cannot be used", path = .path.display())]
+#[error("{path} cannot be used, and it may hold demands on bundles", path = .path.display())]
 pub struct UnusableDemand {
     /// The record.
     pub path: PathBuf,

@@ -84,7 +84,7 @@ pub enum StateError {
     #[error("the bundle's name has {0} bytes, more than {MAX_NAME}")]
     Name(usize),
     /// The file is there and cannot be used: it is not taken for absent.
-    #[error("{path} is damaged: what was seen of this series is not known any more", path = .path.display())]
+    #[error("{path} is damaged: the record of this series is lost", path = .path.display())]
     Damaged {
         /// The file.
         path: PathBuf,

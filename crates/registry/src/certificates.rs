@@ -98,7 +98,7 @@ fn authorities(path: &Path) -> Result<Vec<CertificateDer<'static>>, RegistryErro
         .collect::<Result<Vec<_>, _>>()
         .map_err(|e| unusable(path, "not a PEM file of certificates", e))?;
     match found.is_empty() {
-        true => Err(wrong(path, "there is no certificate in it")),
+        true => Err(wrong(path, "it holds no certificate")),
         false => Ok(found),
     }
 }
@@ -134,7 +134,7 @@ fn client(path: &Path) -> Result<ClientCertificate, RegistryError> {
 
 /// What is wrong with a key that has a password.
 pub(super) const ENCRYPTED_KEY: &str =
-    "the private key is encrypted, and nobody is asked for its password here";
+    "the private key is encrypted; expected one without a password";
 
 fn contains(text: &[u8], mark: &[u8]) -> bool {
     text.windows(mark.len()).any(|window| window == mark)

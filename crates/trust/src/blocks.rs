@@ -40,7 +40,7 @@ pub enum BlocksError {
         most: usize,
     },
     /// No block.
-    #[error("there is no PEM block in it")]
+    #[error("it holds no PEM block")]
     NoBlock,
     /// More blocks than may be.
     #[error("it has more than {0} PEM blocks")]

@@ -35,7 +35,7 @@ pub struct IdleScope {
 impl fmt::Display for IdleScope {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let Self { option, scope, nearest } = self;
-        write!(f, "{option}: the scope {scope} covers none of the images")?;
+        write!(f, "{option}: the scope {scope} covers no image")?;
         match nearest {
             Some(nearest) => write!(f, "; the nearest name is {nearest}"),
             None => Ok(()),

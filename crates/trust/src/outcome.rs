@@ -14,7 +14,7 @@ codes! {
         SignatureWrongKey = "signature-wrong-key": "no trusted key made this signature over this content",
         SignatureInvalid = "signature-invalid": "the signature is not a signature of any supported form",
         SignatureMissing = "signature-missing": "the layer has no signature annotation",
-        PayloadMalformed = "payload-malformed": "what was signed is not of the prescribed form",
+        PayloadMalformed = "payload-malformed": "the signed payload does not have the prescribed form",
         PayloadTypeUnsupported = "payload-type-unsupported": "the envelope holds something that is not an in-toto statement",
         DigestMismatch = "digest-mismatch": "a trusted key signed this, but for other content",
         IdentityMismatch = "identity-mismatch": "a trusted key signed this content under another name",
@@ -22,12 +22,12 @@ codes! {
         BundleUnsupported = "bundle-unsupported": "the version of the Sigstore bundle, or something in it, is not supported",
         SignatureCount = "signature-count": "the envelope does not have exactly one signature",
         CertificateUnsupported = "certificate-unsupported": "signed with a certificate, and no identity is trusted for this image",
-        CertificateMissing = "certificate-missing": "only holders of certificates are trusted for this image, and there is none",
+        CertificateMissing = "certificate-missing": "only certificates are trusted for this image, and the signature has none",
         CertificateMalformed = "certificate-malformed": "the certificate or its chain is not of the prescribed form",
         CertificateUntrusted = "certificate-untrusted": "the certificate does not chain to a trusted authority",
         CertificateExpired = "certificate-expired": "the certificate was not valid when the signature was made",
         CertificateMismatch = "certificate-mismatch": "the certificate names another identity or another issuer",
-        LogEntryMissing = "log-entry-missing": "a transparency log entry is demanded, and there is none",
+        LogEntryMissing = "log-entry-missing": "a transparency log entry is demanded, and the signature has none",
         LogEntryMalformed = "log-entry-malformed": "the transparency log entry is not of the prescribed form",
         LogEntryUntrusted = "log-entry-untrusted": "no trusted log made this log entry",
         LogEntryUnbound = "log-entry-unbound": "a trusted log made the entry, but for another signature, content or signer",
@@ -43,9 +43,9 @@ codes! {
         FormNotInPolicy = "form-not-in-policy": "container runtimes, which policy.json is written for, check no signatures of this form or in this place",
         ManifestMalformed = "manifest-malformed": "the manifest that should hold signatures cannot",
         TooManyLayers = "too-many-layers": "the signature manifest has more layers than are read",
-        TooLarge = "too-large": "the content is larger than what is read",
+        TooLarge = "too-large": "the content is larger than the limit",
         ContentMismatch = "content-mismatch": "the content is not what its descriptor says",
-        Missing = "missing": "the attachment or what it is attached to is not there",
+        Missing = "missing": "the attachment or its subject is missing",
         Unreadable = "unreadable": "the attachment could not be read",
     }
 }
@@ -98,7 +98,7 @@ codes! {
     RefusalCode {
         NoAnchor = "no-anchor": "nothing that is trusted is meant for this image",
         NoSignature = "no-signature": "a key covers the image, but it has no signature",
-        NoTrustedSignature = "no-trusted-signature": "none of the image's signatures verifies under a trusted key",
+        NoTrustedSignature = "no-trusted-signature": "no signature of the image verifies under a trusted key",
         NameUnbound = "name-unbound": "the content is signed, but nothing binds it to this name",
         ThresholdNotMet = "threshold-not-met": "fewer distinct signers than are demanded",
         PlaceProtected = "place-protected": "the target repository is protected for another source, and what would admit this image is less than a trusted signature",
@@ -116,6 +116,6 @@ codes! {
         ChildOmitted = "child-omitted": "the index is unsigned and not all its manifests are carried",
         PlatformMismatch = "platform-mismatch": "the unsigned index gives a manifest another platform than its config does",
         ForeignUrl = "foreign-url": "the unsigned index sends readers elsewhere for a manifest",
-        AttestationUnbound = "attestation-unbound": "the unsigned index has an attestation of a manifest that it does not list, or that is no attestation",
+        AttestationUnbound = "attestation-unbound": "the unsigned index lists an attestation for a manifest that it does not list, or one that is not an attestation",
     }
 }

@@ -23,7 +23,7 @@ pub enum PemError {
     #[error("the file has {0} bytes, more than the {MAX_PEM} of a key file")]
     TooLarge(usize),
     /// No `-----BEGIN` anywhere.
-    #[error("there is no PEM block in it")]
+    #[error("it holds no PEM block")]
     NoBlock,
     /// A private key: it has no business where public keys are read.
     #[error("it holds a private key; give the public key instead")]

@@ -12,7 +12,7 @@ use bundle::registry::Client;
 use std::sync::Arc;
 
 /// The way on from a pack that did not come to its end.
-pub(super) const GO_ON: &str = "run the same command again to go on where it stopped";
+pub(super) const GO_ON: &str = "run the same command again to resume";
 
 /// The memory of what this user has begun to pack; `None` without a state directory.
 pub(super) fn begun_plans() -> Option<BegunPlans> {

@@ -79,7 +79,7 @@ impl SealKey {
             let (file, key) = (output.display(), self.file.display());
             refusal(&error, output)
                 .context(format!("{file} is complete, and not sealed"))
-                .hint(format!("what was packed is there: bundle seal {file} --seal-key {key}"))
+                .hint(format!("the bundle is packed but not sealed; seal it: bundle seal {file} --seal-key {key}"))
         })
     }
 }

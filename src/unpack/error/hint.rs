@@ -50,7 +50,7 @@ impl UnpackError {
             | Self::NotRemembered(_)
             | Self::TagsNotRemembered(_)
             | Self::NotEmitted(_) => Some(
-                "mend that and run the same command again: what is published is not sent a second time",
+                "mend the cause and run the same command again: published content is not sent a second time",
             ),
             Self::Install(InstallError::OtherName { .. }) => Some(
                 "leave out --install-keys-as to keep the name; to change it, remove the key file and its record first",
@@ -75,14 +75,14 @@ impl UnpackError {
                 Some("run it again: bundle keys list shows what is installed now")
             }
             Self::Sources(SourcesFileError::TooMany { .. }) => Some(
-                "take out of that file what is not at the registry any more, or name another memory: --root DIR",
+                "remove from that file the entries that the registry no longer holds, or give another memory with --root DIR",
             ),
             Self::Disguised(_) => Some(
-                "ask whoever made the bundle what that is; to leave out what nobody vouches for: --attachments verified",
+                "ask the sender about it, or leave out unverified attachments with --attachments verified",
             ),
             Self::LayoutIsNoMirror => Some("unpack into a registry: --to REGISTRY[/PREFIX]"),
             Self::AttachmentRefused { .. } => Some(
-                "to publish the images without what the registry refuses, and have it named: --attachments-refused warn",
+                "to publish the images without the refused attachments, give --attachments-refused warn",
             ),
             Self::ForeignLayers { .. } => Some(
                 "the registry decides which addresses layers may have; distribution does by its setting validation.manifests.urls",

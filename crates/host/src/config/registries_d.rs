@@ -240,7 +240,7 @@ impl fmt::Display for LookupLeft {
                 write!(f, "{file} has signatures looked for at {}", shown(key))
             }
             Self::Disabled { key, file } => {
-                write!(f, "{file} has no signatures looked for at {}", shown(key))
+                write!(f, "{file} makes runtimes skip the signatures at {}", shown(key))
             }
             Self::Taken { file } => write!(f, "{file} has a key for it, and no other file may"),
         }

@@ -45,7 +45,7 @@ pub enum SourcesError {
 
 /// A repository was filled from somewhere else before.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
-#[error("{target} holds what came from {remembered}, and would now be filled from {offered}")]
+#[error("{target} holds images of {remembered}, and would now be filled from {offered}")]
 pub struct OtherSource {
     /// The repository at the target.
     pub target: Repository,

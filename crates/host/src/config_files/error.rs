@@ -15,7 +15,7 @@ pub enum ConfigError {
     #[error("this host's configuration can be changed by root only")]
     NotRoot,
     /// What is meant for review would be the host itself, without backup or lock.
-    #[error("{path} is what the files are read from, no directory for review", path = .0.display())]
+    #[error("{path} is the root that the files are read from; expected another directory for review", path = .0.display())]
     ReviewInPlace(PathBuf),
     /// A file or directory is in the way, or cannot be used.
     #[error("the host's configuration cannot be changed")]
@@ -36,7 +36,7 @@ pub enum ConfigError {
     #[error("the registry's CA cannot be installed")]
     Ca(#[from] CaError),
     /// The name of the backup is taken.
-    #[error("{path} is there already and is not the backup of what is replaced", path = .0.display())]
+    #[error("{path} exists and is not the backup of the replaced file", path = .0.display())]
     Backup(PathBuf),
     /// A tool that will read the files refuses them.
     #[error("{tool} does not take the configuration that would be written: {why}")]

@@ -109,7 +109,7 @@ impl Leaf {
         Ok(Self {
             key: PublicKey::from_spki(spki.to_vec()).map_err(CertificateError::Key)?,
             digest: Digest::of(der),
-            identities: identities.ok_or_else(|| structure("an IP address in it is none"))?,
+            identities: identities.ok_or_else(|| structure("an IP address in it is malformed"))?,
             issuer: Issuer::read(&parsed)?,
             validity: parsed.validity(),
             has_purpose: purposes.map_err(|reason| structure(&reason))?.is_some(),

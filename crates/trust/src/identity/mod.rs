@@ -60,7 +60,7 @@ impl TryFrom<Named> for Pinned {
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 pub enum IdentityError {
     /// What it names is no reference.
-    #[error("the signature names {claimed:?}, which is no image reference: {why}")]
+    #[error("the signature names {claimed:?}, which is not an image reference: {why}")]
     Unreadable {
         /// The text in the signature, bounded.
         claimed: String,

@@ -97,7 +97,7 @@ fn parse(der: &[u8]) -> Result<Certificate, BundleFailure> {
 }
 
 fn broken(part: &str) -> BundleFailure {
-    BundleFailure::new(Cause::Malformed, format!("a certificate of which {part} cannot be read"))
+    BundleFailure::new(Cause::Malformed, format!("a certificate with unreadable {part}"))
 }
 
 /// The value of an extension that may be there once: which of two counts is not for us to choose.

@@ -121,7 +121,7 @@ fn check_times(log: &TrustedLog, times: &[i64]) -> Result<(), BundleFailure> {
     if times.iter().all(within) && !(times.is_empty() && period.end.is_some()) {
         return Ok(());
     }
-    let detail = "it was signed at a time for which its log is not trusted";
+    let detail = "it was signed at a time outside the trusted period of its log";
     Err(BundleFailure::new(Cause::LogEntryInvalid, detail))
 }
 

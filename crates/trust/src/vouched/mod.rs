@@ -42,7 +42,7 @@ pub enum VouchError {
     #[error("the annotation {0} stands there in two spellings with different values")]
     Ambiguous(&'static str),
     /// No key to verify with.
-    #[error("there is no key to verify with")]
+    #[error("no key was given to verify with")]
     NoKey,
     /// The signature is not by the key, or by none of the keys.
     #[error(transparent)]

@@ -35,7 +35,9 @@ pub enum OpenshiftError {
     #[error("names of image policies that begin with \"openshift\" are the platform's: {0:?}")]
     Reserved(String),
     /// A host that the schemas do not admit, such as an IPv6 address.
-    #[error("{0} cannot stand there: its host is no domain name that OpenShift's schemas admit")]
+    #[error(
+        "{0} cannot be written there: OpenShift's schemas do not accept its host as a domain name"
+    )]
     Host(Repository),
     /// A scope of more than 512 characters.
     #[error("{0} is longer than a scope may be")]

@@ -126,7 +126,7 @@ pub enum PolicyMergeError {
         path: String,
     },
     /// A rule without keys.
-    #[error("there is no key for {0}")]
+    #[error("no key is given for {0}")]
     NoKey(String),
     /// Some keys are files, others inline; the format has a place for only one kind.
     #[error("the keys of {0} are given partly as files and partly inline")]
@@ -316,10 +316,7 @@ impl fmt::Display for PolicyLeft {
                 write!(f, "its rule needs hosts with containers/image {level} or later")
             }
             Self::Covers { other } => {
-                write!(
-                    f,
-                    "a rule for it would cover {other}, and is not known to accept what is pulled of it"
-                )
+                write!(f, "a rule for it would also cover {other}, and might refuse its images")
             }
             Self::Unenforced => {
                 f.write_str("no one rule accepts everything that was carried of it")
