@@ -118,7 +118,7 @@ pub(super) async fn run(options: Options) -> Result<Status, Failure> {
     tokio::select! {
         done = work(options) => done,
         ending = stopped => Err(Failure::interrupted(ending)
-            .hint("run the same command again: what has arrived is not sent a second time")),
+            .hint("run the same command again: content that arrived is not sent a second time")),
     }
 }
 

@@ -152,7 +152,7 @@ fn a_state_that_was_deleted_is_reported() {
     fs::remove_dir_all(enclave.root().join("var/lib/bundle")).expect("removed");
     let report = operator.taken(&enclave, "ours", &five, &[]);
     assert_eq!(report["seal"]["state"], "first");
-    assert!(warnings(&report).contains("what was known is lost"), "{report}");
+    assert!(warnings(&report).contains("the record was lost"), "{report}");
 }
 
 #[test]

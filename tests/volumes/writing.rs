@@ -171,7 +171,7 @@ fn a_pipe_has_neither_volumes_nor_a_list_beside_it() {
         let pack = Program::bundle().args(&["pack", "-q", "-o", "-"]);
         pack.arg(side.source("team/app:1")).args(arguments)
     };
-    pack(&["--sha256"]).run().expect_code(2).expect_error(&["lists of checksums are files"]);
+    pack(&["--sha256"]).run().expect_code(2).expect_error(&["lists of checksums need a file"]);
     pack(&["--volume-size", MIB]).run().expect_code(2).expect_error(&["volumes and lists"]);
     pack(&[]).run().expect_code(0);
 }

@@ -96,7 +96,7 @@ impl SignatureCode {
 codes! {
     /// Why an image is not admitted.
     RefusalCode {
-        NoAnchor = "no-anchor": "nothing that is trusted is meant for this image",
+        NoAnchor = "no-anchor": "no trusted key or rule covers this image",
         NoSignature = "no-signature": "a key covers the image, but it has no signature",
         NoTrustedSignature = "no-trusted-signature": "no signature of the image verifies under a trusted key",
         NameUnbound = "name-unbound": "the content is signed, but nothing binds it to this name",

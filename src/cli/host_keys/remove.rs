@@ -35,9 +35,8 @@ fn failed(error: &RemoveError) -> Failure {
     match error {
         RemoveError::NotRoot => Failure::of(Status::Usage, error)
             .hint("run it with sudo, or name a directory of your own: --root DIR"),
-        RemoveError::NotInstalled(_) => {
-            Failure::of(Status::Usage, error).hint("bundle keys list shows what is installed")
-        }
+        RemoveError::NotInstalled(_) => Failure::of(Status::Usage, error)
+            .hint("run bundle keys list: it shows the installed keys"),
         RemoveError::Path(_) | RemoveError::Record(_) => Failure::of(Status::Other, error),
     }
 }
