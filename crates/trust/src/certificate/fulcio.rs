@@ -5,7 +5,7 @@ use super::error::CertificateError;
 use super::identity::{self, Subject};
 use super::leaf::{Leaf, Presented};
 use crate::CertificateIdentity;
-use crate::text::bounded;
+use crate::reading::text::bounded;
 
 /// Whose signatures count: certificates under these roots, for this subject, authenticated by this issuer.
 ///

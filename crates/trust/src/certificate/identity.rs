@@ -1,6 +1,6 @@
 //! Whom a certificate names (RFC 5280 §4.2.1.6). The common name names nobody.
 
-use crate::text::bounded;
+use crate::reading::text::bounded;
 use core::net::IpAddr;
 use std::fmt;
 use std::str::FromStr;

@@ -1,6 +1,6 @@
 //! The parts of an X.509 certificate (RFC 5280 §4.1).
 
-use crate::text::bounded;
+use crate::reading::text::bounded;
 use spki::ObjectIdentifier;
 use std::collections::BTreeSet;
 use x509_cert::Certificate;

@@ -4,8 +4,8 @@ use super::error::SetError;
 use super::log_key::LogKey;
 use super::record::Record;
 use super::{MAX_ANNOTATION, MAX_INDEX, MAX_TIME};
-use crate::blocks::{self, Prose};
-use crate::fields::{Fields, document};
+use crate::reading::blocks::{self, Prose};
+use crate::reading::fields::{Fields, document};
 use crate::{Fingerprint, PublicKey, ShapeError};
 use bundle_oci::Digest;
 

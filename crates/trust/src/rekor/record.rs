@@ -1,8 +1,8 @@
 //! The body of an entry: a `hashedrekord` of version 0.0.1 (sigstore/rekor pkg/types/hashedrekord/v0.0.1).
 
 use super::error::SetError;
-use crate::fields::{Fields, document};
-use crate::text::bounded;
+use crate::reading::fields::{Fields, document};
+use crate::reading::text::bounded;
 use bundle_oci::Digest;
 
 const KIND: &str = "hashedrekord";

@@ -1,8 +1,8 @@
 //! Why a bundle does not verify, by stable causes.
 
-use crate::codes::codes;
-use crate::fields::ShapeError;
-use crate::text::bounded;
+use crate::outcome::codes;
+use crate::reading::fields::ShapeError;
+use crate::reading::text::bounded;
 use sigstore_verify::bundle::Error as StructureError;
 use sigstore_verify::{CertificateError, Error, TimestampError, TransparencyLogError};
 

@@ -3,9 +3,9 @@
 use super::proof::{Claim, Evidence, Signer, Subject};
 use super::wire::{self, Timestamps};
 use super::{Bundle, BundleFailure, Cause, Content, Version, leaf, log};
-use crate::dsse::{Envelope, IN_TOTO};
-use crate::statement::{COSIGN_SIGNATURE, Statement};
-use crate::text::bounded;
+use crate::formats::dsse::{Envelope, IN_TOTO};
+use crate::formats::statement::{COSIGN_SIGNATURE, Statement};
+use crate::reading::text::bounded;
 use crate::trusted_root::TrustedRoot;
 use sigstore_verify::VerificationPolicy;
 use std::sync::Arc;

@@ -2,7 +2,7 @@
 
 use super::{BundleFailure, Cause};
 use crate::keys::Fingerprint;
-use crate::text::bounded;
+use crate::reading::text::bounded;
 use x509_cert::Certificate;
 use x509_cert::der::asn1::{ObjectIdentifier, Utf8StringRef};
 use x509_cert::der::{Decode as _, Encode as _};

@@ -9,9 +9,9 @@
 use super::material::LogEntry;
 use super::proof::LogRecord;
 use super::{Bundle, BundleFailure, Cause};
-use crate::fields::{Fields, ShapeError, document};
-use crate::pem;
-use crate::text::bounded;
+use crate::reading::fields::{Fields, ShapeError, document};
+use crate::reading::pem;
+use crate::reading::text::bounded;
 use crate::trusted_root::{TrustedLog, TrustedRoot};
 use serde_json::Value;
 use sigstore_types::Checkpoint;

@@ -1,7 +1,7 @@
 //! What comes beside the signature: key or certificates, log entries, timestamps. Only its shape is checked here.
 
 use super::{MAX_ENTRIES, Version};
-use crate::fields::{Fields, ShapeError};
+use crate::reading::fields::{Fields, ShapeError};
 use serde_json::Value;
 
 /// Most certificates of a chain. Real ones have at most two besides the root, which is never taken from a bundle.

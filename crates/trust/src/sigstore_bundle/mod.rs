@@ -2,7 +2,7 @@
 //!
 //! [`Bundle::parse`] reads all of a bundle strictly. What it read is then judged in one of three ways:
 //!
-//! - `keyed`: by a key alone, log entries and timestamps are not looked at
+//! - by a key alone: log entries and timestamps are not looked at, and `crate::judge` sees to it
 //! - `logged`: by a key, with a demanded log entry ([`Bundle::verify_logged`])
 //! - `keyless`: by a certificate, under a pinned root ([`Bundle::verify_keyless`]); [`simple_signing`] comes here too
 //!
@@ -14,7 +14,6 @@
 //! how the name is bound.
 
 pub mod failure;
-mod keyed;
 mod keyless;
 mod leaf;
 mod log;
@@ -25,13 +24,12 @@ pub mod simple_signing;
 mod wire;
 
 pub use failure::{BundleFailure, Cause};
-pub(crate) use keyed::Held;
 pub use keyless::KeylessPolicy;
 pub use proof::{Claim, Evidence, LogRecord, Signer, Subject};
 
-use super::dsse::{Envelope, EnvelopeError};
-use super::fields::{Fields, ShapeError, document};
-use super::text::bounded;
+use crate::formats::dsse::{Envelope, EnvelopeError};
+use crate::reading::fields::{Fields, ShapeError, document};
+use crate::reading::text::bounded;
 pub use material::MATERIAL;
 use material::VerificationMaterial;
 use serde_json::Value;

@@ -6,10 +6,10 @@
 use super::material::{LogEntry, MAX_CERTIFICATES, VerificationMaterial};
 use super::proof::{Evidence, Subject};
 use super::{Bundle, BundleFailure, Cause, Content, KeylessPolicy, Version, leaf};
-use crate::dsse::Envelope;
-use crate::fields::{Fields, ShapeError, document};
+use crate::formats::dsse::Envelope;
 use crate::keys::PublicKey;
-use crate::pem;
+use crate::reading::fields::{Fields, ShapeError, document};
+use crate::reading::pem;
 use crate::trusted_root::TrustedRoot;
 use bundle_oci::{Digest, Manifest};
 use std::collections::BTreeMap;

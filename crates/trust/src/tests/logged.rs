@@ -1,6 +1,6 @@
 //! Key-signed bundles with an entry of a private log: one-field breaks over valid ones.
 
-use crate::dsse::IN_TOTO;
+use crate::formats::dsse::IN_TOTO;
 use crate::sigstore_bundle::{Bundle, Cause, Claim, Evidence, Signer as By, Subject};
 use crate::testing::certificates::Sketch;
 use crate::testing::scene::{BUNDLE, base64, bundle, statement};

@@ -2,7 +2,7 @@
 //! keys without a log.
 
 use super::vectors::ISSUER;
-use crate::pem::PemError;
+use crate::reading::pem::PemError;
 use crate::sigstore_bundle::{Bundle, Cause, Claim, Content, KeylessPolicy, Subject};
 use crate::testing::vectors::{Expected, folder, read, rows};
 use crate::trusted_root::TrustedRoot;
