@@ -42,11 +42,11 @@ pub use anchors::{Anchors, Authority, Log, LogAuthority, ScopedAuthority, Scoped
 pub use formats::predicate::PredicateType;
 pub use formats::{dsse, payload, statement};
 pub use identity::IdentityRule;
-pub use judge::{AtomicSignature, Attached, Evidence, EvidenceError, Found, ImageUnderTest};
+pub use judge::{AtomicSignature, Attached, Evidence, EvidenceError, ImageUnderTest};
 pub use judge::{judge, runtimes_read, signature_tag, simple_signing};
 pub use keys::{Algorithm, Fingerprint, Hashing, KeyError, PublicKey, SignatureError};
 pub use keys::{SigningError, SigningKey};
-pub use outcome::finding::{Form, SignatureFinding};
+pub use outcome::finding::{Form, Found, SignatureFinding};
 pub use outcome::signer::{CertificateIdentity, LogEvidence, Signer};
 pub use outcome::verdict::{Admission, ChildStatus, ChildVerdict, ImageVerdict, Refusal};
 pub use outcome::vouching::{Verification, Vouching};

@@ -2,7 +2,7 @@
 //! looked at.
 
 use super::attestation::{self, Opened, Wrapping};
-use crate::keys::crypto::Hashing;
+use crate::keys::Hashing;
 use crate::keys::keyring::Keyring;
 use crate::keys::message::Message;
 use crate::outcome::SignatureCode;

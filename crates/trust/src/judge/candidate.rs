@@ -3,8 +3,8 @@
 use super::attestation::{Opened, Wrapping};
 use super::bundle::Held;
 use crate::certificate::{Fulcio, Pki};
+use crate::keys::Hashing;
 use crate::keys::PublicKey;
-use crate::keys::crypto::Hashing;
 use crate::keys::keyring::Keyring as Keys;
 use crate::keys::message::Message;
 use crate::openpgp::{AtomicClaim, Keyring, judge_atomic};
@@ -42,6 +42,27 @@ pub(crate) enum Means<'a> {
     /// By a GPG key that is good at this time (seconds since 1970). `files` are what the keyring was made of, with the
     /// names that they have in reports.
     OpenPgp { keyring: Arc<Keyring>, files: Vec<(&'a str, &'a Keyring)>, now: u64 },
+}
+
+/// Tries every candidate until one verifies; else gives the outcome that says most.
+pub(super) fn first_verified(
+    candidates: &[Candidate<'_>],
+    judge: impl Fn(&Candidate<'_>) -> Result<Judgement, Judgement>,
+) -> Judgement {
+    let mut best: Option<Judgement> = None;
+    for candidate in candidates {
+        let mut judgement = judge(candidate).unwrap_or_else(|judgement| judgement);
+        judgement.anchor.get_or_insert_with(|| candidate.name.into());
+        let verified = judgement.code.is_verified();
+        best = Some(match best {
+            Some(best) => best.or_better(judgement),
+            None => judgement,
+        });
+        if verified {
+            break;
+        }
+    }
+    best.unwrap_or_else(|| Judgement::bare(SignatureCode::NoKey))
 }
 
 /// The logs of which one must have an entry.

@@ -1,10 +1,10 @@
 //! What the verifier is given to judge, independent of archive and registry.
 
+use crate::outcome::finding::Found;
 use crate::scopes::place::Places;
 use bundle_oci::runnable::is_runnable;
 use bundle_oci::{Descriptor, Digest, Manifest, Reference};
 use bytes::Bytes;
-use serde::Serialize;
 use std::collections::BTreeSet;
 
 /// Where the verifier reads manifests and small blobs. It reads nothing else and writes nothing.
@@ -53,18 +53,6 @@ impl EvidenceError {
     ) -> Self {
         Self { what: what.into(), cause: Some(cause.into()) }
     }
-}
-
-/// How an attachment was found when it was packed. Reported, never a reason to trust it.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
-#[serde(rename_all = "kebab-case")]
-pub enum Found {
-    /// By a tag of cosign's scheme, such as `sha256-….sig`.
-    Tag(String),
-    /// As an OCI 1.1 referrer.
-    Referrer,
-    /// As a GPG signature with this name, kept outside manifests.
-    Atomic(String),
 }
 
 /// One manifest attached to another.

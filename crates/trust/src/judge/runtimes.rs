@@ -1,8 +1,9 @@
 //! Which simple signatures container runtimes get to see (containers/image, `docker/docker_image_src.go`,
 //! `docker_client.go`).
 
-use super::evidence::{Attached, Found};
+use super::evidence::Attached;
 use super::simple_signing::MAX_PAYLOAD;
+use crate::outcome::finding::Found;
 use bundle_oci::{Descriptor, Digest, Manifest, Meaning, media_type};
 
 /// True when a container runtime reads the signatures in `holder`: it looks under one tag.

@@ -2,15 +2,17 @@
 
 use super::attestation::{self, Opened, Wrapping};
 use super::bundle::Held;
-use super::evidence::{AtomicSignature, Attached, Evidence, Found, ImageUnderTest};
+use super::candidate;
+use super::evidence::{AtomicSignature, Attached, Evidence, ImageUnderTest};
 use super::examination_memory;
 use super::requirement::{Examined, Forms, Rule, SignedBy};
 use super::runtimes;
 use super::simple_signing::{self, Claim, SignedPayload};
 use crate::openpgp::{AtomicClaim, MAX_MESSAGE};
 use crate::outcome::SignatureCode;
+use crate::outcome::finding::Found;
 use crate::outcome::finding::{Form, SignatureFinding};
-use crate::outcome::judgement::{self, Judgement};
+use crate::outcome::judgement::Judgement;
 use crate::reading::text::{bounded, explain};
 use crate::sigstore_bundle::{Bundle, BundleError, MAX_BUNDLE};
 use bundle_oci::manifest::Image;
@@ -50,7 +52,7 @@ impl Examination<'_> {
         self.by_requirements(blank, |signed_by| {
             let source = signed_by.source.unwrap_or(self.image.source);
             let claim = AtomicClaim { subject: *subject, source, rule: signed_by.identity };
-            judgement::first_verified(&signed_by.candidates, |candidate| {
+            candidate::first_verified(&signed_by.candidates, |candidate| {
                 candidate.judge_atomic(&message, &claim)
             })
         })
@@ -211,7 +213,7 @@ impl Examination<'_> {
         let examine = |(_, blank): (&Descriptor, SignatureFinding)| {
             self.by_requirements(blank, |signed_by| {
                 let candidates = &signed_by.candidates;
-                let mut judgement = judgement::first_verified(candidates, |candidate| {
+                let mut judgement = candidate::first_verified(candidates, |candidate| {
                     candidate.judge_bundle(&held)
                 });
                 let named = self.name_bound || signed_by.forms == Forms::RuntimeOnly;
@@ -234,7 +236,7 @@ impl Examination<'_> {
         let opened = Opened::new(Cow::Owned(attestation::read_envelope(&bytes)?));
         let examine = |(layer, blank): (&Descriptor, SignatureFinding)| {
             self.by_requirements(blank, |signed_by| {
-                let judgement = judgement::first_verified(&signed_by.candidates, |candidate| {
+                let judgement = candidate::first_verified(&signed_by.candidates, |candidate| {
                     let voucher = candidate.vouch_envelope(layer, &opened, subject)?;
                     Ok(opened.judge_statement(voucher, Wrapping::Bare, &subject.digest()))
                 });

@@ -1,14 +1,14 @@
 //! Cosign's simple signing, as in `.sig` manifests: one layer for each signature, the signature in an annotation
 //! (docs/spec/verification.md §4). The order of the steps matters: nothing is parsed before its signature verified.
 
-use super::candidate::Candidate;
+use super::candidate::{self, Candidate};
 use super::requirement::Forms;
 use crate::anchors::Anchors;
 use crate::formats::payload::Payload;
 use crate::identity::IdentityRule;
 use crate::keys::message::Message;
 use crate::outcome::SignatureCode;
-use crate::outcome::judgement::{self, Judgement, Voucher};
+use crate::outcome::judgement::{Judgement, Voucher};
 use crate::outcome::signer::Signer;
 use crate::reading::fields::ShapeError;
 use crate::reading::text::bounded;
@@ -74,7 +74,7 @@ pub(crate) fn judge_layer(
     let message = &payload.message;
     let signed =
         Signed { annotations: &annotations, payload: message.bytes(), signature: &signature };
-    judgement::first_verified(candidates, |candidate| {
+    candidate::first_verified(candidates, |candidate| {
         let voucher = candidate.vouch_simple(&signed, message)?;
         Ok(judge_payload(payload, voucher, claim))
     })

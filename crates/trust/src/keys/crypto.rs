@@ -8,7 +8,7 @@
 //! Both are accepted where images are signed, as by cosign and container runtimes (sigstore `ECDSAVerifier`): what is
 //! DER is read as DER and nothing else.
 
-use super::message::Message;
+use super::message::{Hashing, Message};
 use aws_lc_rs::error::KeyRejected;
 use aws_lc_rs::signature::{
     ECDSA_P256_SHA256_ASN1, ECDSA_P384_SHA256_ASN1, ECDSA_P384_SHA384_ASN1, ECDSA_P521_SHA256_ASN1,
@@ -42,16 +42,6 @@ pub enum Algorithm {
     },
     /// Ed25519 over the raw message.
     Ed25519,
-}
-
-/// Which hashes a form of signature permits. Real cosign differs by form and version (all observed).
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Hashing {
-    /// SHA-256 with every key, P-384 and P-521 included: simple signing.
-    Sha256,
-    /// SHA-256, or the hash of the curve's own strength, SHA-384 for P-384 and SHA-512 for P-521: Sigstore bundles,
-    /// where cosign 2 takes the former and cosign 3 the latter.
-    Sha256OrMatched,
 }
 
 impl Algorithm {

@@ -1,7 +1,6 @@
 //! Keys that are tried in turn.
 
-use super::crypto::Hashing;
-use super::message::Message;
+use super::message::{Hashing, Message};
 use super::{PublicKey, SignatureError};
 
 /// Keys of which one is enough.

@@ -1,9 +1,18 @@
 //! What signatures are over, hashed once however many keys are tried.
 
-use super::crypto::Hashing;
 use aws_lc_rs::digest::{self, Algorithm, Digest};
 use std::borrow::Cow;
 use std::cell::OnceCell;
+
+/// Which hashes a form of signature permits. Real cosign differs by form and version (all observed).
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Hashing {
+    /// SHA-256 with every key, P-384 and P-521 included: simple signing.
+    Sha256,
+    /// SHA-256, or the hash of the curve's own strength, SHA-384 for P-384 and SHA-512 for P-521: Sigstore bundles,
+    /// where cosign 2 takes the former and cosign 3 the latter.
+    Sha256OrMatched,
+}
 
 /// The bytes that signatures are over, with those of their hashes that were asked for.
 pub(crate) struct Message<'a> {

@@ -13,7 +13,8 @@ pub(crate) mod message;
 mod public_key;
 pub mod signing;
 
-pub use crypto::{Algorithm, Hashing};
+pub use crypto::Algorithm;
+pub use message::Hashing;
 pub use public_key::{
     Fingerprint, KeyError, MAX_RSA_BITS, MIN_RSA_BITS, MIN_RSA_EXPONENT, PublicKey, SignatureError,
 };

@@ -1,8 +1,8 @@
 //! Public keys that may verify signatures, and their fingerprints.
 
 use super::checked::Checked;
-use super::crypto::{self, Algorithm, Hashing, VerifyingKey};
-use super::message::Message;
+use super::crypto::{self, Algorithm, VerifyingKey};
+use super::message::{Hashing, Message};
 use crate::reading::pem::{self, PemError};
 use crate::reading::text::bounded;
 use bundle_oci::{Digest, digest::DigestError};

@@ -3,11 +3,22 @@
 use super::SignatureCode;
 use super::judgement::Judgement;
 use super::signer::{CertificateIdentity, LogEvidence, Signer};
-use crate::judge::evidence::Found;
 use crate::keys::Fingerprint;
 use crate::openpgp::OpenPgpFingerprint;
 use bundle_oci::Digest;
 use serde::Serialize;
+
+/// How an attachment was found when it was packed. Reported, never a reason to trust it.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum Found {
+    /// By a tag of cosign's scheme, such as `sha256-….sig`.
+    Tag(String),
+    /// As an OCI 1.1 referrer.
+    Referrer,
+    /// As a GPG signature with this name, kept outside manifests.
+    Atomic(String),
+}
 
 /// In which form something is attached.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]

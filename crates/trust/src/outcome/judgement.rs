@@ -3,7 +3,6 @@
 use super::SignatureCode;
 use super::signer::{Proof, Signer};
 use crate::identity::IdentityError;
-use crate::judge::candidate::Candidate;
 use crate::keys::Fingerprint;
 use crate::keys::keyring::Unverified;
 
@@ -18,27 +17,6 @@ pub(crate) struct Judgement {
     /// Name of the anchor that it was checked under.
     pub(crate) anchor: Option<Box<str>>,
     pub(crate) detail: Option<Box<str>>,
-}
-
-/// Tries every candidate until one verifies; else gives the outcome that says most.
-pub(crate) fn first_verified(
-    candidates: &[Candidate<'_>],
-    judge: impl Fn(&Candidate<'_>) -> Result<Judgement, Judgement>,
-) -> Judgement {
-    let mut best: Option<Judgement> = None;
-    for candidate in candidates {
-        let mut judgement = judge(candidate).unwrap_or_else(|judgement| judgement);
-        judgement.anchor.get_or_insert_with(|| candidate.name.into());
-        let verified = judgement.code.is_verified();
-        best = Some(match best {
-            Some(best) => best.or_better(judgement),
-            None => judgement,
-        });
-        if verified {
-            break;
-        }
-    }
-    best.unwrap_or_else(|| Judgement::bare(SignatureCode::NoKey))
 }
 
 /// A trusted signer, and what proves it. Says nothing yet of what was signed.

@@ -2,8 +2,8 @@
 //! for is cargo of whoever made the bundle.
 
 use super::SignatureCode;
+use super::finding::Found;
 use super::verdict::ImageVerdict;
-use crate::judge::evidence::Found;
 use bundle_oci::Digest;
 use serde::Serialize;
 use std::collections::{HashMap, HashSet};

@@ -4,7 +4,7 @@
 //! Each way ends with the signature verified over the raw payload; what the payload says is not looked at here.
 
 use crate::certificate::{CertificateError, Fulcio, Leaf, Pki, Presented};
-use crate::keys::crypto::Hashing;
+use crate::keys::Hashing;
 use crate::keys::{PublicKey, SignatureError};
 use crate::rekor::{self, Entry, LogKey, Logged, SetError, Verifier};
 use std::borrow::Cow;
