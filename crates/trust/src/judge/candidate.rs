@@ -103,7 +103,7 @@ impl Candidate<'_> {
                 let by_keys = || -> Result<Voucher, Judgement> {
                     key.verify_message(Hashing::Sha256, message, signature)?;
                     let (key, logged) = signed.by_logged_key([*key], &logs.keys)?;
-                    let beyond_runtimes = !signed.is_spelt_for_runtimes();
+                    let beyond_runtimes = !annotations.are_spelt_for_runtimes();
                     let logs = vec![(&logged).into()];
                     let proof = Proof { logs, beyond_runtimes, ..Proof::default() };
                     Ok(Voucher { signer: Signer::Key(key.fingerprint()), proof })
@@ -115,10 +115,10 @@ impl Candidate<'_> {
             }
             Means::Keyless(policy) => {
                 let mut voucher = Voucher::from(accompanied.verify_keyless(policy)?);
-                voucher.proof.beyond_runtimes = !signed.is_spelt_for_runtimes()
+                voucher.proof.beyond_runtimes = !annotations.are_spelt_for_runtimes()
                     || voucher.proof.logs.is_empty()
                     || !accompanied.has_chain_for_runtimes()
-                    || !is_email(&policy.identity);
+                    || !policy.expects_email();
                 Ok(voucher)
             }
             Means::Fulcio { fulcio, logs } => {
@@ -129,7 +129,8 @@ impl Candidate<'_> {
                     logs,
                     note,
                     certified: Some(found.leaf.key().fingerprint()),
-                    beyond_runtimes: !signed.is_spelt_for_runtimes() || !fulcio.expects_email(),
+                    beyond_runtimes: !annotations.are_spelt_for_runtimes()
+                        || !fulcio.expects_email(),
                     ..Proof::default()
                 };
                 Ok(Voucher { signer: Signer::Certificate(fulcio.holder()), proof })
@@ -140,7 +141,7 @@ impl Candidate<'_> {
                 let proof = Proof {
                     note: Some(note.to_owned()),
                     certified: Some(leaf.key().fingerprint()),
-                    beyond_runtimes: !signed.is_spelt_for_runtimes(),
+                    beyond_runtimes: !annotations.are_spelt_for_runtimes(),
                     ..Proof::default()
                 };
                 Ok(Voucher { signer: Signer::Certificate(pki.holder()), proof })
@@ -176,7 +177,7 @@ impl Candidate<'_> {
     ) -> Result<Voucher, Judgement> {
         let envelope = opened.envelope();
         let content = Accompanying::Envelope { envelope, subject };
-        let accompanied = Accompanied { annotations: &layer.annotations, content };
+        let accompanied = Accompanied { annotations: (&layer.annotations).into(), content };
         match &self.means {
             Means::Key(key) => {
                 let message = opened.message();
@@ -244,11 +245,6 @@ fn judge_evidence(
                 .with_predicate(predicate_type)
         }
     }
-}
-
-/// True for what can be an e-mail address, the one kind of identity that a policy `fulcio` can name.
-fn is_email(identity: &str) -> bool {
-    identity.contains('@') && !identity.contains("://")
 }
 
 /// The first that vouches; else why the first of them does not.

@@ -7,9 +7,8 @@ use crate::keys::Fingerprint;
 use crate::outcome::SignatureCode;
 use crate::outcome::finding::SignatureFinding;
 use crate::outcome::judgement::Judgement;
-use crate::vouched;
+use crate::vouched::{Annotations, Spellings};
 use bundle_oci::{Descriptor, Digest, Reference};
-use std::borrow::Cow;
 use std::collections::{BTreeMap, BTreeSet};
 
 /// The requirements for one image; all of them must be met.
@@ -55,12 +54,13 @@ impl Forms {
         self == Self::All || (finding.is_for_runtimes() && !judgement.proof.beyond_runtimes)
     }
 
-    /// The annotations of a layer that are read: container runtimes know the present names only.
-    pub(crate) fn annotations(self, layer: &Descriptor) -> Cow<'_, BTreeMap<String, String>> {
-        match self {
-            Self::All => Cow::Borrowed(&layer.annotations),
-            Self::RuntimeOnly => vouched::by_present_names(&layer.annotations),
-        }
+    /// The annotations of a layer, as they are read: container runtimes know the present names only.
+    pub(crate) fn annotations(self, layer: &Descriptor) -> Annotations<'_> {
+        let spellings = match self {
+            Self::All => Spellings::Both,
+            Self::RuntimeOnly => Spellings::Present,
+        };
+        Annotations::new(&layer.annotations, spellings)
     }
 }
 

@@ -72,8 +72,7 @@ pub(crate) fn judge_layer(
     };
     let annotations = claim.forms.annotations(layer);
     let message = &payload.message;
-    let signed =
-        Signed { annotations: &annotations, payload: message.bytes(), signature: &signature };
+    let signed = Signed { annotations, payload: message.bytes(), signature: &signature };
     candidate::first_verified(candidates, |candidate| {
         let voucher = candidate.vouch_simple(&signed, message)?;
         Ok(judge_payload(payload, voucher, claim))

@@ -1,7 +1,5 @@
-//! PEM text with blocks of one kind (RFC 7468): certificates, and the verifier in an entry of a log.
-//!
-//! [`crate::reading::pem`] reads the files in which people keep keys and says what they mixed up; this reads what machines
-//! wrote, and refuses whatever two readers could see differently.
+//! PEM text with blocks of one kind (RFC 7468): keys, certificates, the verifier in an entry of a log. It is read
+//! nowhere else, and whatever two readers could see differently is refused.
 
 use super::text::bounded;
 use base64::Engine as _;

@@ -144,6 +144,11 @@ impl<'a> Fields<'a> {
     /// A number as protobuf's JSON mapping writes 64-bit integers: in decimal, as text or as a number. Absent means 0.
     /// Negative ones and those beyond `i64` are refused.
     pub(crate) fn number(&self, key: &str) -> Result<u64, ShapeError> {
+        self.number_to(key, i64::MAX as u64).map_err(|_| self.not(key, "a number from 0 to 2^63-1"))
+    }
+
+    /// The same, with a smaller greatest value.
+    pub(crate) fn number_to(&self, key: &str, most: u64) -> Result<u64, ShapeError> {
         let number = match self.present(key) {
             None => Some(0),
             Some(Value::String(text)) if text.bytes().all(|digit| digit.is_ascii_digit()) => {
@@ -152,8 +157,8 @@ impl<'a> Fields<'a> {
             Some(value) => value.as_u64(),
         };
         number
-            .filter(|number| i64::try_from(*number).is_ok())
-            .ok_or_else(|| self.not(key, "a number from 0 to 2^63-1"))
+            .filter(|number| *number <= most)
+            .ok_or_else(|| self.not(key, &format!("a number from 0 to {most}")))
     }
 
     /// The error that `key` is not what it must be.

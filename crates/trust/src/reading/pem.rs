@@ -1,8 +1,9 @@
-//! One PEM block out of a file (RFC 7468), with everything refused that could be taken for another key.
+//! The one public key in a file of people's (RFC 7468): says what they mixed up, then [`super::blocks`] reads the block.
 //!
 //! No PEM library: those at hand skip what they do not know, or stop at the first block; what matters here is to see
 //! all that is in the file, and to say which of it does not belong there.
 
+use super::blocks::{self, BlocksError, Prose};
 use super::text::bounded;
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
@@ -11,7 +12,6 @@ use base64::engine::general_purpose::STANDARD;
 pub const MAX_PEM: usize = 64 << 10;
 
 const PUBLIC_KEY: &str = "PUBLIC KEY";
-const CERTIFICATE: &str = "CERTIFICATE";
 const BEGIN: &str = "-----BEGIN";
 /// Characters of a line of base64 (RFC 7468 §2).
 const LINE: usize = 64;
@@ -41,8 +41,8 @@ pub enum PemError {
     #[error("there is text after the public key block")]
     Trailing,
     /// The block itself is not well formed.
-    #[error("the public key block is damaged: {0}")]
-    Damaged(&'static str),
+    #[error("the public key cannot be read: {0}")]
+    Damaged(BlocksError),
 }
 
 /// The DER inside the only block of `file`, which must be a `PUBLIC KEY`. Prose before the block is allowed, as RFC
@@ -72,61 +72,10 @@ pub(crate) fn public_key_block(file: &[u8]) -> Result<Vec<u8>, PemError> {
     if labels.len() > 1 {
         return Err(PemError::SeveralKeys(labels.len()));
     }
-    let begin = format!("{BEGIN} {PUBLIC_KEY}-----");
-    let end = format!("-----END {PUBLIC_KEY}-----");
-    let block = text.split_once(&begin).and_then(|(before, rest)| {
-        let (body, after) = rest.split_once(&end)?;
-        let own_lines = at_line_start(before) && at_line_start(body) && at_line_end(body);
-        own_lines.then_some((body, after))
-    });
-    let Some((body, after)) = block else {
-        return Err(PemError::Damaged("its first or last line is not as it must be"));
-    };
-    if !after.trim().is_empty() {
-        return Err(PemError::Trailing);
-    }
-    let joined: String = body.chars().filter(|c| !c.is_ascii_whitespace()).collect();
-    STANDARD.decode(joined).map_err(|_| PemError::Damaged("its content is not base64"))
-}
-
-/// The DER inside every block of `file`, which must be `CERTIFICATE` blocks and nothing else but white space.
-///
-/// # Errors
-/// [`PemError`]: no block, another block, text beside them.
-pub(crate) fn certificate_blocks(file: &[u8]) -> Result<Vec<Vec<u8>>, PemError> {
-    if file.len() > MAX_PEM {
-        return Err(PemError::TooLarge(file.len()));
-    }
-    let damaged = PemError::Damaged("it is not a sequence of certificate blocks");
-    let mut rest = std::str::from_utf8(file).map_err(|_| damaged.clone())?.trim();
-    let mut blocks = Vec::new();
-    while !rest.is_empty() {
-        if !rest.starts_with(BEGIN) {
-            return Err(damaged);
-        }
-        if label(&rest[BEGIN.len()..]) != CERTIFICATE {
-            return Err(PemError::OtherBlock(bounded(label(&rest[BEGIN.len()..]))));
-        }
-        let block = rest
-            .strip_prefix(&format!("{BEGIN} {CERTIFICATE}-----"))
-            .and_then(|inner| inner.split_once(&format!("-----END {CERTIFICATE}-----")));
-        let Some((body, after)) = block else {
-            return Err(damaged);
-        };
-        let joined: String = body.chars().filter(|c| !c.is_ascii_whitespace()).collect();
-        blocks.push(STANDARD.decode(joined).map_err(|_| damaged.clone())?);
-        rest = after.trim_start();
-    }
-    if blocks.is_empty() { Err(PemError::NoBlock) } else { Ok(blocks) }
-}
-
-fn at_line_start(before: &str) -> bool {
-    before.is_empty() || before.ends_with(['\r', '\n'])
-}
-
-/// White space after a boundary is no part of it (RFC 7468 §3, `*WSP`).
-fn at_line_end(after: &str) -> bool {
-    after.trim_start_matches([' ', '\t']).starts_with(['\r', '\n'])
+    blocks::read_one(file, PUBLIC_KEY, MAX_PEM, Prose::BeforeBlocks).map_err(|error| match error {
+        BlocksError::Prose => PemError::Trailing,
+        error => PemError::Damaged(error),
+    })
 }
 
 /// One block with lines of 64 characters and one newline at the end.
@@ -150,32 +99,4 @@ pub fn encode(label: &str, content: &[u8]) -> String {
 fn label(after_begin: &str) -> &str {
     let line = after_begin.lines().next().unwrap_or_default();
     line.split("-----").next().unwrap_or_default().trim()
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn certificate_blocks_are_read_in_order_and_nothing_beside_them() {
-        let block = |body: &str| {
-            format!("-----BEGIN CERTIFICATE-----\n{body}\n-----END CERTIFICATE-----\n")
-        };
-        let read = |text: &str| certificate_blocks(text.as_bytes());
-        let two = format!("\n{}\r\n{}", block("AA=="), block("AQ=="));
-        assert_eq!(read(&two), Ok(vec![vec![0], vec![1]]));
-        assert_eq!(read(" \n"), Err(PemError::NoBlock));
-        let key = block("AA==").replace("CERTIFICATE", "PUBLIC KEY");
-        assert_eq!(read(&key), Err(PemError::OtherBlock("PUBLIC KEY".into())));
-        let large = " ".repeat(MAX_PEM + 1);
-        assert_eq!(read(&large), Err(PemError::TooLarge(MAX_PEM + 1)));
-        for damaged in [
-            format!("prose\n{}", block("AA==")),
-            format!("{}prose", block("AA==")),
-            block("A"),
-            block("AA==").replace("-----END", "-----"),
-        ] {
-            assert!(matches!(read(&damaged), Err(PemError::Damaged(_))), "{damaged}");
-        }
-    }
 }

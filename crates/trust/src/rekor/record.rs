@@ -11,18 +11,18 @@ const HASH: &str = "sha256";
 
 /// A signature that was logged.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub(super) struct Record {
+pub(crate) struct Record {
     /// SHA-256 of what was signed.
     pub(super) digest: Digest,
     /// The signature's bytes.
     pub(super) signature: Vec<u8>,
     /// The key or certificate, as the text that should be PEM.
-    pub(super) verifier: Vec<u8>,
+    pub(crate) verifier: Vec<u8>,
 }
 
 impl Record {
     /// Reads a body that the log has signed. Rekor writes bodies in canonical form with exactly these keys.
-    pub(super) fn parse(bytes: &[u8]) -> Result<Self, SetError> {
+    pub(crate) fn parse(bytes: &[u8]) -> Result<Self, SetError> {
         let value = document("the log's entry", bytes).map_err(SetError::Body)?;
         Self::read(&value)
     }

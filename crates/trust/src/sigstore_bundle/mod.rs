@@ -7,7 +7,8 @@
 //! - `keyless`: by a certificate, under a pinned root ([`Bundle::verify_keyless`]); [`simple_signing`] comes here too
 //!
 //! The last two hand over what was read, as the types of the library `sigstore-verify`, to that library, and check
-//! themselves what it does not: `leaf` the names in the certificate, `log` which log signed and what each entry binds.
+//! themselves what it does not: `log` which log signed and what each entry binds, [`crate::certificate`] the names in
+//! the certificate.
 //! [`proof`] says what was proven, [`failure`] why not.
 //!
 //! A bundle names content by digest only, never a repository: whether it counts for an image is decided by who knows
@@ -15,7 +16,6 @@
 
 pub mod failure;
 mod keyless;
-mod leaf;
 mod log;
 mod logged;
 mod material;
