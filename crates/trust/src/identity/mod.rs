@@ -9,7 +9,7 @@ pub mod named;
 pub mod remap;
 mod written;
 
-use super::text::bounded;
+use crate::reading::text::bounded;
 use bundle_oci::Reference;
 use named::{Named, NamedError};
 use remap::{Remap, RemapError};

@@ -4,7 +4,7 @@
 use super::named::{Named, NamedError};
 use super::remap::{Remap, RemapError};
 use super::{IdentityRule, Pinned};
-use crate::text::bounded;
+use crate::reading::text::bounded;
 use std::fmt;
 use std::str::FromStr;
 

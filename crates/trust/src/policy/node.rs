@@ -2,7 +2,7 @@
 
 use crate::ShapeError;
 use crate::identity::RuleError;
-use crate::text::bounded;
+use crate::reading::text::bounded;
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
 use serde_json::{Map, Value};

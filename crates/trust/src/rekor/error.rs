@@ -1,7 +1,7 @@
 //! Why a log does not vouch for a signature.
 
-use crate::blocks::BlocksError;
-use crate::fields::ShapeError;
+use crate::reading::blocks::BlocksError;
+use crate::reading::fields::ShapeError;
 use crate::{Fingerprint, SignatureError};
 
 /// Why a signed entry timestamp proves nothing about a signature. That there is none at all is for the caller to say.

@@ -1,8 +1,11 @@
 //! Why a bundle does not verify, by stable causes.
 
-use crate::codes::codes;
-use crate::fields::ShapeError;
-use crate::text::bounded;
+use crate::certificate::CertificateError as LeafError;
+use crate::outcome::codes;
+use crate::reading::fields::ShapeError;
+use crate::reading::text::bounded;
+use crate::rekor::SetError;
+use crate::vouched::{CERTIFICATE_ANNOTATION, VouchError};
 use sigstore_verify::bundle::Error as StructureError;
 use sigstore_verify::{CertificateError, Error, TimestampError, TransparencyLogError};
 
@@ -48,6 +51,57 @@ impl BundleFailure {
 impl From<ShapeError> for BundleFailure {
     fn from(error: ShapeError) -> Self {
         Self::new(Cause::Malformed, error.to_string())
+    }
+}
+
+/// What stands in annotations in place of a bundle.
+impl From<VouchError> for BundleFailure {
+    fn from(error: VouchError) -> Self {
+        let cause = match error {
+            VouchError::Missing(CERTIFICATE_ANNOTATION) => Cause::OtherMaterial,
+            VouchError::Log(error) => return error.into(),
+            _ => Cause::Malformed,
+        };
+        Self::new(cause, error.to_string())
+    }
+}
+
+impl From<SetError> for BundleFailure {
+    fn from(error: SetError) -> Self {
+        let cause = match error {
+            SetError::TooLarge(_) | SetError::Malformed(_) | SetError::Time(_) => Cause::Malformed,
+            SetError::Kind(_) | SetError::Version(_) | SetError::HashAlgorithm(_) => {
+                Cause::Unsupported
+            }
+            SetError::UnknownLog(_) | SetError::Signature(_) | SetError::Body(_) => {
+                Cause::LogEntryInvalid
+            }
+            SetError::VerifierForm(_)
+            | SetError::OtherVerifier
+            | SetError::OtherSignature
+            | SetError::OtherPayload => Cause::LogEntryNotBound,
+        };
+        Self::new(cause, error.to_string())
+    }
+}
+
+/// Of a certificate whose path is verified.
+impl From<LeafError> for BundleFailure {
+    fn from(error: LeafError) -> Self {
+        let cause = match error {
+            LeafError::Pem { .. } | LeafError::Structure { .. } | LeafError::Key(_) => {
+                Cause::Malformed
+            }
+            LeafError::Expired { .. } | LeafError::NotYetValid { .. } => Cause::CertificateExpired,
+            LeafError::Usage | LeafError::AuthorityAsLeaf | LeafError::NoPath(_) => {
+                Cause::UntrustedCertificate
+            }
+            LeafError::NoIssuer | LeafError::IssuersDiffer { .. } | LeafError::OtherIssuer(_) => {
+                Cause::IssuerMismatch
+            }
+            LeafError::OtherSubject(_) => Cause::IdentityMismatch,
+        };
+        Self::new(cause, error.to_string())
     }
 }
 

@@ -2,10 +2,12 @@
 
 use super::proof::{Claim, Evidence, Signer, Subject};
 use super::wire::{self, Timestamps};
-use super::{Bundle, BundleFailure, Cause, Content, Version, leaf, log};
-use crate::dsse::{Envelope, IN_TOTO};
-use crate::statement::{COSIGN_SIGNATURE, Statement};
-use crate::text::bounded;
+use super::{Bundle, BundleFailure, Cause, Content, Version, log};
+use crate::certificate::{Leaf, Subject as Named, is_self_issued};
+use crate::formats::dsse::{Envelope, IN_TOTO};
+use crate::formats::statement::{COSIGN_SIGNATURE, Statement};
+use crate::reading::text::bounded;
+use crate::rekor::Verifier;
 use crate::trusted_root::TrustedRoot;
 use sigstore_verify::VerificationPolicy;
 use std::sync::Arc;
@@ -15,11 +17,22 @@ use std::sync::Arc;
 pub struct KeylessPolicy {
     /// Authorities and logs. Roots come from nowhere else.
     pub root: Arc<TrustedRoot>,
-    /// The subject alternative name that the certificate must have, exactly: an e-mail address, a URI, a host name, or
-    /// Fulcio's user name.
+    /// The subject alternative name that the certificate must have, exactly and of the kind that the text is of (see
+    /// [`Named::of`]): an e-mail address, a URI, a host name, or Fulcio's user name.
     pub identity: String,
     /// The issuer of the identity, exactly, mostly a URL.
     pub issuer: String,
+}
+
+impl KeylessPolicy {
+    fn subject(&self) -> Named {
+        Named::of(&self.identity)
+    }
+
+    /// True when the identity is an e-mail address, the one kind that a policy `fulcio` can name.
+    pub(crate) fn expects_email(&self) -> bool {
+        matches!(self.subject(), Named::Email(_))
+    }
 }
 
 impl Bundle {
@@ -46,8 +59,8 @@ impl Bundle {
         let root = &policy.root;
         let wire = wire::bundle(self, self.chain()?, Timestamps::Checked)?;
         let verified = root.verifier().verify(wire::artifact(subject)?, &wire, &demands(root))?;
-        let leaf = leaf::Leaf::read(signing)?;
-        leaf.check(&policy.identity, &policy.issuer)?;
+        let leaf = Leaf::read(signing)?;
+        leaf.check(&policy.issuer, &policy.subject())?;
         // The library gives the times of timestamps first, then those that logs promised.
         let times = verified.verified_timestamps().iter().map(|time| time.as_second());
         let timestamps: Vec<i64> = times.take(self.material.timestamps.len()).collect();
@@ -55,11 +68,11 @@ impl Bundle {
             signer: Signer::Certificate {
                 identity: policy.identity.clone(),
                 issuer: policy.issuer.clone(),
-                key: leaf.key(),
+                key: leaf.key().fingerprint(),
                 sct_verified: verified.sct_verified(),
             },
             claim: claim(&self.content, subject)?,
-            log: log::check(self, root, &timestamps)?,
+            log: log::check(self, root, Verifier::Certificate(signing), &timestamps)?,
             timestamps,
             unchecked_timestamps: 0,
         })
@@ -69,7 +82,7 @@ impl Bundle {
     /// end of its chain, as old clients wrote it.
     fn chain(&self) -> Result<&[Vec<u8>], BundleFailure> {
         let chain = &self.material.certificates[..];
-        let Some(at) = leaf::first_root(chain)? else {
+        let Some(at) = first_root(chain)? else {
             return Ok(chain);
         };
         if self.version == Version::V0_1 && at + 1 == chain.len() {
@@ -77,6 +90,16 @@ impl Bundle {
         }
         Err(BundleFailure::new(Cause::Malformed, "its chain holds a root certificate"))
     }
+}
+
+/// The place of the first of the certificates above the signer's own that is a root.
+fn first_root(chain: &[Vec<u8>]) -> Result<Option<usize>, BundleFailure> {
+    for (place, certificate) in chain.iter().enumerate().skip(1) {
+        if is_self_issued(certificate)? {
+            return Ok(Some(place));
+        }
+    }
+    Ok(None)
 }
 
 /// Names are not among the demands: they are compared here, on all names of the certificate.
