@@ -2,13 +2,12 @@
 
 use super::ConfigError;
 use crate::quoting::quoted;
-use bundle_oci::Digest;
 use bundle_ownership::find_program;
 use rustix::process::{Pid, Signal, kill_process};
 use std::collections::BTreeMap;
-use std::fs::{DirBuilder, File};
+use std::fs::{File, Permissions};
 use std::io::{self, ErrorKind, Read as _};
-use std::os::unix::fs::DirBuilderExt as _;
+use std::os::unix::fs::PermissionsExt as _;
 use std::path::PathBuf;
 use std::process::{Child, Command, Stdio};
 use std::sync::atomic::{AtomicBool, Ordering};
@@ -58,26 +57,21 @@ impl Home {
         // Whoever can change the directory above could have other files written.
         let above = bundle_ownership::temporary_directory();
         let above = above.map_err(|distrust| failed(io::Error::other(distrust)))?;
-        let now = std::time::SystemTime::UNIX_EPOCH.elapsed().map_or(0, |time| time.as_nanos());
-        for number in 0..100u32 {
-            // Short: podman takes no directory for its state whose path has more than 50 characters.
-            let seed = format!("{} {now} {number}", std::process::id());
-            let name = format!("bundle-{}", &Digest::of(seed.as_bytes()).hex()[..12]);
-            // Tools are started in it, so a relative path would lead them elsewhere.
-            let path = std::path::absolute(above.join(&name)).map_err(failed)?;
-            match DirBuilder::new().mode(0o700).create(&path) {
-                Ok(()) => {
-                    open().insert(path.clone(), None);
-                    return Ok(Self { path, name });
-                }
-                Err(error) if error.kind() == ErrorKind::AlreadyExists => {}
-                Err(error) => return Err(failed(error)),
-            }
-        }
-        Err(failed(ErrorKind::AlreadyExists.into()))
+        // Short: podman takes no directory for its state whose path has more than 50 characters.
+        let made = tempfile::Builder::new()
+            .prefix("bundle-")
+            .rand_bytes(12)
+            .permissions(Permissions::from_mode(0o700))
+            .tempdir_in(above);
+        // Kept, because the list of homes removes it, also when nothing is dropped.
+        let path = made.map_err(failed)?.keep();
+        open().insert(path.clone(), None);
+        // Part of a host's name, and those have no capitals.
+        let name = path.file_name().unwrap_or_default().to_string_lossy().to_lowercase();
+        Ok(Self { path, name })
     }
 
-    /// The last component of its path.
+    /// A name that nobody knows beforehand.
     pub(super) fn name(&self) -> &str {
         &self.name
     }
