@@ -24,7 +24,7 @@ use super::written;
 use bundle::archive::ArchiveError;
 use bundle::archive::geometry::Geometry;
 use bundle::archive::limits::LEVEL;
-use bundle::host::config::settings::Settings;
+use bundle::host::settings::Settings;
 use bundle::host::{HostRoot, RegistriesD};
 use bundle::oci::Platform;
 use bundle::ownership::check_for_root;

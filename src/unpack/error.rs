@@ -7,9 +7,9 @@ use super::seal_refusal::SealRefusal;
 use super::tagged::TagsIncomplete;
 use super::tags::TagsBack;
 use crate::archive::{ArchiveError, CatalogueError};
-use crate::host::config::mapping::MappingError;
-use crate::host::config::openshift::OpenshiftError;
-use crate::host::config_files::ConfigError;
+use crate::host::containers::apply::ConfigError;
+use crate::host::naming::MappingError;
+use crate::host::openshift::OpenshiftError;
 use crate::host::{
     InstallError, LookasideError, PathError, ResourceDirectoryError, SourcesFileError,
     TagsFileError,

@@ -5,7 +5,7 @@
 use super::error::UnpackError;
 use super::plan::{Plan, Planned, PlannedImage};
 use super::target::Target;
-use crate::host::tag_memory::{TagBack, TagFill, TagPlace, TagStanding};
+use crate::host::records::tags::{TagBack, TagFill, TagPlace, TagStanding};
 use crate::host::{HostRoot, check_tags, record_tags};
 use crate::oci::host_name::canonical;
 use crate::report::unpack::{TagAge, TagChange};

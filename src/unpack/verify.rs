@@ -10,7 +10,7 @@ use super::target::Target;
 use super::{installed, pins};
 use crate::archive::catalogue::CatalogueImage;
 use crate::archive::{Archive, ArchiveError, Catalogue};
-use crate::host::tag_memory::Filler;
+use crate::host::records::tags::Filler;
 use crate::host::{InstalledKey, PolicyFile};
 use crate::inventory::ImageEntry;
 use crate::oci::{Descriptor, Digest, Reference};

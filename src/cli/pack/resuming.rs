@@ -4,7 +4,7 @@ use super::{Options, failed};
 use crate::cli::failure::Failure;
 use crate::cli::settings;
 use crate::cli::text::size;
-use bundle::host::begun::BegunPlans;
+use bundle::host::records::begun::BegunPlans;
 use bundle::pack::plan::Plan;
 use bundle::pack::{Request, resume};
 use bundle::progress::Progress;

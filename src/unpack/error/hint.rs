@@ -1,8 +1,8 @@
 //! What a person could do about an error.
 
 use super::UnpackError;
-use crate::host::config::mapping::MappingError;
-use crate::host::config_files::ConfigError;
+use crate::host::containers::apply::ConfigError;
+use crate::host::naming::MappingError;
 use crate::host::{InstallError, ResourceDirectoryError, SourcesFileError, TagsFileError};
 
 impl UnpackError {
