@@ -26,10 +26,11 @@ const LOWER: &[&str] = &[
     "archive",
     "registry",
     "host",
+    "signers",
 ];
 
 /// From the ground up. `archive` and `registry` never know each other; `trust` does no I/O.
-const FLOORS: [Floor; 14] = [
+const FLOORS: [Floor; 17] = [
     Floor { name: "ownership", may_use: &[], never: &["reqwest", "tokio"] },
     Floor { name: "oci", may_use: &["ownership"], never: &["reqwest"] },
     Floor { name: "progress", may_use: &["oci"], never: &["reqwest", "tokio", "std::fs"] },
@@ -60,9 +61,16 @@ const FLOORS: [Floor; 14] = [
         may_use: &["oci", "ownership", "trust", "seal"],
         never: &["reqwest", "tokio"],
     },
+    Floor { name: "signers", may_use: &["oci", "trust", "host"], never: &["reqwest", "tokio"] },
     Floor { name: "pack", may_use: LOWER, never: &[] },
     Floor { name: "unpack", may_use: LOWER, never: &[] },
     Floor { name: "serve", may_use: LOWER, never: &[] },
+    Floor { name: "inspect", may_use: LOWER, never: &["reqwest", "tokio"] },
+    Floor {
+        name: "verify",
+        may_use: &["archive", "progress", "report", "unpack"],
+        never: &["reqwest", "tokio"],
+    },
     Floor { name: "lib", may_use: &[], never: &["reqwest", "tokio", "std::fs"] },
 ];
 

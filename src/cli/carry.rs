@@ -1,8 +1,7 @@
 //! Options of keys that travel along although nothing is verified with them.
 
 use super::failure::Failure;
-use super::keys::read_file;
-use bundle::pack::CarriedKey;
+use bundle::signers::{CarriedKey, files};
 use bundle::trust::{KeyMaterial, KeyMaterialError, KeyUse};
 use clap::Args;
 use std::path::{Path, PathBuf};
@@ -38,7 +37,7 @@ fn read(
     path: &Path,
     parse: impl Fn(&[u8]) -> Result<Vec<KeyMaterial>, KeyMaterialError>,
 ) -> Result<Vec<CarriedKey>, Failure> {
-    let (bytes, name) = read_file(path)?;
+    let (bytes, name) = files::read(path)?;
     let keys = parse(&bytes).map_err(|error| {
         Failure::usage(format!("key file {} cannot be used: {error}", path.display()))
     })?;

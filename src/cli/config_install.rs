@@ -13,7 +13,7 @@ use super::trust::Trust;
 use super::unpack::failed;
 use bundle::host::settings::Settings;
 use bundle::report::configuration::ConfigInstallReport;
-use bundle::unpack::{self, Input};
+use bundle::unpack;
 use clap::Args;
 use std::path::PathBuf;
 
@@ -55,10 +55,7 @@ pub(super) fn run(options: &Options) -> Result<Status, Failure> {
     let configure = options.host_config.options(&options.trust, options.tls_verify, &target)?;
     let mut trust = options.trust.inputs()?;
     trust.given_scopes.extend(options.naming.scopes());
-    let input = match pipes::is_input(&options.files)? {
-        true => Input::Stream(pipes::input()?, options.files[0].clone()),
-        false => Input::Files(options.files.clone()),
-    };
+    let input = pipes::archive(&options.files)?;
     let report = unpack::configure(input, target, trust, configure, options.dry_run)
         .map_err(|error| failed(&error, &options.files, Hints::of("config install")))?;
     let output = if options.json { Output::json(&report)? } else { summary(&report) };

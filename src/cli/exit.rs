@@ -84,7 +84,13 @@ impl From<&ArchiveError> for Status {
 impl From<&PackError> for Status {
     fn from(error: &PackError) -> Self {
         match error {
-            PackError::Usage(_) | PackError::IdleScopes(_) | PackError::Begun { .. } => Self::Usage,
+            PackError::Usage(_)
+            | PackError::IdleScopes(_)
+            | PackError::Begun { .. }
+            | PackError::Output(_)
+            | PackError::Occupied { .. }
+            | PackError::NeedsFile(_) => Self::Usage,
+            PackError::Unfinished(error) => error.as_ref().into(),
             PackError::SeveralMissing(missing) => missing.first().map_or(Self::Other, Self::from),
             PackError::NothingLeft { first, .. } => {
                 first.as_deref().map_or(Self::Other, Self::from)
@@ -96,8 +102,12 @@ impl From<&PackError> for Status {
             PackError::Refused(_)
             | PackError::Unsigned(_)
             | PackError::RunnableAttachment { .. } => Self::Refused,
-            PackError::Archive(error) => error.into(),
-            PackError::Json(_) | PackError::Task(_) => Self::Other,
+            PackError::Archive(error) | PackError::Unlisted(error) => error.into(),
+            PackError::NotSealed { .. } => Self::Medium,
+            PackError::Json(_)
+            | PackError::Task(_)
+            | PackError::Seal(_)
+            | PackError::Stopped(_) => Self::Other,
         }
     }
 }

@@ -3,7 +3,6 @@
 use super::connection::Connection;
 use super::exit::Status;
 use super::failure::Failure;
-use super::keys::read_file;
 use super::output::{Output, say};
 use super::text::{line, safe};
 use super::trust::Trust;
@@ -15,6 +14,7 @@ use bundle::registry::is_loopback_host;
 use bundle::report::configuration::{
     ConfigurationReport, FileOutcome, FileReport, ParserOutcome, SubjectChange,
 };
+use bundle::signers::files;
 use bundle::trust::Scope;
 use bundle::unpack::{ConfigureOptions, Target};
 use clap::Args;
@@ -104,7 +104,7 @@ impl HostConfig {
         verifies_tls: bool,
         target: &Target,
     ) -> Result<ConfigureOptions, Failure> {
-        let registry_ca = self.registry_ca.as_deref().map(read_file).transpose()?;
+        let registry_ca = self.registry_ca.as_deref().map(files::read).transpose()?;
         let destination = match &self.config_dir {
             None => Destination::InPlace,
             Some(directory) => Destination::Elsewhere(made(directory)?),

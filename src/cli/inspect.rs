@@ -7,8 +7,8 @@ use super::pipes;
 use super::text::{count, line, size};
 use bundle::archive::ArchiveError;
 use bundle::archive::foreign_format::ForeignFormat;
-use bundle::archive::read::Archive;
-use bundle::archive::sequential::{self, BlobStream};
+use bundle::archive::read::{Form, SeekTable};
+use bundle::inspect::{Request, inspect};
 use bundle::inventory::{AttachmentEntry, Found, ImageEntry, Lookup, Stored};
 use bundle::oci::Platform;
 use bundle::report::inspect::InspectReport;
@@ -27,16 +27,10 @@ pub(super) struct Options {
     json: bool,
 }
 
-/// Opens an archive, with an error that says what it is not. What has to be read in order comes beside it.
-pub(super) fn open(paths: &[PathBuf]) -> Result<(Archive, Option<BlobStream>), Failure> {
-    let opened = match pipes::is_input(paths)? {
-        true => sequential::open(pipes::input()?, &paths[0]).map(|(a, cargo)| (a, Some(cargo))),
-        false => sequential::open_any(paths),
-    };
-    opened.map_err(|error| {
-        let failure = Failure::of((&error).into(), &error);
-        damage_hint(&error, &paths[0]).into_iter().fold(failure, Failure::hint)
-    })
+/// An archive that cannot be read, with the way on.
+pub(super) fn unreadable(error: &ArchiveError, path: &Path) -> Failure {
+    let failure = Failure::of(error.into(), error);
+    damage_hint(error, path).into_iter().fold(failure, Failure::hint)
 }
 
 /// What may be the matter with an archive that cannot be read.
@@ -93,30 +87,30 @@ fn foreign_format_hint(found: ForeignFormat, path: &Path) -> Option<String> {
 }
 
 /// What people should know about the form of an archive; nothing about the usual one.
-pub(super) fn form(form: &str) -> Option<&'static str> {
+pub(super) fn form(form: Form) -> Option<&'static str> {
     match form {
-        "recompressed" => Some("compressed anew by another tool; it is read in order"),
-        "tar" => Some("a plain tar, not compressed; it is read in order"),
-        _ => None,
+        Form::Recompressed => Some("compressed anew by another tool; it is read in order"),
+        Form::Tar => Some("a plain tar, not compressed; it is read in order"),
+        Form::Frames => None,
     }
 }
 
 pub(super) fn run(options: &Options) -> Result<Status, Failure> {
-    let (archive, _) = open(&options.files)?;
-    let report = InspectReport::new(&archive);
+    let request = Request::new(pipes::archive(&options.files)?);
+    let report = inspect(request).map_err(|error| unreadable(&error, &options.files[0]))?;
     let output = if options.json { Output::json(&report)? } else { summary(&report) };
     output.write()?;
     Ok(Status::Done)
 }
 
-fn summary(report: &InspectReport<'_>) -> Output {
+fn summary(report: &InspectReport) -> Output {
     let mut out = Output::default();
     say!(
         out,
         "{} ({}), format {}",
         line(&report.file),
         report.file_size.map_or_else(|| "a pipe".to_owned(), size),
-        line(report.format_version)
+        line(&report.format_version)
     );
     if let Some(form) = form(report.form) {
         say!(out, "form: {form}");
@@ -125,20 +119,20 @@ fn summary(report: &InspectReport<'_>) -> Output {
         say!(out, "  volume {} ({})", line(&volume.file), size(volume.size));
     }
     say!(out, "bundle digest: {}", report.bundle_digest);
-    if let Some(name) = report.name {
+    if let Some(name) = &report.name {
         say!(out, "name: {}", line(name));
     }
     say!(
         out,
         "created: {} by {} {}",
-        line(report.created),
+        line(&report.created),
         line(&report.tool.name),
         line(&report.tool.version)
     );
     if let Some(sequence) = report.sequence {
         say!(out, "sequence: {sequence}");
     }
-    if let Some(expires) = report.expires {
+    if let Some(expires) = &report.expires {
         say!(out, "expires: {}", line(expires));
     }
     if let Some(rotation) = report.rotation {
@@ -146,13 +140,13 @@ fn summary(report: &InspectReport<'_>) -> Output {
         say!(out, "rotation: from {from} on sealed by {next} instead of {old}");
     }
     say!(out, "seal: {}", seal(report));
-    if !matches!(report.seek_table, "sound" | "unused") {
-        say!(out, "seek table: {} (not needed: frames were walked)", report.seek_table);
+    if let Some(table) = report.seek_table.filter(|table| *table != SeekTable::Sound) {
+        say!(out, "seek table: {} (not needed: frames were walked)", table.as_str());
     }
-    for image in report.images {
+    for image in &report.images {
         add_image(&mut out, image);
     }
-    for key in report.keys {
+    for key in &report.keys {
         let scopes =
             if key.scopes.is_empty() { "carried only".into() } else { key.scopes.join(", ") };
         say!(
@@ -191,7 +185,7 @@ fn summary(report: &InspectReport<'_>) -> Output {
     out
 }
 
-fn seal(report: &InspectReport<'_>) -> String {
+fn seal(report: &InspectReport) -> String {
     match &report.seal_claim {
         _ if !report.has_seal => "none".into(),
         None => "there, and none that could count".into(),

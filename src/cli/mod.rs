@@ -11,18 +11,17 @@
 //! - [`waiting`]: lines about what is waited for
 //! - [`refusal`]: why images are refused, and how to go on
 //! - [`pipes`]: an archive on standard input or output
-//! - [`connection`], [`emission`], [`keys`], [`naming`], [`trust`]: options that several commands share
+//! - [`connection`], [`emission`], [`naming`], [`signers`], [`trust`]: options that several commands share
 //! - [`host_config`]: options and report of the container stack's configuration
 //! - [`carry`]: keys that pack takes along
 //! - [`key_naming`]: names of installed keys, and what people read of them
-//! - [`volume_size`], [`written`]: sizes of volumes as people give them; what pack leaves
+//! - [`volume_size`]: sizes of volumes as people give them
 //! - [`settings`]: configuration files under the options
 //! - [`password`]: passwords of private keys; [`sealed`]: seals that are demanded, and what is said of them
 //! - [`pack`], [`unpack`], [`inspect`], [`verify`], [`seal`], [`keygen`], [`host_keys`], [`config`] with
 //!   [`config_install`], [`serve`], [`completions`]: the commands; [`pages`] documents them
 
 mod carry;
-mod certificates;
 mod completions;
 mod config;
 mod config_install;
@@ -36,7 +35,6 @@ mod host_keys;
 mod inspect;
 mod key_naming;
 mod keygen;
-mod keys;
 mod naming;
 mod output;
 mod pack;
@@ -59,7 +57,6 @@ mod verdict;
 mod verify;
 mod volume_size;
 mod waiting;
-mod written;
 
 use bundle::inventory::FORMAT_VERSION;
 use bundle::registry::secrets;

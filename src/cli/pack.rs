@@ -1,11 +1,9 @@
 //! `bundle pack`.
 
-mod resuming;
 mod sealing;
 mod summary;
 
-use self::resuming::{GO_ON, begun, begun_plans};
-use self::sealing::{SealKey, Sealing};
+use self::sealing::Sealing;
 use self::summary::summary;
 use super::carry::Carry;
 use super::connection::{self, Connection};
@@ -20,29 +18,25 @@ use super::signers::Signers;
 use super::text::safe;
 use super::verdict;
 use super::volume_size::{self, VolumeSize};
-use super::written;
 use bundle::archive::ArchiveError;
+use bundle::archive::checksums::list_path;
 use bundle::archive::geometry::Geometry;
 use bundle::archive::limits::LEVEL;
+use bundle::host::records::begun::BegunPlans;
 use bundle::host::settings::Settings;
 use bundle::host::{HostRoot, RegistriesD};
 use bundle::oci::Platform;
 use bundle::ownership::check_for_root;
-use bundle::pack::plan::Plan;
-use bundle::pack::transfer::Packed;
 use bundle::pack::{
-    self, AttachmentErrors, FailedImages, Location, PackError, Request, SignatureRule, Source,
-    resume, stream, transfer,
+    self, AttachmentErrors, FailedImages, Interrupted, Left, Location, NeedsFile, OtherFile,
+    PackError, Request, SignatureRule, Source,
 };
-use bundle::progress::{Progress, Waits};
-use bundle::report::pack::PackReport;
-use bundle::seal::fingerprint_of;
+use bundle::progress::Waits;
 use bundle::trust::{GivenScope, Scoped};
 use clap::{Args, ValueEnum};
+use futures_util::FutureExt as _;
 use std::num::NonZeroU16;
 use std::path::{Path, PathBuf};
-use std::sync::Arc;
-use std::time::{SystemTime, UNIX_EPOCH};
 
 /// Gather images, their signatures and keys into one file
 #[derive(Args)]
@@ -158,50 +152,63 @@ impl Options {
         scopes
     }
 
-    fn request(&self, seal_key: Option<&SealKey>) -> Result<Request, Failure> {
-        let given = self.signers.read(Path::new("/"))?;
-        let mut carried = given.carried;
-        carried.extend(self.carry.read()?);
-        let source_date_epoch = match std::env::var("SOURCE_DATE_EPOCH") {
-            Ok(text) => Some(text.parse().map_err(|_| {
-                Failure::usage(format!(
-                    "SOURCE_DATE_EPOCH is {text:?}: expected seconds since 1970"
-                ))
-            })?),
-            Err(_) => None,
-        };
-        let now = SystemTime::now().duration_since(UNIX_EPOCH).map_or(0, |since| since.as_secs());
-        Ok(Request {
-            sources: self.sources.clone(),
-            platforms: self.platform.clone(),
-            signatures: self.signatures.clone(),
-            attachment_errors: match self.attachment_errors {
+    /// What the library is asked for. This may ask for a password.
+    fn request(&self) -> Result<Request, Failure> {
+        let seal_key = self.sealing.unlock()?;
+        let signers = self.signers.files().read(Path::new("/"))?;
+        let carried = self.carry.read()?;
+        let place = self.sealing.place(seal_key.as_ref())?;
+        let request = Request::new(self.sources.clone(), self.output()?)
+            .signers(signers)
+            .carry(carried)
+            .platforms(self.platform.clone())
+            .signature_rules(self.signatures.clone())
+            .attachment_errors(match self.attachment_errors {
                 OnAttachmentError::Fail => AttachmentErrors::Fail,
                 OnAttachmentError::Warn => AttachmentErrors::Warn,
-            },
-            lookasides: self.lookasides()?,
-            failed_images: match self.keep_going {
+            })
+            .lookasides(self.lookasides()?)
+            .failed_images(match self.keep_going {
                 true => FailedImages::LeaveOut,
                 false => FailedImages::Fail,
+            })
+            .given_scopes(self.scopes())
+            .foreign_layers(self.include_foreign_layers)
+            .name(self.name.clone())
+            .place(place)
+            .geometry(self.volume_size.map_or(Geometry::WHOLE, |size| size.0))
+            .level(self.compress)
+            .jobs(self.jobs()?)
+            .seal_key(seal_key)
+            .begun_plans(begun_plans())
+            .interrupted(match self.restart {
+                true => Interrupted::Discarded,
+                false => Interrupted::Resumed,
+            })
+            .other_file(if self.force { OtherFile::Replaced } else { OtherFile::Kept })
+            .checksums(self.sha256)
+            .dry_run(self.dry_run)
+            .until(stopped().map(drop));
+        match std::env::var("SOURCE_DATE_EPOCH") {
+            Ok(text) => match text.parse() {
+                Ok(seconds) => Ok(request.source_date_epoch(seconds)),
+                Err(_) => Err(Failure::usage(format!(
+                    "SOURCE_DATE_EPOCH is {text:?}: expected seconds since 1970"
+                ))),
             },
-            keys: carried,
-            anchors: given.anchors,
-            policy: given.policy,
-            anchors_digest: given.digest,
-            given_scopes: self.scopes(),
-            foreign_layers: self.include_foreign_layers,
-            name: self.name.clone(),
-            place: self.sealing.place(seal_key)?,
-            created: source_date_epoch.unwrap_or(now),
-            source_date_epoch,
-            geometry: self.volume_size.map_or(Geometry::WHOLE, |size| size.0),
-            level: self.compress,
-            jobs: self.jobs()?,
-        })
+            Err(_) => Ok(request),
+        }
     }
-}
 
-impl Options {
+    fn output(&self) -> Result<pack::Output, Failure> {
+        let name = self.output.clone();
+        match (pipes::is_pipe(&name), self.dry_run) {
+            (false, _) => Ok(pack::Output::File(name)),
+            (true, true) => Ok(pack::Output::Stream(Box::new(std::io::sink()), name)),
+            (true, false) => Ok(pack::Output::Stream(pipes::output()?, name)),
+        }
+    }
+
     /// Where signatures lie beside registries; nowhere for layout directories.
     fn lookasides(&self) -> Result<RegistriesD, Failure> {
         if !self.sources.iter().any(|s| matches!(s.location, Location::Registry(_))) {
@@ -220,7 +227,11 @@ impl Options {
     }
 
     /// An error with the ways out of it.
-    fn failed(&self, error: PackError) -> Failure {
+    async fn failed(&self, error: PackError) -> Failure {
+        let (error, is_begun) = match error {
+            PackError::Unfinished(error) => (*error, true),
+            other => (other, false),
+        };
         let is_of_one_image = matches!(
             error,
             PackError::Registry { .. }
@@ -231,115 +242,46 @@ impl Options {
                 | PackError::Source { .. }
                 | PackError::Blob { .. }
         );
-        let failure = failed(error);
         let others = self.sources.len() > 1 && !self.keep_going && !pipes::is_pipe(&self.output);
-        match is_of_one_image && others {
-            true => failure.hint("to pack the others without it: --keep-going"),
-            false => failure,
+        let mut failure = match error {
+            PackError::Stopped(left) => interrupted(left).await,
+            PackError::NotSealed { path, source } => self.sealing.not_sealed(&path, &source),
+            PackError::Output(error) => unwritable(&error, &self.output),
+            error => failed(error),
+        };
+        if is_of_one_image && others {
+            failure = failure.hint("to pack the others without it: --keep-going");
         }
+        if is_begun { failure.hint(GO_ON) } else { failure }
     }
+}
 
-    async fn transfer(
-        &self,
-        plan: Plan,
-        request: &Request,
-        progress: &Arc<dyn Progress>,
-    ) -> Result<Packed, Failure> {
-        let (jobs, failed_images) = (request.jobs, request.failed_images);
-        let (output, plans) = (&self.output, begun_plans());
-        let packed =
-            transfer::transfer(plan, output, jobs, failed_images, plans.as_ref(), progress).await;
-        packed.map_err(|error| self.failed(error))
-    }
+/// The way on from a pack that did not come to its end.
+const GO_ON: &str = "run the same command again to resume";
+
+/// The memory of what this user has begun to pack; `None` without a state directory.
+fn begun_plans() -> Option<BegunPlans> {
+    BegunPlans::below(&settings::state_directory()?).ok()
 }
 
 pub(super) async fn run(options: Options) -> Result<Status, Failure> {
-    let output = options.output.clone();
-    let is_kept = !options.dry_run && !pipes::is_pipe(&output);
-    let stopped = stopped();
-    tokio::select! {
-        done = work(options) => done,
-        ending = stopped => match is_kept && resume::is_left(&output) {
-            true => Err(Failure::interrupted(ending).hint(GO_ON)),
-            false => Err(Failure::interrupted(ending)),
-        },
-    }
-}
-
-async fn work(options: Options) -> Result<Status, Failure> {
-    let seal_key = options.sealing.unlock()?;
-    let mut request = options.request(seal_key.as_ref())?;
-    let is_pipe = pipes::is_pipe(&options.output);
-    if is_pipe && options.keep_going {
-        let what = "--keep-going needs a file: bytes that went into a pipe cannot be taken back";
-        return Err(Failure::usage(what).hint("name a file: -o NAME.tar.zst"));
-    }
-    if is_pipe && (options.volume_size.is_some() || options.sha256) {
-        return Err(Failure::usage(
-            "volumes and lists of checksums need a file: -o - writes to a pipe",
-        )
-        .hint("leave out --volume-size and --sha256, or name a file: -o NAME.tar.zst"));
-    }
-    if is_pipe && !options.dry_run {
-        pipes::refuse_terminal()?;
-    } else if !options.dry_run {
-        let checked = written::check(&options.output, options.volume_size.is_some());
-        checked.map_err(|error| unwritable(error, &options.output))?;
-        if !options.force {
-            let lists = options.sha256 || options.volume_size.is_some();
-            written::spare_others(&options.output, lists)?;
-        }
-    }
+    let request = options.request()?;
     let waits = Waits::default();
     let client = options.connection.client(&waits)?;
-    let talk = if options.quiet { Talk::Quiet } else { Talk::Progress };
-    let progress = progress(talk, &waits);
-    let begun = match is_pipe || options.dry_run {
-        true => None,
-        false => begun(&options, &mut request, &client, &progress).await?,
-    };
-    let plan = match begun {
-        Some(plan) => plan,
-        None => pack::prepare(&request, &client, &progress)
-            .await
-            .map_err(|error| options.failed(error))?,
-    };
-    let (verdicts, warnings) = (plan.verdicts.clone(), plan.warnings.clone());
-    let report = if options.dry_run {
-        let left_out = plan.left_out.clone();
-        PackReport::new(&plan.inventory, plan.bundle_digest, verdicts, left_out, warnings)
-    } else {
-        let packed = if is_pipe {
-            let seal = seal_key.as_ref().map(|seal_key| plan.seal(&seal_key.key)).transpose();
-            let seal = seal.map_err(|error| Failure::of(Status::Other, &error))?;
-            stream::stream(plan, seal, pipes::output()?, &progress).await.map_err(failed)?
-        } else {
-            options.transfer(plan, &request, &progress).await.map_err(|failure| {
-                match resume::is_left(&options.output) {
-                    true => failure.hint(GO_ON),
-                    false => failure,
-                }
-            })?
-        };
-        let Packed { length, bundle_digest, inventory, left_out } = packed;
-        let mut report = PackReport::new(&inventory, bundle_digest, verdicts, left_out, warnings);
-        report.file = Some(options.output.display().to_string());
-        report.file_size = Some(length);
-        report.seal_key =
-            seal_key.as_ref().map(|seal_key| fingerprint_of(seal_key.key.public_key()));
-        if !is_pipe {
-            if let Some(seal_key) = &seal_key {
-                let _told = waits.work("sealing the bundle");
-                tokio::task::block_in_place(|| seal_key.seal(&options.output))?;
-            }
-            let _told =
-                sha256_is_made(&options).then(|| waits.work("reading the archive for its SHA-256"));
-            let (output, sha256) = (&options.output, options.sha256);
-            written::describe(output, &request.geometry, sha256, &mut report).await?;
-        }
-        report
-    };
+    let progress = progress(if options.quiet { Talk::Quiet } else { Talk::Progress }, &waits);
+    let packed = pack::pack(request, &client, &progress).await;
     drop(progress);
+    let report = match packed {
+        Ok(report) => report,
+        Err(error) => return Err(options.failed(error).await),
+    };
+    let is_pipe = pipes::is_pipe(&options.output);
+    if !is_pipe && report.file.is_some() && report.checksums.is_none() {
+        let list = list_path(&options.output);
+        if list.exists() {
+            tell!("warning: {} is about an earlier archive", safe(&list.display().to_string()));
+        }
+    }
     let output = if options.json { Output::json(&report)? } else { summary(&report) };
     match is_pipe && !options.dry_run {
         true => output.write_aside(),
@@ -348,9 +290,16 @@ async fn work(options: Options) -> Result<Status, Failure> {
     Ok(if report.is_incomplete() { Status::Partial } else { Status::Done })
 }
 
-/// True when the whole archive is read once more.
-fn sha256_is_made(options: &Options) -> bool {
-    options.sha256 || options.volume_size.is_some()
+/// Somebody ended the pack, which has left this.
+async fn interrupted(left: Left) -> Failure {
+    let failure = Failure::interrupted(stopped().await);
+    match left {
+        Left::Nothing => failure,
+        Left::Beginning => failure.hint(GO_ON),
+        Left::Archive => {
+            failure.hint("the archive is whole, the list of its checksums is not there")
+        }
+    }
 }
 
 fn failed(error: PackError) -> Failure {
@@ -380,6 +329,14 @@ fn failed(error: PackError) -> Failure {
             }
             failure
         }
+        PackError::NeedsFile(NeedsFile::LeavingOut) => {
+            failure.hint("name a file: -o NAME.tar.zst")
+        }
+        PackError::NeedsFile(NeedsFile::Beside) => failure
+            .hint("leave out --volume-size and --sha256, or name a file: -o NAME.tar.zst"),
+        PackError::Occupied { .. } => {
+            failure.hint("name another file with -o, or replace this one with --force")
+        }
         PackError::IdleScopes(_) => failure.hint("correct the scope, or leave the option out"),
         PackError::Begun { .. } => {
             failure.hint("give the same arguments to resume, or --restart to discard it and begin anew")
@@ -402,17 +359,17 @@ fn failed(error: PackError) -> Failure {
 }
 
 /// A place where no archive can be written, noticed before any work.
-fn unwritable(error: ArchiveError, output: &Path) -> Failure {
-    match &error {
+fn unwritable(error: &ArchiveError, output: &Path) -> Failure {
+    match error {
         // A file is no obstacle where the archive goes, only where something else does.
         ArchiveError::Output { path, .. }
             if Path::new(path) != output || output.is_file() && !output.is_symlink() =>
         {
-            Failure::of(Status::Usage, &error).hint("move it away, or name another file with -o")
+            Failure::of(Status::Usage, error).hint("move it away, or name another file with -o")
         }
         ArchiveError::Output { .. } => {
-            Failure::of(Status::Usage, &error).hint("name a file: -o DIR/NAME.tar.zst")
+            Failure::of(Status::Usage, error).hint("name a file: -o DIR/NAME.tar.zst")
         }
-        _ => Failure::of((&error).into(), &error),
+        _ => Failure::of(error.into(), error),
     }
 }

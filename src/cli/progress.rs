@@ -4,7 +4,7 @@ use super::output::tell;
 use super::text::{safe, size};
 use super::waiting::Telling;
 use bundle::oci::Digest;
-use bundle::progress::{Progress, Waits};
+use bundle::progress::{Progress, Silent, Waits};
 use bundle::registry::secrets;
 use indicatif::{MultiProgress, ProgressBar, ProgressStyle};
 use std::collections::HashMap;
@@ -39,16 +39,6 @@ pub(super) fn progress(talk: Talk, waits: &Waits) -> Arc<dyn Progress> {
 
 /// Where progress is shown.
 pub(super) type Shown = Box<dyn Progress>;
-
-struct Silent;
-
-impl Progress for Silent {
-    fn total(&self, _: u64, _: u64) {}
-    fn started(&self, _: &Digest, _: u64) {}
-    fn advanced(&self, _: &Digest, _: u64) {}
-    fn finished(&self, _: &Digest, _: u64) {}
-    fn note(&self, _: &str) {}
-}
 
 #[derive(Default)]
 struct Lines {

@@ -5,7 +5,6 @@ mod sworn;
 use super::exit::Status;
 use super::failure::Failure;
 use super::inspect::damage_hint;
-use super::keys::read_file;
 use super::output::{Output, say, tell};
 use super::progress::{Talk, progress};
 use super::refusal::Hints;
@@ -22,6 +21,7 @@ use bundle::pack::seal::NotSealed;
 use bundle::progress::Waits;
 use bundle::report::seal::{SealingRefusal, SealingReport, Unconfirmed, UnconfirmedCode};
 use bundle::seal::{KeyFile, KeyFileError, MakingError, fingerprint_of};
+use bundle::signers::files;
 use bundle::trust::SigningKey;
 use bundle::unpack::{NotSworn, SwearOptions, seal_verified};
 use clap::Args;
@@ -177,7 +177,7 @@ fn summary(report: &SealingReport) -> Output {
 
 /// Reads and decrypts a private key.
 pub(super) fn unlock(path: &Path) -> Result<SigningKey, Failure> {
-    let (bytes, _) = read_file(path)?;
+    let (bytes, _) = files::read(path)?;
     let shown = path.display().to_string();
     let refuse = |error: KeyFileError| {
         let failure = Failure::usage(format!("key file {shown} cannot be used: {error}"));

@@ -1,7 +1,6 @@
 //! Options about the operator's seal for who unpacks or verifies, and what is said of it.
 
 use super::failure::Failure;
-use super::keys;
 use super::output::{Output, say};
 use super::settings;
 use super::text::safe;
@@ -9,6 +8,7 @@ use bundle::host::HostRoot;
 use bundle::host::settings::InForce;
 use bundle::report::seal::{KeyStanding, SealReport, SeriesState, VerifiedSeal};
 use bundle::seal::{Exceptions, MAX_SEQUENCE};
+use bundle::signers::files;
 use bundle::unpack::SealInputs;
 use clap::Args;
 use std::path::PathBuf;
@@ -65,7 +65,7 @@ impl SealTrust {
     }
 
     fn with_keys(&self, keys: &[PathBuf]) -> Result<SealInputs, Failure> {
-        let keys = keys.iter().map(|path| Ok(keys::read(path)?.0));
+        let keys = keys.iter().map(|path| Ok(files::public_key(path)?.0));
         Ok(SealInputs {
             keys: keys.collect::<Result<_, Failure>>()?,
             introduces_keys: self.seal_introduces_keys,

@@ -10,6 +10,7 @@ use bundle::host::settings::Valued;
 use bundle::host::settings::{InForce, Origin, PolicyInForce};
 use bundle::host::{FoundSettings, HostRoot, SettingsFile, system_settings, user_settings};
 use bundle::ownership::check_for_root;
+use bundle::signers::{PolicyChoice, SignerFiles};
 use bundle::trust::Scoped;
 use bundle::unpack::DEFAULT_JOBS;
 use std::path::{Path, PathBuf};
@@ -76,17 +77,17 @@ pub(super) fn signers(
     given: &Signers,
     named_keys: Option<&'static str>,
     in_force: &InForce,
-) -> Result<Signers, Failure> {
-    let mut joined = given.clone();
-    if given.policy.is_some() || given.host_policy {
+) -> Result<SignerFiles, Failure> {
+    let mut joined = given.files();
+    if joined.policy.is_some() {
         return Ok(joined);
     }
     let policy = in_force.policy().map_err(|error| Failure::of(Status::Usage, &error))?;
     let Some(policy) = policy else {
-        joined.key.extend(counting("trust.key", &in_force.key)?);
-        joined.rekor_key.extend(counting("trust.rekor_key", &in_force.rekor_key)?);
-        joined.gpg_key.extend(counting("trust.gpg_key", &in_force.gpg_key)?);
-        joined.trusted_root.extend(counting("trust.trusted_root", &in_force.trusted_root)?);
+        joined.keys.extend(counting("trust.key", &in_force.key)?);
+        joined.rekor_keys.extend(counting("trust.rekor_key", &in_force.rekor_key)?);
+        joined.gpg_keys.extend(counting("trust.gpg_key", &in_force.gpg_key)?);
+        joined.trusted_roots.extend(counting("trust.trusted_root", &in_force.trusted_root)?);
         return Ok(joined);
     };
     if let Some(option) = named_keys {
@@ -101,10 +102,9 @@ pub(super) fn signers(
     match policy {
         PolicyInForce::File(file) => {
             check_named("trust.policy", &file.value, &file.origin)?;
-            joined.policy = Some(file.value.clone());
-            joined.policy_of_configuration = true;
+            joined.policy = Some(PolicyChoice::Configured(file.value.clone()));
         }
-        PolicyInForce::Host(_) => joined.host_policy = true,
+        PolicyInForce::Host(_) => joined.policy = Some(PolicyChoice::Host),
     }
     Ok(joined)
 }

@@ -29,8 +29,8 @@ use bundle::registry::{Client, RegistryError};
 use bundle::report::unpack::{ImageReport, TagAge, UnpackReport};
 use bundle::trust::{GivenScope, Scope};
 use bundle::unpack::{
-    self, AttachmentChoice, AttachmentsRefused, Class, Input, InstallOptions, OnExistingAttachment,
-    Target, UnpackError, UnpackOptions,
+    self, AttachmentChoice, AttachmentsRefused, Class, InstallOptions, OnExistingAttachment,
+    Request, Target, UnpackError,
 };
 use clap::{Args, ValueEnum};
 use std::num::NonZeroU16;
@@ -179,36 +179,29 @@ impl Options {
         let rollbacks = self.allow_tag_rollback.iter();
         let rollbacks = rollbacks.map(|scope| GivenScope::new("--allow-tag-rollback", scope));
         trust.given_scopes.extend(rollbacks);
-        let unpack = UnpackOptions {
-            target: target.clone(),
-            trust,
-            memory: Some(self.trust.host_root()?),
-            allow_tag_rollback: self.allow_tag_rollback.clone(),
-            emit: self.emission.options(),
-            install: self.install()?,
-            configure: self.config.options(&self.trust, &self.connection, target)?,
-            attachments: match self.attachments {
+        let request = Request::new(pipes::archive(&self.files)?, target.clone(), trust)
+            .memory(self.trust.host_root()?)
+            .allow_tag_rollback(self.allow_tag_rollback.clone())
+            .emit(self.emission.options())
+            .install(self.install()?)
+            .configure(self.config.options(&self.trust, &self.connection, target)?)
+            .attachments(match self.attachments {
                 Attachments::All => AttachmentChoice::All,
                 Attachments::Verified => AttachmentChoice::Verified,
-            },
-            on_existing_attachment: match self.on_existing_attachment {
+            })
+            .on_existing_attachment(match self.on_existing_attachment {
                 ExistingAttachment::Keep => OnExistingAttachment::Keep,
                 ExistingAttachment::Replace => OnExistingAttachment::Replace,
-            },
-            attachments_refused: match self.attachments_refused {
+            })
+            .attachments_refused(match self.attachments_refused {
                 RefusedAttachments::Fail => AttachmentsRefused::Fail,
                 RefusedAttachments::Warn => AttachmentsRefused::Warn,
-            },
-            lookaside: self.lookaside.clone(),
-            jobs: settings::jobs(&self.in_force()?),
-            dry_run: self.dry_run,
-        };
-        let input = match pipes::is_input(&self.files)? {
-            true => Input::Stream(pipes::input()?, self.files[0].clone()),
-            false => Input::Files(self.files.clone()),
-        };
+            })
+            .lookaside(self.lookaside.clone())
+            .jobs(settings::jobs(&self.in_force()?))
+            .dry_run(self.dry_run);
         let progress = progress(if self.quiet { Talk::Quiet } else { Talk::Progress }, waits);
-        Ok(unpack::unpack(input, unpack, client, &progress).await)
+        Ok(unpack::unpack(request, client, &progress).await)
     }
 
     /// What counts of configuration and options.

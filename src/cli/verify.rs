@@ -2,8 +2,9 @@
 
 use super::exit::Status;
 use super::failure::Failure;
-use super::inspect::{self, damage_hint};
+use super::inspect::unreadable;
 use super::output::{Output, say, tell};
+use super::pipes;
 use super::progress::{Talk, progress};
 use super::refusal::{self, Hints};
 use super::sealed::say_seal;
@@ -11,14 +12,13 @@ use super::text::{count, line, safe, size};
 use super::trust::Trust;
 use super::unpack::{failed, status_of};
 use super::verdict;
-use bundle::archive::integrity::{self, Damage, Depth};
-use bundle::archive::{Archive, ArchiveError};
+use bundle::archive::integrity::{Damage, Depth};
 use bundle::progress::Waits;
 use bundle::report::verify::VerifyReport;
-use bundle::unpack::{Opened, TrustInputs, UnpackError, Verified};
+use bundle::unpack::UnpackError;
+use bundle::verify::{Request, VerifyError, verify};
 use clap::Args;
 use std::path::PathBuf;
-use std::sync::Arc;
 
 /// Read every byte of a bundle, and its signatures under the given trust; push nothing
 #[derive(Args)]
@@ -40,103 +40,60 @@ pub(super) struct Options {
 }
 
 pub(super) fn run(options: &Options) -> Result<Status, Failure> {
-    let inputs = options.trust.inputs()?;
-    let (archive, cargo) = inspect::open(&options.files)?;
-    let archive = Arc::new(archive);
+    let trust = options.trust.inputs()?;
     let waits = Waits::default();
-    let progress = progress(if options.quiet { Talk::Quiet } else { Talk::Progress }, &waits);
     let depth = if options.quick { Depth::TrustSection } else { Depth::Whole };
-    // Judged first: what is refused outweighs what a pipe turns out to lack.
-    let any_anchor = !inputs.is_silent();
-    let judging = waits.work("judging signatures");
-    let judged = judge(Arc::clone(&archive), inputs);
-    drop(judging);
-    let integrity = match cargo {
-        Some(cargo) if !options.quick => {
-            match integrity::check_passing(&archive, cargo, &*progress) {
-                Ok(integrity) => integrity,
-                Err(error) => return Err(ended_early(&error, judged, any_anchor, options)),
-            }
-        }
-        _ => integrity::check(&archive, depth, &*progress),
-    };
+    let request = Request::new(pipes::archive(&options.files)?, trust);
+    let request = request.depth(depth).waits(waits.clone());
+    let progress = progress(if options.quiet { Talk::Quiet } else { Talk::Progress }, &waits);
+    let verified = verify(request, &*progress);
     drop(progress);
-    let file = archive.path().display().to_string();
-    let mut report = VerifyReport::new(file, archive.bundle_digest(), options.quick, integrity);
-    report.any_anchor = any_anchor;
-    let mut status = if report.damaged.is_empty() { Status::Done } else { Status::Medium };
-    let (mut refused_whole, mut hints) = (None, Vec::new());
-    match judged {
-        Ok(verified) => {
-            report.seal = Some(verified.seal_report());
-            report.warnings = verified.warnings();
-            if report.any_anchor {
-                report.verdicts = verified.verdicts().to_vec();
-                report.attachments = Some(verified.attachment_counts());
-            }
-        }
-        Err(UnpackError::Refused(refused)) => {
-            report.seal = Some(refused.seal.clone());
-            if report.any_anchor {
-                status = Status::Refused;
-                hints = refusal::ways_on(&refused, &report.file, Hints::of("verify"));
-                report.verdicts = refused.verdicts;
-            }
-        }
-        // What cannot be read is named as damaged already.
-        Err(error) if !report.damaged.is_empty() && status_of(&error) == Status::Medium => {}
-        Err(error) if report.damaged.is_empty() => return Err(failure_of(&error)),
-        // Both are said.
-        Err(error) => refused_whole = Some(failure_of(&error)),
-    }
-    let output = if options.json { Output::json(&report)? } else { summary(&report) };
-    match refused_whole {
-        Some(failure) => {
-            // The refusal outweighs whatever is wrong with standard output.
-            let _ = output.write();
-            Err(failure)
-        }
-        None => {
-            let written = output.write();
-            // Behind the verdicts that they are about.
-            for hint in hints {
-                tell!("hint: {}", safe(&hint));
-            }
-            written.map(|()| status)
-        }
+    match verified {
+        Ok(report) => options.output(&report)?.write().map(|()| Status::Done),
+        Err(error) => options.failed(error),
     }
 }
 
-/// The failure of a pipe that cannot be read to its end, or what was refused before it came to that.
-fn ended_early(
-    error: &ArchiveError,
-    judged: Result<Verified, UnpackError>,
-    any_anchor: bool,
-    options: &Options,
-) -> Failure {
-    let failure = Failure::of(error.into(), error);
-    let damaged = damage_hint(error, &options.files[0]).into_iter().fold(failure, Failure::hint);
-    let refusal = match judged {
-        Err(UnpackError::Refused(_)) if !any_anchor => return damaged,
-        Err(refusal) if status_of(&refusal) == Status::Refused => refusal,
-        _ => return damaged,
-    };
-    damaged.print();
-    if let (UnpackError::Refused(refused), true) = (&refusal, options.json) {
-        // The refusal outweighs whatever is wrong with standard output.
-        let _ = Output::json(refused).and_then(Output::write);
+impl Options {
+    fn output(&self, report: &VerifyReport) -> Result<Output, Failure> {
+        if self.json { Output::json(report) } else { Ok(summary(report)) }
     }
-    failed(&refusal, &options.files, Hints::of("verify"))
-}
 
-fn failure_of(error: &UnpackError) -> Failure {
-    let failure = Failure::of(status_of(error), error);
-    error.hint().into_iter().fold(failure, Failure::hint)
-}
-
-/// Judges what was read, through the same open file: a file put in its place meanwhile is not looked at.
-fn judge(archive: Arc<Archive>, inputs: TrustInputs) -> Result<Verified, UnpackError> {
-    Opened::of(archive).check()?.verify(inputs)
+    /// Prints what was found of a bundle that does not pass; gives the status, or the failure that is printed behind it.
+    fn failed(&self, error: VerifyError) -> Result<Status, Failure> {
+        match error {
+            VerifyError::Archive(error) => Err(unreadable(&error, &self.files[0])),
+            VerifyError::EndedEarly { source, refusal: None } => {
+                Err(unreadable(&source, &self.files[0]))
+            }
+            VerifyError::EndedEarly { source, refusal: Some(refusal) } => {
+                unreadable(&source, &self.files[0]).print();
+                if let (UnpackError::Refused(refused), true) = (&*refusal, self.json) {
+                    // The refusal outweighs whatever is wrong with standard output.
+                    let _ = Output::json(refused).and_then(Output::write);
+                }
+                Err(failed(&refusal, &self.files, Hints::of("verify")))
+            }
+            VerifyError::Damaged(report) => self.output(&report)?.write().map(|()| Status::Medium),
+            VerifyError::Refused { refused, report } => {
+                let hints = refusal::ways_on(&refused, &report.file, Hints::of("verify"));
+                let written = self.output(&report)?.write();
+                // Behind the verdicts that they are about.
+                for hint in hints {
+                    tell!("hint: {}", safe(&hint));
+                }
+                written.map(|()| Status::Refused)
+            }
+            VerifyError::Unjudged { source, report } => {
+                if let Some(report) = report {
+                    // The refusal outweighs whatever is wrong with standard output.
+                    let _ = self.output(&report)?.write();
+                }
+                let failure = Failure::of(status_of(&source), &*source);
+                Err(source.hint().into_iter().fold(failure, Failure::hint))
+            }
+        }
+    }
 }
 
 fn summary(report: &VerifyReport) -> Output {

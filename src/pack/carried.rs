@@ -2,18 +2,8 @@
 
 use crate::archive::head::{self, HeadFile};
 use crate::inventory::KeyEntry;
-use crate::trust::{KeyMaterial, Scope};
-
-/// A public key that travels along.
-#[derive(Debug, Clone)]
-pub struct CarriedKey {
-    /// The key, of whatever use.
-    pub material: KeyMaterial,
-    /// File name, without folders.
-    pub name: String,
-    /// Scopes that it is given for; empty when it is only carried.
-    pub scopes: Vec<Scope>,
-}
+use crate::signers::CarriedKey;
+use crate::trust::KeyMaterial;
 
 /// Endings that people's files of public keys have; each use has one of its own in a bundle.
 const ENDINGS: [&str; 6] = [".pub", ".pem", ".asc", ".gpg", ".pgp", ".json"];

@@ -2,7 +2,7 @@
 //! attachments themselves; and GPG signatures, which lie beside manifests ([`atomic`]). A lookup that fails is an error,
 //! never "none".
 
-pub mod atomic;
+pub(super) mod atomic;
 
 use self::atomic::FoundSignature;
 use super::held::Share;
@@ -26,7 +26,7 @@ const MAX_ATTACHMENTS: usize = 10_000;
 const KEPT_LAYER: u64 = 256 << 10;
 
 /// Everything attached to one image.
-pub struct Attachments {
+pub(super) struct Attachments {
     /// Subjects before what is attached to them.
     pub found: Vec<Attachment>,
     /// GPG signatures, in the order of their subjects.
@@ -39,14 +39,14 @@ pub struct Attachments {
 
 impl Attachments {
     /// True when there is a signature, of whatever kind and by whomever.
-    pub fn has_signature(&self) -> bool {
+    pub(super) fn has_signature(&self) -> bool {
         let attached = self.found.iter().any(|a| a.kind == AttachmentKind::Signature);
         attached || !self.signatures.is_empty()
     }
 }
 
 /// One attachment.
-pub struct Attachment {
+pub(super) struct Attachment {
     /// For summaries.
     pub kind: AttachmentKind,
     /// How it was found.
@@ -64,7 +64,7 @@ impl Attachment {
     ///
     /// # Panics
     /// Never: an attachment is not made without one.
-    pub fn manifest(&self) -> &Manifest {
+    pub(super) fn manifest(&self) -> &Manifest {
         let [.., own] = self.manifests.as_slice() else {
             unreachable!("an attachment has a manifest")
         };
@@ -341,7 +341,7 @@ impl Search<'_> {
 }
 
 /// Layers that verification reads.
-pub fn signature_layers(manifest: &Manifest) -> impl Iterator<Item = &Descriptor> {
+pub(super) fn signature_layers(manifest: &Manifest) -> impl Iterator<Item = &Descriptor> {
     let layers = match manifest.meaning() {
         Meaning::Image(image) => image.layers.as_slice(),
         Meaning::Index(_) => &[],

@@ -1,11 +1,15 @@
 //! Why nothing was packed.
 
+use super::seal::NotSealed;
 use crate::archive::ArchiveError;
 use crate::oci::source::{SourceError, Trouble};
 use crate::oci::{Digest, Reference};
 use crate::registry::{RegistryError, secrets};
 use crate::report::pack::LeftOut;
+use crate::seal::MakingError;
 use crate::trust::{IdleScope, ImageVerdict};
+use std::fmt;
+use std::path::PathBuf;
 
 /// Why a pack did not succeed.
 #[derive(Debug, thiserror::Error)]
@@ -98,6 +102,41 @@ pub enum PackError {
         #[source]
         first: Option<std::sync::Arc<PackError>>,
     },
+    /// The place where the archive is to be cannot take it; noticed before any work.
+    #[error(transparent)]
+    Output(ArchiveError),
+    /// Something that no earlier pack wrote is where the archive is to be.
+    #[error("{} is there, and it is not {expected}", path.display())]
+    Occupied {
+        /// Its path.
+        path: PathBuf,
+        /// What would be replaced.
+        expected: Occupied,
+    },
+    /// Something was asked for that only a file can have.
+    #[error("{0}")]
+    NeedsFile(NeedsFile),
+    /// The transfer failed, and its beginning stays for the next run.
+    #[error(transparent)]
+    Unfinished(Box<PackError>),
+    /// The caller stopped the pack.
+    #[error("the pack was stopped")]
+    Stopped(Left),
+    /// The archive is whole, and there is no seal in it.
+    #[error("{} is complete, and not sealed", path.display())]
+    NotSealed {
+        /// The archive.
+        path: PathBuf,
+        /// Why.
+        #[source]
+        source: NotSealed,
+    },
+    /// A seal cannot be made for an archive that streams.
+    #[error(transparent)]
+    Seal(#[from] MakingError),
+    /// The archive is whole, and its files or their checksums cannot be listed.
+    #[error(transparent)]
+    Unlisted(ArchiveError),
     /// The archive cannot be written.
     #[error("the archive cannot be written")]
     Archive(#[from] ArchiveError),
@@ -107,6 +146,55 @@ pub enum PackError {
     /// A task of this program ended without an answer.
     #[error("a task of this program failed")]
     Task(#[from] tokio::task::JoinError),
+}
+
+/// What a pack may replace.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Occupied {
+    /// The archive of an earlier pack.
+    Archive,
+    /// Its list of checksums.
+    Checksums,
+}
+
+impl fmt::Display for Occupied {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(match self {
+            Self::Archive => "an earlier bundle",
+            Self::Checksums => "a list of checksums",
+        })
+    }
+}
+
+/// What only a file can have.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum NeedsFile {
+    /// Images are left out when they cannot be fetched.
+    LeavingOut,
+    /// Volumes, or a list of checksums.
+    Beside,
+}
+
+impl fmt::Display for NeedsFile {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(match self {
+            Self::LeavingOut => {
+                "--keep-going needs a file: bytes that went into a pipe cannot be taken back"
+            }
+            Self::Beside => "volumes and lists of checksums need a file: -o - writes to a pipe",
+        })
+    }
+}
+
+/// What a pack that was stopped has left.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Left {
+    /// Nothing to go on from.
+    Nothing,
+    /// A beginning, from which the next run goes on.
+    Beginning,
+    /// The whole archive, without the list of its checksums.
+    Archive,
 }
 
 impl PackError {

@@ -1,7 +1,8 @@
 //! Everything that decides the bytes of an archive, as digests: a run goes on only with what was begun for the same, and
 //! says what is another one. A digest of each, and no more: a journal names no host and no file.
 
-use super::{AttachmentErrors, Handover, Location, Request, SignatureRule, Source};
+use super::select::Selection;
+use super::{AttachmentErrors, Handover, Location, SignatureRule, Source};
 use crate::oci::Digest;
 use serde::{Deserialize, Serialize};
 use serde_json::{Value, json};
@@ -25,8 +26,8 @@ impl Fingerprint {
 
 /// The fingerprint of a request. Jobs, output and credentials do not count, and neither does what a failed image does: none
 /// of them changes a byte of what is asked for.
-pub(super) fn of(request: &Request) -> Fingerprint {
-    let Request {
+pub(super) fn of(request: &Selection) -> Fingerprint {
+    let Selection {
         sources,
         platforms,
         signatures,
@@ -105,31 +106,13 @@ mod tests {
     use super::*;
     use crate::archive::geometry::Geometry;
     use crate::host::RegistriesD;
-    use crate::pack::{CarriedKey, FailedImages, SeriesPlace};
-    use crate::trust::{Anchors, KeyMaterial, KeyUse, PublicKey};
+    use crate::pack::{CarriedKey, FailedImages};
+    use crate::trust::{KeyMaterial, KeyUse, PublicKey};
 
-    fn request() -> Request {
-        Request {
-            sources: vec!["quay.io/a/b:1".parse().expect("source")],
-            platforms: vec![],
-            signatures: vec![],
-            attachment_errors: AttachmentErrors::Fail,
-            lookasides: RegistriesD::default(),
-            failed_images: FailedImages::Fail,
-            keys: vec![],
-            anchors: Anchors::default(),
-            policy: None,
-            anchors_digest: Digest::of(b""),
-            given_scopes: vec![],
-            foreign_layers: false,
-            name: None,
-            place: SeriesPlace::default(),
-            created: 7,
-            source_date_epoch: None,
-            geometry: Geometry::WHOLE,
-            level: 1,
-            jobs: 4,
-        }
+    fn request() -> Selection {
+        let mut request = Selection::new(vec!["quay.io/a/b:1".parse().expect("source")]);
+        (request.created, request.level) = (7, 1);
+        request
     }
 
     #[test]
@@ -138,7 +121,7 @@ mod tests {
             MCowBQYDK2VwAyEAGb9ECWmEzf6FQbrBZ9w7lshQhqowtrbLDFw4rXAxZuE=\n\
             -----END PUBLIC KEY-----\n";
         let own = of(&request());
-        let changed = |change: &dyn Fn(&mut Request)| {
+        let changed = |change: &dyn Fn(&mut Selection)| {
             let mut request = request();
             change(&mut request);
             of(&request)

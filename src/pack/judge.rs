@@ -2,7 +2,8 @@
 
 use super::error::with_causes;
 use super::resolve::{Resolved, ResolvedImage};
-use super::{PackError, Request, SignatureRule};
+use super::select::Selection;
+use super::{PackError, SignatureRule};
 use crate::inventory::{self, AttachmentKind, PackVerdict};
 use crate::oci::source::read_blob;
 use crate::oci::{Descriptor, Digest, Manifest, media_type};
@@ -15,7 +16,7 @@ use bytes::Bytes;
 use std::collections::{BTreeSet, HashMap};
 
 /// Images with what verification found.
-pub struct Judged {
+pub(super) struct Judged {
     /// The images.
     pub images: Vec<(ResolvedImage, PackVerdict)>,
     /// Verdicts of the images that a key covers.
@@ -30,7 +31,7 @@ pub struct Judged {
 ///
 /// # Errors
 /// [`PackError::Refused`] with every image that is not admitted, [`PackError::Unsigned`].
-pub fn judge(request: &Request, resolved: Resolved) -> Result<Judged, PackError> {
+pub(super) fn judge(request: &Selection, resolved: Resolved) -> Result<Judged, PackError> {
     let sources = resolved.images.iter().map(|image| &image.source);
     let policy = request.policy.as_ref().map(|policy| policy.prepare(sources));
     let anchors = &Anchors { policy, ..request.anchors.clone() };

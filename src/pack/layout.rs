@@ -26,7 +26,7 @@ const MAX_NAMED: usize = 10;
 const MAX_NAME: usize = 200;
 
 /// A layout directory with what it says about attachments.
-pub struct Layout {
+pub(super) struct Layout {
     pub(super) directory: LayoutDirectory,
     entries: Vec<Descriptor>,
     /// What is listed as attached to a digest.
@@ -46,7 +46,7 @@ impl Layout {
     ///
     /// # Errors
     /// When it is not a layout. What is wrong with single entries is told when they matter.
-    pub async fn open(path: &Path) -> Result<Self, LayoutError> {
+    pub(super) async fn open(path: &Path) -> Result<Self, LayoutError> {
         let mut layout = Self::of_blobs(path)?;
         for entry in layout.directory.unusable() {
             let why = format!("entry {} of index.json: {}", entry.number, entry.why);
@@ -137,7 +137,7 @@ impl Layout {
     ///
     /// # Errors
     /// What stands in the way, as text: nothing, or several that could be meant.
-    pub fn find(&self, reference: Option<&str>) -> Result<Descriptor, String> {
+    pub(super) fn find(&self, reference: Option<&str>) -> Result<Descriptor, String> {
         match reference {
             Some(reference) => self.named(reference),
             None => self.only(),

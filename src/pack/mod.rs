@@ -1,61 +1,190 @@
 //! From a list of sources to one archive: select → resolve → discover → judge → plan → transfer.
 //!
-//! - [`select`]: what was asked for, parsed ([`Request`])
-//! - [`origin`]: one place images are read from, a repository or a layout directory
-//! - [`resolve`]: tags become digests, once; indexes become their manifests ([`resolve::Resolved`])
+//! - [`pack`] (here): the door, the whole of it
+//! - `request`: what the door takes ([`Request`]); `output`: the archive's files and their checksums
+//! - [`select`]: what was asked for, parsed ([`Source`])
+//! - `origin`: one place images are read from, a repository or a layout directory
+//! - `resolve`: tags become digests, once; indexes become their manifests (`Resolved`)
 //! - `held`: how much of that is in memory
 //! - `walk`: from a root through indexes to every manifest that is wanted
-//! - [`discover`]: everything attached to them, in both schemes, recursively
-//! - [`judge`]: the verifier of the enclave, run before the trip
+//! - `discover`: everything attached to them, in both schemes, recursively
+//! - `judge`: the verifier of the enclave, run before the trip
 //! - `carried`: keys that travel along
-//! - [`plan`], `gather`: inventory, order and places, decided before the first byte ([`plan::Plan`])
-//! - `fingerprint`, [`resume`]: what an interrupted run was doing, so that the next one goes on
+//! - `plan`, `gather`: inventory, order and places, decided before the first byte (`Plan`)
+//! - `fingerprint`, `resume`: what an interrupted run was doing, so that the next one goes on
 //! - `remainder`: a plan without images that could not be had
-//! - [`transfer`], `fetch`: each blob once, to its place ([`transfer::Packed`])
-//! - [`stream`]: the same bytes into a pipe
+//! - `transfer`, `fetch`: each blob once, to its place (`Packed`)
+//! - `stream`: the same bytes into a pipe
 //! - [`series`]: sequence, expiry, the next seal key; [`seal`](mod@seal): the seal at the end
 
 mod carried;
-pub mod discover;
+mod discover;
 mod entry_kind;
 pub mod error;
 mod fetch;
 mod fingerprint;
 mod gather;
 mod held;
-pub mod judge;
+mod judge;
 mod layout;
-pub mod origin;
-pub mod plan;
+mod origin;
+mod output;
+mod plan;
 mod remainder;
-pub mod resolve;
-pub mod resume;
+mod request;
+mod resolve;
+mod resume;
 pub mod seal;
 pub mod select;
 pub mod series;
-pub mod stream;
-pub mod transfer;
+mod stream;
+mod transfer;
 mod walk;
 
-pub use carried::CarriedKey;
-pub use error::PackError;
-pub use select::{AttachmentErrors, FailedImages, Location, Request, SignatureRule, Source};
+pub use crate::signers::CarriedKey;
+pub use error::{Left, NeedsFile, Occupied, PackError};
+pub use request::{Interrupted, OtherFile, Output, Request};
+pub use select::{AttachmentErrors, FailedImages, Location, SignatureRule, Source};
 pub use series::{Expires, Handover, SeriesPlace};
 
 use crate::progress::Progress;
 use crate::registry::Client;
-use crate::trust::IdleScope;
+use crate::report::pack::PackReport;
+use crate::seal::fingerprint_of;
+use crate::trust::{IdleScope, SigningKey};
+use plan::Plan;
+use select::Selection;
+use std::path::Path;
 use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
+use transfer::Packed;
+
+/// Large blobs in flight, unless told otherwise (measured: more do not help on one machine).
+pub const DEFAULT_JOBS: usize = 4;
+
+/// Packs images, with everything that proves where they come from. Needs a runtime with several threads.
+///
+/// # Errors
+/// [`PackError`]. Outputs are checked before anything is fetched. From the first fetched blob on, what was written to a file
+/// stays for the next run with the same request, and the error is [`PackError::Unfinished`].
+pub async fn pack(
+    mut request: Request,
+    client: &Client,
+    progress: &Arc<dyn Progress>,
+) -> Result<PackReport, PackError> {
+    let is_whole = AtomicBool::new(false);
+    let file = match &request.output {
+        Output::File(path) if !request.dry_run => Some(path.clone()),
+        _ => None,
+    };
+    let Some(stop) = request.stop.take() else {
+        return work(request, client, progress, &is_whole).await;
+    };
+    tokio::select! {
+        done = work(request, client, progress, &is_whole) => done,
+        () = stop => Err(PackError::Stopped(match file {
+            Some(_) if is_whole.load(Ordering::Relaxed) => Left::Archive,
+            Some(path) if resume::is_left(&path) => Left::Beginning,
+            _ => Left::Nothing,
+        })),
+    }
+}
+
+/// The whole of it; `is_whole` is set when only the list of checksums is missing.
+async fn work(
+    request: Request,
+    client: &Client,
+    progress: &Arc<dyn Progress>,
+    is_whole: &AtomicBool,
+) -> Result<PackReport, PackError> {
+    let lists_checksums = request.lists_checksums();
+    let Request { mut selection, output, seal_key, begun_plans, interrupted, .. } = request;
+    let begun_plans = begun_plans.as_ref();
+    let is_stream = matches!(output, Output::Stream(..));
+    if is_stream && selection.failed_images == FailedImages::LeaveOut {
+        return Err(PackError::NeedsFile(NeedsFile::LeavingOut));
+    }
+    if is_stream && lists_checksums {
+        return Err(PackError::NeedsFile(NeedsFile::Beside));
+    }
+    if request.dry_run {
+        let Plan { inventory, bundle_digest, verdicts, left_out, warnings, .. } =
+            prepare(&selection, client, progress).await?;
+        return Ok(PackReport::new(&inventory, bundle_digest, verdicts, left_out, warnings));
+    }
+    let mut begun = None;
+    if let Output::File(path) = &output {
+        output::check(path, &selection.geometry, lists_checksums, request.other_file)?;
+        match interrupted {
+            Interrupted::Discarded => resume::discard(path)?,
+            Interrupted::Resumed => {
+                let selection = &mut selection;
+                begun = resume::resume(path, selection, begun_plans, client, progress).await?;
+            }
+        }
+    }
+    let plan = match begun {
+        Some(plan) => plan,
+        None => prepare(&selection, client, progress).await?,
+    };
+    let (verdicts, warnings) = (plan.verdicts.clone(), plan.warnings.clone());
+    let sealed_by = seal_key.as_ref().map(|key| fingerprint_of(key.public_key()));
+    let report = |packed: Packed, path: &Path| {
+        let Packed { length, bundle_digest, inventory, left_out } = packed;
+        let mut report = PackReport::new(&inventory, bundle_digest, verdicts, left_out, warnings);
+        report.file = Some(path.display().to_string());
+        report.file_size = Some(length);
+        report.seal_key = sealed_by;
+        report
+    };
+    match output {
+        Output::Stream(writer, name) => {
+            let seal = seal_key.map(|key| plan.seal(&key)).transpose()?;
+            Ok(report(stream::stream(plan, seal, writer, progress).await?, &name))
+        }
+        Output::File(path) => {
+            let (jobs, failed_images) = (selection.jobs, selection.failed_images);
+            let packed =
+                transfer::transfer(plan, &path, jobs, failed_images, begun_plans, progress).await;
+            let packed = packed.map_err(|error| match resume::is_left(&path) {
+                true => PackError::Unfinished(Box::new(error)),
+                false => error,
+            })?;
+            let mut report = report(packed, &path);
+            if let Some(key) = seal_key {
+                let _told = client.waits().work("sealing the bundle");
+                seal_file(&path, key).await?;
+            }
+            is_whole.store(lists_checksums, Ordering::Relaxed);
+            let files = output::list(&path, &selection.geometry, &mut report)?;
+            if lists_checksums {
+                let _told = client.waits().work("reading the archive for its SHA-256");
+                output::write_checksums(path, files, &mut report).await?;
+            }
+            Ok(report)
+        }
+    }
+}
+
+/// Seals the archive that was packed to `path`.
+async fn seal_file(path: &Path, key: SigningKey) -> Result<(), PackError> {
+    let file = path.to_owned();
+    let sealed = tokio::task::spawn_blocking(move || seal::seal(&[file], &key)).await?;
+    match sealed {
+        Ok(_) => Ok(()),
+        Err(source) => Err(PackError::NotSealed { path: path.to_owned(), source }),
+    }
+}
 
 /// Everything up to the first byte of the archive: what would be packed, from where, in which order.
 ///
 /// # Errors
 /// Any [`PackError`]: a source that cannot be resolved or looked up, an image that the keys do not admit.
-pub async fn prepare(
-    request: &Request,
+async fn prepare(
+    request: &Selection,
     client: &Client,
     progress: &Arc<dyn Progress>,
-) -> Result<plan::Plan, PackError> {
+) -> Result<Plan, PackError> {
     request.place.check(plan::created(request)?)?;
     let resolved = resolve::resolve(request, client, progress).await?;
     none_idle(resolved.idle_scopes(request))?;

@@ -15,7 +15,7 @@ use std::sync::Arc;
 
 /// Where manifests, attachments and blobs of one image are read. Cloning is cheap.
 #[derive(Clone)]
-pub enum Origin {
+pub(super) enum Origin {
     /// A repository of a registry.
     Registry(RemoteRepository),
     /// An OCI image layout directory.
@@ -24,7 +24,7 @@ pub enum Origin {
 
 /// Why an origin did not give what was asked for.
 #[derive(Debug, thiserror::Error)]
-pub enum OriginError {
+pub(super) enum OriginError {
     /// The registry's answer.
     #[error(transparent)]
     Registry(#[from] RegistryError),
@@ -38,7 +38,7 @@ pub enum OriginError {
 
 impl OriginError {
     /// As an error of packing `image`, while doing `what`.
-    pub fn of(self, image: &Reference, what: impl Into<String>) -> PackError {
+    pub(super) fn of(self, image: &Reference, what: impl Into<String>) -> PackError {
         let (image, what) = (Box::new(image.clone()), what.into());
         match self {
             Self::Registry(source) => PackError::Registry { image, what, source: source.into() },
@@ -68,7 +68,7 @@ impl Origin {
     ///
     /// # Errors
     /// When that cannot be told; "none" is `Ok(None)`.
-    pub async fn manifest_by_tag(
+    pub(super) async fn manifest_by_tag(
         &self,
         tag: &str,
         image: Option<&str>,
@@ -93,7 +93,10 @@ impl Origin {
     ///
     /// # Errors
     /// As [`Origin::manifest_by_tag`].
-    pub async fn manifest(&self, descriptor: &Descriptor) -> Result<Option<Manifest>, OriginError> {
+    pub(super) async fn manifest(
+        &self,
+        descriptor: &Descriptor,
+    ) -> Result<Option<Manifest>, OriginError> {
         let found = match self {
             Self::Registry(repository) => repository.manifest_by_digest(&descriptor.digest).await?,
             Self::Layout(layout) => layout.directory.read_manifest(descriptor).await?,
@@ -106,7 +109,7 @@ impl Origin {
     ///
     /// # Errors
     /// As [`Origin::manifest_by_tag`].
-    pub async fn referrers(&self, subject: &Digest) -> Result<Vec<Descriptor>, OriginError> {
+    pub(super) async fn referrers(&self, subject: &Digest) -> Result<Vec<Descriptor>, OriginError> {
         match self {
             Self::Registry(repository) => Ok(repository.referrers(subject).await?.descriptors),
             Self::Layout(layout) => Ok(layout.referrers(subject).await?),

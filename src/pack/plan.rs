@@ -1,12 +1,13 @@
 //! Inventory, order and places: everything decided before the first byte. Printing it is `--dry-run`.
 
+use super::PackError;
 use super::carried::key_files;
 pub(super) use super::gather::{Form, Part, Supply};
 use super::gather::{Gathered, gather_image};
 use super::judge::Judged;
 use super::origin::Origin;
 use super::resolve::ResolvedImage;
-use super::{PackError, Request};
+use super::select::Selection;
 use crate::archive::ArchiveError;
 use crate::archive::head::{self, HeadFile};
 use crate::archive::journal::Interrupted;
@@ -25,7 +26,7 @@ use time::OffsetDateTime;
 use time::format_description::well_known::Rfc3339;
 
 /// A pack, decided.
-pub struct Plan {
+pub(super) struct Plan {
     /// What the archive will hold.
     pub inventory: Inventory,
     /// The archive, ready to be written.
@@ -56,7 +57,7 @@ pub struct Plan {
 ///
 /// # Errors
 /// Manifests that contradict each other, or a bundle beyond the format's limits.
-pub fn plan(request: &Request, judged: Judged) -> Result<Plan, PackError> {
+pub(super) fn plan(request: &Selection, judged: Judged) -> Result<Plan, PackError> {
     let mut gathered = Gathered::default();
     let mut entries = Vec::with_capacity(judged.images.len());
     for (number, (image, verdict)) in judged.images.iter().enumerate() {
@@ -148,7 +149,7 @@ pub(super) fn bundle_digest(files: &[HeadFile]) -> Digest {
 }
 
 /// When the bundle is made, as it says.
-pub(super) fn created(request: &Request) -> Result<OffsetDateTime, PackError> {
+pub(super) fn created(request: &Selection) -> Result<OffsetDateTime, PackError> {
     let seconds = request.created;
     let time = i64::try_from(seconds).ok();
     let time = time.and_then(|seconds| OffsetDateTime::from_unix_timestamp(seconds).ok());

@@ -6,8 +6,9 @@ use super::error::with_causes;
 use super::held::Held;
 use super::layout::Layout;
 use super::origin::Origin;
+use super::select::Selection;
 use super::walk::{Walk, Walked};
-use super::{FailedImages, Location, PackError, Request, Source};
+use super::{FailedImages, Location, PackError, Source};
 use crate::inventory::Lookup;
 use crate::oci::json::{self, Bounds};
 use crate::oci::layout::REF_NAME;
@@ -28,7 +29,7 @@ use std::sync::Arc;
 const IMAGES_IN_FLIGHT: usize = 8;
 
 /// Images with their manifests and attachments, all by digest.
-pub struct Resolved {
+pub(super) struct Resolved {
     /// In the order they were asked for, each source once.
     pub images: Vec<ResolvedImage>,
     /// Those that could not be had, when these are left out.
@@ -36,7 +37,7 @@ pub struct Resolved {
 }
 
 /// One image with everything that belongs to it.
-pub struct ResolvedImage {
+pub(super) struct ResolvedImage {
     /// Its number among the sources of the request.
     pub number: usize,
     /// Logical reference.
@@ -60,7 +61,7 @@ impl ResolvedImage {
     ///
     /// # Panics
     /// Never: an image is not made without one.
-    pub fn root(&self) -> &Manifest {
+    pub(super) fn root(&self) -> &Manifest {
         let [.., root] = self.manifests.as_slice() else { unreachable!("an image has a root") };
         root
     }
@@ -68,7 +69,7 @@ impl ResolvedImage {
 
 impl Resolved {
     /// Scopes of options that cover no image, neither one that was resolved nor one that is left out.
-    pub(super) fn idle_scopes(&self, request: &Request) -> Vec<IdleScope> {
+    pub(super) fn idle_scopes(&self, request: &Selection) -> Vec<IdleScope> {
         let asked = request.sources.iter().filter_map(|source| source.name.clone());
         let found = self.images.iter().map(|image| image.source.with_digest(image.root().digest()));
         let names: Vec<Reference> = asked.chain(found).collect();
@@ -81,8 +82,8 @@ impl Resolved {
 /// # Errors
 /// All images that are not there; else the first one that cannot be resolved, or whose attachments cannot be looked up.
 /// Where such images are left out, only when there is no other.
-pub async fn resolve(
-    request: &Request,
+pub(super) async fn resolve(
+    request: &Selection,
     client: &Client,
     progress: &Arc<dyn Progress>,
 ) -> Result<Resolved, PackError> {
@@ -152,7 +153,7 @@ async fn open_layouts(sources: &[Source]) -> Layouts {
 
 /// One source with its image, or with why it is left out.
 async fn resolve_or_leave_out<'a>(
-    request: &Request,
+    request: &Selection,
     (number, source): (usize, &'a Source),
     client: &Client,
     shared: (&Layouts, &Held),
@@ -173,7 +174,7 @@ type FoundOrNot<'a> = (&'a Source, Result<ResolvedImage, PackError>);
 
 /// What was found, unless images are missing that may not be left out.
 fn name_all_missing<'a>(
-    request: &Request,
+    request: &Selection,
     found: Vec<FoundOrNot<'a>>,
 ) -> Result<Vec<FoundOrNot<'a>>, PackError> {
     if request.failed_images == FailedImages::LeaveOut || found.iter().all(|(_, f)| f.is_ok()) {
@@ -188,7 +189,7 @@ fn name_all_missing<'a>(
 }
 
 async fn resolve_one(
-    request: &Request,
+    request: &Selection,
     (number, source): (usize, &Source),
     client: &Client,
     (layouts, held): (&Layouts, &Held),
@@ -271,7 +272,7 @@ const MAX_LISTED: usize = 20;
 
 /// Refuses an image that has nothing for the platforms that were asked for.
 fn check_wanted(
-    request: &Request,
+    request: &Selection,
     image: &Reference,
     manifests: &[Manifest],
     platforms: &[Platform],

@@ -8,11 +8,13 @@
 use super::fingerprint::Fingerprint;
 use super::origin::Origin;
 use super::plan::{Part, Plan};
-use super::{FailedImages, Location, PackError, Request, fingerprint};
+use super::select::Selection;
+use super::{FailedImages, Location, PackError, fingerprint};
 use crate::archive::ArchiveError;
 use crate::archive::head::{self, HeadFile};
 use crate::archive::journal;
 use crate::archive::write::Blueprint;
+use crate::host::records::begun::BegunPlans;
 use crate::inventory::{Inventory, Tool};
 use crate::oci::Digest;
 use crate::progress::Progress;
@@ -87,12 +89,40 @@ pub(super) fn record(plan: &Plan) -> Result<Vec<u8>, PackError> {
     Ok(serde_json::to_vec(&record)?)
 }
 
+/// The plan to go on with, of what an interrupted run left at `target`; `None` when it left nothing.
+///
+/// # Errors
+/// Those of [`find`] and [`confirm`].
+pub(super) async fn resume(
+    target: &Path,
+    request: &mut Selection,
+    begun_plans: Option<&BegunPlans>,
+    client: &Client,
+    progress: &Arc<dyn Progress>,
+) -> Result<Option<Plan>, PackError> {
+    let Some(found) = find(target, request, client)? else { return Ok(None) };
+    let is_known =
+        begun_plans.zip(found.begun_plan()).is_some_and(|(plans, plan)| plans.has(target, plan));
+    let shown = target.display();
+    if !is_known {
+        progress.note(&format!(
+            "{shown} was begun by somebody else or on another machine: every image is verified again"
+        ));
+    }
+    let plan = confirm(found, is_known, request, client, progress).await?;
+    if let Some(begun) = plan.begun() {
+        let total = plan.inventory.totals.bytes;
+        progress.note(&format!("resuming {shown}: {begun} of {total} bytes are there"));
+    }
+    Ok(Some(plan))
+}
+
 /// The plan of an interrupted run, when there is one at `target` to go on with.
 ///
 /// # Errors
 /// [`PackError::Begun`] when it was for something else; [`PackError::Archive`] when another run is at work, or what lies
 /// there is somebody else's; a layout directory that cannot be opened.
-pub fn find(target: &Path, request: &Request, client: &Client) -> Result<Option<Plan>, PackError> {
+fn find(target: &Path, request: &Selection, client: &Client) -> Result<Option<Plan>, PackError> {
     let Some(found) = journal::find(target)? else { return Ok(None) };
     let begun = |what: &str| {
         let (path, what) = (found.path.display().to_string(), what.chars().take(200).collect());
@@ -143,10 +173,10 @@ pub fn find(target: &Path, request: &Request, client: &Client) -> Result<Option<
 ///
 /// # Errors
 /// [`PackError::Begun`] when there is something else to pack now; else those of [`super::prepare`].
-pub async fn confirm(
+async fn confirm(
     found: Plan,
     is_known: bool,
-    request: &mut Request,
+    request: &mut Selection,
     client: &Client,
     progress: &Arc<dyn Progress>,
 ) -> Result<Plan, PackError> {
@@ -178,7 +208,7 @@ pub async fn confirm(
 }
 
 /// The head and its inventory, when the plan agrees with itself and with the request.
-fn read_files(record: &Record, request: &Request) -> Option<(Inventory, Vec<HeadFile>)> {
+fn read_files(record: &Record, request: &Selection) -> Option<(Inventory, Vec<HeadFile>)> {
     let files = record.files.iter();
     let files: Vec<HeadFile> = files
         .map(|file| HeadFile { name: file.name.clone(), bytes: file.content.clone().into_bytes() })
@@ -209,7 +239,7 @@ fn read_files(record: &Record, request: &Request) -> Option<(Inventory, Vec<Head
 /// Where images come from, by the numbers of their sources.
 fn origins(
     sources: &[usize],
-    request: &Request,
+    request: &Selection,
     client: &Client,
 ) -> Result<Vec<Origin>, PackError> {
     let mut known: HashMap<usize, Origin> = HashMap::new();
@@ -230,7 +260,7 @@ fn origins(
 }
 
 /// True when an interrupted run left something at `target` that the next one goes on with.
-pub fn is_left(target: &Path) -> bool {
+pub(super) fn is_left(target: &Path) -> bool {
     journal::is_left(target)
 }
 
@@ -238,18 +268,18 @@ pub fn is_left(target: &Path) -> bool {
 ///
 /// # Errors
 /// When another run is at work, or it is somebody else's.
-pub fn discard(target: &Path) -> Result<(), ArchiveError> {
+pub(super) fn discard(target: &Path) -> Result<(), ArchiveError> {
     journal::discard(target)
 }
 
 impl Plan {
     /// The digest of the plan that an interrupted run left; `None` for a new plan.
-    pub fn begun_plan(&self) -> Option<Digest> {
+    fn begun_plan(&self) -> Option<Digest> {
         Some(self.begun.as_ref()?.plan_digest())
     }
 
     /// How many bytes of blobs an interrupted run claims to have written; `None` for a new plan.
-    pub fn begun(&self) -> Option<u64> {
+    fn begun(&self) -> Option<u64> {
         let begun = self.begun.as_ref()?;
         let blobs = self.inventory.blobs.iter().enumerate();
         let claimed = blobs.map(|(number, blob)| begun.claimed(number).min(blob.size));

@@ -31,7 +31,7 @@ impl Plan {
     ///
     /// # Errors
     /// [`MakingError`].
-    pub fn seal(&self, key: &SigningKey) -> Result<Vec<u8>, MakingError> {
+    pub(super) fn seal(&self, key: &SigningKey) -> Result<Vec<u8>, MakingError> {
         let mut files = self.blueprint.files.iter();
         let inventory = files.find(|file| file.name == head::INVENTORY);
         make(inventory.map_or(&[], |file| &file.bytes), key)

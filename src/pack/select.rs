@@ -1,14 +1,16 @@
 //! What to pack: sources, rules and keys as they were asked for.
 
-use super::CarriedKey;
 use super::series::SeriesPlace;
+use super::{CarriedKey, DEFAULT_JOBS};
 use crate::archive::geometry::Geometry;
+use crate::archive::limits::LEVEL;
 use crate::host::{PolicyFile, RegistriesD};
 use crate::oci::{Digest, Platform, Reference, reference::ReferenceError};
 use crate::trust::{Anchors, GivenScope, Scoped};
 use std::fmt;
 use std::path::PathBuf;
 use std::str::FromStr;
+use std::time::{SystemTime, UNIX_EPOCH};
 
 /// One image that was asked for.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -156,52 +158,78 @@ pub enum FailedImages {
     LeaveOut,
 }
 
-/// Everything a pack needs to know.
+/// Everything that decides what is in an archive, and how it is gathered.
 #[derive(Debug, Clone)]
-pub struct Request {
+pub(super) struct Selection {
     /// The images, in order.
-    pub sources: Vec<Source>,
+    pub(super) sources: Vec<Source>,
     /// Platforms to keep; all when empty.
-    pub platforms: Vec<Platform>,
+    pub(super) platforms: Vec<Platform>,
     /// Rules for signatures; the narrowest scope that covers an image counts, the last of equals.
-    pub signatures: Vec<Scoped<SignatureRule>>,
+    pub(super) signatures: Vec<Scoped<SignatureRule>>,
     /// What a failed lookup does.
-    pub attachment_errors: AttachmentErrors,
+    pub(super) attachment_errors: AttachmentErrors,
     /// Where GPG signatures lie beside registries.
-    pub lookasides: RegistriesD,
+    pub(super) lookasides: RegistriesD,
     /// What an image that cannot be resolved, looked up or fetched does. One that verification refuses always fails.
-    pub failed_images: FailedImages,
+    pub(super) failed_images: FailedImages,
     /// Keys to carry.
-    pub keys: Vec<CarriedKey>,
+    pub(super) keys: Vec<CarriedKey>,
     /// What images are verified with: what would be refused in the enclave is then known before the trip.
-    pub anchors: Anchors,
+    pub(super) anchors: Anchors,
     /// A policy to verify them by, which then decides alone.
-    pub policy: Option<PolicyFile>,
+    pub(super) policy: Option<PolicyFile>,
     /// SHA-256 of everything that the anchors were made of: other anchors may come to another verdict.
-    pub anchors_digest: Digest,
+    pub(super) anchors_digest: Digest,
     /// Scopes as options gave them: one that covers no image is refused.
-    pub given_scopes: Vec<GivenScope>,
+    pub(super) given_scopes: Vec<GivenScope>,
     /// Whether non-distributable layers are fetched from the registry too.
-    pub foreign_layers: bool,
+    pub(super) foreign_layers: bool,
     /// Name of the series of bundles.
-    pub name: Option<String>,
+    pub(super) name: Option<String>,
     /// Where the bundle stands in that series.
-    pub place: SeriesPlace,
+    pub(super) place: SeriesPlace,
     /// Seconds since 1970 for `created`; and, when it was given from outside, for every time in the archive.
-    pub created: u64,
+    pub(super) created: u64,
     /// `SOURCE_DATE_EPOCH`, when it is set.
-    pub source_date_epoch: Option<u64>,
+    pub(super) source_date_epoch: Option<u64>,
     /// How the archive is cut into volumes.
-    pub geometry: Geometry,
+    pub(super) geometry: Geometry,
     /// Level of zstd for blobs that are not compressed already.
-    pub level: i32,
+    pub(super) level: i32,
     /// Large blobs in flight.
-    pub jobs: usize,
+    pub(super) jobs: usize,
 }
 
-impl Request {
+impl Selection {
+    /// These images, and the defaults.
+    pub(super) fn new(sources: Vec<Source>) -> Self {
+        let now = SystemTime::now().duration_since(UNIX_EPOCH).map_or(0, |since| since.as_secs());
+        Self {
+            sources,
+            platforms: Vec::new(),
+            signatures: Vec::new(),
+            attachment_errors: AttachmentErrors::Fail,
+            lookasides: RegistriesD::default(),
+            failed_images: FailedImages::Fail,
+            keys: Vec::new(),
+            anchors: Anchors::default(),
+            policy: None,
+            anchors_digest: Digest::of(b""),
+            given_scopes: Vec::new(),
+            foreign_layers: false,
+            name: None,
+            place: SeriesPlace::default(),
+            created: now,
+            source_date_epoch: None,
+            geometry: Geometry::WHOLE,
+            level: LEVEL,
+            jobs: DEFAULT_JOBS,
+        }
+    }
+
     /// The signature rule for an image.
-    pub fn signature_rule(&self, source: &Reference) -> SignatureRule {
+    pub(super) fn signature_rule(&self, source: &Reference) -> SignatureRule {
         let mut best: Option<&Scoped<SignatureRule>> = None;
         for rule in self.signatures.iter().filter(|rule| rule.scope.covers(source)) {
             if best.is_none_or(|best| rule.scope.specificity() >= best.scope.specificity()) {
@@ -216,7 +244,7 @@ impl Request {
     }
 
     /// True when this image is verified at pack.
-    pub fn is_covered(&self, source: &Reference) -> bool {
+    pub(super) fn is_covered(&self, source: &Reference) -> bool {
         self.policy.is_some() || self.anchors.covers(source)
     }
 }
@@ -269,27 +297,9 @@ mod tests {
     #[test]
     fn the_narrowest_signature_rule_counts() {
         let rule = |text: &str| text.parse::<Scoped<SignatureRule>>().expect("rule");
-        let request = Request {
-            sources: vec![],
-            platforms: vec![],
-            signatures: vec![rule("none"), rule("quay.io/a=required"), rule("quay.io=if-present")],
-            attachment_errors: AttachmentErrors::Fail,
-            lookasides: RegistriesD::default(),
-            failed_images: FailedImages::Fail,
-            keys: vec![],
-            anchors: Anchors::default(),
-            policy: None,
-            anchors_digest: Digest::of(b""),
-            given_scopes: vec![],
-            foreign_layers: false,
-            name: None,
-            place: SeriesPlace::default(),
-            created: 0,
-            source_date_epoch: None,
-            geometry: Geometry::WHOLE,
-            level: 1,
-            jobs: 1,
-        };
+        let mut request = Selection::new(vec![]);
+        request.signatures =
+            vec![rule("none"), rule("quay.io/a=required"), rule("quay.io=if-present")];
         let of = |text: &str| request.signature_rule(&text.parse().expect("reference"));
         assert_eq!(of("quay.io/a/b:1"), SignatureRule::Required);
         assert_eq!(of("quay.io/c:1"), SignatureRule::IfPresent);

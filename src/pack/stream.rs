@@ -36,7 +36,7 @@ const OPEN: usize = 2;
 ///
 /// # Errors
 /// A blob that cannot be fetched or is not what its descriptor says, or an output that cannot be written.
-pub async fn stream(
+pub(super) async fn stream(
     plan: Plan,
     seal: Option<Vec<u8>>,
     output: Box<dyn Write + Send>,

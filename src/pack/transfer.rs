@@ -40,7 +40,7 @@ const BARRIER_EVERY: Duration = Duration::from_secs(5);
 
 /// A finished archive.
 #[derive(Debug, Clone)]
-pub struct Packed {
+pub(super) struct Packed {
     /// Its length in bytes.
     pub length: u64,
     /// SHA-256 of `bundle.json`.
@@ -57,7 +57,7 @@ pub struct Packed {
 /// # Errors
 /// A blob that cannot be fetched or is not what its descriptor says, or an archive that cannot be written. Then there
 /// is no file under the final name; but from the first fetched blob on, what is there stays for the next run.
-pub async fn transfer(
+pub(super) async fn transfer(
     mut plan: Plan,
     target: &Path,
     jobs: usize,

@@ -1,23 +1,23 @@
 //! What is inside a bundle (schema: `schemas/inspect-report.schema.json`). Nothing in it was verified.
 
 use crate::archive::head::SEAL;
-use crate::archive::read::{Archive, SeekTable};
+use crate::archive::read::{Archive, Form, SeekTable};
 use crate::inventory::{ImageEntry, KeyEntry, Rotation, Stored, Tool, Totals};
 use crate::oci::Digest;
 use crate::report::pack::FileSize;
 use crate::seal::{Claim, claim};
-use serde::Serialize;
+use serde::{Serialize, Serializer};
 
 /// The report of one inspection.
 #[derive(Debug, Serialize)]
 #[serde(rename_all = "camelCase")]
-pub struct InspectReport<'a> {
+pub struct InspectReport {
     /// Version of this report's shape.
     pub report_version: &'static str,
     /// The archive.
     pub file: String,
-    /// What the archive was found to be: `frames`, `recompressed`, `tar`.
-    pub form: &'static str,
+    /// What the archive was found to be.
+    pub form: Form,
     /// Its length in bytes; nothing when it came through a pipe.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub file_size: Option<u64>,
@@ -27,14 +27,14 @@ pub struct InspectReport<'a> {
     /// SHA-256 of the bytes of `bundle.json`.
     pub bundle_digest: Digest,
     /// Format of the archive.
-    pub format_version: &'a str,
+    pub format_version: String,
     /// Name of the series.
     #[serde(skip_serializing_if = "Option::is_none")]
-    pub name: Option<&'a str>,
+    pub name: Option<String>,
     /// When it was made, by its own words.
-    pub created: &'a str,
+    pub created: String,
     /// What made it, by its own words.
-    pub tool: &'a Tool,
+    pub tool: Tool,
     /// True when it has a seal. Whether that is worth anything is not looked at here.
     pub has_seal: bool,
     /// What the seal says of itself, where it is one that could count. Anybody can write it.
@@ -45,16 +45,17 @@ pub struct InspectReport<'a> {
     pub sequence: Option<u64>,
     /// Until when it may be used, by its own words.
     #[serde(skip_serializing_if = "Option::is_none")]
-    pub expires: Option<&'a str>,
+    pub expires: Option<String>,
     /// The seal key that takes over, by its own words.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub rotation: Option<Rotation>,
-    /// What became of the seek table: `sound`, `missing`, `wrong`, or `unused` by an archive that is read in order.
-    pub seek_table: &'static str,
+    /// What became of the seek table; nothing, which is `unused`, for an archive that is read in order.
+    #[serde(serialize_with = "or_unused")]
+    pub seek_table: Option<SeekTable>,
     /// Images, as in the inventory.
-    pub images: &'a [ImageEntry],
+    pub images: Vec<ImageEntry>,
     /// Keys, which vouch for nothing: compare fingerprints with those that came another way.
-    pub keys: &'a [KeyEntry],
+    pub keys: Vec<KeyEntry>,
     /// Sums.
     pub totals: Totals,
     /// Bytes by section: content, and what it takes in the file.
@@ -76,9 +77,9 @@ pub struct Section {
     pub file_bytes: Option<u64>,
 }
 
-impl<'a> InspectReport<'a> {
+impl InspectReport {
     /// The report of an opened archive.
-    pub fn new(archive: &'a Archive) -> Self {
+    pub fn new(archive: &Archive) -> Self {
         let inventory = archive.inventory();
         let mut sections = [Stored::Trust, Stored::Raw, Stored::Compressed].map(|stored| Section {
             stored,
@@ -98,31 +99,30 @@ impl<'a> InspectReport<'a> {
         Self {
             report_version: "1.0",
             file: archive.path().display().to_string(),
-            form: archive.form().as_str(),
+            form: archive.form(),
             file_size: archive.length(),
             volumes: volumes(archive),
             bundle_digest: archive.bundle_digest(),
-            format_version: &inventory.format_version,
-            name: inventory.name.as_deref(),
-            created: &inventory.created,
-            tool: &inventory.tool,
+            format_version: inventory.format_version.clone(),
+            name: inventory.name.clone(),
+            created: inventory.created.clone(),
+            tool: inventory.tool.clone(),
             has_seal: archive.file(SEAL).is_some(),
             seal_claim: archive.file(SEAL).and_then(claim),
             sequence: inventory.sequence,
-            expires: inventory.expires.as_deref(),
+            expires: inventory.expires.clone(),
             rotation: inventory.rotation,
-            seek_table: match archive.seek_table() {
-                Some(SeekTable::Sound) => "sound",
-                Some(SeekTable::Missing) => "missing",
-                Some(SeekTable::Wrong) => "wrong",
-                None => "unused",
-            },
-            images: &inventory.images,
-            keys: &inventory.keys,
+            seek_table: archive.seek_table(),
+            images: inventory.images.clone(),
+            keys: inventory.keys.clone(),
             totals: inventory.totals,
             sections: sections.into(),
         }
     }
+}
+
+fn or_unused<S: Serializer>(table: &Option<SeekTable>, serializer: S) -> Result<S::Ok, S::Error> {
+    serializer.serialize_str(table.map_or("unused", SeekTable::as_str))
 }
 
 fn volumes(archive: &Archive) -> Vec<FileSize> {

@@ -1,5 +1,6 @@
 //! What `unpack` did.
 
+use crate::archive::read::Form;
 use crate::inventory::Lookup;
 use crate::oci::{Digest, Platform, Reference};
 use crate::report::configuration::ConfigurationReport;
@@ -22,7 +23,7 @@ pub struct UnpackReport {
     /// The archive.
     pub file: String,
     /// What the archive was found to be: `frames`, `recompressed`, `tar`.
-    pub form: &'static str,
+    pub form: Form,
     /// SHA-256 of the bytes of `bundle.json`.
     pub bundle_digest: Digest,
     /// True when the bundle digest is the one that was expected, or the seal was verified: names, completeness and age

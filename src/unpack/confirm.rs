@@ -6,10 +6,10 @@ use super::error::{UnpackError, bounded};
 use super::installed;
 use super::refused::CarriedKey;
 use super::swear::{NotSworn, SwearOptions};
-use super::verify::{GOOD_AT_PACK, TrustInputs};
+use super::verify::TrustInputs;
 use crate::archive::catalogue::CatalogueImage;
 use crate::archive::{Archive, Catalogue};
-use crate::inventory::{ImageEntry, Inventory, PackVerdict};
+use crate::inventory::{ImageEntry, Inventory, PackVerdict, StatedVerdict};
 use crate::oci::Digest;
 use crate::oci::media_type::SIGSTORE_BUNDLE_PREFIX;
 use crate::report::seal::{
@@ -17,9 +17,6 @@ use crate::report::seal::{
     UnconfirmedCode,
 };
 use crate::trust::{Admission, Anchors, Fingerprint, ImageVerdict, Scope};
-
-/// The code of a verdict that claims nothing.
-const UNVERIFIED: &str = "unverified";
 
 impl TrustInputs {
     /// True when nothing at all is trusted, and nothing demanded.
@@ -129,7 +126,9 @@ fn unbound(image: &ImageEntry, accepted: &[Scope]) -> Option<Unconfirmed> {
 
 /// True when a verdict says anything beyond that nothing was verified.
 fn claims(verdict: &PackVerdict) -> bool {
-    verdict.code != UNVERIFIED || !verdict.keys.is_empty() || !verdict.identities.is_empty()
+    verdict.stated() != Some(StatedVerdict::Unverified)
+        || !verdict.keys.is_empty()
+        || !verdict.identities.is_empty()
 }
 
 fn refusal(code: UnconfirmedCode, subject: &str, detail: &str) -> Unconfirmed {
@@ -150,9 +149,8 @@ fn unchecked(image: &ImageEntry) -> Option<Unconfirmed> {
 /// Where the inventory is authentic, its verdicts are. An image that an enclave would take on its word has to meet what is
 /// demanded of single images here too.
 fn demanded(image: &ImageEntry, verdict: Option<&ImageVerdict>) -> Option<Unconfirmed> {
-    let is_taken = GOOD_AT_PACK.contains(&image.verdict.code.as_str());
     let is_refused = verdict.is_none_or(|verdict| !verdict.is_admitted());
-    (is_taken && is_refused).then(|| not_reached(image, verdict))
+    (image.verdict.admits() && is_refused).then(|| not_reached(image, verdict))
 }
 
 /// Everything that a verdict claims was reached here again, by the same signers.
@@ -160,8 +158,7 @@ fn reached(image: &ImageEntry, verdict: Option<&ImageVerdict>) -> Vec<Unconfirme
     if !claims(&image.verdict) {
         return Vec::new();
     }
-    let Some(found) = verdict.filter(|verdict| reaches(&image.verdict.code, verdict.admission()))
-    else {
+    let Some(found) = verdict.filter(|verdict| reaches(&image.verdict, verdict.admission())) else {
         return vec![not_reached(image, verdict)];
     };
     let signers: Vec<String> = found.signers().iter().map(ToString::to_string).collect();
@@ -174,21 +171,20 @@ fn reached(image: &ImageEntry, verdict: Option<&ImageVerdict>) -> Vec<Unconfirme
     missing.map(|one| refusal(code, &image.source.to_string(), &detail(one))).collect()
 }
 
-/// True when `found` is at least what `code` states. A code that this version does not know is reached by nothing.
-fn reaches(code: &str, found: &Admission) -> bool {
+/// True when `found` is at least what the bundle states. A code that this version does not know is reached by nothing.
+fn reaches(stated: &PackVerdict, found: &Admission) -> bool {
     let signed = matches!(found, Admission::Signed);
     let by_signers = signed || matches!(found, Admission::IndexUnsigned);
-    match code {
-        "signed" => signed,
-        "index-unsigned" => by_signers,
-        "policy-accepts-anything" => {
+    match stated.stated() {
+        Some(StatedVerdict::Signed) => signed,
+        Some(StatedVerdict::IndexUnsigned | StatedVerdict::Unverified) => by_signers,
+        Some(StatedVerdict::PolicyAcceptsAnything) => {
             by_signers || matches!(found, Admission::PolicyAcceptsAnything)
         }
-        "unsigned-allowed" | "unsigned-unsealed" => {
+        Some(StatedVerdict::UnsignedAllowed | StatedVerdict::UnsignedUnsealed) => {
             by_signers || matches!(found, Admission::UnsignedAllowed { .. })
         }
-        UNVERIFIED => by_signers,
-        _ => false,
+        None => false,
     }
 }
 
@@ -253,7 +249,7 @@ fn unconfirmed_rotation(inventory: &Inventory, accepted: Option<Digest>) -> Opti
 fn sworn(inventory: &Inventory, basis: SwornBasis, verdicts: &[ImageVerdict]) -> Sworn {
     let is_reached = |number: usize, entry: &ImageEntry| {
         let found = verdicts.get(number).map(ImageVerdict::admission);
-        claims(&entry.verdict) && found.is_some_and(|found| reaches(&entry.verdict.code, found))
+        claims(&entry.verdict) && found.is_some_and(|found| reaches(&entry.verdict, found))
     };
     let image = |(number, entry): (usize, &ImageEntry)| SwornImage {
         source: entry.source.clone(),

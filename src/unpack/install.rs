@@ -1,9 +1,10 @@
 //! Which keys are installed after a push, and under which names; and the same without a push.
 
 use super::error::UnpackError;
-use super::open::Input;
+use super::open::Opened;
 use super::proven::proven;
 use super::verify::{TrustInputs, Verified};
+use crate::archive::Input;
 use crate::host::{
     Change, HostRoot, InstallError, InstallPlan, Installed, InstalledKey, KeyFingerprint, KeyName,
     KeyToInstall, Naming, PlannedKey, Replacement, plan_install,
@@ -11,6 +12,7 @@ use crate::host::{
 use crate::report::keys::InstallReport;
 use crate::report::unpack::{HolderReport, KeyChange, KeyReport};
 use std::collections::{BTreeMap, BTreeSet};
+use std::sync::Arc;
 
 /// How keys are installed.
 #[derive(Debug)]
@@ -38,8 +40,8 @@ pub fn install_keys(
         return Err(InstallError::NotRoot.into());
     }
     let earlier = earlier_names(&trust.installed);
-    let (opened, _cargo) = input.open()?;
-    let verified = opened.check()?.verify(trust)?;
+    let (archive, _) = input.open()?;
+    let verified = Opened::of(Arc::new(archive)).check()?.verify(trust)?;
     let plan = plan(options, &verified, &earlier)?;
     let keys = if dry_run {
         report(plan.keys())

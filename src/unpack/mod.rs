@@ -14,7 +14,7 @@
 //! emit      resources for a cluster, into a directory
 //! ```
 //!
-//! [`unpack`] is the whole of it. The steps are public for who wants some of them: `bundle verify` ends after
+//! [`unpack`] is the door, the whole of it, and takes a [`Request`]. The steps are public for who wants some of them: `bundle verify` ends after
 //! [`Checked::verify`], and `bundle seal` signs what it has confirmed ([`seal_verified`]). Cost: one pass over the archive, nothing is staged; memory: one buffer a blob in flight.
 //!
 //! An archive that comes through a pipe, was compressed anew, or is the tar alone goes the same way: everything is
@@ -48,6 +48,7 @@ mod refused;
 mod refused_attachment;
 mod rehoming;
 mod reporting;
+mod request;
 mod seal;
 mod seal_refusal;
 mod series;
@@ -73,10 +74,11 @@ pub use emit::{EarlierResources, EmitOptions};
 pub use enforcement::{Enforcement, NotEnforceable, Signers};
 pub use error::{Class, UnpackError};
 pub use install::{InstallOptions, install_keys};
-pub use open::{Input, Opened};
+pub use open::Opened;
 pub use plan::{Plan, Planned, PlannedBlob, PlannedImage};
 pub use refused::{CarriedAuthority, CarriedKey, Refused};
 pub use refused_attachment::AttachmentsRefused;
+pub use request::Request;
 pub use seal::SealInputs;
 pub use seal_refusal::SealRefusal;
 pub use standing::AttachmentChoice;
@@ -86,14 +88,13 @@ pub use tags::TagsBack;
 pub use target::{Target, TargetError};
 pub use verify::{Addressed, TrustInputs, Verified};
 
+use crate::archive::Input;
 use crate::archive::sequential::BlobStream;
-use crate::host::HostRoot;
 use crate::oci::layout::{LayoutDirectory, LayoutError, LayoutWriter};
 use crate::progress::Progress;
 use crate::registry::Client;
 use crate::report::configuration::ConfigInstallReport;
 use crate::report::unpack::UnpackReport;
-use crate::trust::Scope;
 use at_target::AtTarget;
 use configure::KeyPaths;
 use lookaside::Lookaside;
@@ -107,38 +108,6 @@ use turn::Turn;
 /// Large blobs in flight, unless told otherwise (measured: more do not help on one machine).
 pub const DEFAULT_JOBS: usize = 4;
 
-/// What to do with an archive.
-#[derive(Debug)]
-pub struct UnpackOptions {
-    /// Where it goes.
-    pub target: Target,
-    /// What is trusted.
-    pub trust: TrustInputs,
-    /// Below which root it is remembered where target repositories were filled from; `None`: nowhere, and nothing is
-    /// compared.
-    pub memory: Option<HostRoot>,
-    /// For which images, by their sources, tags may be moved back in time.
-    pub allow_tag_rollback: Vec<Scope>,
-    /// Which resources for a cluster are written, and where; in a dry run too.
-    pub emit: Option<EmitOptions>,
-    /// Whether and where keys are installed.
-    pub install: Option<InstallOptions>,
-    /// Whether and how the container stack of the host is configured.
-    pub configure: Option<ConfigureOptions>,
-    /// Which attachments are published.
-    pub attachments: AttachmentChoice,
-    /// What to do with other signatures under the same tag.
-    pub on_existing_attachment: OnExistingAttachment,
-    /// What to do with attachments that the registry does not take.
-    pub attachments_refused: AttachmentsRefused,
-    /// Where GPG signatures are written for a web server: verified ones before anything is published, others after it.
-    pub lookaside: Option<PathBuf>,
-    /// Large blobs in flight; small ones are four times as many. See [`DEFAULT_JOBS`].
-    pub jobs: usize,
-    /// Verify, plan and look at the target, but change nothing anywhere.
-    pub dry_run: bool,
-}
-
 /// Unpacks an archive. `client` reaches registries and is not used for a layout.
 ///
 /// # Errors
@@ -146,23 +115,23 @@ pub struct UnpackOptions {
 /// [`UnpackError::ReadBack`], an error of the registry while tags or GPG signatures were written, or one of what comes
 /// after the push: [`UnpackError::NotRemembered`], [`UnpackError::TagsNotRemembered`], [`UnpackError::KeyRemovedLate`], [`UnpackError::NotEmitted`], installing keys or configuration.
 pub async fn unpack(
-    input: Input,
-    options: UnpackOptions,
+    request: Request,
     client: &Client,
     progress: &Arc<dyn Progress>,
 ) -> Result<UnpackReport, UnpackError> {
-    let UnpackOptions { target, trust, memory: root, emit, install, configure, .. } = options;
-    let UnpackOptions { attachments, on_existing_attachment, lookaside, jobs, dry_run, .. } =
-        options;
-    let going_back = options.allow_tag_rollback;
-    let attachments_refused = options.attachments_refused;
+    let Request { input, target, trust, memory: root, emit, install, configure, .. } = request;
+    let Request { attachments, on_existing_attachment, attachments_refused, .. } = request;
+    let Request { lookaside, jobs, dry_run, allow_tag_rollback: going_back, .. } = request;
     let earlier = install::earlier_names(&trust.installed);
     let installed = trust.installed.clone();
     let key_paths = KeyPaths::installed(&trust.installed);
     progress.note("verifying");
     let prepare = move || {
-        let (opened, stream) = input.open()?;
-        let planned = opened.check()?.verify_for(target, trust)?.plan_with(attachments)?;
+        let (archive, stream) = input.open()?;
+        let planned = Opened::of(Arc::new(archive))
+            .check()?
+            .verify_for(target, trust)?
+            .plan_with(attachments)?;
         emit::check(emit.as_ref(), &planned)?;
         configure::check(configure.as_ref(), &planned)?;
         Ok::<_, UnpackError>((planned, emit, configure, stream))
@@ -243,8 +212,8 @@ pub fn configure(
     dry_run: bool,
 ) -> Result<ConfigInstallReport, UnpackError> {
     let key_paths = KeyPaths::installed(&trust.installed);
-    let (opened, _) = input.open()?;
-    let planned = opened.check()?.verify_for(target, trust)?.plan()?;
+    let (archive, _) = input.open()?;
+    let planned = Opened::of(Arc::new(archive)).check()?.verify_for(target, trust)?.plan()?;
     configure::check(Some(&options), &planned)?;
     let at_target = AtTarget::expected(&planned);
     let configuration =

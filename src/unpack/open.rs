@@ -2,36 +2,9 @@
 
 use super::check::Checked;
 use super::error::UnpackError;
-use crate::archive::sequential::{self, BlobStream};
 use crate::archive::{Archive, Catalogue};
-use std::io::Read;
 use std::path::PathBuf;
 use std::sync::Arc;
-
-/// What is unpacked.
-pub enum Input {
-    /// An archive in files: itself, or its volumes, or folders that hold them.
-    Files(Vec<PathBuf>),
-    /// An archive that comes in order, and its name in reports.
-    Stream(Box<dyn Read + Send>, PathBuf),
-}
-
-impl Input {
-    /// Opens it. What has to be read in order comes beside it. Blocks.
-    ///
-    /// # Errors
-    /// [`UnpackError::Archive`].
-    pub fn open(self) -> Result<(Opened, Option<BlobStream>), UnpackError> {
-        let (archive, stream) = match self {
-            Self::Files(paths) => sequential::open_any(&paths)?,
-            Self::Stream(reader, name) => {
-                let (archive, stream) = sequential::open(reader, &name)?;
-                (archive, Some(stream))
-            }
-        };
-        Ok((Opened::of(Arc::new(archive)), stream))
-    }
-}
 
 /// An archive whose structure is right. Nothing in it was looked at yet.
 #[derive(Debug)]

@@ -112,7 +112,7 @@ pub(super) fn report(planned: &Planned, done: Done) -> UnpackReport {
     UnpackReport {
         report_version: "1.0",
         file: verified.archive().path().display().to_string(),
-        form: verified.archive().form().as_str(),
+        form: verified.archive().form(),
         bundle_digest: verified.archive().bundle_digest(),
         names_bound: verified.names_bound(),
         seal: verified.seal().report(&done.recording),

@@ -10,14 +10,13 @@ use super::plan::PlannedBlob;
 use super::push::{Push, SMALL_PER_JOB, count, push_blob};
 use crate::archive::sequential::BlobStream;
 use crate::inventory::Stored;
-use crate::oci::source::{BlobSource, ByteStream, SourceError, Verifying};
+use crate::oci::source::{BlobSource, ByteStream, Held, SourceError, Verifying};
 use crate::oci::{Descriptor, Digest};
 use crate::progress::Progress;
 use crate::registry::{BlobPushed, Presence, RegistryError};
 use crate::report::unpack::BlobCounts;
 use bytes::Bytes;
-use futures_util::future::BoxFuture;
-use futures_util::{FutureExt as _, StreamExt as _, stream};
+use futures_util::{FutureExt as _, StreamExt as _};
 use std::collections::HashMap;
 use std::sync::Arc;
 use tokio::sync::Semaphore;
@@ -169,19 +168,4 @@ async fn collect(mut content: ByteStream, size: u64) -> Result<Bytes, SourceErro
         whole.extend_from_slice(&piece?);
     }
     Ok(whole.into())
-}
-
-/// One blob in memory.
-pub(super) struct Held(pub(super) Bytes);
-
-impl BlobSource for Held {
-    fn open<'a>(
-        &'a self,
-        _: &'a Descriptor,
-        offset: u64,
-    ) -> BoxFuture<'a, Result<ByteStream, SourceError>> {
-        let from = usize::try_from(offset).unwrap_or(usize::MAX).min(self.0.len());
-        let content = self.0.slice(from..);
-        async move { Ok(stream::iter([Ok(content)]).boxed()) }.boxed()
-    }
 }

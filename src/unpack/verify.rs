@@ -9,6 +9,7 @@ use super::seal::{self, Recording, Seal, SealInputs};
 use super::target::Target;
 use super::{installed, pins};
 use crate::archive::catalogue::CatalogueImage;
+use crate::archive::parallel::parallel_map;
 use crate::archive::{Archive, ArchiveError, Catalogue};
 use crate::host::records::tags::Filler;
 use crate::host::{InstalledKey, PolicyFile};
@@ -25,12 +26,8 @@ use crate::trust::{
 };
 use std::collections::{BTreeSet, HashMap};
 use std::sync::Arc;
-use std::sync::atomic::{AtomicUsize, Ordering};
 use time::OffsetDateTime;
 use time::format_description::well_known::Rfc3339;
-
-/// Verdicts at pack that an expected bundle may admit an image by.
-pub(super) const GOOD_AT_PACK: [&str; 2] = ["signed", "index-unsigned"];
 
 /// Everything that is trusted in a run. All of it comes from outside the bundle.
 #[derive(Debug, Clone, Default)]
@@ -330,42 +327,23 @@ fn judge_all(
     let entries = &archive.inventory().images;
     let images: Vec<_> =
         numbers.iter().map(|number| (&entries[*number], &catalogue.images()[*number])).collect();
-    let next = AtomicUsize::new(0);
-    let work = || {
-        let mut judged: Vec<(usize, ImageVerdict)> = Vec::new();
-        // The place of the last verdict on each root.
-        let mut known: HashMap<Digest, usize> = HashMap::new();
-        while let number = next.fetch_add(1, Ordering::Relaxed)
-            && let Some((entry, image)) = images.get(number)
-        {
-            let mut attached = carried(catalogue, image);
-            if let Some(at_target) = at_target {
-                at_target.replace(&mut attached, catalogue, (entry, image));
-            }
-            let mut verdict = judge_image(&evidence, &attached, (entry, image), bench);
-            if let Some(place) = known.insert(entry.digest, judged.len()) {
-                verdict.share_with(&judged[place].1);
-            }
-            judged.push((number, verdict));
+    // The last verdict on each root, which later ones share what they say alike with.
+    let known = HashMap::<Digest, ImageVerdict>::new;
+    let verdicts = parallel_map(&images, known, |known, &(entry, image)| {
+        let mut attached = carried(catalogue, image);
+        if let Some(at_target) = at_target {
+            at_target.replace(&mut attached, catalogue, (entry, image));
         }
-        judged
-    };
-    let threads = std::thread::available_parallelism().map_or(1, usize::from).min(images.len());
-    let mut judged = std::thread::scope(|scope| {
-        let others: Vec<_> = (1..threads).map(|_| scope.spawn(work)).collect();
-        let mut judged = work();
-        for other in others {
-            match other.join() {
-                Ok(more) => judged.extend(more),
-                Err(panic) => std::panic::resume_unwind(panic),
-            }
+        let mut verdict = judge_image(&evidence, &attached, (entry, image), bench);
+        if let Some(earlier) = known.get(&entry.digest) {
+            verdict.share_with(earlier);
         }
-        judged
+        known.insert(entry.digest, verdict.clone());
+        verdict
     });
-    judged.sort_unstable_by_key(|(number, _)| *number);
     match evidence.into_damage() {
         Some(damage) => Err(damage),
-        None => Ok(judged.into_iter().map(|(_, verdict)| verdict).collect()),
+        None => Ok(verdicts),
     }
 }
 
@@ -405,7 +383,7 @@ fn judge_image(
         atomic: &atomic,
         omitted: &omitted,
         name_bound: names_bound,
-        pack_verdict_good: GOOD_AT_PACK.contains(&entry.verdict.code.as_str()),
+        pack_verdict_good: entry.verdict.admits(),
         places,
     };
     judge(&test, anchors, evidence)

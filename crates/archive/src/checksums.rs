@@ -4,6 +4,7 @@
 
 use super::ArchiveError;
 use super::limits::IO_PIECE;
+use super::parallel::parallel_map;
 use super::partial;
 use bundle_oci::{Digest, Hasher};
 use std::ffi::OsStr;
@@ -11,9 +12,6 @@ use std::fs::File;
 use std::io::{Read as _, Write as _};
 use std::os::unix::ffi::OsStrExt as _;
 use std::path::{Path, PathBuf};
-use std::sync::Mutex;
-use std::sync::PoisonError;
-use std::sync::atomic::{AtomicUsize, Ordering};
 
 /// Where the list of the archive at `target` lies: `target`.sha256.
 pub fn list_path(target: &Path) -> PathBuf {
@@ -58,25 +56,10 @@ pub fn write(target: &Path, files: &[PathBuf]) -> Result<PathBuf, ArchiveError> 
 }
 
 fn digests(files: &[PathBuf]) -> Result<Vec<Digest>, ArchiveError> {
-    let (next, made) = (AtomicUsize::new(0), Mutex::new(Vec::with_capacity(files.len())));
-    let work = || {
-        while let number = next.fetch_add(1, Ordering::Relaxed)
-            && let Some(file) = files.get(number)
-        {
-            let digest = digest(file).map_err(|e| ArchiveError::io("read", file, e));
-            made.lock().unwrap_or_else(PoisonError::into_inner).push((number, digest));
-        }
+    let of = |(): &mut (), file: &PathBuf| {
+        digest(file).map_err(|error| ArchiveError::io("read", file, error))
     };
-    let cores = std::thread::available_parallelism().map_or(1, usize::from);
-    std::thread::scope(|scope| {
-        for _ in 1..cores.min(files.len()) {
-            scope.spawn(work);
-        }
-        work();
-    });
-    let mut made = made.into_inner().unwrap_or_else(PoisonError::into_inner);
-    made.sort_by_key(|(number, _)| *number);
-    made.into_iter().map(|(_, digest)| digest).collect()
+    parallel_map(files, || (), of).into_iter().collect()
 }
 
 fn digest(path: &Path) -> std::io::Result<Digest> {

@@ -1,6 +1,7 @@
 //! Reading every byte: which blobs are damaged, where they lie, and which images they belong to.
 
 use super::medium::Medium;
+use super::parallel::parallel_map;
 use super::sequential::BlobStream;
 use super::{Archive, ArchiveError};
 use bundle_inventory::{BlobEntry, Stored};
@@ -9,8 +10,6 @@ use bundle_oci::{Descriptor, Digest, Hasher, Manifest};
 use bundle_progress::Progress;
 use serde::Serialize;
 use std::collections::{BTreeSet, HashMap, HashSet};
-use std::sync::Mutex;
-use std::sync::atomic::{AtomicUsize, Ordering};
 
 /// How much is read.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -60,26 +59,10 @@ pub fn check(archive: &Archive, depth: Depth, progress: &dyn Progress) -> Integr
     let blobs: Vec<&BlobEntry> = archive.inventory().blobs.iter().filter(wanted).collect();
     let bytes = blobs.iter().map(|blob| blob.size).fold(0, u64::saturating_add);
     progress.total(blobs.len() as u64, bytes);
-    let (next, found) = (AtomicUsize::new(0), Mutex::new(Vec::new()));
-    let work = || {
-        while let number = next.fetch_add(1, Ordering::Relaxed)
-            && let Some(blob) = blobs.get(number)
-        {
-            if let Err(what) = read(archive, blob, progress) {
-                let mut found = found.lock().unwrap_or_else(std::sync::PoisonError::into_inner);
-                found.push((number, what));
-            }
-        }
-    };
-    let threads = std::thread::available_parallelism().map_or(1, usize::from);
-    std::thread::scope(|scope| {
-        for _ in 1..threads {
-            scope.spawn(work);
-        }
-        work();
-    });
-    let mut found = found.into_inner().unwrap_or_else(std::sync::PoisonError::into_inner);
-    found.sort_by_key(|(number, _)| *number);
+    let found = parallel_map(&blobs, || (), |(), blob| read(archive, blob, progress).err());
+    let found = found.into_iter().enumerate();
+    let found: Vec<(usize, String)> =
+        found.filter_map(|(number, what)| Some((number, what?))).collect();
     let users = if found.is_empty() { HashMap::new() } else { users(archive) };
     let damaged = found.into_iter().map(|(number, what)| {
         let BlobEntry { digest, size, .. } = *blobs[number];

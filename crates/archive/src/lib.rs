@@ -22,6 +22,7 @@
 //! - [`free_space`]: whether a folder can take it
 //! - [`checksums`]: the list of an archive's files with their SHA-256
 //! - [`integrity`]: every byte read, damage named
+//! - [`parallel`]: work on all cores
 //! - `opening`: what opening an archive compares
 //! - [`read`], `placed`, [`content`]: an archive as a source of blobs
 //! - `wrapping`, [`sequential`]: an archive read in order: from a pipe, compressed anew, or the tar alone
@@ -46,6 +47,7 @@ pub mod limits;
 pub mod medium;
 mod opening;
 mod output;
+pub mod parallel;
 pub mod partial;
 mod placed;
 pub mod places;
@@ -68,6 +70,7 @@ mod tests;
 
 pub use catalogue::{Catalogue, CatalogueError};
 pub use read::Archive;
+pub use sequential::Input;
 
 use bundle_inventory::InventoryError;
 use bundle_oci::Digest;

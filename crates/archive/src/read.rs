@@ -17,6 +17,7 @@ use bundle_oci::{Descriptor, Digest};
 use bytes::Bytes;
 use futures_util::future::BoxFuture;
 use futures_util::{StreamExt as _, stream};
+use serde::Serialize;
 use std::collections::HashMap;
 use std::path::{Path, PathBuf};
 
@@ -31,8 +32,20 @@ pub enum SeekTable {
     Wrong,
 }
 
+impl SeekTable {
+    /// The word used in text and JSON.
+    pub const fn as_str(self) -> &'static str {
+        match self {
+            Self::Sound => "sound",
+            Self::Missing => "missing",
+            Self::Wrong => "wrong",
+        }
+    }
+}
+
 /// What an archive was found to be.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
+#[serde(rename_all = "kebab-case")]
 pub enum Form {
     /// The frames that `pack` writes.
     Frames,
@@ -40,17 +53,6 @@ pub enum Form {
     Recompressed,
     /// The tar alone.
     Tar,
-}
-
-impl Form {
-    /// The word used in text and JSON.
-    pub const fn as_str(self) -> &'static str {
-        match self {
-            Self::Frames => "frames",
-            Self::Recompressed => "recompressed",
-            Self::Tar => "tar",
-        }
-    }
 }
 
 /// An opened archive. Cheap to share; reading needs no lock.

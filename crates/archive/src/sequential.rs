@@ -27,6 +27,30 @@ use std::collections::VecDeque;
 use std::io::Read;
 use std::path::{Path, PathBuf};
 
+/// Where an archive comes from.
+pub enum Input {
+    /// Files: the archive itself, or its volumes, or folders that hold them.
+    Files(Vec<PathBuf>),
+    /// A reader that gives the archive in order, and its name in reports.
+    Stream(Box<dyn Read + Send>, PathBuf),
+}
+
+impl Input {
+    /// Opens the archive. What has to be read in order comes beside it. Blocks.
+    ///
+    /// # Errors
+    /// As [`open_any`] and [`open`].
+    pub fn open(self) -> Result<(Archive, Option<BlobStream>), ArchiveError> {
+        match self {
+            Self::Files(paths) => open_any(&paths),
+            Self::Stream(reader, name) => {
+                let (archive, stream) = open(reader, &name)?;
+                Ok((archive, Some(stream)))
+            }
+        }
+    }
+}
+
 /// Opens an archive in whatever form it is in: by its places, or, when its content says that another tool made it into
 /// an ordinary zstd file or the tar alone, in order; what is to be read in order comes beside it.
 ///

@@ -266,7 +266,57 @@ pub struct PackVerdict {
 impl PackVerdict {
     /// Nothing was verified.
     pub fn unverified() -> Self {
-        Self { code: "unverified".into(), keys: Vec::new(), identities: Vec::new() }
+        let code = StatedVerdict::Unverified.as_str().into();
+        Self { code, keys: Vec::new(), identities: Vec::new() }
+    }
+
+    /// The verdict that the code states; `None` for a code that this version does not know.
+    pub fn stated(&self) -> Option<StatedVerdict> {
+        StatedVerdict::ALL.into_iter().find(|stated| stated.as_str() == self.code)
+    }
+
+    /// True for a verdict by which an authentic inventory admits an image.
+    pub fn admits(&self) -> bool {
+        matches!(self.stated(), Some(StatedVerdict::Signed | StatedVerdict::IndexUnsigned))
+    }
+}
+
+/// The code of a verdict at pack.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum StatedVerdict {
+    /// Trusted signers signed the image.
+    Signed,
+    /// Trusted signers signed every manifest of the index, and not the index.
+    IndexUnsigned,
+    /// A policy accepts the image whoever made it.
+    PolicyAcceptsAnything,
+    /// The image was allowed without a signature.
+    UnsignedAllowed,
+    /// The same, for an image that a seal does not cover.
+    UnsignedUnsealed,
+    /// Nothing was verified.
+    Unverified,
+}
+
+impl StatedVerdict {
+    const ALL: [Self; 6] = [
+        Self::Signed,
+        Self::IndexUnsigned,
+        Self::PolicyAcceptsAnything,
+        Self::UnsignedAllowed,
+        Self::UnsignedUnsealed,
+        Self::Unverified,
+    ];
+
+    const fn as_str(self) -> &'static str {
+        match self {
+            Self::Signed => "signed",
+            Self::IndexUnsigned => "index-unsigned",
+            Self::PolicyAcceptsAnything => "policy-accepts-anything",
+            Self::UnsignedAllowed => "unsigned-allowed",
+            Self::UnsignedUnsealed => "unsigned-unsealed",
+            Self::Unverified => "unverified",
+        }
     }
 }
 

@@ -2,7 +2,9 @@
 
 use super::{Descriptor, Digest, Hasher};
 use bytes::Bytes;
-use futures_util::{Stream, future::BoxFuture, stream::BoxStream};
+use futures_util::Stream;
+use futures_util::future::BoxFuture;
+use futures_util::stream::{self, BoxStream};
 use std::pin::Pin;
 use std::task::{Context, Poll};
 
@@ -20,6 +22,21 @@ pub trait BlobSource: Send + Sync {
         blob: &'a Descriptor,
         offset: u64,
     ) -> BoxFuture<'a, Result<ByteStream, SourceError>>;
+}
+
+/// One blob in memory, whichever is asked for.
+pub struct Held(pub Bytes);
+
+impl BlobSource for Held {
+    fn open<'a>(
+        &'a self,
+        _: &'a Descriptor,
+        offset: u64,
+    ) -> BoxFuture<'a, Result<ByteStream, SourceError>> {
+        let from = usize::try_from(offset).unwrap_or(usize::MAX).min(self.0.len());
+        let content = self.0.slice(from..);
+        Box::pin(async move { Ok(Box::pin(stream::iter([Ok(content)])) as ByteStream) })
+    }
 }
 
 /// What kind of trouble a source met; decides the exit status and whether trying again makes sense.

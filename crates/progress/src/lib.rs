@@ -19,3 +19,14 @@ pub trait Progress: Send + Sync {
     /// A step worth a line.
     fn note(&self, text: &str);
 }
+
+/// Tells nothing.
+pub struct Silent;
+
+impl Progress for Silent {
+    fn total(&self, _: u64, _: u64) {}
+    fn started(&self, _: &Digest, _: u64) {}
+    fn advanced(&self, _: &Digest, _: u64) {}
+    fn finished(&self, _: &Digest, _: u64) {}
+    fn note(&self, _: &str) {}
+}

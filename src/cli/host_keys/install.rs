@@ -12,7 +12,7 @@ use crate::cli::trust::Trust;
 use crate::cli::unpack;
 use crate::cli::verdict;
 use bundle::report::keys::InstallReport;
-use bundle::unpack::{Input, UnpackError, install_keys};
+use bundle::unpack::{UnpackError, install_keys};
 use clap::Args;
 use std::path::PathBuf;
 
@@ -37,10 +37,7 @@ pub(super) struct Options {
 pub(super) fn run(options: &Options) -> Result<Status, Failure> {
     let install = options.naming.options(options.trust.host_root()?)?;
     let trust = options.trust.inputs()?;
-    let input = match pipes::is_input(&options.files)? {
-        true => Input::Stream(pipes::input()?, options.files[0].clone()),
-        false => Input::Files(options.files.clone()),
-    };
+    let input = pipes::archive(&options.files)?;
     let report = match install_keys(input, trust, install, options.dry_run) {
         Ok(report) => report,
         Err(error) => {

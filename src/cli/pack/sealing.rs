@@ -1,10 +1,11 @@
 //! Options of pack about the seal and the series: unlocked before any work, used when the archive is whole.
 
 use crate::cli::failure::Failure;
-use crate::cli::keys;
 use crate::cli::seal::{refusal, unlock};
+use bundle::pack::seal::NotSealed;
 use bundle::pack::{Expires, Handover, SeriesPlace};
 use bundle::seal::{MAX_SEQUENCE, fingerprint_of};
+use bundle::signers::files;
 use bundle::trust::SigningKey;
 use clap::Args;
 use std::path::{Path, PathBuf};
@@ -33,27 +34,20 @@ pub(super) struct Sealing {
     retires: Option<PathBuf>,
 }
 
-/// A private key that is ready to seal.
-pub(super) struct SealKey {
-    pub(super) key: SigningKey,
-    file: PathBuf,
-}
-
 impl Sealing {
     /// Unlocks the key; this may ask for a password.
-    pub(super) fn unlock(&self) -> Result<Option<SealKey>, Failure> {
-        let Some(file) = &self.seal_key else { return Ok(None) };
-        Ok(Some(SealKey { key: unlock(file)?, file: file.clone() }))
+    pub(super) fn unlock(&self) -> Result<Option<SigningKey>, Failure> {
+        self.seal_key.as_deref().map(unlock).transpose()
     }
 
     /// What the inventory says of the bundle's place in its series.
-    pub(super) fn place(&self, seal_key: Option<&SealKey>) -> Result<SeriesPlace, Failure> {
+    pub(super) fn place(&self, seal_key: Option<&SigningKey>) -> Result<SeriesPlace, Failure> {
         let (sequence, expires) = (self.sequence, self.expires);
         let (Some(successor), Some(from_sequence)) = (&self.successor, self.from_sequence) else {
             return Ok(SeriesPlace { sequence, expires, succession: None });
         };
-        let own = seal_key.map(|seal_key| fingerprint_of(seal_key.key.public_key()));
-        let given = self.retires.as_deref().map(keys::read).transpose()?;
+        let own = seal_key.map(|key| fingerprint_of(key.public_key()));
+        let given = self.retires.as_deref().map(files::public_key).transpose()?;
         let retires = match (given.map(|(key, _)| fingerprint_of(&key)), own) {
             (Some(given), Some(own)) if given != own => {
                 let what = format!("--retires is {given}, and --seal-key {own}");
@@ -65,21 +59,17 @@ impl Sealing {
             Failure::usage("which key retires? neither --seal-key nor --retires is given")
                 .hint("the public key that will seal this bundle: --retires FILE")
         })?;
-        let (successor, _) = keys::read(successor)?;
+        let (successor, _) = files::public_key(successor)?;
         let succession = Some(Handover { retires, successor, from_sequence });
         Ok(SeriesPlace { sequence, expires, succession })
     }
-}
 
-impl SealKey {
-    /// Seals the archive that was packed to `output`.
-    pub(super) fn seal(&self, output: &Path) -> Result<(), Failure> {
-        let sealed = bundle::pack::seal::seal(&[output.to_owned()], &self.key);
-        sealed.map(|_| ()).map_err(|error| {
-            let (file, key) = (output.display(), self.file.display());
-            refusal(&error, output)
-                .context(format!("{file} is complete, and not sealed"))
-                .hint(format!("the bundle is packed but not sealed; seal it: bundle seal {file} --seal-key {key}"))
-        })
+    /// Why the archive that was packed is not sealed, with the way on.
+    pub(super) fn not_sealed(&self, path: &Path, error: &NotSealed) -> Failure {
+        let file = path.display();
+        let key = self.seal_key.as_deref().unwrap_or(Path::new("FILE")).display();
+        refusal(error, path).context(format!("{file} is complete, and not sealed")).hint(format!(
+            "the bundle is packed but not sealed; seal it: bundle seal {file} --seal-key {key}"
+        ))
     }
 }

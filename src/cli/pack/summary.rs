@@ -2,7 +2,7 @@
 
 use crate::cli::output::{Output, say};
 use crate::cli::text::{count, or_none, safe, size};
-use bundle::inventory::{AttachmentKind, Lookup};
+use bundle::inventory::{AttachmentKind, Lookup, StatedVerdict};
 use bundle::report::pack::{PackReport, PackedImage};
 
 /// The summary for people.
@@ -105,7 +105,7 @@ pub(super) fn summary(report: &PackReport) -> Output {
 }
 
 fn verified(image: &PackedImage) -> String {
-    if image.verdict.code != "unverified" {
+    if image.verdict.stated() != Some(StatedVerdict::Unverified) {
         format!("{} by {}", image.verdict.code, image.verdict.keys.join(", "))
     } else if image.attachment_lookup == Lookup::Skipped {
         "no, signatures were not looked up".into()

@@ -31,7 +31,7 @@ pub(in crate::pack) const OCTETS: &str = "application/octet-stream";
 
 /// A GPG signature that was found, with its content.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub struct FoundSignature {
+pub(crate) struct FoundSignature {
     /// Its name: the registry's, or one made of its content.
     pub name: AtomicName,
     /// Where it was found.
@@ -42,12 +42,12 @@ pub struct FoundSignature {
 
 impl FoundSignature {
     /// The manifest that it signs, by its name.
-    pub fn subject(&self) -> Digest {
+    pub(crate) fn subject(&self) -> Digest {
         self.name.subject()
     }
 
     /// Digest and size of its content.
-    pub fn blob(&self) -> Descriptor {
+    pub(crate) fn blob(&self) -> Descriptor {
         Descriptor::of(OCTETS, &self.content)
     }
 

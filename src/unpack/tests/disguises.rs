@@ -53,8 +53,7 @@ async fn unpack_as(
             Input::Stream(Box::new(std::io::Cursor::new(bytes)), "-".into())
         }
     };
-    let progress: Arc<dyn Progress> = scene.progress.clone();
-    unpack(input, scene.options(trust), &scene.client, &progress).await
+    scene.run_as_it_is(Request { input, ..scene.options(trust) }).await
 }
 
 async fn is_there(scene: &Scene, digest: Digest) -> bool {

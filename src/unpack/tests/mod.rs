@@ -14,9 +14,10 @@ mod turns;
 mod way;
 
 use super::{
-    AttachmentChoice, Class, DEFAULT_JOBS, Input, InstallOptions, OnExistingAttachment, Opened,
-    Target, TrustInputs, UnpackError, UnpackOptions, unpack,
+    AttachmentChoice, Class, InstallOptions, OnExistingAttachment, Opened, Request, Target,
+    TrustInputs, UnpackError, unpack,
 };
+use crate::archive::Input;
 use crate::archive::testing::{Builder, LAYER, Signer};
 use crate::inventory::Found;
 use crate::oci::{Descriptor, Digest, Repository};
@@ -122,29 +123,21 @@ impl Scene {
         TrustInputs { anchors: anchored(scope, &self.signer), ..TrustInputs::default() }
     }
 
-    fn options(&self, trust: TrustInputs) -> UnpackOptions {
-        UnpackOptions {
-            target: self.host.parse().expect("a target"),
-            trust,
-            memory: None,
-            allow_tag_rollback: Vec::new(),
-            emit: None,
-            install: None,
-            configure: None,
-            attachments: AttachmentChoice::default(),
-            on_existing_attachment: OnExistingAttachment::default(),
-            attachments_refused: crate::unpack::AttachmentsRefused::default(),
-            lookaside: None,
-            jobs: DEFAULT_JOBS,
-            dry_run: false,
-        }
+    fn options(&self, trust: TrustInputs) -> Request {
+        let target = self.host.parse().expect("a target");
+        Request::new(Input::Files(vec![self.archive()]), target, trust)
     }
 
     /// Writes the archive and unpacks it.
-    async fn run(&self, options: UnpackOptions) -> Result<UnpackReport, UnpackError> {
+    async fn run(&self, options: Request) -> Result<UnpackReport, UnpackError> {
         self.builder.write(&self.archive());
+        self.run_as_it_is(options).await
+    }
+
+    /// Unpacks what lies there.
+    async fn run_as_it_is(&self, options: Request) -> Result<UnpackReport, UnpackError> {
         let progress: Arc<dyn Progress> = self.progress.clone();
-        unpack(Input::Files(vec![self.archive()]), options, &self.client, &progress).await
+        unpack(options, &self.client, &progress).await
     }
 
     /// The same, trusting the signer for everything.

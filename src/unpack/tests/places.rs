@@ -41,7 +41,7 @@ impl Place {
         trust
     }
 
-    fn options(&self, trust: TrustInputs) -> UnpackOptions {
+    fn options(&self, trust: TrustInputs) -> Request {
         let mut options = self.scene.options(trust);
         let named =
             options.target.with_names(SourceHost::LeftOut, rules(&["registry.redhat.io=redhat"]));
@@ -90,15 +90,14 @@ async fn no_form_of_an_archive_brings_an_unsigned_image_to_a_signed_ones_place()
         let read: Box<dyn std::io::Read + Send> = Box::new(std::io::Cursor::new(bytes));
         Input::Stream(read, "-".into())
     };
-    let progress: Arc<dyn Progress> = place.scene.progress.clone();
     for (form, input) in [
         ("seekable", Input::Files(vec![archive])),
         ("a pipe", stream(bytes)),
         ("compressed anew", stream(again)),
         ("the plain tar", Input::Files(vec![plain])),
     ] {
-        let options = place.options(place.trust(&unsigned));
-        let error = unpack(input, options, &place.scene.client, &progress).await;
+        let options = Request { input, ..place.options(place.trust(&unsigned)) };
+        let error = place.scene.run_as_it_is(options).await;
         assert_eq!(code(&error.expect_err(form)), RefusalCode::PlaceProtected, "{form}");
         assert_eq!(place.there().await, Some(place.signed), "{form}");
     }

@@ -12,9 +12,7 @@ fn trusting(scene: &Scene, seal: SealInputs) -> TrustInputs {
 }
 
 async fn refused(scene: &Scene, trust: TrustInputs) -> SealRefusal {
-    let progress: Arc<dyn Progress> = scene.progress.clone();
-    let input = Input::Files(vec![scene.archive()]);
-    let unpacked = unpack(input, scene.options(trust), &scene.client, &progress).await;
+    let unpacked = scene.run_as_it_is(scene.options(trust)).await;
     assert!(scene.is_untagged().await);
     match unpacked {
         Err(UnpackError::Seal(refusal)) => refusal,
@@ -55,9 +53,7 @@ async fn a_required_seal_is_one_that_was_verified() {
     let refusal = refused(&scene, trusting(&scene, required(vec![]))).await;
     assert!(matches!(refusal, SealRefusal::NoKey(_)), "{refusal:?}");
     for trust in [trusting(&scene, own()), expecting(own())] {
-        let progress: Arc<dyn Progress> = scene.progress.clone();
-        let input = Input::Files(vec![scene.archive()]);
-        let unpacked = unpack(input, scene.options(trust), &scene.client, &progress).await;
+        let unpacked = scene.run_as_it_is(scene.options(trust)).await;
         assert!(unpacked.expect("unpacked").names_bound);
     }
 }

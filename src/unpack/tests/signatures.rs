@@ -136,8 +136,7 @@ async fn unverified_signatures_never_fill_a_registry_or_a_directory() {
     }
     scene.builder.gpg(0, index, &[&b"\x90"[..], &vec![b'l'; 65 << 10]].concat());
     let sigs = scene.folder.path().join("sigs");
-    let options =
-        || UnpackOptions { lookaside: Some(sigs.clone()), ..scene.options(scene.trusting("*")) };
+    let options = || scene.options(scene.trusting("*")).lookaside(Some(sigs.clone()));
     for _ in 0..2 {
         let report = scene.run(options()).await.expect("unpacked");
         assert!(report.images[0].is_complete(), "{:?}", report.warnings);
@@ -240,8 +239,7 @@ async fn a_link_in_the_directory_stops_the_run_before_anything_is_published() {
         std::fs::create_dir(directory).expect("a directory");
     }
     std::os::unix::fs::symlink(&outside, sigs.join("org")).expect("a link");
-    let options =
-        || UnpackOptions { lookaside: Some(sigs.clone()), ..scene.options(scene.trusting("*")) };
+    let options = || scene.options(scene.trusting("*")).lookaside(Some(sigs.clone()));
     let error = scene.run(options()).await.expect_err("a link");
     assert!(matches!(error, UnpackError::Lookaside(_)), "{error:?}");
     assert!(scene.is_untagged().await);

@@ -70,7 +70,7 @@ async fn a_layout_directory_gets_everything_under_full_names() {
         options.target = Target::Layout(directory.clone());
         options
     };
-    let report = scene.run(UnpackOptions { dry_run: true, ..options() }).await.expect("planned");
+    let report = scene.run(Request { dry_run: true, ..options() }).await.expect("planned");
     assert_eq!(report.images[0].tag, TagChange::Created);
     assert!(!directory.exists());
     scene.run(options()).await.expect("unpacked");

@@ -8,7 +8,7 @@ use std::collections::BTreeMap;
 /// Runs until another run, which publishes all that time, is `done` when this one has come to its turn.
 async fn run_behind_another(
     scene: &Scene,
-    options: UnpackOptions,
+    options: Request,
     root: &HostRoot,
     done: impl Future<Output = ()>,
 ) -> Result<UnpackReport, UnpackError> {
@@ -28,7 +28,7 @@ async fn run_behind_another(
 }
 
 /// A host of its own, and the scene's run on it, trusting the signer for everything.
-fn on_a_host(scene: &Scene) -> (TempDir, HostRoot, UnpackOptions) {
+fn on_a_host(scene: &Scene) -> (TempDir, HostRoot, Request) {
     let folder = tempfile::tempdir().expect("a directory");
     let root = HostRoot::under(folder.path()).expect("a root");
     let mut options = scene.options(scene.trusting("*"));

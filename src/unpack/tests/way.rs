@@ -118,10 +118,7 @@ async fn a_damaged_archive_is_noticed_although_the_target_has_everything() {
     let at = bytes.windows(marker.len()).rposition(|w| w == marker).expect("there");
     bytes[at] ^= 1;
     std::fs::write(scene.archive(), bytes).expect("damaged");
-    let progress: Arc<dyn Progress> = scene.progress.clone();
-    let options = scene.options(scene.trusting("*"));
-    let error =
-        unpack(Input::Files(vec![scene.archive()]), options, &scene.client, &progress).await;
+    let error = scene.run_as_it_is(scene.options(scene.trusting("*"))).await;
     assert_eq!(error.expect_err("damaged").class(), Class::Medium);
 }
 

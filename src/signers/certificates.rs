@@ -2,21 +2,22 @@
 //!
 //! `--certificate-identity` and `--certificate-oidc-issuer` that stand for the same scope belong together.
 
-use super::failure::Failure;
-use super::keys;
-use bundle::trust::certificate::{Authorities, Fulcio, Pki, Subject};
-use bundle::trust::sigstore_bundle::KeylessPolicy;
-use bundle::trust::trusted_root::TrustedRoot;
-use bundle::trust::{Authority, Scope, ScopeError, Scoped, ScopedAuthority};
+use super::{SignersError, files};
+use crate::trust::certificate::{Authorities, Fulcio, Pki, Subject, SubjectError};
+use crate::trust::sigstore_bundle::KeylessPolicy;
+use crate::trust::trusted_root::TrustedRoot;
+use crate::trust::{Authority, Scope, ScopeError, Scoped, ScopedAuthority};
 use std::path::PathBuf;
 use std::str::FromStr;
 use std::sync::Arc;
 
 /// `[SCOPE=]TEXT`, where a URL may have equals signs.
 #[derive(Debug, Clone)]
-pub(super) struct ScopedText {
-    pub(super) scope: Scope,
-    pub(super) text: String,
+pub struct ScopedText {
+    /// The images.
+    pub scope: Scope,
+    /// The text.
+    pub text: String,
 }
 
 impl FromStr for ScopedText {
@@ -43,7 +44,7 @@ pub(super) struct Holders<'a> {
 pub(super) fn holders<'a>(
     identities: &'a [ScopedText],
     issuers: &'a [ScopedText],
-) -> Result<Vec<Holders<'a>>, Failure> {
+) -> Result<Vec<Holders<'a>>, SignersError> {
     let mut all: Vec<Holders<'a>> = Vec::new();
     for identity in identities {
         match all.iter_mut().find(|holders| *holders.scope == identity.scope) {
@@ -57,21 +58,12 @@ pub(super) fn holders<'a>(
     }
     for issuer in issuers {
         let holders = all.iter_mut().find(|holders| *holders.scope == issuer.scope);
-        let holders = holders.ok_or_else(|| {
-            Failure::usage(format!(
-                "--certificate-oidc-issuer for {} has no --certificate-identity for the same scope",
-                issuer.scope
-            ))
-        })?;
+        let holders = holders.ok_or_else(|| SignersError::NoIdentity(issuer.scope.clone()))?;
         holders.issuers.push(&issuer.text);
     }
     let mixed = all.iter().find(|of| of.identities.len() > 1 && of.issuers.len() > 1);
     match mixed {
-        Some(of) => Err(Failure::usage(format!(
-            "several --certificate-identity and several --certificate-oidc-issuer for {}: which belong together?",
-            of.scope
-        ))
-        .hint("give them narrower scopes, one issuer for each")),
+        Some(of) => Err(SignersError::Several(of.scope.clone())),
         None => Ok(all),
     }
 }
@@ -81,19 +73,15 @@ pub(super) fn authorities(
     files: &[Scoped<PathBuf>],
     holders: &[Holders<'_>],
     has_log: bool,
-) -> Result<Vec<ScopedAuthority>, Failure> {
+) -> Result<Vec<ScopedAuthority>, SignersError> {
     if let (Some(file), true) = (files.first(), holders.is_empty()) {
-        return Err(Failure::usage(format!(
-            "--ca {} without --certificate-identity: whom must a certificate name?",
-            file.value.display()
-        )));
+        return Err(SignersError::Anybody(file.value.clone()));
     }
     let mut authorities = Vec::new();
     for file in files {
-        let (bytes, name) = keys::read_file(&file.value)?;
-        let roots = Authorities::from_pem(&bytes).map_err(|error| {
-            Failure::usage(format!("--ca {} cannot be used: {error}", file.value.display()))
-        })?;
+        let (bytes, name) = files::read(&file.value)?;
+        let roots = Authorities::from_pem(&bytes)
+            .map_err(|error| SignersError::unusable("--ca", &file.value, error.into()))?;
         for of in holders {
             for authority in of_holders(&roots, of, has_log)? {
                 let scopes = vec![file.scope.clone(), of.scope.clone()];
@@ -109,15 +97,11 @@ pub(super) fn keyless(
     root: &Arc<TrustedRoot>,
     (scope, name): (&Scope, &str),
     holders: &[Holders<'_>],
-) -> Result<Vec<ScopedAuthority>, Failure> {
+) -> Result<Vec<ScopedAuthority>, SignersError> {
     let mut authorities = Vec::new();
     for of in holders {
         if of.issuers.is_empty() {
-            return Err(Failure::usage(format!(
-                "--certificate-identity for {} has no --certificate-oidc-issuer for the same scope",
-                of.scope
-            ))
-            .hint("also give --certificate-oidc-issuer for the same scope"));
+            return Err(SignersError::NoIssuer(of.scope.clone()));
         }
         for (identity, issuer) in
             of.identities.iter().flat_map(|id| of.issuers.iter().map(move |issuer| (*id, *issuer)))
@@ -139,9 +123,8 @@ fn of_holders(
     roots: &Authorities,
     of: &Holders<'_>,
     has_log: bool,
-) -> Result<Vec<Authority>, Failure> {
-    let empty =
-        || Failure::usage("--certificate-identity and --certificate-oidc-issuer name somebody");
+) -> Result<Vec<Authority>, SignersError> {
+    let empty = || SignersError::Nobody;
     let mut authorities = Vec::new();
     for &identity in &of.identities {
         if of.issuers.is_empty() {
@@ -154,13 +137,11 @@ fn of_holders(
         }
         for &issuer in &of.issuers {
             if !has_log {
-                return Err(Failure::usage(
-                    "--ca with --certificate-oidc-issuer needs --rekor-key: only a log proves when such a certificate signed",
-                ));
+                return Err(SignersError::NoLog);
             }
             let subject: Subject = identity
                 .parse()
-                .map_err(|error| Failure::usage(format!("--certificate-identity: {error}")))?;
+                .map_err(|error: SubjectError| SignersError::Identity(error.into()))?;
             let fulcio = Fulcio::new(roots.clone(), issuer, subject).ok_or_else(empty)?;
             authorities.push(Authority::Fulcio(fulcio));
         }

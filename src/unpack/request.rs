@@ -1,0 +1,116 @@
+//! The request of the door: which archive goes where, who is trusted, and a setter for everything that has a default.
+
+use super::{
+    AttachmentChoice, AttachmentsRefused, ConfigureOptions, DEFAULT_JOBS, EmitOptions,
+    InstallOptions, OnExistingAttachment, Target, TrustInputs,
+};
+use crate::archive::Input;
+use crate::host::HostRoot;
+use crate::trust::Scope;
+use std::path::PathBuf;
+
+/// An archive to unpack, where it goes, and who is trusted.
+pub struct Request {
+    pub(super) input: Input,
+    pub(super) target: Target,
+    pub(super) trust: TrustInputs,
+    pub(super) memory: Option<HostRoot>,
+    pub(super) allow_tag_rollback: Vec<Scope>,
+    pub(super) emit: Option<EmitOptions>,
+    pub(super) install: Option<InstallOptions>,
+    pub(super) configure: Option<ConfigureOptions>,
+    pub(super) attachments: AttachmentChoice,
+    pub(super) on_existing_attachment: OnExistingAttachment,
+    pub(super) attachments_refused: AttachmentsRefused,
+    pub(super) lookaside: Option<PathBuf>,
+    pub(super) jobs: usize,
+    pub(super) dry_run: bool,
+}
+
+impl Request {
+    /// The archive of `input`, verified under `trust`, to `target`. Nothing on this host is changed or remembered.
+    pub fn new(input: Input, target: Target, trust: TrustInputs) -> Self {
+        Self {
+            input,
+            target,
+            trust,
+            memory: None,
+            allow_tag_rollback: Vec::new(),
+            emit: None,
+            install: None,
+            configure: None,
+            attachments: AttachmentChoice::default(),
+            on_existing_attachment: OnExistingAttachment::default(),
+            attachments_refused: AttachmentsRefused::default(),
+            lookaside: None,
+            jobs: DEFAULT_JOBS,
+            dry_run: false,
+        }
+    }
+
+    /// Below which root it is remembered where target repositories were filled from; without one nothing is compared.
+    #[must_use]
+    pub fn memory(self, root: HostRoot) -> Self {
+        Self { memory: Some(root), ..self }
+    }
+
+    /// For which images, by their sources, tags may be moved back in time.
+    #[must_use]
+    pub fn allow_tag_rollback(self, scopes: Vec<Scope>) -> Self {
+        Self { allow_tag_rollback: scopes, ..self }
+    }
+
+    /// Which resources for a cluster are written, and where; in a dry run too.
+    #[must_use]
+    pub fn emit(self, emit: Option<EmitOptions>) -> Self {
+        Self { emit, ..self }
+    }
+
+    /// Whether and where keys are installed.
+    #[must_use]
+    pub fn install(self, install: Option<InstallOptions>) -> Self {
+        Self { install, ..self }
+    }
+
+    /// Whether and how the container stack of the host is configured.
+    #[must_use]
+    pub fn configure(self, configure: Option<ConfigureOptions>) -> Self {
+        Self { configure, ..self }
+    }
+
+    /// Which attachments are published.
+    #[must_use]
+    pub fn attachments(self, attachments: AttachmentChoice) -> Self {
+        Self { attachments, ..self }
+    }
+
+    /// What to do with other signatures under the same tag.
+    #[must_use]
+    pub fn on_existing_attachment(self, on_existing: OnExistingAttachment) -> Self {
+        Self { on_existing_attachment: on_existing, ..self }
+    }
+
+    /// What to do with attachments that the registry does not take.
+    #[must_use]
+    pub fn attachments_refused(self, refused: AttachmentsRefused) -> Self {
+        Self { attachments_refused: refused, ..self }
+    }
+
+    /// Where GPG signatures are written for a web server: verified ones before anything is published, others after it.
+    #[must_use]
+    pub fn lookaside(self, directory: Option<PathBuf>) -> Self {
+        Self { lookaside: directory, ..self }
+    }
+
+    /// Large blobs in flight; small ones are four times as many.
+    #[must_use]
+    pub fn jobs(self, jobs: usize) -> Self {
+        Self { jobs: jobs.max(1), ..self }
+    }
+
+    /// Whether to verify, plan and look at the target, but change nothing anywhere.
+    #[must_use]
+    pub fn dry_run(self, dry_run: bool) -> Self {
+        Self { dry_run, ..self }
+    }
+}
