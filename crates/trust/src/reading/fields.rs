@@ -32,7 +32,7 @@ pub struct Fields<'a> {
 /// read, whatever is in it. A statement about 1024 subjects has 5,000.
 pub(crate) const MAX_VALUES: usize = 1 << 15;
 
-/// Reads a strict JSON document of at most [`MAX_VALUES`].
+/// Reads a strict JSON document of at most `MAX_VALUES`.
 pub fn document(name: &str, bytes: &[u8]) -> Result<Value, ShapeError> {
     document_within(name, bytes, MAX_VALUES)
 }
