@@ -8,10 +8,11 @@
 //! | [`mod@judge`] | who decides: the image as a whole, each signature of it, each candidate who may have made it |
 //! | [`anchors`] | what is trusted, and for which images; what stands protected at a target |
 //! | [`policy`] | containers-policy.json(5): what it demands of an image and by which keys |
-//! | [`vouched`] | what stands beside a simple signature, and whether it vouches for its key |
-//! | [`sigstore_bundle`] | Sigstore bundles, with certificates and logs under a [`trusted_root`] |
-//! | [`rekor`] | entries of a log, proven by a signed entry timestamp |
-//! | [`certificate`] | signing certificates under a policy `fulcio` or `pki` |
+//! | [`sigstore_bundle`] | Sigstore bundles, and what else a trusted root verifies |
+//! | [`trusted_root`] | certificate authorities, logs and timestamp authorities that are pinned in one file |
+//! | [`vouched`] | what stands beside a signature in annotations, and whether it vouches for the key that signed |
+//! | [`rekor`] | entries of a log, and the signed entry timestamp that proves them |
+//! | [`certificate`] | signing certificates: names, issuer, key, and the way to an authority |
 //! | [`outcome`] | what can be said: codes, findings, verdicts |
 //! | [`openpgp`] | GPG signatures, and the keyrings that verify them |
 //! | [`formats`] | what is signed: payloads, envelopes, statements |

@@ -93,7 +93,7 @@ pub struct ImageUnderTest<'a> {
     /// A verified seal or an expected bundle digest binds this name to this digest.
     pub name_bound: bool,
     /// The inventory says that the image was verified when it was packed. Only believed where the bundle as a whole
-    /// is expected, see [`super::Anchors::bundle_expected`].
+    /// is expected, see [`crate::Anchors::bundle_expected`].
     pub pack_verdict_good: bool,
     /// The names at the target: what admits on less than a trusted signature never takes another's place there.
     pub places: &'a dyn Places,

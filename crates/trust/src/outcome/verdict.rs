@@ -1,7 +1,7 @@
 //! What the verifier says: a finding for each signature, a status for each child, an admission for the image.
 //!
 //! The fields of [`ImageVerdict`] are private: a verdict that admits an image can only come out of
-//! [`super::judge`].
+//! [`crate::judge()`].
 
 use super::finding::SignatureFinding;
 use super::signer::Signer;

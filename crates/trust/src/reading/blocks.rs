@@ -110,7 +110,7 @@ pub(crate) fn read(
 /// The content of the only block of `text`.
 ///
 /// # Errors
-/// As [`read`]; a second block is one too many.
+/// As `read`; a second block is one too many.
 pub fn read_one(
     text: &[u8],
     label: &str,

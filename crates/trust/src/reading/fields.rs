@@ -32,7 +32,7 @@ pub struct Fields<'a> {
 /// read, whatever is in it. A statement about 1024 subjects has 5,000.
 pub(crate) const MAX_VALUES: usize = 1 << 15;
 
-/// Reads a strict JSON document of at most [`MAX_VALUES`].
+/// Reads a strict JSON document of at most `MAX_VALUES`.
 pub fn document(name: &str, bytes: &[u8]) -> Result<Value, ShapeError> {
     document_within(name, bytes, MAX_VALUES)
 }
@@ -144,7 +144,7 @@ impl<'a> Fields<'a> {
     /// A number as protobuf's JSON mapping writes 64-bit integers: in decimal, as text or as a number. Absent means 0.
     /// Negative ones and those beyond `i64` are refused.
     pub(crate) fn number(&self, key: &str) -> Result<u64, ShapeError> {
-        self.number_to(key, i64::MAX as u64).map_err(|_| self.not(key, "a number from 0 to 2^63-1"))
+        self.number_to(key, i64::MAX as u64)
     }
 
     /// The same, with a smaller greatest value.

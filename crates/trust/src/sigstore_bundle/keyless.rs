@@ -82,24 +82,17 @@ impl Bundle {
     /// end of its chain, as old clients wrote it.
     fn chain(&self) -> Result<&[Vec<u8>], BundleFailure> {
         let chain = &self.material.certificates[..];
-        let Some(at) = first_root(chain)? else {
-            return Ok(chain);
-        };
-        if self.version == Version::V0_1 && at + 1 == chain.len() {
-            return Ok(&chain[..at]);
+        for (place, certificate) in chain.iter().enumerate().skip(1) {
+            if !is_self_issued(certificate)? {
+                continue;
+            }
+            if self.version == Version::V0_1 && place + 1 == chain.len() {
+                return Ok(&chain[..place]);
+            }
+            return Err(BundleFailure::new(Cause::Malformed, "its chain holds a root certificate"));
         }
-        Err(BundleFailure::new(Cause::Malformed, "its chain holds a root certificate"))
+        Ok(chain)
     }
-}
-
-/// The place of the first of the certificates above the signer's own that is a root.
-fn first_root(chain: &[Vec<u8>]) -> Result<Option<usize>, BundleFailure> {
-    for (place, certificate) in chain.iter().enumerate().skip(1) {
-        if is_self_issued(certificate)? {
-            return Ok(Some(place));
-        }
-    }
-    Ok(None)
 }
 
 /// Names are not among the demands: they are compared here, on all names of the certificate.
@@ -141,4 +134,56 @@ pub(super) fn claim(content: &Content, subject: Subject<'_>) -> Result<Claim, Bu
     } else {
         Claim::Attestation(bounded(&statement.predicate_type))
     })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::certificate::CertificateError;
+    use crate::sigstore_bundle::VerificationMaterial;
+    use crate::testing::Signer as Key;
+    use crate::testing::certificates::Sketch;
+
+    #[test]
+    fn root_in_a_chain_stands_at_the_end_of_version_0_1_only() {
+        let key = Key::p256();
+        let root = Sketch::new("root", &key, "root").signed_by(&key);
+        let leaf = Sketch::new("leaf", &key, "root").signed_by(&key);
+        let none = b"x".to_vec();
+        for (name, version, chain, expected) in [
+            ("no root", Version::V0_2, vec![&leaf, &leaf], Some(2)),
+            ("a root at the end", Version::V0_1, vec![&leaf, &root], Some(1)),
+            ("the same in a newer version", Version::V0_2, vec![&leaf, &root], None),
+            ("a root in the middle", Version::V0_1, vec![&leaf, &root, &leaf], None),
+            ("two roots", Version::V0_1, vec![&leaf, &root, &root], None),
+            ("a signer that issued itself", Version::V0_2, vec![&root], Some(1)),
+            ("no certificate", Version::V0_1, vec![&leaf, &none], None),
+        ] {
+            let material = VerificationMaterial {
+                certificates: chain.into_iter().cloned().collect(),
+                entries: Vec::new(),
+                timestamps: Vec::new(),
+            };
+            let content = Content::Message { digest: None, signature: vec![1] };
+            let bundle = Bundle { content, version, material };
+            let found = bundle.chain().map(<[_]>::len).map_err(|failure| failure.cause);
+            assert_eq!(found, expected.ok_or(Cause::Malformed), "{name}");
+        }
+    }
+
+    #[test]
+    fn faults_of_a_certificate_are_causes_of_a_bundle() {
+        let (old, new) = (String::from("a"), String::from("b"));
+        for (fault, cause) in [
+            (CertificateError::IssuersDiffer { old, new }, Cause::IssuerMismatch),
+            (CertificateError::NoIssuer, Cause::IssuerMismatch),
+            (CertificateError::OtherIssuer("a".into()), Cause::IssuerMismatch),
+            (CertificateError::OtherSubject("a".into()), Cause::IdentityMismatch),
+            (CertificateError::Usage, Cause::UntrustedCertificate),
+        ] {
+            assert_eq!(BundleFailure::from(fault.clone()).cause, cause, "{fault:?}");
+        }
+        let broken = Leaf::read(b"x").expect_err("no certificate");
+        assert_eq!(BundleFailure::from(broken).cause, Cause::Malformed);
+    }
 }

@@ -147,9 +147,11 @@ fn a_policy_reads_certificates_under_their_present_name_only() {
     }]));
     let (present, old) =
         ("dev.sigstore.cosign/certificate", "dev.cosignproject.cosign/certificate");
+    let old_chain = "dev.cosignproject.cosign/chain";
     for (annotations, expected) in [
         (&[(present, leaf.as_str())][..], Code::Verified),
         (&[(present, &leaf), (old, "another")], Code::Verified),
+        (&[(present, &leaf), (old_chain, "another")], Code::Verified),
         (&[(old, &leaf)], Code::CertificateMissing),
         (&[], Code::CertificateMissing),
     ] {

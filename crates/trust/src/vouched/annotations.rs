@@ -75,9 +75,10 @@ impl<'a> Annotations<'a> {
         self.get(TIMESTAMP_ANNOTATION)
     }
 
-    /// True when container runtimes find what stands beside the signature: they know one spelling only.
+    /// True when container runtimes find what was read: they know one spelling only.
     pub(crate) fn are_spelt_for_runtimes(&self) -> bool {
-        ALL.iter().all(|name| self.text(name).is_some() || self.old(name).is_none())
+        self.spellings == Spellings::Present
+            || ALL.iter().all(|name| self.text(name).is_some() || self.old(name).is_none())
     }
 
     fn get(&self, name: &'static str) -> Result<Option<&'a str>, VouchError> {
