@@ -179,7 +179,7 @@ impl Output {
 
     fn take_space(&self, lengths: &[u64], held: u64) -> Result<(), ArchiveError> {
         let Some(first) = self.volumes().first() else { return Ok(()) };
-        let folder = partial::directory_of(&first.target);
+        let folder = bundle_files::directory_of(&first.target);
         match free_space::check(lengths, held, &FreeSpace::of(folder)) {
             Ok(()) => {}
             Err(Shortage::File { number, limit }) => {
@@ -261,10 +261,7 @@ impl Output {
             partial::open_to_readers(&volume.file);
         }
         let Some(first) = used.first() else { return Ok(()) };
-        let folder = partial::directory_of(&first.target);
-        File::open(folder)
-            .and_then(|folder| folder.sync_all())
-            .map_err(|e| ArchiveError::io("sync", folder, e))
+        partial::sync_directory_of(&first.target)
     }
 
     /// Removes what was written.
