@@ -3,6 +3,7 @@
 use super::ArchiveError;
 use super::free_space::{self, FreeSpace, Shortage};
 use super::geometry::Geometry;
+use super::medium::Medium;
 use super::partial::{self, Origin};
 use super::volume_set;
 use rustix::fs::{Advice, FallocateFlags};
@@ -262,6 +263,18 @@ impl Output {
         }
         let Some(first) = used.first() else { return Ok(()) };
         partial::sync_directory_of(&first.target)
+    }
+
+    /// The files as they are now, for reading.
+    ///
+    /// # Errors
+    /// The system's.
+    pub(super) fn medium(&self) -> Result<Medium, ArchiveError> {
+        let file = |volume: &Volume| match volume.file.try_clone() {
+            Ok(file) => Ok((volume.partial.clone(), file)),
+            Err(error) => Err(self.failed("read", volume, error)),
+        };
+        Medium::opened(self.volumes().iter().map(file), self.geometry)
     }
 
     /// Removes what was written.
