@@ -17,6 +17,7 @@ struct Floor {
 /// What the three steps stand on; none of them uses another one.
 const LOWER: &[&str] = &[
     "oci",
+    "files",
     "ownership",
     "progress",
     "inventory",
@@ -30,9 +31,14 @@ const LOWER: &[&str] = &[
 ];
 
 /// From the ground up. `archive` and `registry` never know each other; `trust` does no I/O.
+<<<<<<< HEAD
 const FLOORS: [Floor; 17] = [
+=======
+const FLOORS: [Floor; 15] = [
+>>>>>>> from-hosts
     Floor { name: "ownership", may_use: &[], never: &["reqwest", "tokio"] },
-    Floor { name: "oci", may_use: &["ownership"], never: &["reqwest"] },
+    Floor { name: "files", may_use: &["ownership"], never: &["reqwest", "tokio"] },
+    Floor { name: "oci", may_use: &["files", "ownership"], never: &["reqwest"] },
     Floor { name: "progress", may_use: &["oci"], never: &["reqwest", "tokio", "std::fs"] },
     Floor { name: "inventory", may_use: &["oci"], never: &["reqwest", "tokio", "std::fs"] },
     Floor {
@@ -52,13 +58,13 @@ const FLOORS: [Floor; 17] = [
     },
     Floor {
         name: "archive",
-        may_use: &["oci", "ownership", "inventory", "progress"],
+        may_use: &["oci", "files", "ownership", "inventory", "progress"],
         never: &["reqwest"],
     },
     Floor { name: "registry", may_use: &["oci", "ownership", "progress"], never: &[] },
     Floor {
         name: "host",
-        may_use: &["oci", "ownership", "trust", "seal"],
+        may_use: &["oci", "files", "ownership", "trust", "seal"],
         never: &["reqwest", "tokio"],
     },
     Floor { name: "signers", may_use: &["oci", "trust", "host"], never: &["reqwest", "tokio"] },

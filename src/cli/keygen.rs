@@ -5,11 +5,12 @@ use super::failure::Failure;
 use super::output::{Output, say};
 use super::password;
 use super::text::safe;
+use bundle::files::{directory_of, sync_directory_of};
 use bundle::report::seal::KeygenReport;
 use bundle::seal::{KeyFile, fingerprint_of};
 use bundle::trust::SigningKey;
 use clap::Args;
-use std::fs::{File, Permissions};
+use std::fs::Permissions;
 use std::io::Write as _;
 use std::os::unix::fs::PermissionsExt as _;
 use std::path::{Path, PathBuf};
@@ -74,14 +75,12 @@ fn summary(report: &KeygenReport) -> Output {
 /// Writes a file that was not there. It is whole, synced and has its mode before it has its name.
 fn write_new(path: &Path, content: &[u8], mode: u32) -> Result<(), Failure> {
     let failed = |error| unwritable(path, error);
-    let folder = path.parent().filter(|folder| !folder.as_os_str().is_empty());
-    let folder = folder.unwrap_or(Path::new("."));
     let mut options = tempfile::Builder::new();
     let options = options.prefix(".bundle-keygen-").permissions(Permissions::from_mode(mode));
-    let mut staged = options.tempfile_in(folder).map_err(failed)?;
+    let mut staged = options.tempfile_in(directory_of(path)).map_err(failed)?;
     staged.write_all(content).and_then(|()| staged.as_file().sync_all()).map_err(failed)?;
     staged.persist_noclobber(path).map_err(|refused| failed(refused.error))?;
-    File::open(folder).and_then(|folder| folder.sync_all()).map_err(|error| {
+    sync_directory_of(path).map_err(|error| {
         let _ = std::fs::remove_file(path);
         failed(error)
     })

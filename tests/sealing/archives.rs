@@ -3,8 +3,8 @@
 use super::{Keys, PASSWORD, bundle, entry, seal, seal_given, seal_with, verified};
 use crate::harness::command::{Program, run};
 use crate::harness::scene::{Enclave, inspect};
+use bundle::archive::form::SeekTable;
 use bundle::archive::head;
-use bundle::archive::read::SeekTable;
 use bundle::archive::{Archive, ArchiveError};
 use bundle::seal::SealError;
 use bundle_testing::peers;

@@ -6,6 +6,7 @@
 
 use super::content::EntryReader;
 use super::foreign_format::ForeignFormat;
+use super::form::{Form, SeekTable};
 use super::head::HeadFile;
 use super::medium::Medium;
 use super::placed::Placed;
@@ -21,6 +22,7 @@ use serde::Serialize;
 use std::collections::HashMap;
 use std::path::{Path, PathBuf};
 
+<<<<<<< HEAD
 /// What became of the seek table.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum SeekTable {
@@ -55,6 +57,8 @@ pub enum Form {
     Tar,
 }
 
+=======
+>>>>>>> from-hosts
 /// An opened archive. Cheap to share; reading needs no lock.
 #[derive(Debug)]
 pub struct Archive {

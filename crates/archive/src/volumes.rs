@@ -4,10 +4,8 @@
 //! frame of 64 bytes: magic, length, SHA-256 of `bundle.json`, the volume's number counted from 1, the number of all
 //! volumes in the last one's marker and 0 in others, zeros. Numbers have four bytes, little endian.
 
-use super::ArchiveError;
 use super::frame::MARKER_MAGIC;
 use super::geometry::MARKER;
-use super::medium::Medium;
 use bundle_oci::Digest;
 use std::ffi::OsStr;
 use std::os::unix::ffi::OsStrExt as _;
@@ -61,6 +59,7 @@ pub(super) fn marked_bundle(marker: &[u8; MARKER as usize]) -> Digest {
     Digest::from_bytes(digest)
 }
 
+<<<<<<< HEAD
 /// Compares the markers of all volumes that are known: of this bundle, each in its place.
 ///
 /// # Errors
@@ -143,6 +142,8 @@ pub(super) fn of(medium: &Medium, volume: usize, what: String) -> ArchiveError {
     }
 }
 
+=======
+>>>>>>> from-hosts
 #[cfg(test)]
 mod tests {
     use super::*;

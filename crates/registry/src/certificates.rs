@@ -4,10 +4,12 @@
 use super::RegistryError;
 use super::messages::bounded;
 use bundle_ownership::check_for_root;
+use rustls::crypto::{CryptoProvider, aws_lc_rs};
 use rustls_pki_types::pem::PemObject as _;
 use rustls_pki_types::{CertificateDer, PrivateKeyDer};
 use std::io::ErrorKind;
 use std::path::{Path, PathBuf};
+use std::sync::Arc;
 use x509_cert::Certificate;
 use x509_cert::der::{Decode as _, Encode as _};
 
@@ -113,7 +115,7 @@ fn client(path: &Path) -> Result<ClientCertificate, RegistryError> {
     // Causes are not kept: they come from reading a private key.
     let key = PrivateKeyDer::from_pem_slice(&text)
         .map_err(|_| wrong(&key_path, "not a PEM file with a private key"))?;
-    let usable = super::tls::provider().key_provider.load_private_key(key.clone_key());
+    let usable = provider().key_provider.load_private_key(key.clone_key());
     let usable = usable.map_err(|_| {
         wrong(
             &key_path,
@@ -167,4 +169,9 @@ pub(super) fn unusable(
         what: what.to_owned(),
         source: Some(cause.into()),
     }
+}
+
+/// The one crypto provider of this program.
+pub(super) fn provider() -> Arc<CryptoProvider> {
+    Arc::new(aws_lc_rs::default_provider())
 }

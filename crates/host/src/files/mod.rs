@@ -2,6 +2,7 @@
 //! a file is whole before it has its name.
 //!
 //! - `root`: `/` or the directory given in its place
+//! - `owners`: whose files count below it
 //! - `directory`: one directory below it, and the files in it
 //! - `staged`: a file that is whole before it has its name
 //! - `selinux`: the label of what is written
@@ -9,13 +10,14 @@
 
 mod directory;
 mod error;
+mod owners;
 mod root;
 mod selinux;
 mod staged;
 
 pub(crate) use directory::{Directory, Lock};
 pub use error::{FileKind, PathError};
-pub use root::HostRoot;
 #[cfg(test)]
-pub(crate) use root::Owners;
+pub(crate) use owners::Owners;
+pub use root::HostRoot;
 pub(crate) use staged::Staged;

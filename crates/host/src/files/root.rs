@@ -2,39 +2,17 @@
 
 use super::directory::Directory;
 use super::error::PathError;
-use rustix::fs::{Mode, OFlags};
-use std::os::fd::OwnedFd;
+use super::owners::Owners;
+use bundle_files::Directory as Handle;
 use std::path::{Path, PathBuf};
 
 /// An open root directory. Paths below it are walked one component at a time from its descriptor, without following
 /// symbolic links, so that neither a link nor a rename of a parent can lead outside.
 #[derive(Debug)]
 pub struct HostRoot {
-    directory: OwnedFd,
+    directory: Handle,
     path: PathBuf,
     owners: Owners,
-}
-
-/// Whose files count.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(crate) enum Owners {
-    /// Root's only: on the host itself.
-    Root,
-    /// Root's and those of the user who runs this: below a directory of the user's choice.
-    RootOr(u32),
-}
-
-impl Owners {
-    pub(crate) fn admit(self, owner: u32) -> bool {
-        owner == 0 || matches!(self, Self::RootOr(user) if user == owner)
-    }
-
-    pub(crate) fn in_words(self) -> String {
-        match self {
-            Self::Root | Self::RootOr(0) => "root".to_owned(),
-            Self::RootOr(user) => format!("root or user {user}"),
-        }
-    }
 }
 
 /// How far a walk came.
@@ -74,9 +52,8 @@ impl HostRoot {
     }
 
     pub(crate) fn open(path: &Path, owners: Owners) -> Result<Self, PathError> {
-        let flags = OFlags::RDONLY | OFlags::DIRECTORY | OFlags::CLOEXEC;
-        let directory = rustix::fs::open(path, flags, Mode::empty())
-            .map_err(|e| PathError::system("open directory", path, e))?;
+        let directory =
+            Handle::open(path).map_err(|e| PathError::system("open directory", path, e))?;
         Ok(Self { directory, path: path.to_owned(), owners })
     }
 
@@ -120,7 +97,7 @@ impl HostRoot {
 
     /// The directory at `components`; what is missing is created with mode 0755, whatever the umask.
     pub(crate) fn create(&self, components: &[&str]) -> Result<Directory, PathError> {
-        let mut directory = self.top()?;
+        let mut directory = self.top();
         for component in components {
             directory = match directory.child(component)? {
                 Some(child) => child,
@@ -132,7 +109,7 @@ impl HostRoot {
 
     /// Goes as far towards `components` as directories exist.
     pub(crate) fn walk(&self, components: &[&str]) -> Result<Walk, PathError> {
-        let mut deepest = self.top()?;
+        let mut deepest = self.top();
         for component in components {
             match deepest.child(component)? {
                 Some(child) => deepest = child,
@@ -144,12 +121,8 @@ impl HostRoot {
         Ok(Walk { deepest, complete: true })
     }
 
-    fn top(&self) -> Result<Directory, PathError> {
-        let descriptor = self
-            .directory
-            .try_clone()
-            .map_err(|e| PathError::system("open directory", &self.path, e))?;
-        Ok(Directory::new(descriptor, self.path.clone(), self.owners))
+    fn top(&self) -> Directory {
+        Directory::new(self.directory.clone(), self.path.clone(), self.owners)
     }
 }
 

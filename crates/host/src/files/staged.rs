@@ -3,20 +3,22 @@
 use super::directory::Directory;
 use super::error::PathError;
 use super::selinux;
-use rustix::fs::{AtFlags, Gid, Mode, OFlags, Uid};
-use rustix::io::Errno;
-use std::fs::File;
-use std::io::Write as _;
+use bundle_files::Staged as Unnamed;
+use rustix::fs::{Gid, Mode, Uid};
+use std::io;
 
 /// Readable by everybody, whatever the umask: these are public keys and what they are good for.
 const FILE_MODE: Mode = Mode::from_raw_mode(0o644);
+
+/// Nobody else's while it is written.
+const PRIVATE: u32 = 0o600;
 
 /// Bits of a mode that a file takes over from the one whose place it takes.
 const PERMISSIONS: Mode = Mode::from_raw_mode(0o777);
 
 /// Who may read a file.
 #[derive(Debug, Clone, Copy)]
-pub(crate) enum Readers {
+enum Readers {
     /// Everybody, whatever the umask.
     Everybody,
     /// Owner, group and mode as another file has them.
@@ -31,11 +33,32 @@ pub(crate) enum Readers {
 pub(crate) struct Staged<'a> {
     directory: &'a Directory,
     name: String,
-    temporary: String,
+    file: Unnamed,
+}
+
+impl Directory {
+    /// Writes `content` beside `name`, synced, with mode 0644; it gets its name later. Only under [`Self::lock`].
+    pub(crate) fn stage(&self, name: &str, content: &[u8]) -> Result<Staged<'_>, PathError> {
+        Staged::write(self, name, content, Readers::Everybody)
+    }
+
+    /// The same with owner, group and mode of the file `like`, where that is there.
+    pub(crate) fn stage_like(
+        &self,
+        like: &str,
+        name: &str,
+        content: &[u8],
+    ) -> Result<Staged<'_>, PathError> {
+        let readers = self.examine(like)?.map_or(Readers::Everybody, |stat| {
+            let mode = Mode::from_raw_mode(stat.st_mode);
+            Readers::As(Uid::from_raw(stat.st_uid), Gid::from_raw(stat.st_gid), mode)
+        });
+        Staged::write(self, name, content, readers)
+    }
 }
 
 impl<'a> Staged<'a> {
-    pub(crate) fn write(
+    fn write(
         directory: &'a Directory,
         name: &str,
         content: &[u8],
@@ -43,18 +66,14 @@ impl<'a> Staged<'a> {
     ) -> Result<Self, PathError> {
         let temporary = format!(".{name}.new");
         let path = directory.path_of(&temporary);
-        match rustix::fs::unlinkat(directory.descriptor(), &temporary, AtFlags::empty()) {
-            Ok(()) | Err(Errno::NOENT) => {}
-            Err(error) => return Err(PathError::system("remove", &path, error)),
-        }
-        let flags =
-            OFlags::WRONLY | OFlags::CREATE | OFlags::EXCL | OFlags::NOFOLLOW | OFlags::CLOEXEC;
-        let private = Mode::from_raw_mode(0o600);
-        let descriptor = rustix::fs::openat(directory.descriptor(), &temporary, flags, private)
-            .map_err(|e| PathError::system("create", &path, e))?;
-        let staged = Self { directory, name: name.to_owned(), temporary };
-        let mut file = File::from(descriptor);
-        file.write_all(content).map_err(|e| PathError::system("write", &path, e))?;
+        let failed = |doing: &'static str| {
+            let path = &path;
+            move |e: io::Error| PathError::system(doing, path, e)
+        };
+        let handle = directory.handle();
+        handle.remove(&temporary).map_err(failed("remove"))?;
+        let mut file = handle.stage(temporary, PRIVATE).map_err(failed("create"))?;
+        file.write(content).map_err(failed("write"))?;
         let mode = match readers {
             Readers::Everybody => FILE_MODE,
             Readers::As(owner, group, mode) => {
@@ -65,34 +84,22 @@ impl<'a> Staged<'a> {
                 }
             }
         };
-        rustix::fs::fchmod(&file, mode)
-            .map_err(|e| PathError::system("set the mode of", &path, e))?;
+        rustix::fs::fchmod(&file, mode).map_err(|e| failed("set the mode of")(e.into()))?;
         // Content and mode are final, and the name is not yet taken.
-        selinux::label(&file, &directory.path_of(name))?;
-        file.sync_all().map_err(|e| PathError::system("sync", &path, e))?;
-        Ok(staged)
+        selinux::label(file.file(), &directory.path_of(name))?;
+        file.sync().map_err(failed("sync"))?;
+        Ok(Self { directory, name: name.to_owned(), file })
     }
 
     /// Gives the file its name, which nothing may have yet.
     pub(crate) fn publish_new(self) -> Result<(), PathError> {
-        let directory = self.directory.descriptor();
-        // link(2) fails when the name is taken, on every file system that has links; dropping removes the old name.
-        rustix::fs::linkat(directory, &self.temporary, directory, &self.name, AtFlags::empty())
-            .map_err(|e| PathError::system("create", &self.directory.path_of(&self.name), e))
+        let published = self.file.publish_new(&self.name);
+        published.map_err(|e| PathError::system("create", &self.directory.path_of(&self.name), e))
     }
 
     /// Gives the file its name, in the place of the file that has it.
     pub(crate) fn publish_over(self) -> Result<(), PathError> {
-        let directory = self.directory.descriptor();
-        rustix::fs::renameat(directory, &self.temporary, directory, &self.name)
-            .map_err(|e| PathError::system("replace", &self.directory.path_of(&self.name), e))
-    }
-}
-
-impl Drop for Staged<'_> {
-    fn drop(&mut self) {
-        // After a rename there is nothing left; after a failure, failing once more changes nothing.
-        let _ =
-            rustix::fs::unlinkat(self.directory.descriptor(), &self.temporary, AtFlags::empty());
+        let published = self.file.publish_over(&self.name);
+        published.map_err(|e| PathError::system("replace", &self.directory.path_of(&self.name), e))
     }
 }

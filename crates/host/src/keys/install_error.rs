@@ -1,10 +1,10 @@
 //! Why keys are not installed.
 
 use super::grant::GrantError;
-use super::installed::SkipReason;
 use super::key_name::KeyName;
 use super::public_key::PublicKeyError;
 use super::record::RecordError;
+use super::skip_reason::SkipReason;
 use crate::files::PathError;
 use bundle_trust::KeyFingerprint;
 use std::path::PathBuf;

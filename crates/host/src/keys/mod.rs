@@ -12,6 +12,7 @@
 //! - [`key_name`], [`public_key`], [`record`]: names, key files and records, parsed
 //! - `wanted`: keys that are to be installed, with names; [`grant`] and [`holder`]: what for
 //! - `store`: the directories of keys and records, as far as they exist
+//! - `skip_reason`: why a file of the store grants nothing
 //! - [`install`](mod@install) and `install_error`, [`installed`], [`remove`]: there, back, and away again
 //! - [`policy_rules`]: rules of the host's policy that rest on a key
 
@@ -25,6 +26,7 @@ pub mod policy_rules;
 pub mod public_key;
 pub mod record;
 pub mod remove;
+mod skip_reason;
 mod store;
 #[cfg(test)]
 pub(crate) mod tests;
@@ -35,13 +37,12 @@ pub use grant::{Grant, GrantError};
 pub use holder::Holder;
 pub use install::{Change, InstallPlan, Installed, PlannedKey, install, plan_install};
 pub use install_error::InstallError;
-pub use installed::{
-    InstalledKey, InstalledKeys, SkipReason, Skipped, UnusableDemand, installed_keys,
-};
+pub use installed::{InstalledKey, InstalledKeys, Skipped, UnusableDemand, installed_keys};
 pub use key_name::KeyName;
 pub use policy_rules::{NamedBy, PolicyRule, PolicyRulesError};
 pub use record::{KeyOrigin, KeyRecord};
 pub use remove::{KeySelector, RemoveError, RemovedFile, RemovedKey, remove_keys};
+pub use skip_reason::SkipReason;
 pub use wanted::{KeyToInstall, Naming, Replacement};
 
 use std::path::PathBuf;

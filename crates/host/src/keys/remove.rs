@@ -1,10 +1,10 @@
 //! Taking back what was installed: the record first, then the key file, and nothing that somebody else put there.
 
 use super::install_error::InstallError;
-use super::installed::{read_record, recorded_name};
 use super::key_name::{KeyName, KeyNameError};
 use super::policy_rules::{PolicyRule, PolicyRulesError, resting_on};
 use super::record::KeyRecord;
+use super::skip_reason::{read_record, recorded_name};
 use super::store::{Present, Store};
 use super::{RECORDS, place};
 use crate::files::{Directory, HostRoot, PathError};

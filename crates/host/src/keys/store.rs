@@ -1,10 +1,10 @@
 //! The directories of the key store, as far as they exist, and what lies in them.
 
 use super::install_error::InstallError;
-use super::installed::{SkipReason, read_record};
 use super::key_name::KeyName;
 use super::public_key;
 use super::record::KeyRecord;
+use super::skip_reason::{SkipReason, read_record};
 use super::{RECORDS, place};
 use crate::files::{Directory, HostRoot, PathError};
 use bundle_trust::{KeyFingerprint, KeyUse};

@@ -146,7 +146,8 @@ fn examine(
     known: &Known,
 ) -> Result<BTreeMap<String, Digest>, ResourceDirectoryError> {
     let mut there = BTreeMap::new();
-    for name in all_names(directory)? {
+    for name in directory.all_names()? {
+        let name = name.to_string_lossy().into_owned();
         let is_applied = APPLIED.iter().any(|ending| name.ends_with(ending));
         if name.starts_with('.') && !is_applied {
             continue;
@@ -164,19 +165,6 @@ fn examine(
         there.insert(name, digest);
     }
     Ok(there)
-}
-
-/// Every name but `.` and `..`, hidden ones too: `oc` reads those as well.
-fn all_names(directory: &Directory) -> Result<BTreeSet<String>, ResourceDirectoryError> {
-    let failed = |e: rustix::io::Errno| PathError::system("list directory", directory.path(), e);
-    let mut names = BTreeSet::new();
-    for entry in rustix::fs::Dir::read_from(directory.descriptor()).map_err(failed)? {
-        let name = entry.map_err(failed)?.file_name().to_string_lossy().into_owned();
-        if name != "." && name != ".." {
-            names.insert(name);
-        }
-    }
-    Ok(names)
 }
 
 fn read_list(directory: &Directory) -> Result<Known, ResourceDirectoryError> {

@@ -1,6 +1,6 @@
 //! `ClusterImagePolicy`: whose signatures images must have.
 
-use super::resource::{OpenshiftError, Resource, ResourceName, check_scope};
+use super::resource::{MAX_KEY_DATA, OpenshiftError, Resource, ResourceName, check_scope};
 use crate::quoting::quoted;
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
@@ -10,8 +10,6 @@ use std::collections::BTreeSet;
 
 /// Most scopes of one policy; more make further policies.
 pub const MAX_SCOPES: usize = 256;
-/// Longest key, as it is written in base64.
-pub const MAX_KEY_DATA: usize = 8192;
 
 const KIND: &str = "ClusterImagePolicy";
 const BEGIN: &str = "-----BEGIN PUBLIC KEY-----\n";

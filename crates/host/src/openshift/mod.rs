@@ -22,13 +22,15 @@ pub use directory::{
     write_resources,
 };
 pub use earlier::{Dropped, Earlier};
-pub use image_policy::{KeyScopes, MAX_KEY_DATA, MAX_SCOPES, cluster_image_policies, key_data};
+pub use image_policy::{KeyScopes, MAX_SCOPES, cluster_image_policies, key_data};
 pub use mirror_sets::{
     MirrorEntry, MirrorSetKind, MirrorSource, MirroredSource, digest_mirror_set, mirror_set,
     tag_mirror_set,
 };
 pub use release_signatures::{ReleaseSignatures, release_config_map};
-pub use resource::{OpenshiftError, Resource, ResourceName, check_mirror, check_scope};
+pub use resource::{
+    MAX_CONFIG_MAP, MAX_KEY_DATA, OpenshiftError, Resource, ResourceName, check_mirror, check_scope,
+};
 
 #[cfg(test)]
 mod tests;

@@ -1,14 +1,11 @@
 //! GPG signatures of OpenShift releases. The cluster's own updates look for them in ConfigMaps (openshift/library-go,
 //! `verify/store/configmap`): in the namespace and with the label below, under keys that begin with the digest.
 
-use super::resource::{OpenshiftError, Resource};
+use super::resource::{MAX_CONFIG_MAP, OpenshiftError, Resource};
 use crate::quoting::quoted;
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
 use bundle_oci::Digest;
-
-/// Most bytes that a ConfigMap holds (Kubernetes: 1 MiB), keys included.
-pub const MAX_CONFIG_MAP: usize = 1 << 20;
 
 const NAMESPACE: &str = "openshift-config-managed";
 const LABEL: &str = "release.openshift.io/verification-signatures";

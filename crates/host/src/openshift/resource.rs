@@ -10,6 +10,11 @@ const MAX_NAME: usize = 253;
 /// Longest scope of an image policy.
 const MAX_SCOPE: usize = 512;
 
+/// Longest key, as it is written in base64.
+pub const MAX_KEY_DATA: usize = 8192;
+/// Most bytes that a ConfigMap holds (Kubernetes: 1 MiB), keys included.
+pub const MAX_CONFIG_MAP: usize = 1 << 20;
+
 /// A resource in YAML.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Resource {
@@ -55,14 +60,14 @@ pub enum OpenshiftError {
     #[error("the key is not exactly one PEM block of a public key with one newline after it")]
     KeyForm,
     /// A key that is too long.
-    #[error("the key takes {0} characters, more than {max}", max = super::MAX_KEY_DATA)]
+    #[error("the key takes {0} characters, more than {max}", max = MAX_KEY_DATA)]
     KeyLength(usize),
     /// A file that an earlier run is said to have written.
     #[error("{0} cannot be read as what an earlier run wrote")]
     Earlier(String),
     /// More than a ConfigMap holds.
     #[error("the signatures of {digest} take {size} bytes, more than the {max} of a ConfigMap",
-        max = super::release_signatures::MAX_CONFIG_MAP)]
+        max = MAX_CONFIG_MAP)]
     LargeConfigMap {
         /// The release.
         digest: String,

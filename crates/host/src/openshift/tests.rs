@@ -212,7 +212,7 @@ fn release_signatures_lie_where_the_cluster_looks() {
         })
     );
     let key = format!("{name}-1").len();
-    signed.signatures = vec![vec![0; release_signatures::MAX_CONFIG_MAP - key]];
+    signed.signatures = vec![vec![0; MAX_CONFIG_MAP - key]];
     assert!(release_config_map(&signed).is_ok());
     signed.signatures[0].push(0);
     let large = release_config_map(&signed);

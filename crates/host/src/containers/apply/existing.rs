@@ -3,6 +3,7 @@
 use super::{CONTAINERS, ConfigError, RegistryCa};
 use crate::containers::{ConfigFile, certs_d, policy, registries_conf, registries_d};
 use crate::files::{Directory, HostRoot};
+use std::os::unix::ffi::OsStrExt as _;
 
 /// Largest configuration file that is read, in bytes: as large as policies may be here.
 const MAX_FILE: u64 = 4 << 20;
@@ -81,7 +82,9 @@ impl DropIns {
     fn read(parent: &Directory, name: &str, ending: &str, own: &str) -> Result<Self, ConfigError> {
         let Some(directory) = parent.child(name)? else { return Ok(Self::default()) };
         let mut files = Self::default();
-        for name in directory.names_ending(ending)? {
+        let mut names = directory.all_names()?;
+        names.retain(|name| name.as_bytes().ends_with(ending.as_bytes()));
+        for name in names {
             let place = || directory.path().join(&name);
             let name = name.to_str().ok_or_else(|| ConfigError::NotText(place()))?;
             let Some(content) = text(&directory, name)? else { continue };

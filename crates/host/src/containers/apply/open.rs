@@ -2,7 +2,6 @@
 
 use super::existing::Existing;
 use super::of_root::OfRoot;
-use super::planned::PlannedFile;
 use super::{HostConfig, Serving, Unenforced, UnenforcedRepository};
 use crate::containers::Outcome;
 use crate::containers::policy::{HostPolicy, Opening};
@@ -71,8 +70,8 @@ impl<'r> Open<'r> {
     }
 
     /// Those that are taken unsigned where the policy is as it was planned.
-    pub(super) fn after(&self, policy: &PlannedFile) -> Vec<UnenforcedRepository> {
-        let policy = HostPolicy::new(policy.after());
+    pub(super) fn after(&self, policy: Option<&[u8]>) -> Vec<UnenforcedRepository> {
+        let policy = HostPolicy::new(policy);
         let unenforced = |one: &Verified<'_>| {
             let whole = || policy.accepts(one.repository).then_some(Opening::Whole);
             let key = || self.exposed_key(&policy.key_files(one.repository));

@@ -81,7 +81,7 @@ pub(super) fn files(
     let mut pulled = registries_conf::sources_of_others(existing.main.as_ref(), &mirrors.others)?;
     pulled.extend(earlier);
     let policy = policy_file(existing, &policy_request(request, unserved, &open, &pulled))?;
-    let unenforced = open.after(&policy);
+    let unenforced = open.after(policy.after());
     let is_closed = |name: &Repository| {
         let of_that = |one: &UnenforcedRepository| one.repository == *name;
         unenforced.iter().any(|one| of_that(one) && one.serving != Serving::Allowed)

@@ -2,7 +2,7 @@
 
 use super::*;
 use crate::keys::holder::Holder;
-use crate::keys::installed::SkipReason;
+use crate::keys::skip_reason::SkipReason;
 use bundle_trust::openpgp::SingleKey;
 use std::collections::BTreeSet;
 use std::os::unix::fs::symlink;

@@ -1,0 +1,34 @@
+//! What an archive was found to be, and what became of its seek table.
+
+/// What became of the seek table.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum SeekTable {
+    /// It is there and right.
+    Sound,
+    /// There is none.
+    Missing,
+    /// There is one that does not describe this file; it was not used.
+    Wrong,
+}
+
+/// What an archive was found to be.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Form {
+    /// The frames that `pack` writes.
+    Frames,
+    /// Compressed anew by another tool.
+    Recompressed,
+    /// The tar alone.
+    Tar,
+}
+
+impl Form {
+    /// The word used in text and JSON.
+    pub const fn as_str(self) -> &'static str {
+        match self {
+            Self::Frames => "frames",
+            Self::Recompressed => "recompressed",
+            Self::Tar => "tar",
+        }
+    }
+}
