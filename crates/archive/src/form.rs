@@ -1,5 +1,7 @@
 //! What an archive was found to be, and what became of its seek table.
 
+use serde::Serialize;
+
 /// What became of the seek table.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum SeekTable {
@@ -11,8 +13,20 @@ pub enum SeekTable {
     Wrong,
 }
 
+impl SeekTable {
+    /// The word used in text and JSON.
+    pub const fn as_str(self) -> &'static str {
+        match self {
+            Self::Sound => "sound",
+            Self::Missing => "missing",
+            Self::Wrong => "wrong",
+        }
+    }
+}
+
 /// What an archive was found to be.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
+#[serde(rename_all = "kebab-case")]
 pub enum Form {
     /// The frames that `pack` writes.
     Frames,
@@ -20,15 +34,4 @@ pub enum Form {
     Recompressed,
     /// The tar alone.
     Tar,
-}
-
-impl Form {
-    /// The word used in text and JSON.
-    pub const fn as_str(self) -> &'static str {
-        match self {
-            Self::Frames => "frames",
-            Self::Recompressed => "recompressed",
-            Self::Tar => "tar",
-        }
-    }
 }

@@ -222,7 +222,7 @@ impl Medium {
             true => ArchiveError::Volume { path, what },
             false => ArchiveError::Volume {
                 path,
-                what: format!("is joined from volumes, of which number {} {what}", volume + 1),
+                what: format!("is joined from volumes, and volume {} {what}", volume + 1),
             },
         }
     }
