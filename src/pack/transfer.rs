@@ -22,6 +22,7 @@ use crate::inventory::Inventory;
 use crate::oci::Digest;
 use crate::progress::Progress;
 use crate::report::pack::LeftOut;
+use crate::transfer::{Jobs, SMALL};
 use futures_util::{StreamExt as _, stream};
 use std::path::Path;
 use std::sync::Arc;
@@ -29,10 +30,6 @@ use std::time::Duration;
 use tokio::sync::Semaphore;
 use tokio::task::JoinSet;
 
-/// Blobs below this are small: their cost is the request, not the bytes.
-const SMALL: u64 = 1 << 20;
-/// Small blobs in flight for each large one.
-const SMALL_PER_JOB: usize = 4;
 /// Streams of the compressed section that are open ahead of the one that comes in.
 const OPENED_AHEAD: usize = 2;
 /// How often what was written is made durable. A medium that is pulled costs at most that much time.
@@ -60,7 +57,7 @@ pub(super) struct Packed {
 pub(super) async fn transfer(
     mut plan: Plan,
     target: &Path,
-    jobs: usize,
+    jobs: Jobs,
     failed_images: FailedImages,
     begun_plans: Option<&BegunPlans>,
     progress: &Arc<dyn Progress>,
@@ -86,8 +83,8 @@ pub(super) async fn transfer(
     let mut tasks: JoinSet<Result<Option<Filled>, PackError>> = JoinSet::new();
     tasks.spawn(compress_all(writer.compressed_section(), supplier.clone(), raw));
     let writer = Arc::new(writer);
-    let large = Arc::new(Semaphore::new(jobs.max(1)));
-    let small = Arc::new(Semaphore::new(jobs.max(1) * SMALL_PER_JOB));
+    let large = Arc::new(Semaphore::new(jobs.large()));
+    let small = Arc::new(Semaphore::new(jobs.small()));
     for number in fetches {
         let class = if supplier.blobs[number].size < SMALL { &small } else { &large };
         let (class, writer, supplier) = (class.clone(), writer.clone(), supplier.clone());
@@ -236,7 +233,7 @@ fn finish(
         }
         writer.leave_out(&remainder.files, &kept, &mut section, &taken)?;
     }
-    let bundle_digest = super::plan::bundle_digest(&remainder.files);
+    let bundle_digest = super::head::bundle_digest(&remainder.files);
     let length = writer.finish(section)?;
     let Remainder { inventory, left_out, .. } = remainder;
     Ok(Packed { length, bundle_digest, inventory, left_out })
