@@ -181,7 +181,7 @@ impl fmt::Display for NeedsFile {
             Self::LeavingOut => {
                 "--keep-going needs a file: what was written to a pipe cannot be taken back"
             }
-            Self::Beside => "volumes and lists of checksums are files, and -o - is none",
+            Self::Beside => "volumes and lists of checksums are files, and -o - writes to a pipe",
         })
     }
 }

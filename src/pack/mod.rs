@@ -39,6 +39,8 @@ pub mod seal;
 pub mod select;
 pub mod series;
 mod stream;
+#[cfg(test)]
+mod tests;
 mod transfer;
 mod walk;
 
@@ -59,7 +61,7 @@ use select::Selection;
 use std::path::Path;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
-use transfer::Packed;
+use transfer::{Packed, Transfer};
 
 /// Packs images, with everything that proves where they come from. Needs a runtime with several threads.
 ///
@@ -143,8 +145,9 @@ async fn work(
         }
         Output::File(path) => {
             let (jobs, failed_images) = (selection.jobs, selection.failed_images);
-            let packed =
-                transfer::transfer(plan, &path, jobs, failed_images, begun_plans, progress).await;
+            let target = path.as_path();
+            let how = Transfer { target, jobs, failed_images, begun_plans, progress };
+            let packed = transfer::transfer(plan, how).await;
             let packed = packed.map_err(|error| match resume::is_left(&path) {
                 true => PackError::Unfinished(Box::new(error)),
                 false => error,

@@ -39,31 +39,36 @@ const BARRIER_EVERY: Duration = Duration::from_secs(5);
 #[derive(Debug, Clone)]
 pub(super) struct Packed {
     /// Its length in bytes.
-    pub length: u64,
+    pub(super) length: u64,
     /// SHA-256 of `bundle.json`.
-    pub bundle_digest: Digest,
+    pub(super) bundle_digest: Digest,
     /// What it holds.
-    pub inventory: Inventory,
+    pub(super) inventory: Inventory,
     /// Images that are not in it.
-    pub left_out: Vec<LeftOut>,
+    pub(super) left_out: Vec<LeftOut>,
 }
 
-/// Writes the archive of a plan to `target`. `failed_images` says what a blob that cannot be had does; in `begun_plans` it
-/// is remembered that the plan is this user's.
+/// Where the archive of a plan goes, and how.
+#[derive(Clone, Copy)]
+pub(super) struct Transfer<'a> {
+    pub(super) target: &'a Path,
+    pub(super) jobs: Jobs,
+    /// What a blob that cannot be had does.
+    pub(super) failed_images: FailedImages,
+    /// Where it is remembered that the plan is this user's.
+    pub(super) begun_plans: Option<&'a BegunPlans>,
+    pub(super) progress: &'a Arc<dyn Progress>,
+}
+
+/// Writes the archive of a plan.
 ///
 /// # Errors
 /// A blob that cannot be fetched or is not what its descriptor says, or an archive that cannot be written. Then there
 /// is no file under the final name; but from the first fetched blob on, what is there stays for the next run.
-pub(super) async fn transfer(
-    mut plan: Plan,
-    target: &Path,
-    jobs: Jobs,
-    failed_images: FailedImages,
-    begun_plans: Option<&BegunPlans>,
-    progress: &Arc<dyn Progress>,
-) -> Result<Packed, PackError> {
+pub(super) async fn transfer(mut plan: Plan, transfer: Transfer<'_>) -> Result<Packed, PackError> {
+    let Transfer { target, jobs, failed_images, begun_plans, progress } = transfer;
     progress.total(plan.inventory.totals.blobs, plan.inventory.totals.bytes);
-    let (writer, fetches) = open(&plan, target, begun_plans, progress)?;
+    let (writer, fetches) = open(&plan, transfer)?;
     // What was at hand is on the disk now.
     plan.supply.clear();
     let Plan { inventory, blueprint, parts, origins, sources, begun, left_out, .. } = plan;
@@ -121,12 +126,8 @@ pub(super) async fn transfer(
 }
 
 /// Opens the archive of a plan, anew or as it is; gives the raw blobs that are not there for certain.
-fn open(
-    plan: &Plan,
-    target: &Path,
-    begun_plans: Option<&BegunPlans>,
-    progress: &Arc<dyn Progress>,
-) -> Result<(ArchiveWriter, Vec<usize>), PackError> {
+fn open(plan: &Plan, transfer: Transfer<'_>) -> Result<(ArchiveWriter, Vec<usize>), PackError> {
+    let Transfer { target, begun_plans, progress, .. } = transfer;
     let blueprint = plan.blueprint.clone();
     if let Some(begun) = &plan.begun {
         let writer = ArchiveWriter::resume(target, blueprint, begun)?;

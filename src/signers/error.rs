@@ -122,9 +122,7 @@ impl SignersError {
                 Some("a trusted_root.json is given with --trusted-root [SCOPE=]FILE")
             }
             Self::CosignKey { .. } => Some("a cosign key is given with --key [SCOPE=]FILE"),
-            Self::NoIssuer(_) => {
-                Some("an identity is nobody's without the issuer that authenticated him")
-            }
+            Self::NoIssuer(_) => Some("also give --certificate-oidc-issuer for the same scope"),
             Self::Several(_) => Some("give them narrower scopes, one issuer for each"),
             _ => None,
         }
