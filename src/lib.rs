@@ -70,7 +70,7 @@
 //! cli (binary only)
 //! verify                             stands on unpack
 //! pack  unpack  serve  inspect       none uses another
-//! report  signers                    none uses another
+//! report  signers  transfer          none uses another
 //! host                               stands on seal and trust
 //! seal                               stands on trust; like trust it does no I/O
 //! archive  registry  trust           none uses another
@@ -96,5 +96,6 @@ pub mod pack;
 pub mod report;
 pub mod serve;
 pub mod signers;
+mod transfer;
 pub mod unpack;
 pub mod verify;

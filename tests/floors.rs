@@ -28,6 +28,7 @@ const LOWER: &[&str] = &[
     "registry",
     "host",
     "signers",
+    "transfer",
 ];
 
 /// From the ground up. `archive` and `registry` never know each other; `trust` does no I/O.
@@ -64,6 +65,7 @@ const FLOORS: [Floor; 18] = [
         never: &["reqwest", "tokio"],
     },
     Floor { name: "signers", may_use: &["oci", "trust", "host"], never: &["reqwest", "tokio"] },
+    Floor { name: "transfer", may_use: &[], never: &["reqwest", "tokio", "std::fs"] },
     Floor { name: "pack", may_use: LOWER, never: &[] },
     Floor { name: "unpack", may_use: LOWER, never: &[] },
     Floor { name: "serve", may_use: LOWER, never: &[] },

@@ -7,7 +7,7 @@ use super::pipes;
 use super::text::{count, line, size};
 use bundle::archive::ArchiveError;
 use bundle::archive::foreign_format::ForeignFormat;
-use bundle::archive::read::{Form, SeekTable};
+use bundle::archive::form::{Form, SeekTable};
 use bundle::inspect::{Request, inspect};
 use bundle::inventory::{AttachmentEntry, Found, ImageEntry, Lookup, Stored};
 use bundle::oci::Platform;

@@ -107,6 +107,7 @@ mod tests {
     use crate::archive::geometry::Geometry;
     use crate::host::RegistriesD;
     use crate::pack::{CarriedKey, FailedImages};
+    use crate::transfer::Jobs;
     use crate::trust::{KeyMaterial, KeyUse, PublicKey};
 
     fn request() -> Selection {
@@ -168,7 +169,7 @@ mod tests {
         let differing = own.differences(&other);
         assert_eq!(differing.into_iter().collect::<Vec<_>>(), ["--compress", "SOURCE_DATE_EPOCH"]);
         assert_eq!(changed(&|r| r.created = 8), own);
-        assert_eq!(changed(&|r| r.jobs = 8), own);
+        assert_eq!(changed(&|r| r.jobs = Jobs::new(8)), own);
         assert_eq!(changed(&|r| r.failed_images = FailedImages::LeaveOut), own);
     }
 }

@@ -10,7 +10,7 @@
 //! - `discover`: everything attached to them, in both schemes, recursively
 //! - `judge`: the verifier of the enclave, run before the trip
 //! - `carried`: keys that travel along
-//! - `plan`, `gather`: inventory, order and places, decided before the first byte (`Plan`)
+//! - `plan`, `gather`, `head`: inventory, order and places, decided before the first byte (`Plan`)
 //! - `fingerprint`, `resume`: what an interrupted run was doing, so that the next one goes on
 //! - `remainder`: a plan without images that could not be had
 //! - `transfer`, `fetch`: each blob once, to its place (`Packed`)
@@ -24,6 +24,7 @@ pub mod error;
 mod fetch;
 mod fingerprint;
 mod gather;
+mod head;
 mod held;
 mod judge;
 mod layout;
@@ -38,10 +39,13 @@ pub mod seal;
 pub mod select;
 pub mod series;
 mod stream;
+#[cfg(test)]
+mod tests;
 mod transfer;
 mod walk;
 
 pub use crate::signers::CarriedKey;
+pub use crate::transfer::DEFAULT_JOBS;
 pub use error::{Left, NeedsFile, Occupied, PackError};
 pub use request::{Interrupted, OtherFile, Output, Request};
 pub use select::{AttachmentErrors, FailedImages, Location, SignatureRule, Source};
@@ -57,10 +61,7 @@ use select::Selection;
 use std::path::Path;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
-use transfer::Packed;
-
-/// Large blobs in flight, unless told otherwise (measured: more do not help on one machine).
-pub const DEFAULT_JOBS: usize = 4;
+use transfer::{Packed, Transfer};
 
 /// Packs images, with everything that proves where they come from. Needs a runtime with several threads.
 ///
@@ -144,8 +145,9 @@ async fn work(
         }
         Output::File(path) => {
             let (jobs, failed_images) = (selection.jobs, selection.failed_images);
-            let packed =
-                transfer::transfer(plan, &path, jobs, failed_images, begun_plans, progress).await;
+            let target = path.as_path();
+            let how = Transfer { target, jobs, failed_images, begun_plans, progress };
+            let packed = transfer::transfer(plan, how).await;
             let packed = packed.map_err(|error| match resume::is_left(&path) {
                 true => PackError::Unfinished(Box::new(error)),
                 false => error,

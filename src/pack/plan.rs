@@ -4,18 +4,16 @@ use super::PackError;
 use super::carried::key_files;
 pub(super) use super::gather::{Form, Part, Supply};
 use super::gather::{Gathered, gather_image};
+use super::head::agree;
 use super::judge::Judged;
 use super::origin::Origin;
 use super::resolve::ResolvedImage;
 use super::select::Selection;
-use crate::archive::ArchiveError;
 use crate::archive::head::{self, HeadFile};
 use crate::archive::journal::Interrupted;
-use crate::archive::limits::{MAX_FRAMES, MAX_INVENTORY, RAW_FRAME_CONTENT};
 use crate::archive::write::Blueprint;
 use crate::inventory::{
-    BlobEntry, FORMAT, FORMAT_VERSION, FileEntry, Found, ImageEntry, Inventory, PackVerdict,
-    Stored, Totals,
+    BlobEntry, FORMAT, FORMAT_VERSION, Found, ImageEntry, Inventory, PackVerdict, Stored, Totals,
 };
 use crate::oci::layout::REF_NAME;
 use crate::oci::{Digest, media_type};
@@ -86,8 +84,7 @@ pub(super) fn plan(request: &Selection, judged: Judged) -> Result<Plan, PackErro
     let mut files =
         vec![file(head::OCI_LAYOUT, head::OCI_LAYOUT_CONTENT), file(head::INDEX, &index)];
     files.extend(keys.iter().map(|(_, file)| file.clone()));
-    let attachments = entries.iter().map(|image| image.attachments.len() as u64).sum();
-    let inventory = Inventory {
+    let mut inventory = Inventory {
         format: FORMAT.into(),
         format_version: FORMAT_VERSION.into(),
         must_understand: vec![],
@@ -97,29 +94,15 @@ pub(super) fn plan(request: &Selection, judged: Judged) -> Result<Plan, PackErro
         expires: request.place.expires(created(request)?)?,
         rotation: request.place.rotation()?,
         tool: super::resume::tool(),
-        totals: Totals {
-            images: entries.len() as u64,
-            attachments,
-            blobs: blobs.len() as u64,
-            bytes: total_size(&blobs)?,
-        },
+        totals: Totals::default(),
         images: entries,
         keys: keys.into_iter().map(|(entry, _)| entry).collect(),
-        files: files
-            .iter()
-            .map(|f| FileEntry {
-                name: f.name.clone(),
-                size: f.bytes.len() as u64,
-                digest: Digest::of(&f.bytes),
-            })
-            .collect(),
+        files: vec![],
         blobs: blobs.clone(),
         holes: vec![],
         volume_size: request.geometry.volume_size(),
     };
-    let bytes = readable(&inventory)?;
-    let bundle_digest = Digest::of(&bytes);
-    files.insert(1, HeadFile { name: head::INVENTORY.into(), bytes });
+    let bundle_digest = agree(&mut inventory, &mut files)?;
     let mtime = request.source_date_epoch.unwrap_or(0);
     let (geometry, level) = (request.geometry, request.level);
     let blueprint = Blueprint { files, blobs, mtime, geometry, level };
@@ -142,12 +125,6 @@ pub(super) fn plan(request: &Selection, judged: Judged) -> Result<Plan, PackErro
     })
 }
 
-/// SHA-256 of `bundle.json`.
-pub(super) fn bundle_digest(files: &[HeadFile]) -> Digest {
-    let inventory = files.iter().find(|file| file.name == head::INVENTORY);
-    Digest::of(inventory.map_or(&[], |file| &file.bytes))
-}
-
 /// When the bundle is made, as it says.
 pub(super) fn created(request: &Selection) -> Result<OffsetDateTime, PackError> {
     let seconds = request.created;
@@ -162,29 +139,6 @@ fn no_time(seconds: impl std::fmt::Display) -> PackError {
 
 fn rfc3339(time: OffsetDateTime) -> Result<String, PackError> {
     time.format(&Rfc3339).map_err(|_| no_time(time.unix_timestamp()))
-}
-
-/// Most bytes of blobs that an archive can have, whatever is in them.
-const MAX_TOTAL: u64 = MAX_FRAMES * RAW_FRAME_CONTENT;
-
-/// The sum of the blobs' sizes, which manifests state.
-fn total_size(blobs: &[BlobEntry]) -> Result<u64, PackError> {
-    let sum = blobs.iter().try_fold(0_u64, |sum, blob| sum.checked_add(blob.size));
-    sum.filter(|sum| *sum <= MAX_TOTAL).ok_or_else(|| {
-        ArchiveError::Limit(format!("blobs of more than {MAX_TOTAL} bytes together")).into()
-    })
-}
-
-/// The bytes of an inventory that every reader takes: what they would refuse in the enclave is noticed here.
-fn readable(inventory: &Inventory) -> Result<Vec<u8>, PackError> {
-    let bytes = inventory.to_bytes()?;
-    if bytes.len() as u64 > MAX_INVENTORY {
-        let length = bytes.len();
-        let what = format!("an inventory of {length} bytes, more than {MAX_INVENTORY}");
-        return Err(ArchiveError::Limit(what).into());
-    }
-    Inventory::from_bytes(&bytes).map_err(ArchiveError::from)?;
-    Ok(bytes)
 }
 
 /// `index.json`: images first, by their full source reference; then, in bundles of more than one image, attachments.

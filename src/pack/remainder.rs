@@ -1,9 +1,10 @@
 //! A plan without the images that could not be had.
 
 use super::PackError;
+use super::head::agree;
 use crate::archive::head::{self, HeadFile};
 use crate::archive::remainder::holes;
-use crate::inventory::{FileEntry, Found, ImageEntry, Inventory, Totals};
+use crate::inventory::{Found, ImageEntry, Inventory};
 use crate::oci::Digest;
 use crate::oci::layout::REF_NAME;
 use crate::report::pack::LeftOut;
@@ -49,28 +50,8 @@ pub(super) fn without(
         }
     }
     (inventory.blobs, inventory.holes) = holes(&inventory.blobs, kept);
-    inventory.totals = Totals {
-        images: images.len() as u64,
-        attachments: images.iter().map(|image| image.attachments.len() as u64).sum(),
-        blobs: inventory.blobs.len() as u64,
-        bytes: inventory.blobs.iter().map(|blob| blob.size).fold(0, u64::saturating_add),
-    };
     inventory.images = images;
-    inventory.files = files
-        .iter()
-        .filter(|file| file.name != head::INVENTORY)
-        .map(|file| FileEntry {
-            name: file.name.clone(),
-            size: file.bytes.len() as u64,
-            digest: Digest::of(&file.bytes),
-        })
-        .collect();
-    let bytes = inventory.to_bytes()?;
-    for file in &mut files {
-        if file.name == head::INVENTORY {
-            file.bytes.clone_from(&bytes);
-        }
-    }
+    agree(&mut inventory, &mut files)?;
     Ok(Remainder { inventory, files, left_out })
 }
 

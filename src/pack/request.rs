@@ -7,6 +7,7 @@ use crate::host::RegistriesD;
 use crate::host::records::begun::BegunPlans;
 use crate::oci::Platform;
 use crate::signers::Signers;
+use crate::transfer::Jobs;
 use crate::trust::{GivenScope, Scoped, SigningKey};
 use futures_util::FutureExt as _;
 use futures_util::future::BoxFuture;
@@ -170,7 +171,7 @@ impl Request {
     /// Large blobs in flight; small ones are four times as many.
     #[must_use]
     pub fn jobs(self, jobs: usize) -> Self {
-        self.select(|selection| selection.jobs = jobs.max(1))
+        self.select(|selection| selection.jobs = Jobs::new(jobs))
     }
 
     /// The private key that seals the bundle.

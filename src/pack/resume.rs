@@ -150,7 +150,7 @@ fn find(target: &Path, request: &Selection, client: &Client) -> Result<Option<Pl
     let (inventory, files) = read_files(&record, request).ok_or_else(by_another)?;
     let origins = origins(&record.sources, request, client)?;
     let Record { mtime, parts, sources, verdicts, warnings, left_out, .. } = record;
-    let bundle_digest = super::plan::bundle_digest(&files);
+    let bundle_digest = super::head::bundle_digest(&files);
     let (blobs, geometry, level) = (inventory.blobs.clone(), request.geometry, request.level);
     Ok(Some(Plan {
         inventory,

@@ -1,11 +1,12 @@
 //! What to pack: sources, rules and keys as they were asked for.
 
+use super::CarriedKey;
 use super::series::SeriesPlace;
-use super::{CarriedKey, DEFAULT_JOBS};
 use crate::archive::geometry::Geometry;
 use crate::archive::limits::LEVEL;
 use crate::host::{PolicyFile, RegistriesD};
 use crate::oci::{Digest, Platform, Reference, reference::ReferenceError};
+use crate::transfer::{DEFAULT_JOBS, Jobs};
 use crate::trust::{Anchors, GivenScope, Scoped};
 use std::fmt;
 use std::path::PathBuf;
@@ -198,7 +199,7 @@ pub(super) struct Selection {
     /// Level of zstd for blobs that are not compressed already.
     pub(super) level: i32,
     /// Large blobs in flight.
-    pub(super) jobs: usize,
+    pub(super) jobs: Jobs,
 }
 
 impl Selection {
@@ -224,7 +225,7 @@ impl Selection {
             source_date_epoch: None,
             geometry: Geometry::WHOLE,
             level: LEVEL,
-            jobs: DEFAULT_JOBS,
+            jobs: Jobs::new(DEFAULT_JOBS),
         }
     }
 

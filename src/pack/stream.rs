@@ -16,6 +16,7 @@ use crate::inventory::BlobEntry;
 use crate::oci::Descriptor;
 use crate::oci::source::{BlobSource as _, ByteStream, SourceError};
 use crate::progress::Progress;
+use crate::transfer::SMALL;
 use bytes::Bytes;
 use futures_util::{StreamExt as _, stream};
 use std::io::Write;
@@ -24,8 +25,6 @@ use tokio::runtime::{Handle, RuntimeFlavor};
 use tokio::sync::{OwnedSemaphorePermit, Semaphore};
 use tokio::task::JoinHandle;
 
-/// Blobs below this are fetched whole.
-const SMALL: u64 = 1 << 20;
 /// Blobs fetched ahead.
 const AHEAD: usize = 16;
 /// Large blobs open at the same time: the one that streams, and the next.

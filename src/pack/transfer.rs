@@ -22,6 +22,7 @@ use crate::inventory::Inventory;
 use crate::oci::Digest;
 use crate::progress::Progress;
 use crate::report::pack::LeftOut;
+use crate::transfer::{Jobs, SMALL};
 use futures_util::{StreamExt as _, stream};
 use std::path::Path;
 use std::sync::Arc;
@@ -29,10 +30,6 @@ use std::time::Duration;
 use tokio::sync::Semaphore;
 use tokio::task::JoinSet;
 
-/// Blobs below this are small: their cost is the request, not the bytes.
-const SMALL: u64 = 1 << 20;
-/// Small blobs in flight for each large one.
-const SMALL_PER_JOB: usize = 4;
 /// Streams of the compressed section that are open ahead of the one that comes in.
 const OPENED_AHEAD: usize = 2;
 /// How often what was written is made durable. A medium that is pulled costs at most that much time.
@@ -42,31 +39,36 @@ const BARRIER_EVERY: Duration = Duration::from_secs(5);
 #[derive(Debug, Clone)]
 pub(super) struct Packed {
     /// Its length in bytes.
-    pub length: u64,
+    pub(super) length: u64,
     /// SHA-256 of `bundle.json`.
-    pub bundle_digest: Digest,
+    pub(super) bundle_digest: Digest,
     /// What it holds.
-    pub inventory: Inventory,
+    pub(super) inventory: Inventory,
     /// Images that are not in it.
-    pub left_out: Vec<LeftOut>,
+    pub(super) left_out: Vec<LeftOut>,
 }
 
-/// Writes the archive of a plan to `target`. `failed_images` says what a blob that cannot be had does; in `begun_plans` it
-/// is remembered that the plan is this user's.
+/// Where the archive of a plan goes, and how.
+#[derive(Clone, Copy)]
+pub(super) struct Transfer<'a> {
+    pub(super) target: &'a Path,
+    pub(super) jobs: Jobs,
+    /// What a blob that cannot be had does.
+    pub(super) failed_images: FailedImages,
+    /// Where it is remembered that the plan is this user's.
+    pub(super) begun_plans: Option<&'a BegunPlans>,
+    pub(super) progress: &'a Arc<dyn Progress>,
+}
+
+/// Writes the archive of a plan.
 ///
 /// # Errors
 /// A blob that cannot be fetched or is not what its descriptor says, or an archive that cannot be written. Then there
 /// is no file under the final name; but from the first fetched blob on, what is there stays for the next run.
-pub(super) async fn transfer(
-    mut plan: Plan,
-    target: &Path,
-    jobs: usize,
-    failed_images: FailedImages,
-    begun_plans: Option<&BegunPlans>,
-    progress: &Arc<dyn Progress>,
-) -> Result<Packed, PackError> {
+pub(super) async fn transfer(mut plan: Plan, transfer: Transfer<'_>) -> Result<Packed, PackError> {
+    let Transfer { target, jobs, failed_images, begun_plans, progress } = transfer;
     progress.total(plan.inventory.totals.blobs, plan.inventory.totals.bytes);
-    let (writer, fetches) = open(&plan, target, begun_plans, progress)?;
+    let (writer, fetches) = open(&plan, transfer)?;
     // What was at hand is on the disk now.
     plan.supply.clear();
     let Plan { inventory, blueprint, parts, origins, sources, begun, left_out, .. } = plan;
@@ -86,8 +88,8 @@ pub(super) async fn transfer(
     let mut tasks: JoinSet<Result<Option<Filled>, PackError>> = JoinSet::new();
     tasks.spawn(compress_all(writer.compressed_section(), supplier.clone(), raw));
     let writer = Arc::new(writer);
-    let large = Arc::new(Semaphore::new(jobs.max(1)));
-    let small = Arc::new(Semaphore::new(jobs.max(1) * SMALL_PER_JOB));
+    let large = Arc::new(Semaphore::new(jobs.large()));
+    let small = Arc::new(Semaphore::new(jobs.small()));
     for number in fetches {
         let class = if supplier.blobs[number].size < SMALL { &small } else { &large };
         let (class, writer, supplier) = (class.clone(), writer.clone(), supplier.clone());
@@ -124,12 +126,8 @@ pub(super) async fn transfer(
 }
 
 /// Opens the archive of a plan, anew or as it is; gives the raw blobs that are not there for certain.
-fn open(
-    plan: &Plan,
-    target: &Path,
-    begun_plans: Option<&BegunPlans>,
-    progress: &Arc<dyn Progress>,
-) -> Result<(ArchiveWriter, Vec<usize>), PackError> {
+fn open(plan: &Plan, transfer: Transfer<'_>) -> Result<(ArchiveWriter, Vec<usize>), PackError> {
+    let Transfer { target, begun_plans, progress, .. } = transfer;
     let blueprint = plan.blueprint.clone();
     if let Some(begun) = &plan.begun {
         let writer = ArchiveWriter::resume(target, blueprint, begun)?;
@@ -236,7 +234,7 @@ fn finish(
         }
         writer.leave_out(&remainder.files, &kept, &mut section, &taken)?;
     }
-    let bundle_digest = super::plan::bundle_digest(&remainder.files);
+    let bundle_digest = super::head::bundle_digest(&remainder.files);
     let length = writer.finish(section)?;
     let Remainder { inventory, left_out, .. } = remainder;
     Ok(Packed { length, bundle_digest, inventory, left_out })

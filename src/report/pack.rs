@@ -59,7 +59,7 @@ pub struct PackReport {
     pub warnings: Vec<String>,
 }
 
-/// An [`ImageVerdict`](crate::trust::ImageVerdict) as it was written down. It grants nothing: only the verifier makes
+/// An [`ImageVerdict`] as it was written down. It grants nothing: only the verifier makes
 /// verdicts.
 #[derive(Debug, Clone, Serialize, Deserialize)]
 #[serde(transparent)]

@@ -5,11 +5,11 @@
 //! - [`store`]: a read/write registry in an image layout directory
 //! - [`archive`]: a read-only one over archives
 //! - [`name`]: repository names, tags and digests of requests
-//! - [`route`]: path → endpoint
-//! - [`manifests`], [`blobs`], [`uploads`], [`listings`]: the endpoints
-//! - [`signatures`]: GPG signatures, by the signature extension
-//! - [`range`]: parts of a blob
-//! - [`refusal`]: answers that refuse
+//! - `route`: path → endpoint
+//! - `manifests`, `blobs`, `uploads`, `listings`: the endpoints
+//! - `signatures`: GPG signatures, by the signature extension
+//! - `range`: parts of a blob
+//! - `refusal`: answers that refuse
 //!
 //! There is no access control: the server is meant for loopback, and for whoever puts a proxy in front of it.
 

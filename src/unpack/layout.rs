@@ -1,12 +1,13 @@
 //! Unpacking into an OCI image layout directory.
 
 use super::arriving::{Arrived, Arriving};
+use super::destination::{Destination, Transfer};
 use super::error::UnpackError;
 use super::merging;
 use super::plan::{Planned, PlannedBlob};
+use super::push::Pushed;
 use super::stream::{hash, told};
-use super::survey::{OCTETS, Survey};
-use super::turn::Turn;
+use super::survey::{OCTETS, OnExistingAttachment, Survey};
 use super::watched::Watched;
 use crate::archive::sequential::BlobStream;
 use crate::inventory::{Found, Stored};
@@ -15,20 +16,32 @@ use crate::oci::source::{BlobSource as _, SourceError, Trouble, Verifying};
 use crate::oci::{Descriptor, Digest, Manifest};
 use crate::progress::Progress;
 use crate::report::unpack::{AttachmentOutcome, BlobCounts, RehomedOutcome};
-use futures_util::{StreamExt as _, TryStreamExt as _, stream};
+use futures_util::future::LocalBoxFuture;
+use futures_util::{FutureExt as _, StreamExt as _, TryStreamExt as _, stream};
 use std::collections::HashSet;
 use std::sync::Arc;
 
-/// Writes what was planned; of an archive that is read in order, `stream` is what comes. The entries of `index.json` come last and all at once.
-pub(super) async fn write(
-    planned: &Planned,
-    survey: &Survey,
-    writer: &LayoutWriter,
-    stream: Option<BlobStream>,
-    jobs: usize,
-    progress: &Arc<dyn Progress>,
-    turn: &Turn<'_>,
-) -> Result<BlobCounts, UnpackError> {
+impl Destination for LayoutWriter {
+    fn survey<'a>(
+        &'a self,
+        planned: &'a Planned,
+        on_existing: OnExistingAttachment,
+    ) -> LocalBoxFuture<'a, Result<Survey, UnpackError>> {
+        planned.survey_layout(Some(self.layout()), on_existing).boxed_local()
+    }
+
+    fn fill<'a>(
+        &'a self,
+        transfer: Transfer<'a>,
+    ) -> LocalBoxFuture<'a, Result<Pushed, UnpackError>> {
+        let written = write(self, transfer);
+        async move { Ok(Pushed { blobs: written.await?, ..Pushed::default() }) }.boxed_local()
+    }
+}
+
+/// Writes what was planned. The entries of `index.json` come last and all at once.
+async fn write(writer: &LayoutWriter, transfer: Transfer<'_>) -> Result<BlobCounts, UnpackError> {
+    let Transfer { planned, survey, stream, jobs, progress, turn, .. } = transfer;
     let blobs = planned.plan.blobs();
     progress.total(blobs.len() as u64, planned.plan.bytes());
     let archive = planned.verified.archive();
@@ -52,7 +65,7 @@ pub(super) async fn write(
             source.done(&blob);
             Ok::<_, UnpackError>((there, blob.size))
         })
-        .buffered(jobs.max(1))
+        .buffered(jobs.large())
         .try_collect()
         .await?;
     if let Some(stream) = stream {

@@ -26,6 +26,7 @@ mod attaching;
 mod check;
 mod configure;
 mod confirm;
+mod destination;
 mod disguise;
 mod emit;
 mod enforcement;
@@ -68,6 +69,7 @@ mod unenforced;
 mod verify;
 mod watched;
 
+pub use crate::transfer::DEFAULT_JOBS;
 pub use check::Checked;
 pub use configure::ConfigureOptions;
 pub use emit::{EarlierResources, EmitOptions};
@@ -89,24 +91,19 @@ pub use target::{Target, TargetError};
 pub use verify::{Addressed, TrustInputs, Verified};
 
 use crate::archive::Input;
-use crate::archive::sequential::BlobStream;
-use crate::oci::layout::{LayoutDirectory, LayoutError, LayoutWriter};
 use crate::progress::Progress;
 use crate::registry::Client;
 use crate::report::configuration::ConfigInstallReport;
 use crate::report::unpack::UnpackReport;
 use at_target::AtTarget;
 use configure::KeyPaths;
+use destination::Transfer;
 use lookaside::Lookaside;
-use push::{Pushed, Way};
+use push::Pushed;
 use reporting::{Done, report};
 use seal::Recording;
-use std::path::PathBuf;
 use std::sync::Arc;
 use turn::Turn;
-
-/// Large blobs in flight, unless told otherwise (measured: more do not help on one machine).
-pub const DEFAULT_JOBS: usize = 4;
 
 /// Unpacks an archive. `client` reaches registries and is not used for a layout.
 ///
@@ -145,7 +142,7 @@ pub async fn unpack(
         install.map(|options| install::plan(options, &planned.verified, &earlier)).transpose()?;
     let mut keys = install.as_ref().map_or_else(Vec::new, |plan| install::report(plan.keys()));
     let key_paths = key_paths.and(install.as_ref().map_or(&[], |plan| plan.keys()));
-    let destination = Destination::open(&planned, client, dry_run).await?;
+    let destination = destination::open(&planned, client, dry_run).await?;
     let mut survey = destination.survey(&planned, on_existing_attachment).await?;
     let at_target = Arc::new(AtTarget::surveyed(&planned, &survey));
     let (planned, emission) = emit::plan(emit, planned, at_target.clone()).await?;
@@ -158,8 +155,16 @@ pub async fn unpack(
     let (mut warnings, mut recording) = (Vec::new(), Recording::Nothing);
     if !dry_run {
         let turn = Turn::new(&planned, root.as_ref(), &going_back, &installed, client.waits());
-        let way = Way { attachments_refused, jobs, progress, turn: &turn };
-        pushed = destination.fill(&planned, &survey, stream, way).await?;
+        let transfer = Transfer {
+            planned: &planned,
+            survey: &survey,
+            stream,
+            attachments_refused,
+            jobs,
+            progress,
+            turn: &turn,
+        };
+        pushed = destination.fill(transfer).await?;
         warnings.extend(survey.refused(&pushed.refused));
         recording = planned.verified.seal().record();
         warnings.extend(sources::record(&planned.plan, root.as_ref())?);
@@ -233,63 +238,3 @@ pub fn configure(
 
 /// Why nothing that demands signatures was written.
 const NOT_ENFORCED: &str = "nothing that demands signatures is configured or emitted, because the registry refused some signatures; the earlier configuration stays";
-
-/// The target, ready to be asked and filled.
-enum Destination<'a> {
-    Registry(&'a Client),
-    Layout(LayoutWriter),
-    /// A layout that is only looked at; nothing when it is not there.
-    LayoutAsItIs(Option<LayoutDirectory>),
-}
-
-impl<'a> Destination<'a> {
-    async fn open(
-        planned: &Planned,
-        client: &'a Client,
-        dry_run: bool,
-    ) -> Result<Self, UnpackError> {
-        let Target::Layout(directory) = planned.plan.target() else {
-            return Ok(Self::Registry(client));
-        };
-        let directory: PathBuf = directory.clone();
-        let open = move || match dry_run {
-            true if !directory.join("oci-layout").exists() => Ok(Destination::LayoutAsItIs(None)),
-            true => Ok(Destination::LayoutAsItIs(Some(LayoutDirectory::open(&directory)?))),
-            false => Ok(Destination::Layout(LayoutWriter::open_or_create(&directory)?)),
-        };
-        let opened: Result<Destination<'static>, LayoutError> =
-            tokio::task::spawn_blocking(open).await?;
-        Ok(opened?)
-    }
-
-    async fn survey(
-        &self,
-        planned: &Planned,
-        on_existing: OnExistingAttachment,
-    ) -> Result<Survey, UnpackError> {
-        match self {
-            Self::Registry(client) => planned.survey(client, on_existing).await,
-            Self::Layout(writer) => planned.survey_layout(Some(writer.layout()), on_existing).await,
-            Self::LayoutAsItIs(layout) => planned.survey_layout(layout.as_ref(), on_existing).await,
-        }
-    }
-
-    async fn fill(
-        &self,
-        planned: &Planned,
-        survey: &Survey,
-        stream: Option<BlobStream>,
-        way: Way<'_>,
-    ) -> Result<Pushed, UnpackError> {
-        let Way { jobs, progress, turn, .. } = way;
-        match self {
-            Self::Registry(client) => push::push(planned, survey, client, stream, way).await,
-            Self::Layout(writer) => {
-                let blobs =
-                    layout::write(planned, survey, writer, stream, jobs, progress, turn).await?;
-                Ok(Pushed { blobs, ..Pushed::default() })
-            }
-            Self::LayoutAsItIs(_) => Ok(Pushed::default()),
-        }
-    }
-}

@@ -4,32 +4,29 @@
 //! Every byte is hashed again as it is sent. Whatever fails before the tags leaves all tags as they were.
 
 use super::attaching::{self, AttachedThere};
+use super::destination::{Destination, Transfer};
 use super::error::UnpackError;
 use super::plan::{Planned, PlannedBlob};
 use super::refused_attachment::{AttachmentsRefused, RefusedAttachment};
 use super::rehoming::Rehomed;
-use super::survey::{OCTETS, Survey};
-use super::turn::Turn;
+use super::survey::{OCTETS, OnExistingAttachment, Survey};
 use super::verify::Verified;
 use super::watched::Watched;
 use crate::archive::catalogue::ManifestRecord;
-use crate::archive::sequential::BlobStream;
 use crate::inventory::ImageEntry;
 use crate::oci::source::{BlobSource, Held};
 use crate::oci::{Descriptor, Digest, Manifest};
 use crate::progress::Progress;
 use crate::registry::{BlobPushed, Client, Presence, RegistryError, RemoteRepository};
 use crate::report::unpack::{BlobCounts, RehomedOutcome};
+use crate::transfer::{Jobs, SMALL};
 use crate::trust::{ChildStatus, ImageVerdict};
-use futures_util::{StreamExt as _, TryStreamExt as _, stream};
+use futures_util::future::LocalBoxFuture;
+use futures_util::{FutureExt as _, StreamExt as _, TryStreamExt as _, stream};
 use std::collections::HashSet;
 use std::sync::{Arc, Mutex, PoisonError};
 use tokio::task::JoinSet;
 
-/// Blobs below this size are bound by round trips, so more of them are in flight.
-const SMALL: u64 = 1 << 20;
-/// Small blobs in flight for each large one.
-pub(super) const SMALL_PER_JOB: usize = 4;
 /// Images whose manifests are pushed at the same time, for each job.
 const IMAGES_PER_JOB: usize = 2;
 
@@ -59,30 +56,33 @@ pub(super) struct Push<'a> {
     pub(super) survey: &'a Survey,
     pub(super) repositories: Arc<[RemoteRepository]>,
     pub(super) attachments_refused: AttachmentsRefused,
+    pub(super) jobs: Jobs,
+    pub(super) progress: &'a Arc<dyn Progress>,
     /// Manifests that are in a repository for certain.
     there: Mutex<HashSet<(usize, Digest)>>,
 }
 
-/// How a target is filled.
-#[derive(Clone, Copy)]
-pub(super) struct Way<'a> {
-    pub(super) attachments_refused: AttachmentsRefused,
-    /// Large blobs in flight.
-    pub(super) jobs: usize,
-    pub(super) progress: &'a Arc<dyn Progress>,
-    pub(super) turn: &'a Turn<'a>,
+impl Destination for Client {
+    fn survey<'a>(
+        &'a self,
+        planned: &'a Planned,
+        on_existing: OnExistingAttachment,
+    ) -> LocalBoxFuture<'a, Result<Survey, UnpackError>> {
+        planned.survey(self, on_existing).boxed_local()
+    }
+
+    fn fill<'a>(
+        &'a self,
+        transfer: Transfer<'a>,
+    ) -> LocalBoxFuture<'a, Result<Pushed, UnpackError>> {
+        push(self, transfer).boxed_local()
+    }
 }
 
-/// Pushes what was planned; of an archive that is read in order, `stream` is what comes.
-pub(super) async fn push(
-    planned: &Planned,
-    survey: &Survey,
-    client: &Client,
-    stream: Option<BlobStream>,
-    way: Way<'_>,
-) -> Result<Pushed, UnpackError> {
-    let Way { attachments_refused, progress, turn, .. } = way;
-    let jobs = way.jobs.max(1);
+/// Pushes what was planned.
+async fn push(client: &Client, transfer: Transfer<'_>) -> Result<Pushed, UnpackError> {
+    let Transfer { planned, survey, stream, attachments_refused, jobs, progress, turn } = transfer;
+    let images_at_once = jobs.large() * IMAGES_PER_JOB;
     let names = planned.plan.repositories().iter();
     let push = Push {
         verified: &planned.verified,
@@ -90,18 +90,20 @@ pub(super) async fn push(
         survey,
         repositories: names.map(|name| client.repository(name)).collect(),
         attachments_refused,
+        jobs,
+        progress,
         there: Mutex::default(),
     };
     let blobs = match stream {
-        Some(stream) => push.passing_blobs(stream, jobs, progress).await?,
-        None => push.placed_blobs(jobs, progress).await?,
+        Some(stream) => push.passing_blobs(stream).await?,
+        None => push.placed_blobs().await?,
     };
     turn.take().await?;
     progress.note("manifests and signatures");
     let images = 0..planned.plan.images().len();
     let images_pushed: Vec<PushedImage> = stream::iter(images.clone())
         .map(|number| push.image(number))
-        .buffered(jobs * IMAGES_PER_JOB)
+        .buffered(images_at_once)
         .try_collect()
         .await?;
     let (mut tagged_children, mut refused, mut unlisted) = (Vec::new(), Vec::new(), Vec::new());
@@ -112,16 +114,16 @@ pub(super) async fn push(
     }
     stream::iter(planned.rehomed.iter().zip(&survey.rehomed))
         .map(|(rehomed, outcome)| push.rehome(rehomed, *outcome))
-        .buffered(jobs * IMAGES_PER_JOB)
+        .buffered(images_at_once)
         .try_collect::<()>()
         .await?;
     progress.note("tags");
     let (push, children) = (&push, &tagged_children);
-    push.tags(children, jobs * IMAGES_PER_JOB).await?;
+    push.tags(children, images_at_once).await?;
     // Registries take them for what is tagged only.
     stream::iter(images)
         .map(|number| push.signatures(number, children[number]))
-        .buffered(jobs * IMAGES_PER_JOB)
+        .buffered(images_at_once)
         .try_collect::<()>()
         .await?;
     Ok(Pushed { blobs, tagged_children, refused, unlisted })
@@ -129,27 +131,18 @@ pub(super) async fn push(
 
 impl Push<'_> {
     /// Configs and layers of an archive that is read by place.
-    async fn placed_blobs(
-        &self,
-        jobs: usize,
-        progress: &Arc<dyn Progress>,
-    ) -> Result<BlobCounts, UnpackError> {
+    async fn placed_blobs(&self) -> Result<BlobCounts, UnpackError> {
         let blobs: Vec<&PlannedBlob> = self.planned.plan.blobs().iter().collect();
-        progress.total(blobs.len() as u64, self.planned.plan.bytes());
-        self.blobs(&blobs, jobs, progress).await
+        self.progress.total(blobs.len() as u64, self.planned.plan.bytes());
+        self.blobs(&blobs).await
     }
 
     /// Blobs that the archive can read, the largest first, large and small ones side by side.
-    pub(super) async fn blobs(
-        &self,
-        blobs: &[&PlannedBlob],
-        jobs: usize,
-        progress: &Arc<dyn Progress>,
-    ) -> Result<BlobCounts, UnpackError> {
+    pub(super) async fn blobs(&self, blobs: &[&PlannedBlob]) -> Result<BlobCounts, UnpackError> {
         let (large, small) = blobs.split_at(blobs.partition_point(|blob| blob.size >= SMALL));
         let (large, small) = tokio::try_join!(
-            self.class(large, jobs, progress),
-            self.class(small, jobs * SMALL_PER_JOB, progress),
+            self.class(large, self.jobs.large()),
+            self.class(small, self.jobs.small()),
         )?;
         Ok(BlobCounts {
             uploaded: large.uploaded + small.uploaded,
@@ -161,12 +154,7 @@ impl Push<'_> {
 
     /// Pushes `blobs`, each as a task of its own so that hashing uses every core, `limit` at a time. The first error
     /// stops all of them.
-    async fn class(
-        &self,
-        blobs: &[&PlannedBlob],
-        limit: usize,
-        progress: &Arc<dyn Progress>,
-    ) -> Result<BlobCounts, UnpackError> {
+    async fn class(&self, blobs: &[&PlannedBlob], limit: usize) -> Result<BlobCounts, UnpackError> {
         let mut counts = BlobCounts::default();
         let mut tasks = JoinSet::new();
         for blob in blobs {
@@ -180,7 +168,7 @@ impl Push<'_> {
                 self.repositories.clone(),
                 self.places(blob),
                 Descriptor::new(OCTETS, blob.digest, blob.size),
-                progress.clone(),
+                self.progress.clone(),
             ));
         }
         while let Some(done) = tasks.join_next().await {

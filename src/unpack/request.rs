@@ -6,6 +6,7 @@ use super::{
 };
 use crate::archive::Input;
 use crate::host::HostRoot;
+use crate::transfer::Jobs;
 use crate::trust::Scope;
 use std::path::PathBuf;
 
@@ -23,7 +24,7 @@ pub struct Request {
     pub(super) on_existing_attachment: OnExistingAttachment,
     pub(super) attachments_refused: AttachmentsRefused,
     pub(super) lookaside: Option<PathBuf>,
-    pub(super) jobs: usize,
+    pub(super) jobs: Jobs,
     pub(super) dry_run: bool,
 }
 
@@ -43,7 +44,7 @@ impl Request {
             on_existing_attachment: OnExistingAttachment::default(),
             attachments_refused: AttachmentsRefused::default(),
             lookaside: None,
-            jobs: DEFAULT_JOBS,
+            jobs: Jobs::new(DEFAULT_JOBS),
             dry_run: false,
         }
     }
@@ -102,10 +103,10 @@ impl Request {
         Self { lookaside: directory, ..self }
     }
 
-    /// Large blobs in flight; small ones are four times as many.
+    /// Large blobs in flight; small ones are four times as many. See [`DEFAULT_JOBS`].
     #[must_use]
     pub fn jobs(self, jobs: usize) -> Self {
-        Self { jobs: jobs.max(1), ..self }
+        Self { jobs: Jobs::new(jobs), ..self }
     }
 
     /// Whether to verify, plan and look at the target, but change nothing anywhere.

@@ -7,7 +7,7 @@
 use super::arriving::{Arrived, Arriving};
 use super::error::UnpackError;
 use super::plan::PlannedBlob;
-use super::push::{Push, SMALL_PER_JOB, count, push_blob};
+use super::push::{Push, count, push_blob};
 use crate::archive::sequential::BlobStream;
 use crate::inventory::Stored;
 use crate::oci::source::{BlobSource, ByteStream, Held, SourceError, Verifying};
@@ -34,10 +34,8 @@ impl Push<'_> {
     pub(super) async fn passing_blobs(
         &self,
         stream: BlobStream,
-        jobs: usize,
-        progress: &Arc<dyn Progress>,
     ) -> Result<BlobCounts, UnpackError> {
-        let plan = &self.planned.plan;
+        let (plan, progress) = (&self.planned.plan, self.progress);
         progress.total(plan.blobs().len() as u64, plan.bytes());
         let archive = self.verified.archive();
         let is_kept = |blob: &PlannedBlob| {
@@ -45,7 +43,7 @@ impl Push<'_> {
         };
         let (kept, passing): (Vec<&PlannedBlob>, Vec<_>) =
             plan.blobs().iter().partition(|blob| is_kept(blob));
-        let mut counts = self.blobs(&kept, jobs, progress).await?;
+        let mut counts = self.blobs(&kept).await?;
         let passing: HashMap<Digest, &PlannedBlob> =
             passing.into_iter().map(|blob| (blob.digest, blob)).collect();
         let mut arriving = Arriving::start(stream, &self.planned.disguises)?;
@@ -66,10 +64,10 @@ impl Push<'_> {
             };
             let places = self.places(planned);
             if blob.size > HELD {
-                count(&mut counts, self.pass(&blob, content, &places, progress).await?);
+                count(&mut counts, self.pass(&blob, content, &places).await?);
                 continue;
             }
-            if tasks.len() >= jobs * SMALL_PER_JOB
+            if tasks.len() >= self.jobs.small()
                 && let Some(done) = tasks.join_next().await
             {
                 count(&mut counts, done??);
@@ -98,8 +96,8 @@ impl Push<'_> {
         blob: &Descriptor,
         content: ByteStream,
         places: &[(usize, Presence)],
-        progress: &Arc<dyn Progress>,
     ) -> Result<(Vec<BlobPushed>, u64), UnpackError> {
+        let progress = self.progress;
         progress.started(&blob.digest, blob.size);
         let content = told(content, blob.digest, progress.clone());
         let mut missing = Vec::new();

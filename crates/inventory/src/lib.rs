@@ -379,7 +379,7 @@ pub enum Stored {
 }
 
 /// Sums over the bundle.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize, Deserialize)]
 pub struct Totals {
     /// Number of images.
     pub images: u64,

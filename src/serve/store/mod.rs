@@ -1,9 +1,9 @@
 //! A registry's content, read and written, in an OCI image layout directory.
 //!
 //! - [`Store`] (here): opening, reading, the lock
-//! - [`catalogue`]: tags, manifests and referrers in memory, and how `index.json` says them
-//! - [`commit`]: pushes and deletions, in groups that share what makes them durable
-//! - [`uploads`]: blobs on their way in
+//! - `catalogue`: tags, manifests and referrers in memory, and how `index.json` says them
+//! - `commit`: pushes and deletions, in groups that share what makes them durable
+//! - `uploads`: blobs on their way in
 //!
 //! The directory is a valid layout for other tools at any time: a tag is an entry of `index.json` whose
 //! `org.opencontainers.image.ref.name` is `repository:tag`; a manifest that no tag names is an entry with the annotation

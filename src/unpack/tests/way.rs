@@ -2,8 +2,10 @@
 
 use super::*;
 use crate::report::unpack::{AttachmentOutcome, TagChange};
+use crate::transfer::Jobs;
 use crate::trust::Admission;
 use crate::unpack::Addressed;
+use crate::unpack::destination::{Destination as _, Transfer};
 
 #[tokio::test(flavor = "multi_thread")]
 async fn everything_arrives_and_a_second_run_sends_nothing() {
@@ -90,19 +92,16 @@ async fn a_file_that_changes_after_verification_is_not_published() {
         let progress: Arc<dyn Progress> = scene.progress.clone();
         let survey = survey.expect("surveyed");
         let turn = crate::unpack::turn::Turn::new(&planned, None, &[], &[], scene.client.waits());
-        let pushed = crate::unpack::push::push(
-            &planned,
-            &survey,
-            &scene.client,
-            None,
-            crate::unpack::push::Way {
-                attachments_refused: Default::default(),
-                jobs: 4,
-                progress: &progress,
-                turn: &turn,
-            },
-        )
-        .await;
+        let transfer = Transfer {
+            planned: &planned,
+            survey: &survey,
+            stream: None,
+            attachments_refused: Default::default(),
+            jobs: Jobs::new(4),
+            progress: &progress,
+            turn: &turn,
+        };
+        let pushed = scene.client.fill(transfer).await;
         let error = pushed.expect_err(what);
         assert_eq!(error.class(), Class::Medium, "{what}: {error:?}");
         assert!(scene.is_untagged().await, "{what}");
