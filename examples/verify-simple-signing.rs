@@ -15,8 +15,8 @@
 //! Exit status: 0 accepted, 1 refused (the code and the reason are on standard error), 2 for wrong arguments.
 
 use bundle::oci::{Digest, Reference};
-use bundle::trust::cosign::{Detached, MAX_PAYLOAD, SIGNATURE_ANNOTATION, judge_detached};
 use bundle::trust::rekor::LogKey;
+use bundle::trust::simple_signing::{Detached, MAX_PAYLOAD, SIGNATURE_ANNOTATION, judge_detached};
 use bundle::trust::vouched::LOG_ANNOTATION;
 use bundle::trust::{Anchors, IdentityRule, Log, LogAuthority, PublicKey, Scope, ScopedKey};
 use clap::Parser;

@@ -75,10 +75,13 @@
 //! seal                               stands on trust; like trust it does no I/O
 //! archive  registry  trust           none uses another
 //! inventory  progress
-//! oci  ownership
+//! oci
+//! files
+//! ownership
 //! ```
 
 pub use bundle_archive as archive;
+pub use bundle_files as files;
 pub use bundle_host as host;
 pub use bundle_inventory as inventory;
 pub use bundle_oci as oci;

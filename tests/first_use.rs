@@ -54,7 +54,7 @@ fn another_fingerprint_scope_or_nothing_admits_nothing_and_shows_no_carried_one(
     let scope = format!("{HOST}\n");
     for (fingerprint, scope, said) in [
         (other.as_str(), scope.as_str(), "no carried key of a signer has this fingerprint"),
-        (&typed, "other.example\n", "covers none of these images"),
+        (&typed, "other.example\n", "covers no image of this bundle"),
         (&typed, "*\n", "a key is trusted for a registry, a namespace or a repository"),
         (&typed, "\n", "nothing was typed"),
         (&typed, "?\n", "is not"),
@@ -194,7 +194,7 @@ fn where_an_anchor_exists_for_the_scope_it_decides_alone() {
         std::fs::write(directory.join("config.toml"), settings).expect("configuration");
         let (ran, shown) = converse(enclave.unpacking(&file, &[]), &answers(&typed, scope));
         ran.expect_code(expected);
-        assert_eq!(shown.contains("is trusted for"), expected == 3, "{shown}");
+        assert_eq!(shown.contains("already trusted for"), expected == 3, "{shown}");
         assert_eq!(enclave.tags().is_empty(), expected == 3, "{shown}");
     }
 }
@@ -216,7 +216,7 @@ fn an_installed_key_is_an_anchor_too() {
     for scope in ["registry.example\n", "registry.example/team\n"] {
         let (ran, shown) = converse(enclave.unpacking(&file, &[]), &answers(&typed, scope));
         ran.expect_code(3);
-        assert!(shown.contains("is trusted for"), "{shown}");
+        assert!(shown.contains("already trusted for"), "{shown}");
         assert_eq!(enclave.tags(), before);
     }
     // Beside an image that somebody else vouches for, no fingerprint lets the bundle in: nobody is asked.

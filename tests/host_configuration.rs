@@ -7,14 +7,14 @@ use crate::harness::registry::Registry;
 use crate::harness::servers::DockerRegistry;
 use crate::harness::signatures::sign_simple_as;
 use crate::harness::signer::Signer;
-use bundle::host::config::mapping::Mapping;
-use bundle::host::config::policy::{
+use bundle::host::containers::policy::{
     self, EnforcedRepository, PolicyLevel, PolicyRequest, Rejected,
 };
-use bundle::host::config::registries_conf::{
+use bundle::host::containers::registries_conf::{
     self, MirrorRequest, MirrorTransport, Mirrored, Upstream,
 };
-use bundle::host::config::{ConfigFile, registries_d};
+use bundle::host::containers::{ConfigFile, registries_d};
+use bundle::host::naming::Mapping;
 use bundle::oci::Repository;
 use bundle::trust::policy::KeySource;
 use bundle_testing::peers;

@@ -13,6 +13,7 @@ mod harness_itself;
 mod host_configuration;
 mod hostile_inventories;
 mod hostile_lengths;
+mod independent_reader;
 mod keys;
 mod locks;
 mod long_blobs;

@@ -37,7 +37,7 @@ fn makes_the_trip(directory: &Path, length: u64) -> u8 {
     let file = directory.join("long.tar.zst");
     let source = format!("{}/from/long:1={HOST}/to/long:1", server.address());
     Program::bundle()
-        .retry_policy(PATIENCE)
+        .time_limit(PATIENCE)
         .args(&["pack", "-q", &source, "-o"])
         .arg(&file)
         .run()
@@ -49,7 +49,7 @@ fn makes_the_trip(directory: &Path, length: u64) -> u8 {
     File::open(&file).expect("file").read_exact_at(&mut first, at).expect("a header");
 
     Program::bundle()
-        .retry_policy(PATIENCE)
+        .time_limit(PATIENCE)
         .args(&["unpack", "-q", "--allow-unsigned", HOST, "--to", server.address(), "--root"])
         .arg(directory)
         .arg(&file)

@@ -36,7 +36,7 @@ fn scope_that_covers_nothing_is_an_error_of_pack() {
         ("--require-attestation", format!("{HOST}/tem=vuln")),
     ] {
         let ran = side.pack(&["team/app:1"], &[option, &value]).expect_code(2);
-        let expected = [option, "covers none of the images", "registry.example/team/app"];
+        let expected = [option, "covers no image", "registry.example/team/app"];
         ran.expect_error(&expected);
         assert!(side.left().is_empty(), "nothing is written");
     }
@@ -62,7 +62,7 @@ fn scope_that_covers_nothing_is_an_error_of_unpack() {
         let enclave = Enclave::start();
         let arguments = [&good[..], &[option, &value]].concat();
         let ran = enclave.unpack(&side.file(), &arguments).expect_code(2);
-        ran.expect_error(&[option, "covers none of the images", "nearest"]);
+        ran.expect_error(&[option, "covers no image", "nearest"]);
         enclave.expect_untouched();
     }
     let enclave = Enclave::start();
@@ -81,7 +81,7 @@ fn refusal_outweighs_an_idle_scope_and_names_it() {
     let Signed { side, key } = Signed::new().packed();
     let enclave = Enclave::start();
     let ran = enclave.unpack(&side.file(), &["--key", &format!("{HOST}/tem={key}")]);
-    ran.expect_code(3).expect_error(&["no-anchor", "--key", "covers none of the images"]);
+    ran.expect_code(3).expect_error(&["no-anchor", "--key", "covers no image"]);
     enclave.expect_untouched();
 }
 

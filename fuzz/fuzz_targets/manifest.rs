@@ -2,6 +2,7 @@
 //! Manifests and indexes.
 
 use bundle::oci::Manifest;
+use bundle::oci::media_type::{self, is_manifest};
 use libfuzzer_sys::fuzz_target;
 
 const TYPES: [&str; 4] = [
@@ -12,10 +13,16 @@ const TYPES: [&str; 4] = [
 ];
 
 fuzz_target!(|data: &[u8]| {
-    for media_type in TYPES {
-        if let Ok(manifest) = Manifest::parse(data.to_vec().into(), media_type) {
+    for announced in TYPES {
+        if let Ok(manifest) = Manifest::parse(data.to_vec().into(), announced) {
             assert_eq!(manifest.bytes(), data);
-            assert!(manifest.children().is_empty() || manifest.blobs().next().is_none());
+            // An index lists manifests, which are its children, and others, which travel as blobs.
+            assert!(manifest.children().iter().all(|child| is_manifest(&child.media_type)));
+            if media_type::is_index(announced) {
+                assert!(!manifest.blobs().any(|blob| is_manifest(&blob.media_type)));
+            } else {
+                assert!(manifest.children().is_empty() && manifest.blobs().next().is_some());
+            }
             let _ = (manifest.subject(), manifest.effective_artifact_type());
         }
     }

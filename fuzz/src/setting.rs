@@ -1,7 +1,7 @@
 //! Targets and permissions of a run, and a second opinion on what may lie at each place there.
 
 use crate::forger::{Choices, Ledger, SCOPE, TEAM, plain};
-use bundle::host::config::mapping::{MapRule, SourceHost};
+use bundle::host::naming::{MapRule, SourceHost};
 use bundle::oci::{Digest, Repository};
 use bundle::trust::{Anchors, Pattern, PublicKey, Scope, ScopedKey};
 use bundle::unpack::{Target, TrustInputs};

@@ -6,7 +6,7 @@ use super::failure::Failure;
 use super::output::{Output, say};
 use super::settings::Files;
 use super::text::safe;
-use bundle::host::config::settings::Settings;
+use bundle::host::settings::Settings;
 use bundle::host::{FoundSettings, HostRoot, SettingsFile};
 use bundle::report::config::{
     ConfigFileReport, ConfigFound, ConfigLayer, ConfigReport, SettingReport,
@@ -56,7 +56,7 @@ fn print(options: &Options) -> Result<Status, Failure> {
 fn report(files: &Files) -> Result<ConfigReport, Failure> {
     let in_force = files.in_force(Settings::default());
     let policy = in_force.policy().map_err(|error| Failure::of(Status::Usage, &error))?;
-    let setting = |row: bundle::host::config::in_force::Row| SettingReport {
+    let setting = |row: bundle::host::settings::Row| SettingReport {
         key: row.key,
         value: row.value,
         from: row.origin.to_string(),

@@ -11,7 +11,7 @@ use super::sealed::say_seal;
 use super::text::safe;
 use super::trust::Trust;
 use super::unpack::failed;
-use bundle::host::config::settings::Settings;
+use bundle::host::settings::Settings;
 use bundle::report::configuration::ConfigInstallReport;
 use bundle::unpack;
 use clap::Args;

@@ -1,6 +1,6 @@
 //! Options that say which configuration is written for others to apply.
 
-use bundle::host::config::openshift::MirrorSource;
+use bundle::host::openshift::MirrorSource;
 use bundle::unpack::{EarlierResources, EmitOptions};
 use clap::{Args, ValueEnum};
 use std::path::PathBuf;

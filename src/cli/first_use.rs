@@ -39,7 +39,7 @@ pub(super) enum Typed {
 /// Nothing, or nothing that fits, was typed.
 pub(super) fn ask(refused: &Refused) -> Result<Typed, Failure> {
     let images = refused.without_anchor();
-    tell!("nobody is trusted to vouch for {}:", count(images.len() as u64, "image"));
+    tell!("no key is trusted yet for {}:", count(images.len() as u64, "image"));
     for image in images.iter().take(NAMED) {
         tell!("  {}", safe(&image.source().to_string()));
     }
@@ -88,7 +88,7 @@ fn scope(images: &[&ImageVerdict], text: &str) -> Result<Scope, String> {
     }
     match images.iter().any(|image| scope.covers(image.source())) {
         true => Ok(scope),
-        false => Err(format!("{scope} covers none of these images")),
+        false => Err(format!("{scope} covers no image of this bundle")),
     }
 }
 

@@ -7,9 +7,9 @@ use super::output::{Output, say};
 use super::text::{line, safe};
 use super::trust::Trust;
 use bundle::host::HostRoot;
-use bundle::host::config::policy::{PolicyLevel, Rejected};
-use bundle::host::config::registries_conf::{MirrorTransport, Upstream};
-use bundle::host::config_files::Destination;
+use bundle::host::containers::apply::Destination;
+use bundle::host::containers::policy::{PolicyLevel, Rejected};
+use bundle::host::containers::registries_conf::{MirrorTransport, Upstream};
 use bundle::registry::is_loopback_host;
 use bundle::report::configuration::{
     ConfigurationReport, FileOutcome, FileReport, ParserOutcome, SubjectChange,

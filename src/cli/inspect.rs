@@ -7,7 +7,7 @@ use super::pipes;
 use super::text::{count, line, size};
 use bundle::archive::ArchiveError;
 use bundle::archive::foreign_format::ForeignFormat;
-use bundle::archive::read::{Form, SeekTable};
+use bundle::archive::form::{Form, SeekTable};
 use bundle::inspect::{Request, inspect};
 use bundle::inventory::{AttachmentEntry, Found, ImageEntry, Lookup, Stored};
 use bundle::oci::Platform;
@@ -57,7 +57,7 @@ pub(super) fn damage_hint(error: &ArchiveError, path: &Path) -> Option<String> {
             Some("did all of it come? compare its size and checksum with the sender's".into())
         }
         ArchiveError::Structure { offset: 0, .. } => Some(format!(
-            "is {shown} what bundle pack wrote, or the same compressed anew? of several zstd frames: bundle unpack - < {shown}"
+            "check that {shown} is the file that bundle pack wrote; if it was compressed again, use a pipe: bundle unpack - < {shown}"
         )),
         _ => Some(format!("is {shown} whole? compare its size and checksum with the sender's")),
     }
@@ -71,7 +71,7 @@ fn foreign_format_hint(found: ForeignFormat, path: &Path) -> Option<String> {
         _ => "zstd",
     };
     match found {
-        ForeignFormat::Nothing => Some("did it come at all? compare its size with the sender's".into()),
+        ForeignFormat::Nothing => Some("compare its size with the sender's: the file is empty".into()),
         ForeignFormat::Compressed(_) | ForeignFormat::Twice if pipes::is_pipe(path) => {
             Some(format!("take it apart on the way: … | {program} -dc | bundle unpack - …"))
         }
@@ -79,10 +79,10 @@ fn foreign_format_hint(found: ForeignFormat, path: &Path) -> Option<String> {
             Some(format!("take it apart on the way: {program} -dc {shown} | bundle unpack - …"))
         }
         ForeignFormat::Tar => Some(
-            "only what bundle pack wrote is read, or its tar byte for byte: zstd -dc NAME.tar.zst > NAME.tar"
+            "give the file that bundle pack wrote, or its tar byte for byte: zstd -dc NAME.tar.zst > NAME.tar"
                 .into(),
         ),
-        ForeignFormat::Unknown => Some(format!("is {shown} what bundle pack wrote, or a part of it?")),
+        ForeignFormat::Unknown => Some(format!("check that {shown} is the whole file that bundle pack wrote")),
     }
 }
 

@@ -5,13 +5,14 @@ use super::failure::Failure;
 use super::output::{Output, say};
 use super::password;
 use super::text::safe;
+use bundle::files::{directory_of, sync_directory_of};
 use bundle::report::seal::KeygenReport;
 use bundle::seal::{KeyFile, fingerprint_of};
 use bundle::trust::SigningKey;
 use clap::Args;
-use std::fs::{File, OpenOptions};
+use std::fs::Permissions;
 use std::io::Write as _;
-use std::os::unix::fs::OpenOptionsExt as _;
+use std::os::unix::fs::PermissionsExt as _;
 use std::path::{Path, PathBuf};
 
 /// Make a key pair to seal bundles with, as cosign makes it: PREFIX.key, encrypted, and PREFIX.pub
@@ -71,21 +72,18 @@ fn summary(report: &KeygenReport) -> Output {
     output
 }
 
-/// Writes a file that was not there, and that nobody else may read before it has its mode.
+/// Writes a file that was not there. It is whole, synced and has its mode before it has its name.
 fn write_new(path: &Path, content: &[u8], mode: u32) -> Result<(), Failure> {
-    let mut options = OpenOptions::new();
-    let options = options.write(true).create_new(true).mode(mode);
-    let mut file = options.open(path).map_err(|error| unwritable(path, error))?;
-    let written = file.write_all(content).and_then(|()| file.sync_all());
-    written.and_then(|()| sync_folder(path)).map_err(|error| {
+    let failed = |error| unwritable(path, error);
+    let mut options = tempfile::Builder::new();
+    let options = options.prefix(".bundle-keygen-").permissions(Permissions::from_mode(mode));
+    let mut staged = options.tempfile_in(directory_of(path)).map_err(failed)?;
+    staged.write_all(content).and_then(|()| staged.as_file().sync_all()).map_err(failed)?;
+    staged.persist_noclobber(path).map_err(|refused| failed(refused.error))?;
+    sync_directory_of(path).map_err(|error| {
         let _ = std::fs::remove_file(path);
-        unwritable(path, error)
+        failed(error)
     })
-}
-
-fn sync_folder(path: &Path) -> std::io::Result<()> {
-    let folder = path.parent().filter(|folder| !folder.as_os_str().is_empty());
-    File::open(folder.unwrap_or(Path::new(".")))?.sync_all()
 }
 
 fn unwritable(path: &Path, error: std::io::Error) -> Failure {

@@ -186,7 +186,7 @@ fn run_async(
 ) -> Result<Status, failure::Failure> {
     let runtime = runtime()?;
     let outcome = runtime.block_on(command);
-    bundle::host::config_files::stop_asking();
+    bundle::host::containers::apply::stop_asking();
     runtime.shutdown_background();
     outcome
 }

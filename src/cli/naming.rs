@@ -2,9 +2,9 @@
 
 use super::exit::Status;
 use super::failure::Failure;
-use bundle::host::config::in_force::{InForce, Origin};
-use bundle::host::config::mapping::{MapRule, SourceHost};
-use bundle::host::config::settings::MappingSettings;
+use bundle::host::naming::{MapRule, SourceHost};
+use bundle::host::settings::MappingSettings;
+use bundle::host::settings::{InForce, Origin};
 use bundle::trust::{GivenScope, Scope};
 use bundle::unpack::Target;
 use clap::Args;

@@ -22,8 +22,8 @@ use bundle::archive::ArchiveError;
 use bundle::archive::checksums::list_path;
 use bundle::archive::geometry::Geometry;
 use bundle::archive::limits::LEVEL;
-use bundle::host::begun::BegunPlans;
-use bundle::host::config::settings::Settings;
+use bundle::host::records::begun::BegunPlans;
+use bundle::host::settings::Settings;
 use bundle::host::{HostRoot, RegistriesD};
 use bundle::oci::Platform;
 use bundle::ownership::check_for_root;
@@ -257,7 +257,7 @@ impl Options {
 }
 
 /// The way on from a pack that did not come to its end.
-const GO_ON: &str = "run the same command again to go on where it stopped";
+const GO_ON: &str = "run the same command again to resume";
 
 /// The memory of what this user has begun to pack; `None` without a state directory.
 fn begun_plans() -> Option<BegunPlans> {
@@ -339,7 +339,7 @@ fn failed(error: PackError) -> Failure {
         }
         PackError::IdleScopes(_) => failure.hint("correct the scope, or leave the option out"),
         PackError::Begun { .. } => {
-            failure.hint("give the same arguments to go on, or --restart to discard it and begin anew")
+            failure.hint("give the same arguments to resume, or --restart to discard it and begin anew")
         }
         PackError::Unsigned(image) => failure.hint(format!(
             "where signatures are optional: --signatures {}=if-present",

@@ -54,8 +54,10 @@ impl Terminal {
     fn open() -> Result<Self, Failure> {
         let input = std::io::stdin();
         if !input.is_terminal() {
-            return Err(Failure::usage("there is no terminal to ask for the password")
-                .hint(format!("set {VARIABLE}")));
+            return Err(Failure::usage(
+                "the password cannot be asked for: standard input is not a terminal",
+            )
+            .hint(format!("set {VARIABLE}")));
         }
         // Signals too are read as bytes, as the rest of the line is.
         let quiet = |settings: &mut Termios| {

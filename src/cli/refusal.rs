@@ -37,15 +37,13 @@ pub(super) fn ways_on(refused: &Refused, file: &str, hints_for: Hints) -> Vec<St
     hints.extend(by_codes(refused));
     if refused.seal == SealReport::Unexamined && !refused.by_policy {
         hints.push(
-            "the bundle has a seal: with the operator's public key, received by another way, --seal-pub FILE admits what \
-             was verified when it was packed"
+            "the bundle has a seal: give the operator's public key, received by another way, with --seal-pub FILE; it admits the images that were verified when the bundle was packed"
                 .into(),
         );
     }
     if refused.by_policy {
         hints.push(
-            "the policy decides alone: containers-policy.json(5) tells what it can say; without --policy and \
-             --host-policy, --key SCOPE=FILE and the like decide"
+            "the policy decides alone: change it as containers-policy.json(5) says, or leave out --policy and --host-policy and give --key SCOPE=FILE"
                 .into(),
         );
         return hints;
@@ -58,12 +56,11 @@ pub(super) fn ways_on(refused: &Refused, file: &str, hints_for: Hints) -> Vec<St
         refused.refusals().filter(|v| code(v) == Some(RefusalCode::NameUnbound)).collect();
     if let Some(verdict) = unbound.first() {
         hints.push(
-            "where signatures name no repository, the operator's seal binds the names (--seal-pub FILE), or the bundle \
-             digest that pack printed, received by another way: --expect-bundle sha256:…"
+            "the signatures name no repository; bind the names with the operator's seal (--seal-pub FILE), or with the bundle digest that pack printed, received by another way (--expect-bundle sha256:…)"
                 .into(),
         );
         hints.push(format!(
-            "to do without that binding: --accept-unbound-names {}",
+            "to do without that binding, give --accept-unbound-names {}",
             verdict.source().repository()
         ));
     }
@@ -97,16 +94,15 @@ pub(super) fn ways_on(refused: &Refused, file: &str, hints_for: Hints) -> Vec<St
         }
     } else {
         hints.push(
-            "a carried key proves nothing by itself: compare its fingerprint with what the publisher of the images \
-             says by another way, then: --trust-fingerprint SCOPE=FINGERPRINT"
+            "a carried key proves nothing by itself: compare its fingerprint with the publisher's, received by another way, then give --trust-fingerprint SCOPE=FINGERPRINT"
                 .into(),
         );
-        hints.push(format!("with the publisher's key at hand: {}", hints_for.with_key(file)));
+        hints.push(format!("with the publisher's key at hand, run: {}", hints_for.with_key(file)));
     }
     // A bundle that is authentic has no more signers for it.
     let short = |v: &ImageVerdict| code(v) == Some(RefusalCode::ThresholdNotMet);
     if unbound.is_empty() && !refused.names_bound && !refused.refusals().all(short) {
-        hints.push("with the bundle digest that pack printed, received by another way: --expect-bundle sha256:…".into());
+        hints.push("or give the bundle digest that pack printed, received by another way: --expect-bundle sha256:…".into());
     }
     // Never offered where something claims to sign: letting it in unsigned would waive the check that failed. Nor where
     // such a permission gave way.
@@ -116,7 +112,7 @@ pub(super) fn ways_on(refused: &Refused, file: &str, hints_for: Hints) -> Vec<St
     };
     if let Some(verdict) = refused.refusals().find(unsigned) {
         hints.push(format!(
-            "where an image may come unsigned: --allow-unsigned {}",
+            "if the image may come unsigned, give --allow-unsigned {}",
             verdict.source().repository()
         ));
     }
@@ -135,17 +131,17 @@ fn by_codes(refused: &Refused) -> Vec<String> {
     let mut hints = Vec::new();
     if any(SignatureCode::LogEntryMissing) {
         hints.push(
-            "signatures without a log entry: where none is to be demanded, give --rekor-key or --trusted-root narrower scopes",
+            "the signatures have no log entry: if none is demanded for these images, give --rekor-key or --trusted-root a narrower scope",
         );
     }
     if any(SignatureCode::CertificateUnsupported) {
         hints.push(
-            "signatures with a certificate: --trusted-root FILE --certificate-identity … --certificate-oidc-issuer …",
+            "the signatures have certificates: give --trusted-root FILE, --certificate-identity and --certificate-oidc-issuer",
         );
     }
     if any(SignatureCode::FormNotInPolicy) {
         hints.push(
-            "Sigstore bundles satisfy no policy, as container runtimes cannot read them: --key or --trusted-root take them",
+            "Sigstore bundles satisfy no policy, because container runtimes cannot read them: give --key or --trusted-root instead of the policy",
         );
     }
     if refusal(RefusalCode::PlaceProtected) {
@@ -156,12 +152,12 @@ fn by_codes(refused: &Refused) -> Vec<String> {
     }
     if refusal(RefusalCode::ThresholdNotMet) {
         hints
-            .push("--threshold counts distinct signers that are trusted here: is every key given?");
+            .push("give the key of every signer: --threshold counts distinct signers that are trusted here");
     }
     let renamed = refused.refusals().filter_map(|verdict| {
         let source = verdict::signed_source(verdict)?;
         Some(format!(
-            "the image {} is signed under another name: bundle pack {source}",
+            "the image {} is signed under another name; pack it under that name: bundle pack {source}",
             verdict.source()
         ))
     });

@@ -5,7 +5,7 @@ use super::output::{Output, say};
 use super::settings;
 use super::text::safe;
 use bundle::host::HostRoot;
-use bundle::host::config::in_force::InForce;
+use bundle::host::settings::InForce;
 use bundle::report::seal::{KeyStanding, SealReport, SeriesState, VerifiedSeal};
 use bundle::seal::{Exceptions, MAX_SEQUENCE};
 use bundle::signers::files;

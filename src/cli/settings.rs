@@ -5,9 +5,9 @@ use super::failure::Failure;
 use super::output::tell;
 use super::signers::Signers;
 use super::text::safe;
-use bundle::host::config::in_force::Valued;
-use bundle::host::config::in_force::{InForce, Origin, PolicyInForce};
-use bundle::host::config::settings::Settings;
+use bundle::host::settings::Settings;
+use bundle::host::settings::Valued;
+use bundle::host::settings::{InForce, Origin, PolicyInForce};
 use bundle::host::{FoundSettings, HostRoot, SettingsFile, system_settings, user_settings};
 use bundle::ownership::check_for_root;
 use bundle::signers::{PolicyChoice, SignerFiles};
@@ -151,7 +151,7 @@ fn check_named(key: &'static str, file: &Path, origin: &Origin) -> Result<(), Fa
     check_for_root(file).map_err(|distrust| {
         let what = format!("{} does not count, which {origin} names ({key})", file.display());
         Failure::of(Status::Usage, &distrust).context(what).hint(
-            "let it, and every directory above it, belong to root and be written by nobody else; or name it on the command line",
+            "let root own it and every directory above it, writable by root alone; or name it on the command line",
         )
     })
 }

@@ -62,7 +62,7 @@ pub(super) fn listen() {
                 let _ = tokio::time::timeout(MOMENT, heard(&mut signals)).await;
             }
             terminal::restore();
-            bundle::host::config_files::stop_asking();
+            bundle::host::containers::apply::stop_asking();
             tell!("error: {ending}");
             std::process::exit(ending.code().into());
         });

@@ -21,8 +21,8 @@ use super::signals::stopped;
 use super::text::line;
 use super::trust::Trust;
 use super::verdict;
-use bundle::host::config::in_force::InForce;
-use bundle::host::config::settings::Settings;
+use bundle::host::settings::InForce;
+use bundle::host::settings::Settings;
 use bundle::oci::layout::LayoutError;
 use bundle::progress::Waits;
 use bundle::registry::{Client, RegistryError};
@@ -118,7 +118,7 @@ pub(super) async fn run(options: Options) -> Result<Status, Failure> {
     tokio::select! {
         done = work(options) => done,
         ending = stopped => Err(Failure::interrupted(ending)
-            .hint("run the same command again: what has arrived is not sent a second time")),
+            .hint("run the same command again: content that arrived is not sent a second time")),
     }
 }
 

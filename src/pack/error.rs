@@ -179,9 +179,9 @@ impl fmt::Display for NeedsFile {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str(match self {
             Self::LeavingOut => {
-                "--keep-going needs a file: what was written to a pipe cannot be taken back"
+                "--keep-going needs a file: bytes that went into a pipe cannot be taken back"
             }
-            Self::Beside => "volumes and lists of checksums are files, and -o - writes to a pipe",
+            Self::Beside => "volumes and lists of checksums need a file: -o - writes to a pipe",
         })
     }
 }

@@ -4,7 +4,7 @@ use super::select::Selection;
 use super::{AttachmentErrors, CarriedKey, FailedImages, SeriesPlace, SignatureRule, Source};
 use crate::archive::geometry::Geometry;
 use crate::host::RegistriesD;
-use crate::host::begun::BegunPlans;
+use crate::host::records::begun::BegunPlans;
 use crate::oci::Platform;
 use crate::signers::Signers;
 use crate::transfer::Jobs;

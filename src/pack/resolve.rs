@@ -199,7 +199,7 @@ async fn resolve_one(
     let Found { source, fetched_from, origin, root, layout_name } =
         find(source, client, layouts).await?;
     if source.tag().is_some_and(is_attachment_tag) {
-        let what = format!("{source} has a tag that is reserved for what is attached to images");
+        let what = format!("{source} has a tag that is reserved for attachments");
         return Err(PackError::Usage(what));
     }
     if let Some(pinned) = source.digest().filter(|pinned| *pinned != root.digest()) {

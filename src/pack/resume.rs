@@ -14,7 +14,7 @@ use crate::archive::ArchiveError;
 use crate::archive::head::{self, HeadFile};
 use crate::archive::journal;
 use crate::archive::write::Blueprint;
-use crate::host::begun::BegunPlans;
+use crate::host::records::begun::BegunPlans;
 use crate::inventory::{Inventory, Tool};
 use crate::oci::Digest;
 use crate::progress::Progress;
@@ -71,7 +71,8 @@ pub(super) fn tool() -> Tool {
 pub(super) fn record(plan: &Plan) -> Result<Vec<u8>, PackError> {
     let text = |file: &HeadFile| {
         let content = String::from_utf8(file.bytes.clone());
-        let content = content.map_err(|_| PackError::Usage(format!("{:?} is no text", file.name)));
+        let content =
+            content.map_err(|_| PackError::Usage(format!("{:?} is not valid UTF-8", file.name)));
         Ok::<_, PackError>(File { name: file.name.clone(), content: content? })
     };
     let record = Record {

@@ -17,7 +17,7 @@ use super::select::FailedImages;
 use crate::archive::ArchiveError;
 use crate::archive::compressed::CompressedSection;
 use crate::archive::write::{ArchiveWriter, Barrier};
-use crate::host::begun::BegunPlans;
+use crate::host::records::begun::BegunPlans;
 use crate::inventory::Inventory;
 use crate::oci::Digest;
 use crate::progress::Progress;

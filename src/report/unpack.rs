@@ -1,6 +1,6 @@
 //! What `unpack` did.
 
-use crate::archive::read::Form;
+use crate::archive::form::Form;
 use crate::inventory::Lookup;
 use crate::oci::{Digest, Platform, Reference};
 use crate::report::configuration::ConfigurationReport;

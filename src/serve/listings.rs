@@ -30,7 +30,7 @@ pub(super) fn catalog(content: &dyn Content, query: &Query) -> Result<Response, 
 
 /// `GET …/tags/list`.
 pub(super) fn tags(content: &dyn Content, name: &Name, query: &Query) -> Result<Response, Refusal> {
-    let unknown = || Refusal::name_unknown(format!("there is no repository {name}"));
+    let unknown = || Refusal::name_unknown(format!("repository {name} does not exist"));
     let all = content.tags(name).ok_or_else(unknown)?;
     let (page, next) = page(all.iter().map(String::as_str).collect(), query)?;
     let mut response = json(&serde_json::json!({ "name": name.as_str(), "tags": page }))?;

@@ -7,13 +7,16 @@ use super::plan::Planned;
 use super::pulls;
 use super::unenforced::{self, Remedies};
 use super::verify::Verified;
-use crate::host::config::ChangeKind;
-use crate::host::config::policy::{EnforcedRepository, PolicyLevel, PolicyRequest, Rejected};
-use crate::host::config::registries_conf::{MirrorRequest, MirrorTransport, Mirrored, Upstream};
-use crate::host::config_files::{
+use crate::host::containers::ChangeKind;
+use crate::host::containers::apply::{
     ConfigError, ConfigPlan, Decided, Destination, HostConfig, LevelSource, Parsed, PlannedFile,
-    RegistryCa, key_path, plan_config,
+    RegistryCa, plan_config,
 };
+use crate::host::containers::policy::{EnforcedRepository, PolicyLevel, PolicyRequest, Rejected};
+use crate::host::containers::registries_conf::{
+    MirrorRequest, MirrorTransport, Mirrored, Upstream,
+};
+use crate::host::keys::key_path;
 use crate::host::{HostRoot, InstalledKey, PlannedKey};
 use crate::oci::Repository;
 use crate::report::configuration::{

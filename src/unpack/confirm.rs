@@ -119,7 +119,7 @@ fn unnamed(archive: &Archive, catalogue: &Catalogue) -> Result<Vec<bool>, Unpack
 fn unbound(image: &ImageEntry, accepted: &[Scope]) -> Option<Unconfirmed> {
     let source = image.source.with_digest(image.digest);
     let is_open = !claims(&image.verdict) && !accepted.iter().any(|scope| scope.covers(&source));
-    let detail = "its signatures name no repository, and nothing was verified: the seal alone would say of which name they are";
+    let detail = "its signatures name no repository and none was verified: only the seal would bind them to a name";
     let code = UnconfirmedCode::NameNotConfirmed;
     is_open.then(|| refusal(code, &image.source.to_string(), detail))
 }

@@ -4,7 +4,7 @@ use super::at_target::AtTarget;
 use super::error::UnpackError;
 use super::openshift::Resources;
 use super::plan::Planned;
-use crate::host::config::openshift::{Dropped, Earlier, MirrorSource};
+use crate::host::openshift::{Dropped, Earlier, MirrorSource};
 use crate::host::{ResourceChange, check_resources, read_resources, write_resources};
 use crate::report::unpack::{EmissionChange, EmissionDropped, EmissionReport, EmittedFile};
 use std::path::PathBuf;

@@ -239,7 +239,7 @@ impl fmt::Display for NotEnforceable {
                 "the keys that verified it are trusted for single images, and a rule is about all of them",
             ),
             Self::RootOfLogs => f.write_str(
-                "logs of a trusted root are demanded, and runtimes have no rule for that",
+                "logs of a trusted root are demanded, and container runtimes cannot demand them",
             ),
             Self::SeveralLogs => f.write_str("its images need entries of different logs"),
             Self::Uncovered { image } => write!(
@@ -248,7 +248,7 @@ impl fmt::Display for NotEnforceable {
             ),
             Self::KeptAtTarget { tag } => write!(
                 f,
-                "{tag} at the target was kept, and container runtimes cannot check by it what was verified"
+                "{tag} at the target was kept, and it lacks the verified signatures that container runtimes check"
             ),
         }
     }

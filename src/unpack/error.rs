@@ -7,9 +7,9 @@ use super::seal_refusal::SealRefusal;
 use super::tagged::TagsIncomplete;
 use super::tags::TagsBack;
 use crate::archive::{ArchiveError, CatalogueError};
-use crate::host::config::mapping::MappingError;
-use crate::host::config::openshift::OpenshiftError;
-use crate::host::config_files::ConfigError;
+use crate::host::containers::apply::ConfigError;
+use crate::host::naming::MappingError;
+use crate::host::openshift::OpenshiftError;
 use crate::host::{
     InstallError, LookasideError, PathError, ResourceDirectoryError, SourcesFileError,
     TagsFileError,
@@ -64,7 +64,9 @@ pub enum UnpackError {
     #[error("no carried key of a signer has the trusted fingerprint {}", listed(.0))]
     UnansweredPins(Vec<KeyFingerprint>),
     /// A key was to be trusted for the first time in a scope that has an anchor already.
-    #[error("{scope} is no scope of a first use: {anchor} is trusted for {covered} already")]
+    #[error(
+        "{scope} cannot be the scope of a first use: {anchor} is already trusted for {covered}"
+    )]
     FirstUse {
         /// The scope that was typed.
         scope: Box<Scope>,
@@ -139,7 +141,7 @@ pub enum UnpackError {
     #[error("all images are published, but which bundle filled their tags is not remembered")]
     TagsNotRemembered(#[source] TagsFileError),
     /// An image with a tag that belongs to signatures.
-    #[error("{0} has a tag that is reserved for what is attached to images")]
+    #[error("{0} has a tag that is reserved for attachments")]
     ReservedTag(Reference),
     /// Something that nobody vouches for says that it is a document, and holds a file system.
     #[error(
@@ -159,9 +161,7 @@ pub enum UnpackError {
     #[error("the lookaside directory cannot be filled")]
     Lookaside(#[from] LookasideError),
     /// The registry wants every platform of an index, but not all are carried.
-    #[error(
-        "the registry does not take the index of {image}, of which not all platforms are carried"
-    )]
+    #[error("the registry refuses the index of {image}: not all of its platforms are carried")]
     SparseIndex {
         /// The image.
         image: Reference,
@@ -189,7 +189,7 @@ pub enum UnpackError {
         source: Box<RegistryError>,
     },
     /// A blob of the archive cannot be read, or is not what its digest says.
-    #[error("what is carried cannot be read")]
+    #[error("the carried content cannot be read")]
     Blob(#[from] SourceError),
     /// A blob that lies in the layout directory already is not what its name says.
     #[error("{} at the target is not the blob that its name says", file.display())]
@@ -237,7 +237,7 @@ pub enum UnpackError {
     #[error("all images are published, but their keys are not installed")]
     NotInstalled(#[source] InstallError),
     /// A directory serves no images.
-    #[error("a layout directory is no mirror, so no configuration can lead to it")]
+    #[error("hosts cannot pull from a layout directory")]
     LayoutIsNoMirror,
     /// The host's configuration cannot be changed as it should be.
     #[error(transparent)]

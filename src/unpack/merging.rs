@@ -10,7 +10,7 @@ use crate::inventory::AttachmentKind;
 use crate::oci::manifest::MAX_VALUES;
 use crate::oci::{Descriptor, Manifest, Meaning, json, media_type};
 use crate::report::unpack::{AttachmentOutcome, NotPublished};
-use crate::trust::cosign::{MAX_LAYERS, MAX_PAYLOAD};
+use crate::trust::simple_signing::{MAX_LAYERS, MAX_PAYLOAD};
 use std::collections::BTreeSet;
 
 /// Most layers of what nobody vouches for: half of what is read, so that others can be added.

@@ -237,5 +237,4 @@ pub fn configure(
 }
 
 /// Why nothing that demands signatures was written.
-const NOT_ENFORCED: &str = "nothing that demands signatures is configured or emitted, because the registry does not take all \
-     that proves where images come from: what is configured already stays as it is";
+const NOT_ENFORCED: &str = "nothing that demands signatures is configured or emitted, because the registry refused some signatures; the earlier configuration stays";

@@ -6,7 +6,7 @@ use super::error::UnpackError;
 use super::plan::Planned;
 use crate::archive::ArchiveError;
 use crate::archive::catalogue::CatalogueImage;
-use crate::host::config::openshift::{
+use crate::host::openshift::{
     Earlier, KeyScopes, MirrorEntry, MirrorSetKind, MirrorSource, MirroredSource, OpenshiftError,
     ReleaseSignatures, Resource, ResourceName, check_mirror, check_scope, key_data,
     release_config_map,
@@ -191,7 +191,12 @@ impl Resources {
                 if begins_as_openpgp(&content) {
                     releases.entry(signature.subject).or_default().insert(content.to_vec());
                 } else {
-                    self.leave(&signature.name, KIND, "no-message", &"it is no OpenPGP message");
+                    self.leave(
+                        &signature.name,
+                        KIND,
+                        "no-message",
+                        &"it is not an OpenPGP message",
+                    );
                 }
             }
         }

@@ -7,7 +7,7 @@ use super::at_target::AtTarget;
 use super::configure::KeyPaths;
 use super::error::UnpackError;
 use super::plan::Planned;
-use crate::host::config_files::PlannedFile;
+use crate::host::containers::apply::PlannedFile;
 use crate::host::{HostRoot, PolicyFile, RegistriesD};
 use crate::oci::Reference;
 use crate::report::configuration::RefusedPull;

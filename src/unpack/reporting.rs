@@ -9,8 +9,8 @@ use super::standing::Standing;
 use super::survey::Survey;
 use super::tags;
 use crate::archive::catalogue::CatalogueAttachment;
-use crate::host::config::sources::Memory;
-use crate::host::tag_memory::TagStanding;
+use crate::host::records::sources::Memory;
+use crate::host::records::tags::TagStanding;
 use crate::inventory::{AttachmentKind, Lookup};
 use crate::oci::Digest;
 use crate::report::configuration::ConfigurationReport;
@@ -151,10 +151,10 @@ fn warning(attachment: &AttachmentReport, dry_run: bool) -> Option<String> {
         }
         AttachmentOutcome::Trimmed => {
             let were = if dry_run { "would be" } else { "were" };
-            format!("layers of {own} that nobody vouches for {were} left out")
+            format!("unverified layers of {own} {were} left out")
         }
         AttachmentOutcome::NotListed => format!(
-            "not-listed: {own} is published, but the list of what is attached to {} has no room, or is not one",
+            "not-listed: {own} is published, but the list of attachments of {} is full or unreadable",
             attachment.subject
         ),
         AttachmentOutcome::NotPublished { code, existing } => {
@@ -162,18 +162,17 @@ fn warning(attachment: &AttachmentReport, dry_run: bool) -> Option<String> {
             let why = match code {
                 NotPublished::AttachmentDiffers if attachment.verification.is_verified() => {
                     format!(
-                        "its tag is {existing} at the target, which has no room for it and stays; \
-                     to put it there: --on-existing-attachment replace"
+                        "its tag at the target is {existing}, which is full and stays; to replace it, give --on-existing-attachment replace"
                     )
                 }
                 NotPublished::AttachmentDiffers => format!(
-                    "nobody vouches for it, and its tag is {existing} at the target, which stays"
+                    "it is unverified, and its tag at the target is {existing}, which stays"
                 ),
                 NotPublished::AttachmentRunnable => {
                     "an image that can be run is not an attachment".to_owned()
                 }
                 NotPublished::AttachmentTooLarge => {
-                    "nobody vouches for it, and it would leave no room for what is verified".into()
+                    "it is unverified, and it would take the room of verified signatures".into()
                 }
             };
             format!("{}: attachment {own} {would} not published: {why}", code.as_str())
@@ -197,11 +196,11 @@ fn unverified(images: &[ImageReport]) -> Option<String> {
         (0, 0) => None,
         (0, left) => Some(format!("{}, and left out", of_them(left))),
         (there, 0) => Some(format!(
-            "{}: no trusted signer made or named what is in them; --attachments verified leaves such out",
+            "{}: no trusted signer made or named their content; --attachments verified leaves them out",
             of_them(there)
         )),
         (there, left) => Some(format!(
-            "{}: no trusted signer made or named what is in them; {left} more left out",
+            "{}: no trusted signer made or named their content; {left} more left out",
             of_them(there)
         )),
     }

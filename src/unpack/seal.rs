@@ -305,7 +305,7 @@ impl Seal {
                 warnings.push(format!("the bundle has no sequence: {UNNOTICED}"));
             }
             Verdict::First => warnings.push(format!(
-                "nothing is known here of this series: it is its first bundle, or what was known is lost; {UNNOTICED}"
+                "this host has no record of this series: it is the first bundle, or the record was lost; {UNNOTICED}"
             )),
             Verdict::RolledBack { from } => warnings.push(format!(
                 "the bundle has an older sequence than {from}, or the same; going back to it was allowed"
@@ -325,5 +325,6 @@ impl Seal {
     }
 }
 
-const UNEXAMINED: &str = "the bundle has a seal that nobody looked at: --seal-pub names its key";
+const UNEXAMINED: &str =
+    "the bundle has a seal that was not checked; give its key with --seal-pub FILE";
 const UNNOTICED: &str = "a replay of an older bundle would not have been noticed";

@@ -53,7 +53,7 @@ pub enum SealRefusal {
     #[error(transparent)]
     Sequence(#[from] SequenceError),
     /// What is known of the series cannot be read safely.
-    #[error("what was seen of this series before cannot be told")]
+    #[error("the record of this series cannot be read")]
     State(#[from] StateError),
     /// A carried key is to be introduced for what is no scope.
     #[error("the carried key {file:?} cannot be introduced")]
@@ -89,7 +89,7 @@ impl SealRefusal {
                 "to use this very sequence all the same, once: --allow-rollback with its number",
             ),
             Self::Sequence(SequenceError::LongStep { .. }) => Some(
-                "if that is what was meant: --allow-sequence-jump; every bundle of the series below it is old then",
+                "if the jump is meant, give --allow-sequence-jump; every bundle of the series below it counts as old then",
             ),
             Self::Sequence(SequenceError::Missing { .. } | SequenceError::Unnumbered { .. }) => {
                 Some(

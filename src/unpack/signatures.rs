@@ -137,14 +137,17 @@ pub(super) fn unpublished(images: &[ImageReport], target: &Target) -> Vec<String
     let (broken, full) = (beside(LookasideOutcome::NoMessage), beside(LookasideOutcome::Full));
     let lost_at = match target {
         Target::Registry { .. } => "the registry has no signature extension",
-        Target::Layout(_) => "a layout directory has no place for them",
+        Target::Layout(_) => "a layout directory cannot hold them",
     };
     let lost_at = format!("not published: {lost_at}; --lookaside DIR writes them for a web server");
     let all = [
         (lost, lost_at.as_str()),
         (taken, "not published: the registry has other signatures under their names"),
         (left, "not published: no trusted key made them"),
-        (broken, "not written to the lookaside: what is no OpenPGP message would break it"),
+        (
+            broken,
+            "not written to the lookaside: it is not an OpenPGP message, and runtimes would stop at it",
+        ),
         (full, "not written to the lookaside: it holds as many as container tools read"),
     ];
     let of_them = |count: usize| match count {

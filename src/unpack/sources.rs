@@ -6,8 +6,8 @@
 
 use super::error::UnpackError;
 use super::plan::Plan;
-use crate::host::config::mapping::Mapping;
-use crate::host::config::sources::{Decision, Memory};
+use crate::host::naming::Mapping;
+use crate::host::records::sources::{Decision, Memory};
 use crate::host::{Filled, HostRoot, check_sources, record_sources};
 use crate::report::unpack::{RepositoryReport, SourceMemory};
 

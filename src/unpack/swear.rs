@@ -39,7 +39,7 @@ pub enum NotSworn {
     Unpack(#[from] UnpackError),
     /// It states what nobody here can swear to.
     #[error(
-        "{} of what the bundle states cannot be sworn to, so it is not sealed",
+        "{} statements of the bundle cannot be verified, so it is not sealed",
         count(.0.refusals.len())
     )]
     Unconfirmed(Box<SealingRefusal>),

@@ -5,7 +5,7 @@
 use super::error::UnpackError;
 use super::plan::{Plan, Planned, PlannedImage};
 use super::target::Target;
-use crate::host::tag_memory::{TagBack, TagFill, TagPlace, TagStanding};
+use crate::host::records::tags::{TagBack, TagFill, TagPlace, TagStanding};
 use crate::host::{HostRoot, check_tags, record_tags};
 use crate::oci::host_name::canonical;
 use crate::report::unpack::{TagAge, TagChange};
@@ -25,7 +25,7 @@ fn in_words(back: &TagBack, others: usize) -> String {
     let offered = match (&back.offered_age, back.is_older) {
         (Some(age), true) => format!("an older one ({})", of_age(age)),
         (Some(age), false) => {
-            format!("one of which it cannot be told that it is newer ({})", of_age(age))
+            format!("one that may not be newer ({})", of_age(age))
         }
         (None, _) => "one whose age nothing authenticates".to_owned(),
     };
@@ -137,7 +137,7 @@ pub(super) fn warning(
     let TagChange::Moved { from } = change else { return None };
     match (age?, standing) {
         (TagAge::Older, _) => {
-            Some(format!("{name}: moved from {from} to what is older, which was allowed"))
+            Some(format!("{name}: moved from {from} back to older content, as allowed"))
         }
         (TagAge::Unknown, _) => Some(format!(
             "{name}: moved from {from}, and nothing here tells whether that goes back in time"

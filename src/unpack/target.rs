@@ -1,6 +1,6 @@
 //! Where images go, and which name each gets there.
 
-use crate::host::config::mapping::{Collision, MapRule, Mapping, MappingError, SourceHost};
+use crate::host::naming::{Collision, MapRule, Mapping, MappingError, SourceHost};
 use crate::oci::host_name::registry;
 use crate::oci::reference::{is_host, is_path};
 use crate::oci::{Reference, Repository};

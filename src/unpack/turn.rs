@@ -5,7 +5,7 @@
 use super::error::UnpackError;
 use super::plan::Planned;
 use super::{installed, sources, tags};
-use crate::host::publishing::{PublishingTurn, try_publishing};
+use crate::host::records::publishing::{PublishingTurn, try_publishing};
 use crate::host::{HostRoot, InstalledKey};
 use crate::progress::Waits;
 use crate::trust::Scope;

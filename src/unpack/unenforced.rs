@@ -3,8 +3,8 @@
 use super::error::UnpackError;
 use super::plan::Planned;
 use super::verify::Verified;
-use crate::host::config::policy::{Opening, PolicyLevel, PolicyRequest};
-use crate::host::config_files::{Serving, Unenforced, UnenforcedRepository};
+use crate::host::containers::apply::{Serving, Unenforced, UnenforcedRepository};
+use crate::host::containers::policy::{Opening, PolicyLevel, PolicyRequest};
 use crate::oci::Repository;
 use crate::report::configuration::{FileReport, UnenforcedMirror, UnenforcedReport};
 use crate::trust::{Admission, ImageVerdict, Scope};
@@ -62,7 +62,7 @@ pub(super) struct Remedies {
 
 impl Remedies {
     pub(super) fn new(planned: &Planned, policy: &PolicyRequest) -> Self {
-        let level = |rule: &crate::host::config::policy::EnforcedRepository| {
+        let level = |rule: &crate::host::containers::policy::EnforcedRepository| {
             (rule.repository.to_string(), rule.level())
         };
         Self {

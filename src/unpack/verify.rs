@@ -11,7 +11,7 @@ use super::{installed, pins};
 use crate::archive::catalogue::CatalogueImage;
 use crate::archive::parallel::parallel_map;
 use crate::archive::{Archive, ArchiveError, Catalogue};
-use crate::host::tag_memory::Filler;
+use crate::host::records::tags::Filler;
 use crate::host::{InstalledKey, PolicyFile};
 use crate::inventory::ImageEntry;
 use crate::oci::{Descriptor, Digest, Reference};

@@ -104,7 +104,7 @@ fn a_directory_that_cannot_be_read_fails_the_image() {
     assert_ne!(ran.code, Some(0), "{ran}");
     fs::remove_dir(&second).expect("removed");
     fs::write(&second, "<html>not here</html>").expect("file");
-    let ran = scene.pack(&url, &[]).expect_error(&["signature-2", "no OpenPGP message"]);
+    let ran = scene.pack(&url, &[]).expect_error(&["signature-2", "not an OpenPGP message"]);
     assert_ne!(ran.code, Some(0), "{ran}");
     assert_eq!(scene.side.left(), [""; 0]);
     fs::remove_file(&second).expect("removed");

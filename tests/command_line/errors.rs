@@ -152,11 +152,11 @@ fn an_archive_that_cannot_be_read_is_named_with_what_may_be_the_matter() {
     let enclave = Enclave::start();
     for (name, content, expected) in [
         ("cut", &bytes[..bytes.len() / 2], "whole?"),
-        ("anew", &anew[..anew.len() - 1], "compressed anew?"),
+        ("anew", &anew[..anew.len() - 1], "if it was compressed again"),
         ("plain", &plain[..plain.len() / 2], "whole?"),
         ("frames", &frames[..], "bundle unpack - < "),
-        ("empty", &[][..], "did it come at all?"),
-        ("other", b"{}", "what bundle pack wrote,"),
+        ("empty", &[][..], "compare its size"),
+        ("other", b"{}", "the whole file that bundle pack wrote"),
     ] {
         let file = side.output(name);
         std::fs::write(&file, content).expect("file");

@@ -70,7 +70,12 @@ fn the_host_itself_is_no_directory_for_review() {
     for directory in [root, &format!("{root}/etc/..")] {
         for dry_run in [&["--dry-run"][..], &[]] {
             let ran = scene.unpack(&[&["--config-dir", directory], dry_run].concat());
-            scene.expect_refused(ran, 2, &["no directory for review", "--install-config"], &before);
+            scene.expect_refused(
+                ran,
+                2,
+                &["expected another directory for review", "--install-config"],
+                &before,
+            );
         }
     }
     let below = format!("{root}/review");

@@ -179,7 +179,7 @@ fn what_cannot_be_asked_for_is_a_wrong_call() {
     let layout = tempfile::tempdir().expect("directory");
     let layout = format!("oci:{}/layout", layout.path().display());
     let ran = scene.unpack(&["--install-config", "--to", &layout]);
-    scene.expect_refused(ran, 2, &["layout directory is no mirror"], &before);
+    scene.expect_refused(ran, 2, &["hosts cannot pull from a layout directory"], &before);
     for option in ["--admit-signed", "--block-upstream", "--policy-level=5.33"] {
         let ran = scene.unpack(&[option]);
         scene.expect_refused(ran, 2, &["--install-config"], &before);

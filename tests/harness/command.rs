@@ -55,7 +55,7 @@ impl std::fmt::Display for Ran {
 /// A program with a home of its own and an environment that holds nothing of the caller's but `PATH`.
 pub(crate) struct Program {
     command: tokio::process::Command,
-    retry_policy: Duration,
+    time_limit: Duration,
     _home: TempDir,
 }
 
@@ -83,7 +83,7 @@ impl Program {
         if let Some(path) = std::env::var_os("PATH") {
             command.env("PATH", path);
         }
-        Self { command, retry_policy: TIMEOUT, _home: home }
+        Self { command, time_limit: TIMEOUT, _home: home }
     }
 
     /// One more argument.
@@ -105,8 +105,8 @@ impl Program {
     }
 
     /// Waits longer than other commands take.
-    pub(crate) fn retry_policy(mut self, retry_policy: Duration) -> Self {
-        self.retry_policy = retry_policy;
+    pub(crate) fn time_limit(mut self, time_limit: Duration) -> Self {
+        self.time_limit = time_limit;
         self
     }
 
@@ -141,7 +141,7 @@ impl Program {
         Running {
             child,
             shown: format!("{:?}", self.command),
-            retry_policy: self.retry_policy,
+            time_limit: self.time_limit,
             _home: self._home,
         }
     }
@@ -151,7 +151,7 @@ impl Program {
 pub(crate) struct Running {
     child: tokio::process::Child,
     shown: String,
-    retry_policy: Duration,
+    time_limit: Duration,
     _home: TempDir,
 }
 
@@ -180,9 +180,9 @@ impl Running {
     /// Waits for its end.
     pub(crate) fn end(self) -> Ran {
         let output = RUNTIME.block_on(async {
-            tokio::time::timeout(self.retry_policy, self.child.wait_with_output())
+            tokio::time::timeout(self.time_limit, self.child.wait_with_output())
                 .await
-                .unwrap_or_else(|_| panic!("no end after {:?}: {}", self.retry_policy, self.shown))
+                .unwrap_or_else(|_| panic!("no end after {:?}: {}", self.time_limit, self.shown))
                 .expect("output")
         });
         Ran {

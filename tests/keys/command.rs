@@ -109,7 +109,7 @@ fn rules_of_the_policy_that_rest_on_a_removed_key_are_named() {
     // First as the host refers to installed keys, then with the key in the rule.
     for (configure_first, naming, says) in [
         (false, "path", "names this file, so that every pull is refused"),
-        (true, "content", "goes on admitting what it signs"),
+        (true, "content", "keeps admitting its signatures"),
     ] {
         fs::write(&policy, accept).expect("policy");
         if configure_first {

@@ -145,7 +145,11 @@ fn a_demand_that_cannot_be_read_any_more_is_not_passed_over() {
     let refused = |what: &str| {
         for archive in [unlogged.file(), scene.side.file()] {
             let ran = scene.enclave.unpack(&archive, &["--key", key]).expect_code(3);
-            ran.expect_error(&["trust.d/log.json may say what is demanded", what, "keys remove"]);
+            ran.expect_error(&[
+                "trust.d/log.json cannot be used, and it may hold demands",
+                what,
+                "keys remove",
+            ]);
         }
     };
     let (log, record) = (file("etc/pki/sigstore/log.pub"), file("etc/bundle/trust.d/log.json"));

@@ -63,7 +63,7 @@ fn another_source_needs_a_rule_that_names_it() {
 
     for arguments in [&[][..], &["--dry-run"]] {
         let ran = enclave.unpack(evil, &scene.with(arguments)).expect_code(3);
-        let said = format!("{} holds what came from {GOOD}", scene.target());
+        let said = format!("{} holds images of {GOOD}", scene.target());
         ran.expect_error(&[&said, EVIL, "hint: ", "--map"]);
         assert_eq!(enclave.registry.manifest("org/app", "1").expect("there").digest(), digest);
         assert_eq!(scene.remembered(), json!({ scene.target(): GOOD }));

@@ -32,7 +32,7 @@ fn a_place_that_is_anothers_is_named_with_the_ways_out() {
         let ran = with(names).expect_code(3);
         let said = ["place-protected", &taken, "registry.redhat.io/ubi9", "hint: ", "--keep-host"];
         let ran = ran.expect_error(&said);
-        assert!(!ran.stderr.contains("may come unsigned: --allow-unsigned"), "{ran}");
+        assert!(!ran.stderr.contains("may come unsigned, give --allow-unsigned"), "{ran}");
         enclave.expect_untouched();
     }
     let json = with(&[map, "--json"]).expect_code(3).json();

@@ -89,7 +89,7 @@ fn a_seal_that_nobody_asked_for_binds_nothing_and_is_told_of() {
         (&report["seal"]["status"], &report["namesBound"]),
         (&"unexamined".into(), &false.into())
     );
-    for words in ["nobody looked at", "are not authenticated"] {
+    for words in ["was not checked", "are not authenticated"] {
         assert!(warnings(&report).contains(words), "{report}");
     }
     assert_eq!(recorded(&enclave), [0; 0], "only a verified seal is remembered");

@@ -3,8 +3,8 @@
 use super::{Keys, PASSWORD, bundle, entry, seal, seal_given, seal_with, verified};
 use crate::harness::command::{Program, run};
 use crate::harness::scene::{Enclave, inspect};
+use bundle::archive::form::SeekTable;
 use bundle::archive::head;
-use bundle::archive::read::SeekTable;
 use bundle::archive::{Archive, ArchiveError};
 use bundle::seal::SealError;
 use bundle_testing::peers;
@@ -110,7 +110,9 @@ fn a_wrong_password_and_what_is_no_key_leave_the_bundle_alone() {
     seal(&file, Path::new(&carried.key)).expect_code(2).expect_error(&["a public key"]);
     seal(&file, &keys.path("none.key")).expect_code(2).expect_error(&["none.key"]);
     seal(Path::new("-"), &keys.private("ours")).expect_code(2).expect_error(&["a pipe"]);
-    seal(&keys.private("ours"), &keys.private("ours")).expect_code(6).expect_error(&["no bundle"]);
+    seal(&keys.private("ours"), &keys.private("ours"))
+        .expect_code(6)
+        .expect_error(&["is not a bundle"]);
     assert!(fs::read(&file).expect("archive") == before);
     assert_eq!(entry(&file, head::SEAL), None);
     seal(&file, &keys.private("ours")).expect_code(0);

@@ -55,7 +55,7 @@ fn a_password_is_never_taken_from_a_pipe() {
     let seal = Program::bundle().arg("seal").arg(&file).arg("--seal-key").arg(keys.private("ours"));
     for program in [keygen, seal] {
         let ran = program.stdin(File::open(&words).expect("file")).run().expect_code(2);
-        ran.expect_error(&["there is no terminal", "COSIGN_PASSWORD"]);
+        ran.expect_error(&["standard input is not a terminal", "COSIGN_PASSWORD"]);
     }
     assert!(!keys.private("new").exists());
     assert!(fs::read(&file).expect("archive") == before);

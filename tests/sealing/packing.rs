@@ -132,7 +132,7 @@ fn a_pack_that_goes_on_is_sealed_in_the_end() {
     let layer = format!("/blobs/{}", operator.image.children[0].blobs[1].digest());
     let is_layer = move |path: &str| path.ends_with(&layer);
     proxy.add(Rule::new(Method::GET, is_layer, Fault::status(403)));
-    pack("30d", "7").expect_code(5).expect_error(&["go on where it stopped"]);
+    pack("30d", "7").expect_code(5).expect_error(&["run the same command again to resume"]);
     pack("30d", "8").expect_code(2).expect_error(&["--sequence"]);
     pack("31d", "7").expect_code(2).expect_error(&["--expires"]);
     proxy.heal();

@@ -152,7 +152,7 @@ fn a_state_that_was_deleted_is_reported() {
     fs::remove_dir_all(enclave.root().join("var/lib/bundle")).expect("removed");
     let report = operator.taken(&enclave, "ours", &five, &[]);
     assert_eq!(report["seal"]["state"], "first");
-    assert!(warnings(&report).contains("what was known is lost"), "{report}");
+    assert!(warnings(&report).contains("the record was lost"), "{report}");
 }
 
 #[test]
@@ -166,7 +166,7 @@ fn a_state_that_cannot_be_read_safely_is_refused_before_the_push() {
     let refused = |words: &[&str]| operator.refused(&enclave, "ours", &eight, &[], words);
     for damaged in [&b""[..], &good[..good.len() / 2], b"{}"] {
         fs::write(&file, damaged).expect("a state");
-        refused(&["what was seen of this series before cannot be told", "is damaged", "hint: "]);
+        refused(&["the record of this series cannot be read", "is damaged", "hint: "]);
     }
     fs::write(&file, &good).expect("a state");
     fs::set_permissions(&file, fs::Permissions::from_mode(0o666)).expect("mode");

@@ -137,10 +137,10 @@ fn what_is_no_bundle_is_named_with_a_way_out_that_works() {
             Program::bundle().args(&["serve", "--listen", "127.0.0.1:0"]).arg(&file).run(),
         ];
         for ran in refused {
-            ran.expect_code(6).expect_error(&[shown_file, "is no bundle", what, &hint]);
+            ran.expect_code(6).expect_error(&[shown_file, "is not a bundle", what, &hint]);
         }
         let ran = unpack(&enclave, &bytes, &arguments);
-        ran.expect_code(6).expect_error(&["is no bundle", what, &hint_for_pipes]);
+        ran.expect_code(6).expect_error(&["is not a bundle", what, &hint_for_pipes]);
         enclave.expect_untouched();
     }
     std::fs::write(&file, made_by("gzip", &["-c", shown])).expect("file");

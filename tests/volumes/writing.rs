@@ -119,7 +119,7 @@ fn what_would_be_taken_for_the_archive_or_a_volume_is_in_the_way() {
     fs::write(&notes, "notes").expect("file");
     packs().expect_code(2).expect_error(&[
         &cut.name(77),
-        "named like a volume and is none",
+        "named like a volume, but it is not one",
         "hint: move it away",
     ]);
     fs::remove_file(&notes).expect("removed");
@@ -171,7 +171,7 @@ fn a_pipe_has_neither_volumes_nor_a_list_beside_it() {
         let pack = Program::bundle().args(&["pack", "-q", "-o", "-"]);
         pack.arg(side.source("team/app:1")).args(arguments)
     };
-    pack(&["--sha256"]).run().expect_code(2).expect_error(&["lists of checksums are files"]);
+    pack(&["--sha256"]).run().expect_code(2).expect_error(&["lists of checksums need a file"]);
     pack(&["--volume-size", MIB]).run().expect_code(2).expect_error(&["volumes and lists"]);
     pack(&[]).run().expect_code(0);
 }

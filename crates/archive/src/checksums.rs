@@ -49,9 +49,7 @@ pub fn write(target: &Path, files: &[PathBuf]) -> Result<PathBuf, ArchiveError> 
         .map_err(|e| ArchiveError::io("write", &unfinished, e))?;
     std::fs::rename(&unfinished, &path).map_err(|e| ArchiveError::io("rename", &unfinished, e))?;
     partial::open_to_readers(&output);
-    let folder = partial::directory_of(&path);
-    let synced = File::open(folder).and_then(|folder| folder.sync_all());
-    synced.map_err(|e| ArchiveError::io("sync", folder, e))?;
+    partial::sync_directory_of(&path)?;
     Ok(path)
 }
 

@@ -163,7 +163,7 @@ impl CompressedSection {
         from: Cursor,
         blobs: &[(u64, bool)],
     ) -> Result<(), ArchiveError> {
-        let medium = Medium::partial(&self.output)?;
+        let medium = self.output.medium()?;
         let (mut before, mut after) = (from.clone(), from);
         let mut frames = std::mem::take(&mut self.frames).into_iter();
         for (length, stays) in blobs {

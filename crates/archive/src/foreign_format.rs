@@ -3,8 +3,8 @@
 use super::ArchiveError;
 use super::entry::HEADER;
 use super::frame::{MAGIC, SKIP_MAGIC};
+use super::head::begins_tar;
 use super::medium::Medium;
-use super::wrapping::begins_tar;
 use std::fmt;
 
 /// Where the magic of a tar stands in its first header.

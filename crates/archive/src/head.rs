@@ -63,6 +63,13 @@ pub struct Head {
     pub extent: Extent,
 }
 
+/// True for the header that every archive's tar begins with.
+pub(super) fn begins_tar(bytes: &[u8]) -> bool {
+    let Some(header) = bytes.first_chunk() else { return false };
+    let size = OCI_LAYOUT_CONTENT.len() as u64;
+    matches!(entry::parse(header, 0), Ok((name, found, _)) if name == OCI_LAYOUT && found == size)
+}
+
 /// Largest content of a head entry, by its name; `None` for names that a head never holds.
 fn limit_of(name: &str) -> Option<u64> {
     match name {

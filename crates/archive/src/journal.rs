@@ -10,7 +10,7 @@
 
 use super::ArchiveError;
 use super::limits::{MAX_BLOBS, MAX_CLAIM_LINE, MAX_JOURNAL, MAX_PLAN};
-use super::partial::{self, check_own, directory_of, partial_path, refused};
+use super::partial::{self, check_own, partial_path, refused};
 use super::volumes::volume_path;
 use bundle_oci::Digest;
 use rustix::fs::OFlags;
@@ -221,7 +221,7 @@ impl Journal {
         file.write_all(b"\n")?;
         file.write_all(&own_line(&Seen { plan: Digest::of(plan) }))?;
         file.sync_all()?;
-        File::open(directory_of(&self.path))?.sync_all()
+        bundle_files::sync_directory_of(&self.path)
     }
 
     /// Goes on with the journal of an interrupted run.

@@ -10,7 +10,7 @@
 //! - [`head`]: the head as bytes, and back
 //! - [`geometry`]: frames and volumes, addresses
 //! - [`places`]: where each blob lies
-//! - [`volumes`]: names and markers of volumes
+//! - [`volumes`]: names and markers of volumes; `volume_markers` compares those of an archive
 //! - [`volume_set`]: the volumes that belong together, found from what was named
 //! - [`seek_table`]: the Zstandard seekable format's table, a hint
 //! - [`medium`], `output`: what is read and what is written, files, volumes or a stream
@@ -24,6 +24,7 @@
 //! - [`integrity`]: every byte read, damage named
 //! - [`parallel`]: work on all cores
 //! - `opening`: what opening an archive compares
+//! - [`form`]: what an archive was found to be
 //! - [`read`], `placed`, [`content`]: an archive as a source of blobs
 //! - `wrapping`, [`sequential`]: an archive read in order: from a pipe, compressed anew, or the tar alone
 //! - [`foreign_format`]: what a file is that is no bundle
@@ -37,6 +38,7 @@ pub mod compressed;
 pub mod content;
 pub mod entry;
 pub mod foreign_format;
+pub mod form;
 pub mod frame;
 pub mod free_space;
 pub mod geometry;
@@ -58,6 +60,7 @@ pub mod sealing;
 pub mod section;
 pub mod seek_table;
 pub mod sequential;
+mod volume_markers;
 pub mod volume_set;
 pub mod volumes;
 mod wrapping;
@@ -109,7 +112,7 @@ pub enum ArchiveError {
         offset: u64,
     },
     /// Something else than a bundle, by its first bytes.
-    #[error("{path} is no bundle: {found}")]
+    #[error("{path} is not a bundle: {found}")]
     ForeignFormat {
         /// The file.
         path: String,

@@ -84,19 +84,20 @@ impl Medium {
         Self::new(vec![piece], false)
     }
 
-    /// The files of an archive in the making, as long as they are now.
+    /// The files of an archive that is cut so, as long as they are now.
     ///
     /// # Errors
     /// The system's.
-    pub(super) fn partial(output: &super::output::Output) -> Result<Self, ArchiveError> {
-        let mut pieces = Vec::new();
-        for volume in output.volumes() {
-            let io = |e| ArchiveError::io("read", &volume.partial, e);
-            let length = volume.file.metadata().map_err(io)?.len();
-            let content = Content::File(volume.file.try_clone().map_err(io)?);
-            pieces.push(Piece { path: volume.partial.clone(), content, length });
-        }
-        let geometry = *output.geometry();
+    pub(super) fn opened(
+        files: impl Iterator<Item = Result<(PathBuf, File), ArchiveError>>,
+        geometry: Geometry,
+    ) -> Result<Self, ArchiveError> {
+        let piece = |opened: Result<(PathBuf, File), ArchiveError>| {
+            let (path, file) = opened?;
+            let length = file.metadata().map_err(|e| ArchiveError::io("read", &path, e))?.len();
+            Ok(Piece { path, content: Content::File(file), length })
+        };
+        let pieces = files.map(piece).collect::<Result<_, ArchiveError>>()?;
         let medium = Self::new(pieces, geometry.volume_size().is_some());
         Ok(Self { geometry, ..medium })
     }
@@ -200,7 +201,7 @@ impl Medium {
         }
         if self.is_set && length > used {
             let what = format!("has {} bytes too many at its end", length - used);
-            return Err(volumes::of(self, before, what));
+            return Err(self.volume_error(before, what));
         }
         Ok(())
     }
@@ -211,7 +212,19 @@ impl Medium {
             return ArchiveError::Truncated { expected, found };
         }
         let what = format!("is truncated: {expected} bytes expected, it has {found}");
-        volumes::of(self, volume, what)
+        self.volume_error(volume, what)
+    }
+
+    /// An error about a volume: by its file, or in a joined file by its number.
+    pub(super) fn volume_error(&self, volume: usize, what: String) -> ArchiveError {
+        let path = self.volume_path(volume).display().to_string();
+        match self.is_set() {
+            true => ArchiveError::Volume { path, what },
+            false => ArchiveError::Volume {
+                path,
+                what: format!("is joined from volumes, and volume {} {what}", volume + 1),
+            },
+        }
     }
 
     /// Says that volume `volume` (from 0) is not there.

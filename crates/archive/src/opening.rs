@@ -44,7 +44,7 @@ pub(super) fn read_inventory(files: &[HeadFile]) -> Result<(Inventory, Digest), 
         return refuse(format!("{:?} is not listed in the inventory", extra.name));
     }
     if !files.iter().any(|file| file.name == head::INDEX) {
-        return refuse("there is no index.json".into());
+        return refuse("index.json is missing".into());
     }
     let mut keys = HashSet::new();
     for key in &inventory.keys {
@@ -190,7 +190,7 @@ pub(super) fn walk(
         if cursor.advance(length) != at {
             // It had room in the volume before, so that one had more in it.
             let what = "is truncated: more of it must come before the next volume".to_owned();
-            return Err(volumes::of(medium, before, what));
+            return Err(medium.volume_error(before, what));
         }
         frames.push(Frame { length: length as u32, content: expected });
     }

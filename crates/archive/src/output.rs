@@ -3,6 +3,7 @@
 use super::ArchiveError;
 use super::free_space::{self, FreeSpace, Shortage};
 use super::geometry::Geometry;
+use super::medium::Medium;
 use super::partial::{self, Origin};
 use super::volume_set;
 use rustix::fs::{Advice, FallocateFlags};
@@ -179,7 +180,7 @@ impl Output {
 
     fn take_space(&self, lengths: &[u64], held: u64) -> Result<(), ArchiveError> {
         let Some(first) = self.volumes().first() else { return Ok(()) };
-        let folder = partial::directory_of(&first.target);
+        let folder = bundle_files::directory_of(&first.target);
         match free_space::check(lengths, held, &FreeSpace::of(folder)) {
             Ok(()) => {}
             Err(Shortage::File { number, limit }) => {
@@ -261,10 +262,19 @@ impl Output {
             partial::open_to_readers(&volume.file);
         }
         let Some(first) = used.first() else { return Ok(()) };
-        let folder = partial::directory_of(&first.target);
-        File::open(folder)
-            .and_then(|folder| folder.sync_all())
-            .map_err(|e| ArchiveError::io("sync", folder, e))
+        partial::sync_directory_of(&first.target)
+    }
+
+    /// The files as they are now, for reading.
+    ///
+    /// # Errors
+    /// The system's.
+    pub(super) fn medium(&self) -> Result<Medium, ArchiveError> {
+        let file = |volume: &Volume| match volume.file.try_clone() {
+            Ok(file) => Ok((volume.partial.clone(), file)),
+            Err(error) => Err(self.failed("read", volume, error)),
+        };
+        Medium::opened(self.volumes().iter().map(file), self.geometry)
     }
 
     /// Removes what was written.

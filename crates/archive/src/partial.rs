@@ -7,6 +7,7 @@
 //! Whoever can open a file can hold its lock for ever. So it is its owner's alone until it is whole.
 
 use super::ArchiveError;
+use bundle_files::directory_of;
 use bundle_ownership::{file_mode, keep_lock_from_others};
 use rustix::fs::{FlockOperation, OFlags};
 use std::fs::{File, Metadata, OpenOptions, Permissions};
@@ -27,12 +28,10 @@ pub fn partial_path(target: &Path) -> PathBuf {
     name.into()
 }
 
-/// The directory that a file is in.
-pub(super) fn directory_of(path: &Path) -> &Path {
-    match path.parent() {
-        Some(parent) if !parent.as_os_str().is_empty() => parent,
-        _ => Path::new("."),
-    }
+/// Makes the names beside `path` durable.
+pub(super) fn sync_directory_of(path: &Path) -> Result<(), ArchiveError> {
+    let synced = bundle_files::sync_directory_of(path);
+    synced.map_err(|e| ArchiveError::io("sync", directory_of(path), e))
 }
 
 /// Says before any work whether an archive can be written as `target`: a new name, or a regular file, which is

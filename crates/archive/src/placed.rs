@@ -3,15 +3,15 @@
 
 use super::content::EntryReader;
 use super::entry::END;
+use super::form::SeekTable;
 use super::frame::raw_length;
 use super::medium::Medium;
 use super::opening::{
     check_end, check_holes, divide, enter_raw, read_inventory, read_seek_table, sound_frames, walk,
 };
 use super::places::{Places, entry_length};
-use super::read::SeekTable;
 use super::seek_table::{self, Frame};
-use super::{ArchiveError, geometry::Geometry, head, volumes};
+use super::{ArchiveError, geometry::Geometry, head, volume_markers, volumes};
 use bundle_inventory::{BlobEntry, Hole, Inventory};
 use bundle_oci::Digest;
 use std::sync::Arc;
@@ -145,12 +145,12 @@ impl Parts {
         medium.cut(geometry);
         let is_cut = geometry.volume_size().is_some();
         if medium.is_set() && is_cut {
-            volumes::check_order(medium, &bundle_digest)?;
+            volume_markers::check_order(medium, &bundle_digest)?;
         }
         let entered = enter_raw(medium, &places, blobs);
         if !medium.is_set() && is_cut {
             // Where volumes start in a joined file is known only now. A wrong order explains wrong lengths.
-            volumes::check_order(medium, &bundle_digest)?;
+            volume_markers::check_order(medium, &bundle_digest)?;
         }
         entered?;
         let known = medium.volumes();
@@ -182,7 +182,7 @@ impl Parts {
                 (frames, end, if is_there { SeekTable::Wrong } else { SeekTable::Missing })
             }
         };
-        volumes::check_count(medium, &bundle_digest, end.volumes)?;
+        volume_markers::check_count(medium, &bundle_digest, end.volumes)?;
         Ok(Self { head, inventory, bundle_digest, places, frames, seek_table })
     }
 }

@@ -6,6 +6,7 @@
 
 use super::content::EntryReader;
 use super::foreign_format::ForeignFormat;
+use super::form::{Form, SeekTable};
 use super::head::HeadFile;
 use super::medium::Medium;
 use super::placed::Placed;
@@ -17,43 +18,8 @@ use bundle_oci::{Descriptor, Digest};
 use bytes::Bytes;
 use futures_util::future::BoxFuture;
 use futures_util::{StreamExt as _, stream};
-use serde::Serialize;
 use std::collections::HashMap;
 use std::path::{Path, PathBuf};
-
-/// What became of the seek table.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum SeekTable {
-    /// It is there and right.
-    Sound,
-    /// There is none.
-    Missing,
-    /// There is one that does not describe this file; it was not used.
-    Wrong,
-}
-
-impl SeekTable {
-    /// The word used in text and JSON.
-    pub const fn as_str(self) -> &'static str {
-        match self {
-            Self::Sound => "sound",
-            Self::Missing => "missing",
-            Self::Wrong => "wrong",
-        }
-    }
-}
-
-/// What an archive was found to be.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
-#[serde(rename_all = "kebab-case")]
-pub enum Form {
-    /// The frames that `pack` writes.
-    Frames,
-    /// Compressed anew by another tool.
-    Recompressed,
-    /// The tar alone.
-    Tar,
-}
 
 /// An opened archive. Cheap to share; reading needs no lock.
 #[derive(Debug)]

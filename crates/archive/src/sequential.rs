@@ -8,17 +8,19 @@
 
 use super::blocks::Blocks;
 use super::entry::{self, END, HEADER};
+use super::form::Form;
 use super::frame::{self, MAGIC};
 use super::geometry::{Geometry, MARKER};
+use super::head::begins_tar;
 use super::head::{self, HeadFile};
 use super::limits::{HEAD_ALIGNMENT, IO_PIECE, MAX_HEAD, MAX_HEAD_FRAMES, MAX_VOLUMES};
 use super::medium::{Medium, open_file};
 use super::opening::read_inventory;
 use super::placed::Read as Opened;
 use super::places::Places;
-use super::read::{Archive, Form, Passing};
+use super::read::{Archive, Passing};
 use super::volume_set::{self, Found};
-use super::wrapping::{Unwrapped, begins_tar};
+use super::wrapping::Unwrapped;
 use super::{ArchiveError, seek_table};
 use bundle_inventory::{BlobEntry, Stored};
 use bundle_oci::Digest;

@@ -1,10 +1,11 @@
 //! Round trips through whole archives.
 
+use super::form::SeekTable;
 use super::geometry::Geometry;
 use super::head::{self, HeadFile};
 use super::limits::LEVEL;
 use super::medium::Medium;
-use super::read::{Archive, SeekTable};
+use super::read::Archive;
 use super::write::{ArchiveWriter, Blueprint};
 use super::{ArchiveError, entry, frame, seek_table};
 use bundle_inventory::{

@@ -8,8 +8,8 @@ use super::geometry::{Geometry, MARKER};
 use super::head;
 use super::limits::MAX_VOLUMES;
 use super::medium::{Medium, open_file};
-use super::partial::directory_of;
 use super::volumes::{marked_bundle, marked_number, volume_name, volume_path};
+use bundle_files::directory_of;
 use bundle_inventory::Inventory;
 use bundle_oci::Digest;
 use std::collections::BTreeMap;
@@ -34,7 +34,7 @@ pub fn check_beside(target: &Path) -> Result<(), ArchiveError> {
         if path.symlink_metadata().is_ok() {
             super::partial::check_output(&path)?;
             if !has_marker(&path) {
-                return refuse(&path, "named like a volume and is none");
+                return refuse(&path, "named like a volume, but it is not one");
             }
         }
     }

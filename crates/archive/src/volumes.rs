@@ -4,10 +4,8 @@
 //! frame of 64 bytes: magic, length, SHA-256 of `bundle.json`, the volume's number counted from 1, the number of all
 //! volumes in the last one's marker and 0 in others, zeros. Numbers have four bytes, little endian.
 
-use super::ArchiveError;
 use super::frame::MARKER_MAGIC;
 use super::geometry::MARKER;
-use super::medium::Medium;
 use bundle_oci::Digest;
 use std::ffi::OsStr;
 use std::os::unix::ffi::OsStrExt as _;
@@ -59,88 +57,6 @@ pub(super) fn marked_bundle(marker: &[u8; MARKER as usize]) -> Digest {
     let mut digest = [0; 32];
     digest.copy_from_slice(&marker[8..40]);
     Digest::from_bytes(digest)
-}
-
-/// Compares the markers of all volumes that are known: of this bundle, each in its place.
-///
-/// # Errors
-/// [`ArchiveError::Volume`], which names the volume that is another's, at another's place, or damaged.
-pub(super) fn check_order(medium: &Medium, bundle: &Digest) -> Result<(), ArchiveError> {
-    let mut markers = Vec::new();
-    let mut unreadable = None;
-    for volume in 1..medium.volumes() {
-        match read_marker(medium, volume) {
-            Ok((number, bundle)) => markers.push((volume, number, bundle)),
-            Err(error) => {
-                // Volumes in a wrong order, or a strange one, may be why: they come first.
-                unreadable = Some(error);
-                break;
-            }
-        }
-    }
-    // The first volume says which bundle it is. Where all others agree on another one, it is the stranger.
-    if let [(_, _, first), others @ ..] = &markers[..]
-        && first != bundle
-        && !others.is_empty()
-        && others.iter().all(|(_, _, other)| other == first)
-    {
-        let what = format!("belongs to another bundle than the other {} volumes", markers.len());
-        return Err(of(medium, 0, what));
-    }
-    for (volume, number, stated) in markers {
-        let what = if stated != *bundle {
-            "belongs to another bundle than the first volume (or its first bytes are damaged)"
-                .into()
-        } else if number as usize != volume + 1 {
-            format!("holds volume {number} where volume {} is expected", volume + 1)
-        } else {
-            continue;
-        };
-        return Err(of(medium, volume, what));
-    }
-    unreadable.map_or(Ok(()), Err)
-}
-
-fn read_marker(medium: &Medium, volume: usize) -> Result<(u32, Digest), ArchiveError> {
-    let marker = medium.marker(volume)?;
-    let number = marked_number(&marker);
-    let number =
-        number.ok_or_else(|| of(medium, volume, "does not begin as a volume does".to_owned()))?;
-    Ok((number, marked_bundle(&marker)))
-}
-
-/// Compares what markers say about the number of volumes, which is known to be `count`.
-///
-/// # Errors
-/// [`ArchiveError::Volume`] for one that is missing, one too many, or a marker that is not what it must be.
-pub(super) fn check_count(
-    medium: &Medium,
-    bundle: &Digest,
-    count: usize,
-) -> Result<(), ArchiveError> {
-    if medium.volumes() > count {
-        let what = format!("is too many: the archive has {count}");
-        return Err(of(medium, count, what));
-    }
-    for volume in 1..count {
-        let last = (volume + 1 == count).then_some(count as u32);
-        if medium.marker(volume)? != marker(bundle, volume as u32 + 1, last) {
-            return Err(of(medium, volume, "has a damaged marker".to_owned()));
-        }
-    }
-    Ok(())
-}
-
-/// An error about a volume: by its file, or in a joined file by its number.
-pub(super) fn of(medium: &Medium, volume: usize, what: String) -> ArchiveError {
-    let path = medium.volume_path(volume).display().to_string();
-    match medium.is_set() {
-        true => ArchiveError::Volume { path, what },
-        false => ArchiveError::Volume {
-            path,
-            what: format!("is joined from volumes, of which number {} {what}", volume + 1),
-        },
-    }
 }
 
 #[cfg(test)]

@@ -4,12 +4,13 @@
 //! Cost: one pass, no seek. Memory: a buffer of 256 KiB and zstd's window, which is 128 KiB or 2 MiB for a bundle's own
 //! frames and bounded by [`super::limits::RECOMPRESSED_WINDOW_LOG`] for others. Never more is decompressed than is asked for.
 
-use super::entry::{self, HEADER};
+use super::ArchiveError;
+use super::entry::HEADER;
 use super::foreign_format::ForeignFormat;
-use super::frame::{self};
+use super::form::Form;
+use super::frame;
+use super::head::begins_tar;
 use super::limits::{FREE_EXPANSION, MAX_EXPANSION};
-use super::read::Form;
-use super::{ArchiveError, head};
 use bundle_oci::Digest;
 use std::io::Read;
 use std::path::PathBuf;
@@ -113,7 +114,8 @@ impl Unwrapped {
     pub(super) fn expect_bundle(&mut self, bundle: Digest) -> Result<(), ArchiveError> {
         match self.source.bundle.replace(bundle) {
             Some(stated) if stated != bundle => {
-                let what = format!("goes on with volume {} of another bundle", self.source.volume);
+                let what =
+                    format!("continues with volume {} of another bundle", self.source.volume);
                 Err(ArchiveError::Named { path: self.source.name(), what })
             }
             _ => Ok(()),
@@ -231,11 +233,4 @@ fn check_expansion(content: u64, compressed: u64) -> Result<(), ArchiveError> {
         ))),
         false => Ok(()),
     }
-}
-
-/// True for the header that every archive's tar begins with.
-pub(super) fn begins_tar(bytes: &[u8]) -> bool {
-    let Some(header) = bytes.first_chunk() else { return false };
-    let size = head::OCI_LAYOUT_CONTENT.len() as u64;
-    matches!(entry::parse(header, 0), Ok((name, found, _)) if name == head::OCI_LAYOUT && found == size)
 }

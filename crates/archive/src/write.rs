@@ -97,7 +97,7 @@ impl ArchiveWriter {
             output.allocate(places.longest_volumes())?;
             Ok((output, Some(journal)))
         })?;
-        writer.begun = Some(Arc::new(Medium::partial(&writer.output)?));
+        writer.begun = Some(Arc::new(writer.output.medium()?));
         Ok(writer)
     }
 

@@ -49,7 +49,7 @@ pub enum InventoryError {
     Format(String),
     /// Another major version.
     #[error(
-        "this bundle has format {0}, written by a newer bundle; this one reads {FORMAT_VERSION}"
+        "this bundle has format {0}, written by a newer bundle program; this one reads {FORMAT_VERSION}"
     )]
     Version(String),
     /// A feature that must not be ignored.
@@ -136,7 +136,7 @@ impl Inventory {
             bytes,
         };
         if totals != self.totals {
-            return contradiction("its totals are not the sums of what it lists".into());
+            return contradiction("its totals are not the sums of its lists".into());
         }
         let mut sources = HashSet::new();
         for image in &self.images {

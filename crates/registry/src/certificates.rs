@@ -4,10 +4,12 @@
 use super::RegistryError;
 use super::messages::bounded;
 use bundle_ownership::check_for_root;
+use rustls::crypto::{CryptoProvider, aws_lc_rs};
 use rustls_pki_types::pem::PemObject as _;
 use rustls_pki_types::{CertificateDer, PrivateKeyDer};
 use std::io::ErrorKind;
 use std::path::{Path, PathBuf};
+use std::sync::Arc;
 use x509_cert::Certificate;
 use x509_cert::der::{Decode as _, Encode as _};
 
@@ -98,7 +100,7 @@ fn authorities(path: &Path) -> Result<Vec<CertificateDer<'static>>, RegistryErro
         .collect::<Result<Vec<_>, _>>()
         .map_err(|e| unusable(path, "not a PEM file of certificates", e))?;
     match found.is_empty() {
-        true => Err(wrong(path, "there is no certificate in it")),
+        true => Err(wrong(path, "it holds no certificate")),
         false => Ok(found),
     }
 }
@@ -113,7 +115,7 @@ fn client(path: &Path) -> Result<ClientCertificate, RegistryError> {
     // Causes are not kept: they come from reading a private key.
     let key = PrivateKeyDer::from_pem_slice(&text)
         .map_err(|_| wrong(&key_path, "not a PEM file with a private key"))?;
-    let usable = super::tls::provider().key_provider.load_private_key(key.clone_key());
+    let usable = provider().key_provider.load_private_key(key.clone_key());
     let usable = usable.map_err(|_| {
         wrong(
             &key_path,
@@ -134,7 +136,7 @@ fn client(path: &Path) -> Result<ClientCertificate, RegistryError> {
 
 /// What is wrong with a key that has a password.
 pub(super) const ENCRYPTED_KEY: &str =
-    "the private key is encrypted, and nobody is asked for its password here";
+    "the private key is encrypted; expected one without a password";
 
 fn contains(text: &[u8], mark: &[u8]) -> bool {
     text.windows(mark.len()).any(|window| window == mark)
@@ -167,4 +169,9 @@ pub(super) fn unusable(
         what: what.to_owned(),
         source: Some(cause.into()),
     }
+}
+
+/// The one crypto provider of this program.
+pub(super) fn provider() -> Arc<CryptoProvider> {
+    Arc::new(aws_lc_rs::default_provider())
 }

@@ -2,7 +2,7 @@
 
 use super::addresses::LeadsHere;
 use super::certificates::ENCRYPTED_KEY;
-use super::server::shown;
+use super::messages::shown;
 use super::tls::{self, Distrust};
 use super::{Asked, Said};
 use bundle_oci::{

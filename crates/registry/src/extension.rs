@@ -13,8 +13,8 @@ use bytes::Bytes;
 use reqwest::{Method, StatusCode, Url};
 use serde_json::Value;
 
-/// Header by which a registry says, in its answer to `GET /v2/`, that it has the extension; its value is `1`.
-pub const SUPPORTS_SIGNATURES: &str = "x-registry-supports-signatures";
+pub use super::host::SUPPORTS_SIGNATURES;
+
 /// `type` of the signatures that are OpenPGP messages.
 pub const ATOMIC: &str = "atomic";
 /// `schemaVersion` of the objects that are read and written.

@@ -2,7 +2,6 @@
 
 use super::addresses::Reach;
 use super::auth::{Challenge, CredentialStore, Grants, Held};
-use super::extension::SUPPORTS_SIGNATURES;
 use super::messages::bounded;
 use super::reach::{self, Tls, is_loopback, same_origin};
 use super::server::Server;
@@ -17,6 +16,9 @@ use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex, OnceLock};
 use std::time::{Duration, Instant};
 use tokio::sync::OnceCell;
+
+/// Header by which a registry says, in its answer to `GET /v2/`, that it has the extension; its value is `1`.
+pub const SUPPORTS_SIGNATURES: &str = "x-registry-supports-signatures";
 
 /// Longest explanation of why a registry is not asked again.
 const MAX_WHY: usize = 1000;

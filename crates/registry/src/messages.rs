@@ -2,6 +2,7 @@
 
 use reqwest::{Method, Url};
 use std::fmt;
+use std::time::Duration;
 
 /// Longest text of a registry's own that goes into an error, in characters.
 const MAX_SAID: usize = 300;
@@ -81,6 +82,14 @@ pub(super) fn bounded(text: &str, limit: usize) -> String {
     match text.char_indices().nth(limit) {
         Some((end, _)) => format!("{}…", &text[..end]),
         None => text.to_owned(),
+    }
+}
+
+/// Seconds where there are whole ones.
+pub(super) fn shown(time: Duration) -> String {
+    match (time.as_secs(), time.subsec_millis()) {
+        (0, milliseconds) => format!("{milliseconds} ms"),
+        (seconds, _) => format!("{seconds} s"),
     }
 }
 

@@ -161,7 +161,7 @@ impl RemoteRepository {
         let current = self.current_list(&tag, subject).await?;
         match referrer_list::extended(current.as_ref(), referrers) {
             Extended::Unchanged { full } => Ok(full),
-            _ => self.unusable_tag(&tag, "the list of referrers does not keep what is added").await,
+            _ => self.unusable_tag(&tag, "the list of referrers does not keep added entries").await,
         }
     }
 

@@ -1,7 +1,7 @@
 //! How patient to be with a registry.
 
 use super::RegistryError;
-use super::server::shown;
+use super::messages::shown;
 use bundle_progress::Waits;
 use reqwest::header::{HeaderMap, RETRY_AFTER};
 use std::hash::{BuildHasher, RandomState};

@@ -4,6 +4,7 @@
 //! silence: the time since a server was last heard, while something was asked of it.
 
 use super::error::SLOW;
+use super::messages::shown;
 use super::{Asked, RegistryError};
 use bundle_progress::{Waiting, Waits};
 use reqwest::{Response, Url};
@@ -176,14 +177,6 @@ impl Drop for Attempt {
     fn drop(&mut self) {
         let mut state = self.server.state();
         state.asking = state.asking.saturating_sub(1);
-    }
-}
-
-/// Seconds where there are whole ones.
-pub(super) fn shown(time: Duration) -> String {
-    match (time.as_secs(), time.subsec_millis()) {
-        (0, milliseconds) => format!("{milliseconds} ms"),
-        (seconds, _) => format!("{seconds} s"),
     }
 }
 

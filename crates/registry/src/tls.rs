@@ -5,10 +5,10 @@
 //! is what `openssl req -x509` makes, with the mark of a CA, and webpki takes it for an authority alone. Its names,
 //! its time and its purpose are checked all the same.
 
-use super::certificates::{Certificates, ClientCertificate};
+use super::certificates::{Certificates, ClientCertificate, provider};
 use rustls::client::WebPkiServerVerifier;
 use rustls::client::danger::{HandshakeSignatureValid, ServerCertVerified, ServerCertVerifier};
-use rustls::crypto::{CryptoProvider, aws_lc_rs};
+use rustls::crypto::CryptoProvider;
 use rustls::server::ParsedCertificate;
 use rustls::sign::{CertifiedKey, SingleCertAndKey};
 use rustls::{
@@ -20,11 +20,6 @@ use x509_cert::Certificate;
 use x509_cert::der::Decode as _;
 use x509_cert::der::oid::db::rfc5280::{ANY_EXTENDED_KEY_USAGE, ID_KP_SERVER_AUTH};
 use x509_cert::ext::pkix::ExtendedKeyUsage;
-
-/// The one crypto provider of this program.
-pub(super) fn provider() -> Arc<CryptoProvider> {
-    Arc::new(aws_lc_rs::default_provider())
-}
 
 /// Which certificates of servers are believed.
 pub(super) enum Believed<'a> {

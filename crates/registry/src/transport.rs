@@ -217,7 +217,7 @@ mod tests {
         write("ca.pem", "not looked at");
         assert!(message().contains("neither a *.crt nor a *.cert"), "{}", message());
         write("ca.crt", "junk");
-        assert!(message().contains("ca.crt: there is no certificate in it"), "{}", message());
+        assert!(message().contains("ca.crt: it holds no certificate"), "{}", message());
         let pem = "-----BEGIN CERTIFICATE-----\nMAA=\n-----END CERTIFICATE-----\n";
         write("ca.crt", pem);
         assert_eq!(of(directory.path()).expect("certificates").authorities.len(), 1);

@@ -128,7 +128,8 @@ impl RemoteRepository {
         let begun = self.begun(&ask, blob, &answer).await?;
         // Nothing was sent, and no other repository named.
         if matches!(begun, Begun::Mounted) && !self.blob_exists(blob).await? {
-            let why = "it says that it stored what was not sent, and does not have it";
+            let why =
+                "it answered that the blob is stored before it was sent, and does not have it";
             return Err(RegistryError::bad_answer(ask.asked(), why));
         }
         Ok(begun)

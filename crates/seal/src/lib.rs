@@ -15,7 +15,7 @@
 //! - [`rotation`]: how one seal key takes over from another
 //!
 //! The seal is put into an archive by [`bundle_archive::sealing`], and what was seen last is kept by
-//! [`bundle_host::state`].
+//! [`bundle_host::records::seals`].
 
 pub mod age;
 pub mod expiry;

@@ -37,7 +37,7 @@ pub enum SealError {
     #[error("the seal is an attestation, not a signature over bundle.json")]
     Attestation,
     /// Evidence that is not looked at here must not be taken for looked at.
-    #[error("the seal has {0}, which nobody checks here: seal without")]
+    #[error("the seal has {0}, which cannot be checked offline; expected a seal without it")]
     Evidence(&'static str),
     /// Made for other bytes, as it says itself.
     #[error(
@@ -59,7 +59,7 @@ pub enum SealError {
     #[error("the signature of the seal is not valid")]
     Invalid,
     /// It verifies, but says of itself that it is over other bytes.
-    #[error("the seal contradicts itself: its digest is not that of what it signs")]
+    #[error("the seal contradicts itself: its digest is not that of the signed bytes")]
     Contradiction,
 }
 

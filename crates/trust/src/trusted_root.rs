@@ -3,10 +3,10 @@
 //!
 //! The file is read once, everything in it must be usable, and what it became is shared by all verifications.
 
-use super::Algorithm;
-use super::fields::{Fields, ShapeError, document};
-use super::keys::PublicKey;
-use super::text::{bounded, explain};
+use crate::Algorithm;
+use crate::keys::PublicKey;
+use crate::reading::fields::{Fields, ShapeError, document};
+use crate::reading::text::{bounded, explain};
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
 use bundle_oci::digest::hex;

@@ -35,9 +35,8 @@ fn failed(error: &RemoveError) -> Failure {
     match error {
         RemoveError::NotRoot => Failure::of(Status::Usage, error)
             .hint("run it with sudo, or name a directory of your own: --root DIR"),
-        RemoveError::NotInstalled(_) => {
-            Failure::of(Status::Usage, error).hint("bundle keys list shows what is installed")
-        }
+        RemoveError::NotInstalled(_) => Failure::of(Status::Usage, error)
+            .hint("run bundle keys list: it shows the installed keys"),
         RemoveError::Path(_) | RemoveError::Record(_) => Failure::of(Status::Other, error),
     }
 }
@@ -72,10 +71,10 @@ fn describe_rules(out: &mut Output, key: &Removed) {
     let is_gone = matches!(key.key_file, KeyFileOutcome::Removed | KeyFileOutcome::Missing);
     let by_path = match is_gone {
         true => "names this file, so that every pull is refused, until the rule is changed",
-        false => "names this file and goes on with what it holds, until the rule is changed",
+        false => "names this file and keeps admitting its key until the rule is changed",
     };
     let inline =
-        "holds the key itself and goes on admitting what it signs, until the rule is changed";
+        "holds the key itself and keeps admitting its signatures until the rule is changed";
     for (naming, what) in [(KeyNaming::Path, by_path), (KeyNaming::Content, inline)] {
         let scopes = scopes(naming);
         if !scopes.is_empty() {

@@ -68,8 +68,8 @@ impl Sealing {
     pub(super) fn not_sealed(&self, path: &Path, error: &NotSealed) -> Failure {
         let file = path.display();
         let key = self.seal_key.as_deref().unwrap_or(Path::new("FILE")).display();
-        refusal(error, path)
-            .context(format!("{file} is complete, and not sealed"))
-            .hint(format!("what was packed is there: bundle seal {file} --seal-key {key}"))
+        refusal(error, path).context(format!("{file} is complete, and not sealed")).hint(format!(
+            "the bundle is packed but not sealed; seal it: bundle seal {file} --seal-key {key}"
+        ))
     }
 }

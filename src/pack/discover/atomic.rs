@@ -187,7 +187,7 @@ impl<'a> SignatureSearch<'a> {
             }
             if !begins_as_openpgp(&content) {
                 return refuse(format!(
-                    "signature-{number} of its lookaside is no OpenPGP message"
+                    "signature-{number} of its lookaside is not an OpenPGP message"
                 ));
             }
             self.hold(content.len())?;

@@ -58,16 +58,16 @@ pub enum StoreError {
         stated: u64,
     },
     /// No such manifest or tag.
-    #[error("there is no manifest {0} here")]
+    #[error("manifest {0} does not exist here")]
     UnknownManifest(String),
     /// No such blob.
-    #[error("there is no blob {0} here")]
+    #[error("blob {0} does not exist here")]
     UnknownBlob(Digest),
     /// A blob that a manifest refers to is not deleted.
     #[error("blob {0} is part of a manifest that is here")]
     BlobInUse(Digest),
     /// No such upload in this repository.
-    #[error("there is no such upload here")]
+    #[error("this upload does not exist here")]
     UnknownUpload,
     /// Too many at a time.
     #[error("too many uploads are unfinished")]

@@ -2,7 +2,7 @@
 
 use super::*;
 use crate::host::PolicyFile;
-use crate::host::config::mapping::SourceHost;
+use crate::host::naming::SourceHost;
 use crate::oci::layout::LayoutDirectory;
 use crate::report::unpack::UnpackReport;
 use crate::trust::{Admission, RefusalCode};
@@ -15,7 +15,7 @@ struct Place {
     signed: Digest,
 }
 
-fn rules(rules: &[&str]) -> Vec<crate::host::config::mapping::MapRule> {
+fn rules(rules: &[&str]) -> Vec<crate::host::naming::MapRule> {
     rules.iter().map(|rule| rule.parse().expect("a rule")).collect()
 }
 

@@ -1,7 +1,7 @@
 //! Names at the target, and layout directories as targets.
 
 use super::*;
-use crate::host::config::mapping::MappingError;
+use crate::host::naming::MappingError;
 use crate::oci::layout::LayoutDirectory;
 use crate::report::unpack::TagChange;
 

@@ -1,7 +1,7 @@
 //! Runs at the same time on one host: one publishes while the others wait, and each looks again when its turn has come.
 
 use super::*;
-use crate::host::publishing::try_publishing;
+use crate::host::records::publishing::try_publishing;
 use crate::host::{HostRoot, installed_keys};
 use std::collections::BTreeMap;
 
@@ -57,7 +57,7 @@ async fn another_source_that_came_meanwhile_keeps_its_repository() {
     let target = Repository::new(&scene.host, "org/app").expect("a name");
     let source = Repository::new("elsewhere.example", "org/app").expect("a name");
     let done = async {
-        let decision = crate::host::config::sources::Decision::Implied;
+        let decision = crate::host::records::sources::Decision::Implied;
         let filled = crate::host::Filled { target: &target, source: &source, decision };
         crate::host::record_sources(&root, &[filled]).expect("remembered");
     };

@@ -32,7 +32,7 @@ pub(super) fn walk(
             Err(CatalogueError::Attachment { image, digest, what })
         };
         if !own.contains(&listed.subject) {
-            return refuse("what it signs does not belong to this image");
+            return refuse("the manifest that it signs does not belong to this image");
         }
         let Some(blob) = walk.refer(&digest) else {
             return Err(CatalogueError::Missing { image: image.to_owned(), digest });

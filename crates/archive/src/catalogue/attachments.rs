@@ -50,9 +50,11 @@ pub(super) fn walk(
     }
     // What is attached to itself in a circle hangs on no image, and stays here too.
     match image.attachments.iter().find(|entry| waiting.contains_key(&entry.subject)) {
-        Some(stray) => {
-            Err(refused(name, stray, "what it is attached to does not belong to this image"))
-        }
+        Some(stray) => Err(refused(
+            name,
+            stray,
+            "the manifest that it is attached to does not belong to this image",
+        )),
         None => Ok((attachments, layers)),
     }
 }

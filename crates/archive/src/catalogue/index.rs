@@ -31,7 +31,7 @@ pub(super) fn check(catalogue: &Catalogue, archive: &Archive) -> Result<(), Cata
         let descriptor = entry.descriptor();
         let digest = descriptor.digest;
         let Some(manifest) = catalogue.manifest(&digest) else {
-            return contradiction(format!("{digest} is no manifest of any image"));
+            return contradiction(format!("{digest} is not a manifest of any image"));
         };
         if manifest.size != descriptor.size || *manifest.media_type != *descriptor.media_type {
             return contradiction(format!("{digest} has another size or media type"));
@@ -41,7 +41,7 @@ pub(super) fn check(catalogue: &Catalogue, archive: &Archive) -> Result<(), Cata
         match names.get(name) {
             Some(expected) if *expected == digest => {}
             Some(_) => return contradiction(format!("{:?} leads to {digest}", shown())),
-            None => return contradiction(format!("{:?} is no name in the inventory", shown())),
+            None => return contradiction(format!("{:?} is not a name in the inventory", shown())),
         }
         if !seen.insert(name) {
             return contradiction(format!("{:?} is there twice", shown()));

@@ -368,10 +368,10 @@ fn the_index_says_what_the_inventory_says() {
         ("is missing", &|w| json!([plain(&w.index)])),
         ("leads to", &|w| json!([named(&w.children[0], SOURCE)])),
         ("there twice", &|w| json!([named(&w.index, SOURCE), named(&w.index, SOURCE)])),
-        ("no name in the inventory", &|w| {
+        ("not a name in the inventory", &|w| {
             json!([named(&w.index, SOURCE), named(&w.children[0], "quay.io/org/other:1")])
         }),
-        ("no manifest", &|w| json!([named(&w.index, SOURCE), plain(&stranger)])),
+        ("is not a manifest", &|w| json!([named(&w.index, SOURCE), plain(&stranger)])),
         ("another size", &|w| {
             let mut wrong = w.index.clone();
             wrong.size += 1;

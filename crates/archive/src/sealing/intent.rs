@@ -6,7 +6,7 @@
 use super::rewrite::Rewrite;
 use crate::ArchiveError;
 use crate::limits::{MAX_FRAMES, MAX_HEAD};
-use crate::partial::{directory_of, refused};
+use crate::partial::{refused, sync_directory_of};
 use crate::seek_table::ENTRY;
 use bundle_oci::{Digest, Hasher, json};
 use std::fs::File;
@@ -70,7 +70,7 @@ impl Intent {
         let io = |error| ArchiveError::io("write", path, error);
         file.write_all(&encode(rewrite).map_err(io)?).map_err(io)?;
         file.sync_all().map_err(io)?;
-        sync_folder(path)?;
+        sync_directory_of(path)?;
         Ok(Self { path: path.to_owned(), rewrite: rewrite.clone(), _file: Some(file) })
     }
 
@@ -82,13 +82,7 @@ impl Intent {
 
 pub(super) fn remove(path: &Path) -> Result<(), ArchiveError> {
     std::fs::remove_file(path).map_err(|error| ArchiveError::io("remove", path, error))?;
-    sync_folder(path)
-}
-
-fn sync_folder(path: &Path) -> Result<(), ArchiveError> {
-    let folder = directory_of(path);
-    let synced = File::open(folder).and_then(|folder| folder.sync_all());
-    synced.map_err(|error| ArchiveError::io("sync", folder, error))
+    sync_directory_of(path)
 }
 
 pub(super) fn encode(rewrite: &Rewrite) -> Result<Vec<u8>, std::io::Error> {

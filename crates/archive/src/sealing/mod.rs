@@ -11,9 +11,10 @@ mod rewrite;
 #[cfg(test)]
 mod tests;
 
+use super::form::{Form, SeekTable};
 use super::head;
 use super::partial::{self, Origin};
-use super::read::{Archive, Form, SeekTable};
+use super::read::Archive;
 use super::volume_set::{self, Found};
 use super::{ArchiveError, sequential};
 use bundle_oci::Digest;

@@ -218,7 +218,7 @@ fn other_forms_and_other_files_are_refused_by_name() {
     for (name, message) in [
         ("a.tar", "is a plain tar, and only what bundle pack wrote"),
         ("again.zst", "is compressed anew by another tool, and only"),
-        ("text", "is no bundle"),
+        ("text", "is not a bundle"),
         ("link", "is a symbolic link"),
         ("pipe", "is a pipe"),
         ("nothing", "nothing"),

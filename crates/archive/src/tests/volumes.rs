@@ -85,10 +85,10 @@ fn a_joined_file_that_ends_early_or_is_joined_wrongly_is_refused() {
     let mut order: Vec<usize> = (0..volumes.len()).collect();
     order.swap(1, 2);
     let error = open(order.iter().flat_map(|n| volumes[*n].clone()).collect()).expect_err("order");
-    assert!(error.contains("number 2 "), "{error}");
+    assert!(error.contains("volume 2 "), "{error}");
     let without: Vec<u8> = [&volumes[..1], &volumes[2..]].concat().concat();
     let error = open(without).expect_err("one is missing");
-    assert!(error.contains("number 2 "), "{error}");
+    assert!(error.contains("volume 2 "), "{error}");
 }
 
 #[test]

@@ -170,7 +170,7 @@ fn only_volumes_may_lie_where_volumes_go() {
     check_beside(&target).expect("an earlier archive");
     std::fs::write(at.one("a.008"), "notes").expect("written");
     let error = check_beside(&target).expect_err("something else").to_string();
-    assert!(error.contains("a.008 is named like a volume and is none"), "{error}");
+    assert!(error.contains("a.008 is named like a volume, but it is not one"), "{error}");
     remove_earlier(&target, 3).expect("removed");
     let left = |name: &str| at.one(name).exists();
     assert_eq!(["a.001", "a.002", "a.007", "a.008"].map(left), [false, true, false, true]);

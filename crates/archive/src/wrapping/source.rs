@@ -153,12 +153,12 @@ impl Source {
         if number != next || next == 1 {
             let what = match self.volume {
                 0 => format!("begins with volume {number}; volume 1 must come first"),
-                _ => format!("goes on with volume {number} where volume {next} must come"),
+                _ => format!("continues with volume {number}, expected volume {next}"),
             };
             return Err(ArchiveError::Named { path: self.name(), what });
         }
         if *self.bundle.get_or_insert(bundle) != bundle {
-            let what = format!("goes on with volume {number} of another bundle");
+            let what = format!("continues with volume {number} of another bundle");
             return Err(ArchiveError::Named { path: self.name(), what });
         }
         self.volume = number;
@@ -180,7 +180,7 @@ impl Source {
             (Between::Lengths, SKIP_MAGIC, PZSTD_FRAME) => false,
             (Between::Own, SKIP_MAGIC, TRAILER) | (Between::Own, MARKER_MAGIC, MARKER) => false,
             (Between::Own, SKIP_MAGIC, _) => true,
-            _ => return Err(self.structure("a frame of what is no part of a bundle")),
+            _ => return Err(self.structure("a frame that does not belong to a bundle")),
         };
         self.consume(SKIP_HEADER as usize);
         let mut left = length - SKIP_HEADER;

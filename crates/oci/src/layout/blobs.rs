@@ -1,8 +1,9 @@
 //! The files of `blobs/sha256`. Their names are made from a parsed [`Digest`] and from nothing else.
 
-use super::directory::{Directory, Temporary};
+use super::temporary::temporary;
 use crate::source::{BlobSource, ByteStream, SourceError, Trouble};
 use crate::{Descriptor, Digest};
+use bundle_files::{Directory, Staged};
 use bytes::Bytes;
 use futures_util::{FutureExt as _, StreamExt as _, future::BoxFuture, stream};
 use rustix::buffer::spare_capacity;
@@ -117,7 +118,7 @@ impl Reading {
 #[derive(Debug)]
 pub struct BlobWriter {
     blobs: Blobs,
-    temporary: Option<Temporary>,
+    temporary: Option<Staged>,
     pieces: Vec<Bytes>,
     gathered: usize,
 }
@@ -147,10 +148,10 @@ impl BlobWriter {
             self.write()?;
             let temporary = match self.temporary.take() {
                 Some(temporary) => temporary,
-                None => self.blobs.0.temporary()?,
+                None => temporary(&self.blobs.0)?,
             };
             temporary.sync()?;
-            temporary.publish(&digest.hex())
+            temporary.publish_over(&digest.hex())
         })
         .await
     }
@@ -164,7 +165,7 @@ impl BlobWriter {
     fn write(&mut self) -> io::Result<()> {
         let temporary = match &mut self.temporary {
             Some(temporary) => temporary,
-            None => self.temporary.insert(self.blobs.0.temporary()?),
+            None => self.temporary.insert(temporary(&self.blobs.0)?),
         };
         for piece in self.pieces.drain(..) {
             temporary.write(&piece)?;

@@ -218,7 +218,7 @@ fn entry(mut wire: Value) -> Result<Entry, (String, Value)> {
             return Err(format!("the key {key:?} differs from a known one only in case"));
         }
         if let Some(why) = inline::contradiction(&wire) {
-            return Err(format!("its data is not what it names: {why}"));
+            return Err(format!("its data contradicts its digest or size: {why}"));
         }
         serde_json::value::to_raw_value(&wire).map_err(|e| e.to_string())
     };

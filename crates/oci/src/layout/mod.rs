@@ -4,11 +4,11 @@
 //! - [`writer`]: adding blobs, manifests and entries; one writer at a time
 //! - [`index`]: `index.json`, strict in, atomic out
 //! - [`blobs`]: the files of `blobs/sha256`
-//! - [`directory`]: a directory held open, in which no link is followed
+//! - `temporary`: files that have no name yet
 
 pub mod blobs;
-pub(crate) mod directory;
 pub mod index;
+mod temporary;
 pub mod writer;
 
 #[cfg(test)]
@@ -21,7 +21,7 @@ use super::manifest::{MAX_MANIFEST, ManifestError};
 use super::source::{BlobSource, ByteStream, SourceError, Trouble, read_blob};
 use super::{Descriptor, Digest, Manifest};
 use blobs::Blobs;
-use directory::Directory;
+use bundle_files::Directory;
 use futures_util::future::BoxFuture;
 use index::{IndexFile, MAX_INDEX, MAX_INDEX_VALUES};
 use std::io;

@@ -1,11 +1,12 @@
 //! Writing a layout. At every moment, and after a crash at any moment, other tools find a valid layout.
 
 use super::blobs::{BlobWriter, run};
-use super::directory::Directory;
 use super::index::{Entry, IndexFile};
+use super::temporary::{self, remove_temporaries, temporary};
 use super::{LayoutDirectory, LayoutError, io_error, read_sound_index};
 use crate::source::{ByteStream, SourceError, Trouble, Verifying};
 use crate::{Descriptor, Digest, Manifest};
+use bundle_files::{Directory, Staged};
 use futures_util::{StreamExt as _, stream};
 use std::fs::DirBuilder;
 use std::os::fd::OwnedFd;
@@ -44,17 +45,16 @@ impl LayoutWriter {
         if is_new {
             refuse_other_things(path)?;
         }
-        let lock = root
-            .lock(LOCK)
-            .map_err(io_error(path, "cannot be locked"))?
-            .ok_or_else(|| LayoutError::Locked(path.to_owned()))?;
-        root.remove_temporaries().map_err(io_error(path, "cannot be cleaned up"))?;
+        let locked = || {
+            let lock = root.open_lock(LOCK)?;
+            std::io::Result::Ok(bundle_files::lock(&lock)?.then_some(lock))
+        };
+        let lock = locked().map_err(io_error(path, "cannot be locked"))?;
+        let lock = lock.ok_or_else(|| LayoutError::Locked(path.to_owned()))?;
+        remove_temporaries(&root).map_err(io_error(path, "cannot be cleaned up"))?;
         create(&root, path)?;
         let layout = LayoutDirectory::open(path)?;
-        layout
-            .blobs()
-            .directory()
-            .remove_temporaries()
+        remove_temporaries(layout.blobs().directory())
             .map_err(io_error(path, "blobs/sha256 cannot be cleaned up"))?;
         Ok(Self { layout, updating: Arc::default(), _lock: Arc::new(lock) })
     }
@@ -147,14 +147,14 @@ impl LayoutWriter {
             let mut written = Vec::new();
             for (digest, content) in blobs {
                 if directory.file_size(&digest.hex())? != Some(content.len() as u64) {
-                    let mut temporary = directory.temporary()?;
+                    let mut temporary = temporary(directory)?;
                     temporary.write(content)?;
                     written.push((digest, temporary));
                 }
             }
             sync_together(directory, &written)?;
             for (digest, temporary) in written {
-                temporary.publish(&digest.hex())?;
+                temporary.publish_over(&digest.hex())?;
             }
             Ok(())
         };
@@ -184,10 +184,7 @@ impl LayoutWriter {
 #[cfg(target_os = "linux")]
 const FEW: usize = 8;
 
-fn sync_together(
-    directory: &Directory,
-    written: &[(Digest, super::directory::Temporary)],
-) -> std::io::Result<()> {
+fn sync_together(directory: &Directory, written: &[(Digest, Staged)]) -> std::io::Result<()> {
     #[cfg(target_os = "linux")]
     if written.len() > FEW {
         return directory.sync_file_system();
@@ -212,7 +209,7 @@ fn refuse_other_things(path: &Path) -> Result<(), LayoutError> {
     for entry in entries {
         let name = entry.map_err(io_error(path, "cannot be read"))?.file_name();
         let name = name.to_string_lossy();
-        if !OURS.contains(&&*name) && !name.starts_with(".partial-") {
+        if !OURS.contains(&&*name) && !name.starts_with(temporary::PREFIX) {
             return Err(LayoutError::NotALayout {
                 path: path.to_owned(),
                 why: "it has no oci-layout file, but holds other things".into(),
@@ -225,7 +222,10 @@ fn refuse_other_things(path: &Path) -> Result<(), LayoutError> {
 /// Makes what is missing, `oci-layout` last: with it the layout is whole.
 fn create(root: &Directory, path: &Path) -> Result<(), LayoutError> {
     let make = || {
-        root.create_directory("blobs")?.create_directory("sha256")?;
+        root.make_directory("blobs")?;
+        let blobs = root.open_directory("blobs")?;
+        blobs.make_directory("sha256")?;
+        blobs.open_directory("sha256")?;
         // What is there and is not a file stays: a link leads to an index that has entries.
         if root.open_file("index.json")?.is_none() {
             let empty = IndexFile::empty().encode().map_err(std::io::Error::other)?;
@@ -241,9 +241,9 @@ fn create(root: &Directory, path: &Path) -> Result<(), LayoutError> {
 
 /// Puts `bytes` in place of the file `name`: afterwards it has the old content or the new, and on return the new.
 fn write_durably(directory: &Directory, name: &str, bytes: &[u8]) -> std::io::Result<()> {
-    let mut temporary = directory.temporary()?;
+    let mut temporary = temporary(directory)?;
     temporary.write(bytes)?;
     temporary.sync()?;
-    temporary.publish(name)?;
+    temporary.publish_over(name)?;
     directory.sync()
 }

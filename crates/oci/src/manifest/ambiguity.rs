@@ -53,7 +53,9 @@ pub(super) fn check_unambiguous(
             ));
         }
         if let Some(why) = inline::contradiction(descriptor) {
-            return ambiguous(format!("the data of a descriptor is not what it names: {why}"));
+            return ambiguous(format!(
+                "the data of a descriptor contradicts its digest or size: {why}"
+            ));
         }
     }
     Ok(())

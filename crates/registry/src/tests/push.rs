@@ -240,7 +240,7 @@ async fn a_registry_that_stored_what_was_not_sent_has_it() {
             }
             false => {
                 for error in [pushed.expect_err("absent"), streamed.expect_err("absent")] {
-                    assert!(told(&error).contains("stored what was not sent"), "{}", told(&error));
+                    assert!(told(&error).contains("stored before it was sent"), "{}", told(&error));
                 }
             }
         }

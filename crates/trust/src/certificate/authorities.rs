@@ -3,7 +3,7 @@
 use super::structure::{Structure, Validity};
 use super::{MAX_AUTHORITIES, MAX_AUTHORITIES_FILE};
 use crate::BlocksError;
-use crate::blocks::{self, Limit, Prose};
+use crate::reading::blocks::{self, Limit, Prose};
 use rustls_pki_types::CertificateDer;
 use spki::ObjectIdentifier;
 use x509_cert::ext::pkix::{BasicConstraints, ExtendedKeyUsage, KeyUsage};

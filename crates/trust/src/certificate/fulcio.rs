@@ -2,10 +2,10 @@
 
 use super::authorities::Authorities;
 use super::error::CertificateError;
-use super::identity::{self, Subject};
+use super::identity::Subject;
 use super::leaf::{Leaf, Presented};
 use crate::CertificateIdentity;
-use crate::text::bounded;
+use crate::reading::text::bounded;
 
 /// Whose signatures count: certificates under these roots, for this subject, authenticated by this issuer.
 ///
@@ -47,13 +47,7 @@ impl Fulcio {
         if !leaf.has_purpose() {
             return Err(CertificateError::Usage);
         }
-        let issuer = leaf.issuer()?;
-        if issuer != self.issuer {
-            return Err(CertificateError::OtherIssuer(bounded(issuer)));
-        }
-        if !self.subject.is_among(leaf.identities()) {
-            return Err(CertificateError::OtherSubject(identity::list(leaf.identities())));
-        }
+        leaf.check(&self.issuer, &self.subject)?;
         Ok(leaf)
     }
 }

@@ -1,10 +1,14 @@
 //! Whom a certificate names (RFC 5280 §4.2.1.6). The common name names nobody.
 
-use crate::text::bounded;
+use crate::reading::text::bounded;
 use core::net::IpAddr;
 use std::fmt;
 use std::str::FromStr;
-use x509_cert::ext::pkix::name::GeneralName;
+use x509_cert::der::asn1::{ObjectIdentifier, Utf8StringRef};
+use x509_cert::ext::pkix::name::{GeneralName, OtherName};
+
+/// The kind of `otherName` that holds a user name (sigstore/fulcio docs/oid-info.md).
+const USER_NAME: ObjectIdentifier = ObjectIdentifier::new_unwrap("1.3.6.1.4.1.57264.1.7");
 
 /// One of the subject alternative names.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -17,12 +21,14 @@ pub enum Identity {
     Uri(String),
     /// `iPAddress`.
     Address(IpAddr),
+    /// `otherName` of Fulcio's kind: a user of somebody's own directory.
+    UserName(String),
     /// A name of a kind that nothing is compared with.
     Other(&'static str),
 }
 
 impl Identity {
-    /// `None` for an address that is none.
+    /// `None` for an address or a user name that is none.
     pub(super) fn of(name: &GeneralName) -> Option<Self> {
         Some(match name {
             GeneralName::Rfc822Name(text) => Self::Email(text.as_str().to_owned()),
@@ -33,6 +39,10 @@ impl Identity {
                 let four = <[u8; 4]>::try_from(bytes).map(IpAddr::from);
                 let address = four.or_else(|_| <[u8; 16]>::try_from(bytes).map(IpAddr::from));
                 Self::Address(address.ok()?)
+            }
+            GeneralName::OtherName(OtherName { type_id, value }) if *type_id == USER_NAME => {
+                let text = value.decode_as::<Utf8StringRef<'_>>().ok()?;
+                Self::UserName(text.as_str().to_owned())
             }
             GeneralName::OtherName(_) => Self::Other("otherName"),
             GeneralName::DirectoryName(_) => Self::Other("directoryName"),
@@ -50,6 +60,7 @@ impl fmt::Display for Identity {
             Self::DnsName(text) => write!(f, "dns:{text}"),
             Self::Uri(text) => write!(f, "uri:{text}"),
             Self::Address(address) => write!(f, "ip:{address}"),
+            Self::UserName(text) => write!(f, "user:{text}"),
             Self::Other(kind) => write!(f, "{kind}"),
         }
     }
@@ -72,6 +83,8 @@ pub enum Subject {
     Email(String),
     /// A URI.
     Uri(String),
+    /// A host name to the letter, or a user name.
+    Name(String),
 }
 
 /// A text that is neither an e-mail address nor a URI.
@@ -80,18 +93,31 @@ pub enum Subject {
 pub struct SubjectError(String);
 
 impl Subject {
-    /// True when one of `identities` is exactly this one, letters' case included.
+    /// Whom a text means: with `://` in it a URI, else with `@` in it an e-mail address, else a host or a user.
+    pub fn of(text: &str) -> Self {
+        let text = text.to_owned();
+        match (text.contains("://"), text.contains('@')) {
+            (true, _) => Self::Uri(text),
+            (false, true) => Self::Email(text),
+            (false, false) => Self::Name(text),
+        }
+    }
+
+    /// True when one of `identities` is exactly this one, letters' case included. Nobody is the empty one.
     pub fn is_among(&self, identities: &[Identity]) -> bool {
         identities.iter().any(|identity| match (self, identity) {
             (Self::Email(wanted), Identity::Email(found))
-            | (Self::Uri(wanted), Identity::Uri(found)) => wanted == found,
+            | (Self::Uri(wanted), Identity::Uri(found))
+            | (Self::Name(wanted), Identity::DnsName(found) | Identity::UserName(found)) => {
+                wanted == found && !wanted.is_empty()
+            }
             _ => false,
         })
     }
 
-    /// The address or the URI.
+    /// The text that it was given as.
     pub fn as_str(&self) -> &str {
-        let (Self::Email(text) | Self::Uri(text)) = self;
+        let (Self::Email(text) | Self::Uri(text) | Self::Name(text)) = self;
         text
     }
 
@@ -103,14 +129,11 @@ impl Subject {
 impl FromStr for Subject {
     type Err = SubjectError;
 
-    /// What has `://` in it is a URI, else what has `@` in it an e-mail address.
+    /// As [`Self::of`], without hosts and users: a policy `fulcio` expects none.
     fn from_str(text: &str) -> Result<Self, SubjectError> {
-        if text.contains("://") {
-            Ok(Self::Uri(text.to_owned()))
-        } else if text.contains('@') {
-            Ok(Self::Email(text.to_owned()))
-        } else {
-            Err(SubjectError(bounded(text)))
+        match Self::of(text) {
+            Self::Name(text) => Err(SubjectError(bounded(&text))),
+            subject => Ok(subject),
         }
     }
 }

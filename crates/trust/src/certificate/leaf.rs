@@ -2,12 +2,12 @@
 
 use super::authorities::{Authorities, Authority};
 use super::error::{CertificateError, Part};
-use super::identity::Identity;
+use super::identity::{self, Identity, Subject};
 use super::structure::{Structure, Validity};
 use super::{MAX_CHAIN, MAX_CHAIN_CERTIFICATES, MAX_LEAF, path};
 use crate::PublicKey;
-use crate::blocks::{self, Limit, Prose};
-use crate::text::bounded;
+use crate::reading::blocks::{self, Limit, Prose};
+use crate::reading::text::bounded;
 use bundle_oci::Digest;
 use rustls_pki_types::CertificateDer;
 use spki::ObjectIdentifier;
@@ -26,11 +26,12 @@ const CERTIFICATE: &str = "CERTIFICATE";
 pub struct Presented {
     leaf: Vec<u8>,
     intermediates: Vec<CertificateDer<'static>>,
+    ends_in_root: bool,
 }
 
 impl Presented {
     /// Reads the annotations: exactly one certificate in `leaf`; all but the last of `chain` are intermediates, as the
-    /// last is the root, which is never taken from there. An empty chain is none.
+    /// last is the root, which is never taken from there; nor is any other that issued itself. An empty chain is none.
     ///
     /// # Errors
     /// [`CertificateError::Pem`], [`CertificateError::Structure`].
@@ -44,20 +45,35 @@ impl Presented {
                 .map_err(pem(Part::Chain))?,
             None => Vec::new(),
         };
-        chain.pop();
+        let broken = |reason| CertificateError::Structure { part: Part::Chain, reason };
+        let is_root = |der: &[u8]| Structure::parse(der).map(|der| der.is_self_issued());
+        let root = chain.pop();
+        let ends_in_root = root.map_or(Ok(true), |root| is_root(&root)).map_err(broken)?;
         let mut intermediates = Vec::new();
         for der in chain {
-            let authority = Authority::parse(der)
-                .map_err(|reason| CertificateError::Structure { part: Part::Chain, reason })?;
+            let is_root = is_root(&der).map_err(broken)?;
+            let authority = Authority::parse(der).map_err(broken)?.filter(|_| !is_root);
             // One that may not sign certificates leads nowhere.
             intermediates.extend(authority.map(|authority| authority.der));
         }
-        Ok(Self { leaf, intermediates })
+        Ok(Self { leaf, intermediates, ends_in_root })
     }
 
     /// The leaf in DER: what an entry of a log must be about.
     pub fn leaf(&self) -> &[u8] {
         &self.leaf
+    }
+
+    /// The leaf and the intermediates, in DER.
+    pub(crate) fn certificates(&self) -> Vec<Vec<u8>> {
+        let intermediates = self.intermediates.iter().map(|der| der.to_vec());
+        std::iter::once(self.leaf.clone()).chain(intermediates).collect()
+    }
+
+    /// True when the last certificate of the chain is a root, or there is no chain. Container runtimes leave the last one
+    /// out as well; where it is no root, something is missing that other readers take from there.
+    pub(crate) fn ends_in_root(&self) -> bool {
+        self.ends_in_root
     }
 
     /// Checks that the leaf may sign and leads to one of `roots`, through what came with it and `trusted`, at `at`.
@@ -73,7 +89,7 @@ impl Presented {
         let trusted = trusted.iter().map(|authority| authority.der.clone());
         let intermediates: Vec<_> = trusted.chain(self.intermediates.iter().cloned()).collect();
         path::verify(&end, &intermediates, roots, at)?;
-        Leaf::read(&self.leaf, end.subject_public_key_info().as_ref())
+        Leaf::read(&self.leaf)
     }
 }
 
@@ -96,7 +112,8 @@ struct Issuer {
 }
 
 impl Leaf {
-    fn read(der: &[u8], spki: &[u8]) -> Result<Self, CertificateError> {
+    /// Reads a certificate that is known to lead to a trusted root.
+    pub(crate) fn read(der: &[u8]) -> Result<Self, CertificateError> {
         let parsed = Structure::parse(der).map_err(|reason| structure(&reason))?;
         let usage = parsed.extension::<KeyUsage>().map_err(|reason| structure(&reason))?;
         if usage.is_some_and(|usage| !usage.digital_signature() && !usage.non_repudiation()) {
@@ -106,10 +123,12 @@ impl Leaf {
         let names = names.map(|SubjectAltName(names)| names).unwrap_or_default();
         let identities: Option<Vec<Identity>> = names.iter().map(Identity::of).collect();
         let purposes = parsed.extension::<ExtendedKeyUsage>();
+        let key = parsed.key().map_err(|reason| structure(&reason))?;
         Ok(Self {
-            key: PublicKey::from_spki(spki.to_vec()).map_err(CertificateError::Key)?,
+            key: PublicKey::from_spki(key).map_err(CertificateError::Key)?,
             digest: Digest::of(der),
-            identities: identities.ok_or_else(|| structure("an IP address in it is none"))?,
+            identities: identities
+                .ok_or_else(|| structure("an IP address or a user name in it is malformed"))?,
             issuer: Issuer::read(&parsed)?,
             validity: parsed.validity(),
             has_purpose: purposes.map_err(|reason| structure(&reason))?.is_some(),
@@ -141,6 +160,21 @@ impl Leaf {
         self.has_purpose
     }
 
+    /// Its issuer and one of its names are the expected ones to the letter. An empty expectation matches nothing.
+    ///
+    /// # Errors
+    /// Those of [`Self::issuer`], [`CertificateError::OtherIssuer`], [`CertificateError::OtherSubject`].
+    pub(crate) fn check(&self, issuer: &str, subject: &Subject) -> Result<(), CertificateError> {
+        let found = self.issuer()?;
+        if found != issuer || issuer.is_empty() {
+            return Err(CertificateError::OtherIssuer(bounded(found)));
+        }
+        match subject.is_among(&self.identities) {
+            true => Ok(()),
+            false => Err(CertificateError::OtherSubject(identity::list(&self.identities))),
+        }
+    }
+
     /// Who authenticated its owner, as Fulcio states it.
     ///
     /// # Errors
@@ -154,6 +188,14 @@ impl Leaf {
             (None, None) => Err(CertificateError::NoIssuer),
         }
     }
+}
+
+/// True for a certificate that names itself as its issuer, as roots do.
+pub(crate) fn is_self_issued(der: &[u8]) -> Result<bool, CertificateError> {
+    let parsed = Structure::parse(der);
+    parsed
+        .map(|parsed| parsed.is_self_issued())
+        .map_err(|reason| CertificateError::Structure { part: Part::Chain, reason })
 }
 
 impl Issuer {

@@ -1,6 +1,8 @@
-//! Signing certificates without a Sigstore bundle: the annotations `dev.sigstore.cosign/certificate` and `…/chain`
-//! under a policy `fulcio` or `pki` (docs/spec/verification.md §6), as containers/image
-//! image/signature/{fulcio,pki}_cert.go decide.
+//! Signing certificates: the only reader of the annotations `dev.sigstore.cosign/certificate` and `…/chain`, and of the
+//! names, the issuer and the key in a leaf, wherever it came from (docs/spec/verification.md §6).
+//!
+//! Under a policy `fulcio` or `pki` the path is looked for here, as containers/image image/signature/{fulcio,pki}_cert.go
+//! decide; under a trusted root [`crate::sigstore_bundle`] sees to it.
 //!
 //! 1. [`Presented`]: a leaf certificate and intermediates as an annotation has them; nothing about them is proven
 //! 2. `path`: the leaf leads to one of the [`Authorities`] at a given time, and is for code signing
@@ -25,6 +27,7 @@ pub use authorities::{Authorities, AuthorityError};
 pub use error::{CertificateError, Part};
 pub use fulcio::Fulcio;
 pub use identity::{Identity, Subject, SubjectError};
+pub(crate) use leaf::is_self_issued;
 pub use leaf::{Leaf, Presented};
 pub use pki::Pki;
 

@@ -6,7 +6,7 @@
 
 use super::authorities::{Authorities, Authority};
 use super::error::CertificateError;
-use crate::text::bounded;
+use crate::reading::text::bounded;
 use rustls_pki_types::{CertificateDer, SignatureVerificationAlgorithm, TrustAnchor, UnixTime};
 use std::time::Duration;
 use webpki::{

@@ -6,7 +6,7 @@ use super::host_name;
 use super::identity::{self, Subject};
 use super::leaf::{Leaf, Presented};
 use crate::CertificateIdentity;
-use crate::text::bounded;
+use crate::reading::text::bounded;
 
 /// Whose signatures count: certificates under these roots that name an e-mail address, a host, or both.
 #[derive(Debug, Clone, PartialEq, Eq)]

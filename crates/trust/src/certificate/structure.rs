@@ -1,11 +1,11 @@
 //! The parts of an X.509 certificate (RFC 5280 §4.1).
 
-use crate::text::bounded;
+use crate::reading::text::bounded;
 use spki::ObjectIdentifier;
 use std::collections::BTreeSet;
 use x509_cert::Certificate;
 use x509_cert::der::oid::AssociatedOid;
-use x509_cert::der::{self, Decode};
+use x509_cert::der::{self, Decode, Encode as _};
 use x509_cert::time::Time;
 
 /// A certificate whose extensions each stand once.
@@ -49,6 +49,18 @@ impl Structure {
     {
         let read = |value| T::from_der(value).map_err(|error| explain(&error));
         self.raw(T::OID).map(read).transpose()
+    }
+
+    /// True when it names itself as its issuer, as roots do.
+    pub(super) fn is_self_issued(&self) -> bool {
+        let names = self.0.tbs_certificate();
+        names.subject() == names.issuer()
+    }
+
+    /// The key that it is for, as SubjectPublicKeyInfo in DER.
+    pub(super) fn key(&self) -> Result<Vec<u8>, String> {
+        let key = self.0.tbs_certificate().subject_public_key_info();
+        key.to_der().map_err(|error| explain(&error))
     }
 
     pub(super) fn validity(&self) -> Validity {

@@ -9,7 +9,7 @@ pub mod named;
 pub mod remap;
 mod written;
 
-use super::text::bounded;
+use crate::reading::text::bounded;
 use bundle_oci::Reference;
 use named::{Named, NamedError};
 use remap::{Remap, RemapError};
@@ -60,7 +60,7 @@ impl TryFrom<Named> for Pinned {
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 pub enum IdentityError {
     /// What it names is no reference.
-    #[error("the signature names {claimed:?}, which is no image reference: {why}")]
+    #[error("the signature names {claimed:?}, which is not an image reference: {why}")]
     Unreadable {
         /// The text in the signature, bounded.
         claimed: String,

@@ -2,7 +2,7 @@
 //! another name than the one they are fetched by.
 
 use super::named::{Named, is_domain};
-use crate::text::bounded;
+use crate::reading::text::bounded;
 use bundle_oci::reference::is_path;
 use std::fmt;
 

@@ -4,7 +4,7 @@
 use super::named::{Named, NamedError};
 use super::remap::{Remap, RemapError};
 use super::{IdentityRule, Pinned};
-use crate::text::bounded;
+use crate::reading::text::bounded;
 use std::fmt;
 use std::str::FromStr;
 
@@ -13,9 +13,8 @@ use std::str::FromStr;
 pub enum RuleError {
     /// No rule has this name.
     #[error(
-        "{0:?} is no identity rule: match-exact, match-repo-digest-or-exact, match-repository, \
-         exact-reference=REFERENCE, exact-repository=REPOSITORY and \
-         remap-identity=PREFIX=SIGNED_PREFIX are"
+        "{0:?} is not an identity rule; expected match-exact, match-repo-digest-or-exact, match-repository, \
+         exact-reference=REFERENCE, exact-repository=REPOSITORY or remap-identity=PREFIX=SIGNED_PREFIX"
     )]
     Unknown(String),
     /// The name in it cannot be used.

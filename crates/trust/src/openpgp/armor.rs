@@ -28,7 +28,7 @@ pub(super) fn packets_of(file: &[u8]) -> Result<Vec<u8>, KeyringError> {
         match line {
             BEGIN_PUBLIC => packets.extend(block(&mut lines)?),
             BEGIN_PRIVATE => return Err(KeyringError::SecretKey),
-            _ => return Err(KeyringError::Armor("a block that is no public key block")),
+            _ => return Err(KeyringError::Armor("a block that is not a public key block")),
         }
     }
     if packets.is_empty() { Err(KeyringError::NoKey) } else { Ok(packets) }
@@ -155,7 +155,7 @@ mod tests {
             (
                 "a message",
                 one.replace("PUBLIC KEY BLOCK", "MESSAGE"),
-                "a block that is no public key block",
+                "a block that is not a public key block",
             ),
         ];
         for (name, file, why) in cases {

@@ -5,8 +5,8 @@ use super::Keyring;
 use super::errors::OpenPgpError;
 use super::report::Signer;
 use crate::ShapeError;
+use crate::formats::payload::{Payload, PayloadForm};
 use crate::identity::{IdentityError, IdentityRule};
-use crate::payload::{Payload, PayloadForm};
 use bundle_oci::{Digest, Reference};
 
 /// What an atomic signature is checked against.

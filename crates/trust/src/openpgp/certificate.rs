@@ -6,7 +6,7 @@ use super::gather::{Gathered, GatheredSubkey};
 use super::report::KeyDescription;
 use super::statement::{About, Statement, names, seconds};
 use super::strength;
-use crate::text::bounded;
+use crate::reading::text::bounded;
 use pgp::packet::{PublicKey, PublicSubkey, Signature, SignatureType, UserId};
 use pgp::types::{KeyDetails as _, Tag};
 

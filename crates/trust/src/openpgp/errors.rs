@@ -12,7 +12,7 @@ pub enum KeyringError {
     #[error("the file has {0} bytes, more than {most}", most = super::MAX_KEYRING)]
     TooLarge(usize),
     /// No public key in it.
-    #[error("there is no OpenPGP public key in it")]
+    #[error("it holds no OpenPGP public key")]
     NoKey,
     /// A secret key: it has no business where public keys are read.
     #[error("it holds a secret key; give the public key instead")]

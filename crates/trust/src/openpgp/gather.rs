@@ -3,7 +3,7 @@
 use super::errors::KeyringError;
 use super::fingerprint::OpenPgpFingerprint;
 use super::packets::{RawPacket, Unframed, split};
-use crate::text::bounded;
+use crate::reading::text::bounded;
 use pgp::packet::{PacketHeader, PublicKey, PublicSubkey, Signature, UserId};
 use pgp::types::{Fingerprint, KeyDetails, Tag};
 

@@ -9,7 +9,7 @@ use super::message::{Inline, open};
 use super::report::{KeyDescription, SignedMessage, Signer};
 use super::statement::{About, Statement, Unclear, names, seconds};
 use super::{FormFault, MAX_KEYRING, strength};
-use crate::text::bounded;
+use crate::reading::text::bounded;
 use pgp::packet::{Signature, SignatureType, SignatureVersion};
 use pgp::types::VerifyingKey;
 

@@ -3,7 +3,7 @@
 use super::MAX_MESSAGE;
 use super::errors::FormFault;
 use super::packets::{RawPacket, Unframed, split};
-use crate::text::bounded;
+use crate::reading::text::bounded;
 use pgp::packet::{Decompressor, LiteralData, OnePassSignature, Signature};
 use pgp::types::{CompressionAlgorithm, Tag};
 use std::io::Read as _;

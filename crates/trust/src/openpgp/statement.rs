@@ -103,7 +103,7 @@ pub(super) fn seconds(time: Timestamp) -> i64 {
 fn once<T>(slot: &mut Option<T>, value: T) -> Result<(), Unclear> {
     match slot.replace(value) {
         None => Ok(()),
-        Some(_) => Err(Unclear::Malformed("it says twice what it can say once")),
+        Some(_) => Err(Unclear::Malformed("it states twice a thing that may be stated once")),
     }
 }
 

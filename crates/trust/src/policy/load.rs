@@ -7,7 +7,7 @@ use super::requirement::{KeyType, PolicyRequirement, SignedBy};
 use super::sigstore::{FulcioSources, PkiSources, SignerSources, SigstoreSigned};
 use super::sources::{KeySource, Sources};
 use super::{Policy, RequirementList, node};
-use crate::text::bounded;
+use crate::reading::text::bounded;
 use crate::{Algorithm, IdentityRule, KeyError, PublicKey};
 use bundle_oci::Reference;
 use std::io;

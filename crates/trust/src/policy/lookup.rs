@@ -3,7 +3,7 @@
 //! port, `*.domain` from narrow to wide, the transport's empty scope, `default`. The first that exists applies alone.
 
 use super::{Policy, PolicyRequirement, RequirementList};
-use crate::scope::Scope;
+use crate::scopes::scope::Scope;
 use bundle_oci::host_name::registry;
 use bundle_oci::{Reference, Repository};
 

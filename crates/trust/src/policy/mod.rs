@@ -23,7 +23,7 @@ mod sigstore;
 pub mod sources;
 mod transports;
 
-use super::fields;
+use crate::reading::fields;
 pub use load::{LoadCause, LoadError, Loaded, LoadedRequirement, RawFulcio, RawPki, Signers};
 pub use lookup::Applicable;
 use node::Node;

@@ -2,7 +2,7 @@
 
 use crate::ShapeError;
 use crate::identity::RuleError;
-use crate::text::bounded;
+use crate::reading::text::bounded;
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
 use serde_json::{Map, Value};
@@ -41,7 +41,7 @@ pub enum PolicyError {
         key: &'static str,
     },
     /// None of several keys is there.
-    #[error("{place} has none of {keys}, one is needed")]
+    #[error("{place} needs one of {keys}")]
     NoneOf {
         /// The object.
         place: String,
@@ -57,7 +57,7 @@ pub enum PolicyError {
         keys: String,
     },
     /// A name that the format does not know, such as the type of a requirement.
-    #[error("{place} has the value {value:?}, which is no known {kind}")]
+    #[error("{place} has the unknown {kind} {value:?}")]
     Unknown {
         /// Where.
         place: String,
@@ -76,7 +76,7 @@ pub enum PolicyError {
         why: RuleError,
     },
     /// A scope that the transport does not have.
-    #[error("{place} is no scope of its transport: {why}")]
+    #[error("{place} is not a scope of its transport: {why}")]
     Scope {
         /// Where.
         place: String,

@@ -14,7 +14,7 @@ pub(super) fn check_scope(transport: &str, scope: &str) -> Result<(), &'static s
             (is_clean_path(scope), "an absolute path without . and .. and // is, other than /")
         }
         "docker-archive" | "tarball" => (false, "only the empty one is"),
-        "docker-daemon" => (!is_digest(scope), "a digest is none"),
+        "docker-daemon" => (!is_digest(scope), "a digest cannot be a scope here"),
         "atomic" => (is_openshift(scope), "host/namespace/stream:tag is"),
         "containers-storage" => (is_storage(scope), "[driver@/graph/root]name is"),
         _ => (true, ""),

@@ -3,10 +3,10 @@
 use super::error::SetError;
 use super::log_key::LogKey;
 use super::record::Record;
+use super::verifier::Verifier;
 use super::{MAX_ANNOTATION, MAX_INDEX, MAX_TIME};
-use crate::blocks::{self, Prose};
-use crate::fields::{Fields, document};
-use crate::{Fingerprint, PublicKey, ShapeError};
+use crate::reading::fields::{Fields, document};
+use crate::{Fingerprint, ShapeError};
 use bundle_oci::Digest;
 
 /// What an entry must be about.
@@ -18,31 +18,6 @@ pub struct Entry<'a> {
     pub signature: &'a [u8],
     /// Who is said to have signed.
     pub verifier: Verifier<'a>,
-}
-
-/// The key or certificate of an entry.
-#[derive(Debug, Clone, Copy)]
-pub enum Verifier<'a> {
-    /// A bare key.
-    Key(&'a PublicKey),
-    /// The leaf certificate, in DER.
-    Certificate(&'a [u8]),
-}
-
-impl Verifier<'_> {
-    fn label(&self) -> &'static str {
-        match self {
-            Self::Key(_) => "PUBLIC KEY",
-            Self::Certificate(_) => "CERTIFICATE",
-        }
-    }
-
-    fn der(&self) -> &[u8] {
-        match self {
-            Self::Key(key) => key.spki(),
-            Self::Certificate(der) => der,
-        }
-    }
 }
 
 /// What a log proves about a signature that is bound to its entry.
@@ -72,12 +47,12 @@ pub fn verify(
 /// An entry as the annotation has it. Nothing about it is proven yet.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct SignedEntry {
-    timestamp: Vec<u8>,
+    pub(crate) timestamp: Vec<u8>,
     /// The body as it was written, in base64: that is what the log signs.
     body: String,
     /// The same, decoded.
-    record: Vec<u8>,
-    logged: Logged,
+    pub(crate) record: Vec<u8>,
+    pub(crate) logged: Logged,
 }
 
 impl SignedEntry {
@@ -164,13 +139,7 @@ impl AuthenticEntry {
     /// [`SetError::VerifierForm`], [`SetError::OtherVerifier`], [`SetError::OtherSignature`],
     /// [`SetError::OtherPayload`].
     pub fn bind(&self, entry: &Entry<'_>) -> Result<Logged, SetError> {
-        let label = entry.verifier.label();
-        let verifier =
-            blocks::read_one(&self.record.verifier, label, MAX_ANNOTATION, Prose::Nowhere)
-                .map_err(SetError::VerifierForm)?;
-        if verifier != entry.verifier.der() {
-            return Err(SetError::OtherVerifier);
-        }
+        entry.verifier.check(&self.record.verifier)?;
         if self.record.signature != entry.signature {
             return Err(SetError::OtherSignature);
         }

@@ -1,7 +1,7 @@
 //! Why a log does not vouch for a signature.
 
-use crate::blocks::BlocksError;
-use crate::fields::ShapeError;
+use crate::reading::blocks::BlocksError;
+use crate::reading::fields::ShapeError;
 use crate::{Fingerprint, SignatureError};
 
 /// Why a signed entry timestamp proves nothing about a signature. That there is none at all is for the caller to say.
@@ -14,7 +14,7 @@ pub enum SetError {
     #[error(transparent)]
     Malformed(ShapeError),
     /// A time that no log can mean: none, negative or after the year 9999.
-    #[error("the log's entry has the time {0}, which is none")]
+    #[error("the log's entry has the impossible time {0}")]
     Time(i128),
     /// The log is none of those that are trusted, or none is trusted.
     #[error("the entry is of log {0}, which is not trusted")]

@@ -1,8 +1,8 @@
 //! The body of an entry: a `hashedrekord` of version 0.0.1 (sigstore/rekor pkg/types/hashedrekord/v0.0.1).
 
 use super::error::SetError;
-use crate::fields::{Fields, document};
-use crate::text::bounded;
+use crate::reading::fields::{Fields, document};
+use crate::reading::text::bounded;
 use bundle_oci::Digest;
 
 const KIND: &str = "hashedrekord";
@@ -11,18 +11,18 @@ const HASH: &str = "sha256";
 
 /// A signature that was logged.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub(super) struct Record {
+pub(crate) struct Record {
     /// SHA-256 of what was signed.
     pub(super) digest: Digest,
     /// The signature's bytes.
     pub(super) signature: Vec<u8>,
     /// The key or certificate, as the text that should be PEM.
-    pub(super) verifier: Vec<u8>,
+    pub(crate) verifier: Vec<u8>,
 }
 
 impl Record {
     /// Reads a body that the log has signed. Rekor writes bodies in canonical form with exactly these keys.
-    pub(super) fn parse(bytes: &[u8]) -> Result<Self, SetError> {
+    pub(crate) fn parse(bytes: &[u8]) -> Result<Self, SetError> {
         let value = document("the log's entry", bytes).map_err(SetError::Body)?;
         Self::read(&value)
     }

@@ -1,8 +1,11 @@
 //! Why a bundle does not verify, by stable causes.
 
-use crate::codes::codes;
-use crate::fields::ShapeError;
-use crate::text::bounded;
+use crate::certificate::CertificateError as LeafError;
+use crate::outcome::codes;
+use crate::reading::fields::ShapeError;
+use crate::reading::text::bounded;
+use crate::rekor::SetError;
+use crate::vouched::{CERTIFICATE_ANNOTATION, VouchError};
 use sigstore_verify::bundle::Error as StructureError;
 use sigstore_verify::{CertificateError, Error, TimestampError, TransparencyLogError};
 
@@ -12,7 +15,7 @@ codes! {
         Malformed = "malformed": "it does not have the shape that its format prescribes",
         Unsupported = "unsupported": "it is of a kind that is not supported",
         OtherMaterial = "other-material": "it is signed with a key where a certificate is demanded, or with a certificate where a key is",
-        PayloadType = "payload-type": "what is signed is of a type that is not understood",
+        PayloadType = "payload-type": "the signed content has an unknown type",
         WrongSignature = "wrong-signature": "the signature was made by another key or over other content",
         SubjectMismatch = "subject-mismatch": "it signs other content",
         UntrustedCertificate = "untrusted-certificate": "the certificate does not come from a trusted authority, or not for signing",
@@ -20,7 +23,7 @@ codes! {
         SctInvalid = "sct-invalid": "it is not proven that the certificate was published",
         IdentityMismatch = "identity-mismatch": "the certificate names another identity",
         IssuerMismatch = "issuer-mismatch": "the certificate names another issuer of the identity",
-        LogEntryMissing = "log-entry-missing": "there is no entry of a transparency log, or nothing that proves one",
+        LogEntryMissing = "log-entry-missing": "the entry of a transparency log is missing, or unproven",
         LogEntryInvalid = "log-entry-invalid": "an entry is not proven to be in a trusted transparency log",
         LogEntryNotBound = "log-entry-not-bound": "an entry of the transparency log is of something else",
         TimestampMissing = "timestamp-missing": "nothing that is trusted says when it was signed",
@@ -48,6 +51,57 @@ impl BundleFailure {
 impl From<ShapeError> for BundleFailure {
     fn from(error: ShapeError) -> Self {
         Self::new(Cause::Malformed, error.to_string())
+    }
+}
+
+/// What stands in annotations in place of a bundle.
+impl From<VouchError> for BundleFailure {
+    fn from(error: VouchError) -> Self {
+        let cause = match error {
+            VouchError::Missing(CERTIFICATE_ANNOTATION) => Cause::OtherMaterial,
+            VouchError::Log(error) => return error.into(),
+            _ => Cause::Malformed,
+        };
+        Self::new(cause, error.to_string())
+    }
+}
+
+impl From<SetError> for BundleFailure {
+    fn from(error: SetError) -> Self {
+        let cause = match error {
+            SetError::TooLarge(_) | SetError::Malformed(_) | SetError::Time(_) => Cause::Malformed,
+            SetError::Kind(_) | SetError::Version(_) | SetError::HashAlgorithm(_) => {
+                Cause::Unsupported
+            }
+            SetError::UnknownLog(_) | SetError::Signature(_) | SetError::Body(_) => {
+                Cause::LogEntryInvalid
+            }
+            SetError::VerifierForm(_)
+            | SetError::OtherVerifier
+            | SetError::OtherSignature
+            | SetError::OtherPayload => Cause::LogEntryNotBound,
+        };
+        Self::new(cause, error.to_string())
+    }
+}
+
+/// Of a certificate whose path is verified.
+impl From<LeafError> for BundleFailure {
+    fn from(error: LeafError) -> Self {
+        let cause = match error {
+            LeafError::Pem { .. } | LeafError::Structure { .. } | LeafError::Key(_) => {
+                Cause::Malformed
+            }
+            LeafError::Expired { .. } | LeafError::NotYetValid { .. } => Cause::CertificateExpired,
+            LeafError::Usage | LeafError::AuthorityAsLeaf | LeafError::NoPath(_) => {
+                Cause::UntrustedCertificate
+            }
+            LeafError::NoIssuer | LeafError::IssuersDiffer { .. } | LeafError::OtherIssuer(_) => {
+                Cause::IssuerMismatch
+            }
+            LeafError::OtherSubject(_) => Cause::IdentityMismatch,
+        };
+        Self::new(cause, error.to_string())
     }
 }
 

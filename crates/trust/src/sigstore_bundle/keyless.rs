@@ -2,10 +2,12 @@
 
 use super::proof::{Claim, Evidence, Signer, Subject};
 use super::wire::{self, Timestamps};
-use super::{Bundle, BundleFailure, Cause, Content, Version, leaf, log};
-use crate::dsse::{Envelope, IN_TOTO};
-use crate::statement::{COSIGN_SIGNATURE, Statement};
-use crate::text::bounded;
+use super::{Bundle, BundleFailure, Cause, Content, Version, log};
+use crate::certificate::{Leaf, Subject as Named, is_self_issued};
+use crate::formats::dsse::{Envelope, IN_TOTO};
+use crate::formats::statement::{COSIGN_SIGNATURE, Statement};
+use crate::reading::text::bounded;
+use crate::rekor::Verifier;
 use crate::trusted_root::TrustedRoot;
 use sigstore_verify::VerificationPolicy;
 use std::sync::Arc;
@@ -15,11 +17,22 @@ use std::sync::Arc;
 pub struct KeylessPolicy {
     /// Authorities and logs. Roots come from nowhere else.
     pub root: Arc<TrustedRoot>,
-    /// The subject alternative name that the certificate must have, exactly: an e-mail address, a URI, a host name, or
-    /// Fulcio's user name.
+    /// The subject alternative name that the certificate must have, exactly and of the kind that the text is of (see
+    /// [`Named::of`]): an e-mail address, a URI, a host name, or Fulcio's user name.
     pub identity: String,
     /// The issuer of the identity, exactly, mostly a URL.
     pub issuer: String,
+}
+
+impl KeylessPolicy {
+    fn subject(&self) -> Named {
+        Named::of(&self.identity)
+    }
+
+    /// True when the identity is an e-mail address, the one kind that a policy `fulcio` can name.
+    pub(crate) fn expects_email(&self) -> bool {
+        matches!(self.subject(), Named::Email(_))
+    }
 }
 
 impl Bundle {
@@ -46,8 +59,8 @@ impl Bundle {
         let root = &policy.root;
         let wire = wire::bundle(self, self.chain()?, Timestamps::Checked)?;
         let verified = root.verifier().verify(wire::artifact(subject)?, &wire, &demands(root))?;
-        let leaf = leaf::Leaf::read(signing)?;
-        leaf.check(&policy.identity, &policy.issuer)?;
+        let leaf = Leaf::read(signing)?;
+        leaf.check(&policy.issuer, &policy.subject())?;
         // The library gives the times of timestamps first, then those that logs promised.
         let times = verified.verified_timestamps().iter().map(|time| time.as_second());
         let timestamps: Vec<i64> = times.take(self.material.timestamps.len()).collect();
@@ -55,11 +68,11 @@ impl Bundle {
             signer: Signer::Certificate {
                 identity: policy.identity.clone(),
                 issuer: policy.issuer.clone(),
-                key: leaf.key(),
+                key: leaf.key().fingerprint(),
                 sct_verified: verified.sct_verified(),
             },
             claim: claim(&self.content, subject)?,
-            log: log::check(self, root, &timestamps)?,
+            log: log::check(self, root, Verifier::Certificate(signing), &timestamps)?,
             timestamps,
             unchecked_timestamps: 0,
         })
@@ -69,13 +82,16 @@ impl Bundle {
     /// end of its chain, as old clients wrote it.
     fn chain(&self) -> Result<&[Vec<u8>], BundleFailure> {
         let chain = &self.material.certificates[..];
-        let Some(at) = leaf::first_root(chain)? else {
-            return Ok(chain);
-        };
-        if self.version == Version::V0_1 && at + 1 == chain.len() {
-            return Ok(&chain[..at]);
+        for (place, certificate) in chain.iter().enumerate().skip(1) {
+            if !is_self_issued(certificate)? {
+                continue;
+            }
+            if self.version == Version::V0_1 && place + 1 == chain.len() {
+                return Ok(&chain[..place]);
+            }
+            return Err(BundleFailure::new(Cause::Malformed, "its chain holds a root certificate"));
         }
-        Err(BundleFailure::new(Cause::Malformed, "its chain holds a root certificate"))
+        Ok(chain)
     }
 }
 
@@ -118,4 +134,56 @@ pub(super) fn claim(content: &Content, subject: Subject<'_>) -> Result<Claim, Bu
     } else {
         Claim::Attestation(bounded(&statement.predicate_type))
     })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::certificate::CertificateError;
+    use crate::sigstore_bundle::VerificationMaterial;
+    use crate::testing::Signer as Key;
+    use crate::testing::certificates::Sketch;
+
+    #[test]
+    fn root_in_a_chain_stands_at_the_end_of_version_0_1_only() {
+        let key = Key::p256();
+        let root = Sketch::new("root", &key, "root").signed_by(&key);
+        let leaf = Sketch::new("leaf", &key, "root").signed_by(&key);
+        let none = b"x".to_vec();
+        for (name, version, chain, expected) in [
+            ("no root", Version::V0_2, vec![&leaf, &leaf], Some(2)),
+            ("a root at the end", Version::V0_1, vec![&leaf, &root], Some(1)),
+            ("the same in a newer version", Version::V0_2, vec![&leaf, &root], None),
+            ("a root in the middle", Version::V0_1, vec![&leaf, &root, &leaf], None),
+            ("two roots", Version::V0_1, vec![&leaf, &root, &root], None),
+            ("a signer that issued itself", Version::V0_2, vec![&root], Some(1)),
+            ("no certificate", Version::V0_1, vec![&leaf, &none], None),
+        ] {
+            let material = VerificationMaterial {
+                certificates: chain.into_iter().cloned().collect(),
+                entries: Vec::new(),
+                timestamps: Vec::new(),
+            };
+            let content = Content::Message { digest: None, signature: vec![1] };
+            let bundle = Bundle { content, version, material };
+            let found = bundle.chain().map(<[_]>::len).map_err(|failure| failure.cause);
+            assert_eq!(found, expected.ok_or(Cause::Malformed), "{name}");
+        }
+    }
+
+    #[test]
+    fn faults_of_a_certificate_are_causes_of_a_bundle() {
+        let (old, new) = (String::from("a"), String::from("b"));
+        for (fault, cause) in [
+            (CertificateError::IssuersDiffer { old, new }, Cause::IssuerMismatch),
+            (CertificateError::NoIssuer, Cause::IssuerMismatch),
+            (CertificateError::OtherIssuer("a".into()), Cause::IssuerMismatch),
+            (CertificateError::OtherSubject("a".into()), Cause::IdentityMismatch),
+            (CertificateError::Usage, Cause::UntrustedCertificate),
+        ] {
+            assert_eq!(BundleFailure::from(fault.clone()).cause, cause, "{fault:?}");
+        }
+        let broken = Leaf::read(b"x").expect_err("no certificate");
+        assert_eq!(BundleFailure::from(broken).cause, Cause::Malformed);
+    }
 }

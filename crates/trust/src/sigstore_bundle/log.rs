@@ -4,14 +4,15 @@
 //! bundle. It leaves open which of the trusted logs signed a checkpoint, lets entries without any proof ride along with
 //! others, and one entry count twice; ignores what a proof says twice; does not compare the entry's kind with what its
 //! body says; and binds `intoto` entries to the certificate's key only, not to the certificate, and takes a certificate
-//! for a bare key: then the log would show another identity than the one that is accepted.
+//! for a bare key: then the log would show another identity than the one that is accepted. Both are seen to by
+//! [`crate::rekor::Verifier`], as beside simple signatures.
 
 use super::material::LogEntry;
 use super::proof::LogRecord;
 use super::{Bundle, BundleFailure, Cause};
-use crate::fields::{Fields, ShapeError, document};
-use crate::pem;
-use crate::text::bounded;
+use crate::reading::fields::{Fields, ShapeError, document};
+use crate::reading::text::bounded;
+use crate::rekor::{Record, Verifier};
 use crate::trusted_root::{TrustedLog, TrustedRoot};
 use serde_json::Value;
 use sigstore_types::Checkpoint;
@@ -25,11 +26,11 @@ const SECOND_GENERATION: (&str, &str) = ("hashedrekord", "0.0.2");
 pub(super) fn check(
     bundle: &Bundle,
     root: &TrustedRoot,
+    signer: Verifier<'_>,
     times: &[i64],
 ) -> Result<Vec<LogRecord>, BundleFailure> {
     let material = &bundle.material;
-    let certificate = material.certificates.first().map(Vec::as_slice);
-    let record = |entry| record(entry, root, certificate, times);
+    let record = |entry| record(entry, root, signer, times);
     let records = material.entries.iter().map(record).collect::<Result<_, _>>()?;
     check_distinct("log entry", material.entries.iter().map(|entry| (&entry.log_id, entry.index)))?;
     check_distinct("timestamp", material.timestamps.iter().take(times.len()))?;
@@ -50,7 +51,7 @@ fn check_distinct<T: Ord>(what: &str, items: impl Iterator<Item = T>) -> Result<
 fn record(
     entry: &LogEntry,
     root: &TrustedRoot,
-    certificate: Option<&[u8]>,
+    signer: Verifier<'_>,
     times: &[i64],
 ) -> Result<LogRecord, BundleFailure> {
     let log_id: String = entry.log_id.iter().map(|byte| format!("{byte:02x}")).collect();
@@ -66,7 +67,7 @@ fn record(
     if entry.promise.is_none() {
         check_times(log, times)?;
     }
-    check_body(entry, certificate)?;
+    check_body(entry, signer)?;
     let proven_as_stated = entry.promise.is_some() || is_second_generation(entry);
     let index = match &entry.proof {
         Some(proof) if !proven_as_stated => proof.index,
@@ -121,11 +122,12 @@ fn check_times(log: &TrustedLog, times: &[i64]) -> Result<(), BundleFailure> {
     if times.iter().all(within) && !(times.is_empty() && period.end.is_some()) {
         return Ok(());
     }
-    let detail = "it was signed at a time for which its log is not trusted";
+    let detail = "it was signed at a time outside the trusted period of its log";
     Err(BundleFailure::new(Cause::LogEntryInvalid, detail))
 }
 
-fn check_body(entry: &LogEntry, certificate: Option<&[u8]>) -> Result<(), BundleFailure> {
+/// Who signed is in the entry as a whole: the very certificate, or the bare key.
+fn check_body(entry: &LogEntry, signer: Verifier<'_>) -> Result<(), BundleFailure> {
     let unreadable =
         |error: ShapeError| BundleFailure::new(Cause::LogEntryInvalid, error.to_string());
     let body = document("a log entry's body", &entry.body).map_err(unreadable)?;
@@ -137,12 +139,17 @@ fn check_body(entry: &LogEntry, certificate: Option<&[u8]>) -> Result<(), Bundle
         let detail = format!("it is of kind {:?} {:?}", bounded(kind), bounded(version));
         return Err(BundleFailure::new(Cause::LogEntryNotBound, detail));
     }
-    match (kind, certificate) {
-        ("intoto", Some(certificate)) => check_certificate(&intoto_verifier(&body), certificate),
-        ("intoto", None) => check_key(&intoto_verifier(&body)),
-        ("dsse", None) => check_key(&dsse_verifier(&body)),
-        _ => Ok(()),
-    }
+    let logged = match (kind, version) {
+        ("hashedrekord", "0.0.1") => Some(Record::parse(&entry.body)?.verifier),
+        ("intoto", _) => intoto_verifier(&body),
+        ("dsse", _) => dsse_verifier(&body),
+        // Of the second generation, whose entries hold it in DER: the library compares it.
+        _ => return Ok(()),
+    };
+    let logged = logged.ok_or_else(|| {
+        BundleFailure::new(Cause::LogEntryNotBound, "it was not logged with one signature")
+    })?;
+    Ok(signer.check(&logged)?)
 }
 
 /// The PEM text with which the one signature of an `intoto` entry was logged.
@@ -163,29 +170,6 @@ fn only_verifier(holder: &Value, key: &str) -> Option<Vec<u8>> {
     Fields::open("signature", signature, &[]).ok()?.bytes(key).ok()
 }
 
-/// It was logged with this very certificate.
-fn check_certificate(verifier: &Option<Vec<u8>>, certificate: &[u8]) -> Result<(), BundleFailure> {
-    let logged = verifier.as_ref().and_then(|pem| pem::certificate_blocks(pem).ok());
-    match logged.as_deref() {
-        Some([only]) if only == certificate => Ok(()),
-        _ => Err(BundleFailure::new(
-            Cause::LogEntryNotBound,
-            "it was logged with another certificate, or with a bare key",
-        )),
-    }
-}
-
-/// It was logged with a bare key; the library has compared which.
-fn check_key(verifier: &Option<Vec<u8>>) -> Result<(), BundleFailure> {
-    match verifier.as_ref().map(|pem| pem::public_key_block(pem)) {
-        Some(Ok(_)) => Ok(()),
-        _ => Err(BundleFailure::new(
-            Cause::LogEntryNotBound,
-            "it was logged with something else than one bare key",
-        )),
-    }
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -196,7 +180,24 @@ mod tests {
     fn body(signatures: &[&str]) -> Value {
         let signatures: Vec<Value> =
             signatures.iter().map(|pem| json!({"publicKey": STANDARD.encode(pem)})).collect();
-        json!({"spec": {"content": {"envelope": {"signatures": signatures}}}})
+        json!({
+            "kind": "intoto",
+            "apiVersion": "0.0.2",
+            "spec": {"content": {"envelope": {"signatures": signatures}}},
+        })
+    }
+
+    fn entry(body: &Value) -> LogEntry {
+        LogEntry {
+            index: 0,
+            log_id: Vec::new(),
+            kind: body["kind"].as_str().expect("text").into(),
+            kind_version: body["apiVersion"].as_str().expect("text").into(),
+            integrated_time: None,
+            promise: None,
+            proof: None,
+            body: body.to_string().into_bytes(),
+        }
     }
 
     #[test]
@@ -206,8 +207,10 @@ mod tests {
             format!("-----BEGIN CERTIFICATE-----\n{body}\n-----END CERTIFICATE-----\n")
         };
         let (own, other) = (pem(b"own"), pem(b"other"));
-        let check =
-            |signatures: &[&str]| check_certificate(&intoto_verifier(&body(signatures)), b"own");
+        let check = |signatures: &[&str]| {
+            let entry = entry(&body(signatures));
+            check_body(&entry, Verifier::Certificate(b"own"))
+        };
         assert_eq!(check(&[&own]), Ok(()));
         let key = own.replace("CERTIFICATE", "PUBLIC KEY");
         let both = format!("{own}{other}");

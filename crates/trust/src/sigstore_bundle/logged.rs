@@ -4,8 +4,9 @@ use super::keyless::{check_payload_type, claim};
 use super::proof::{Evidence, Signer, Subject};
 use super::wire::{self, Timestamps};
 use super::{Bundle, BundleFailure, Cause, Content, Material, log};
-use crate::crypto::Hashing;
+use crate::keys::Hashing;
 use crate::keys::PublicKey;
+use crate::rekor::Verifier;
 use crate::trusted_root::TrustedRoot;
 use sigstore_types::DerPublicKey;
 use sigstore_verify::{Error, PublicKeyVerificationPolicy};
@@ -56,7 +57,7 @@ impl Bundle {
         Ok(Evidence {
             signer: Signer::Key(key.fingerprint()),
             claim,
-            log: log::check(self, root, &timestamps)?,
+            log: log::check(self, root, Verifier::Key(key), &timestamps)?,
             timestamps,
             unchecked_timestamps: self.material.timestamps.len() - count,
         })

@@ -1,7 +1,8 @@
 //! What comes beside the signature: key or certificates, log entries, timestamps. Only its shape is checked here.
 
 use super::{MAX_ENTRIES, Version};
-use crate::fields::{Fields, ShapeError};
+use crate::reading::fields::{Fields, ShapeError};
+use crate::rekor::{MAX_INDEX, MAX_TIME};
 use serde_json::Value;
 
 /// Most certificates of a chain. Real ones have at most two besides the root, which is never taken from a bundle.
@@ -135,11 +136,12 @@ impl LogEntry {
                 .bytes("signedEntryTimestamp")
         });
         Ok(Self {
-            index: entry.number("logIndex")?,
+            index: entry.number_to("logIndex", MAX_INDEX)?,
             log_id: log_id.bytes("keyId")?,
             kind: kind.text("kind")?.to_owned(),
             kind_version: kind.text("version")?.to_owned(),
-            integrated_time: Some(entry.number("integratedTime")?).filter(|time| *time > 0),
+            integrated_time: Some(entry.number_to("integratedTime", MAX_TIME)?)
+                .filter(|time| *time > 0),
             promise: promise.transpose()?,
             proof: entry.present("inclusionProof").map(InclusionProof::read).transpose()?,
             body: entry.bytes("canonicalizedBody")?,
@@ -163,7 +165,7 @@ impl InclusionProof {
             None => None,
         };
         Ok(Self {
-            index: proof.number("logIndex")?,
+            index: proof.number_to("logIndex", MAX_INDEX)?,
             root_hash: proof.bytes("rootHash")?,
             tree_size: proof.number("treeSize")?,
             hashes: hashes

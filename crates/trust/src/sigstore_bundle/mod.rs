@@ -2,21 +2,20 @@
 //!
 //! [`Bundle::parse`] reads all of a bundle strictly. What it read is then judged in one of three ways:
 //!
-//! - `keyed`: by a key alone, log entries and timestamps are not looked at
+//! - by a key alone: log entries and timestamps are not looked at, and `crate::judge` sees to it
 //! - `logged`: by a key, with a demanded log entry ([`Bundle::verify_logged`])
 //! - `keyless`: by a certificate, under a pinned root ([`Bundle::verify_keyless`]); [`simple_signing`] comes here too
 //!
 //! The last two hand over what was read, as the types of the library `sigstore-verify`, to that library, and check
-//! themselves what it does not: `leaf` the names in the certificate, `log` which log signed and what each entry binds.
+//! themselves what it does not: `log` which log signed and what each entry binds, [`crate::certificate`] the names in
+//! the certificate.
 //! [`proof`] says what was proven, [`failure`] why not.
 //!
 //! A bundle names content by digest only, never a repository: whether it counts for an image is decided by who knows
 //! how the name is bound.
 
 pub mod failure;
-mod keyed;
 mod keyless;
-mod leaf;
 mod log;
 mod logged;
 mod material;
@@ -25,13 +24,12 @@ pub mod simple_signing;
 mod wire;
 
 pub use failure::{BundleFailure, Cause};
-pub(crate) use keyed::Held;
 pub use keyless::KeylessPolicy;
 pub use proof::{Claim, Evidence, LogRecord, Signer, Subject};
 
-use super::dsse::{Envelope, EnvelopeError};
-use super::fields::{Fields, ShapeError, document};
-use super::text::bounded;
+use crate::formats::dsse::{Envelope, EnvelopeError};
+use crate::reading::fields::{Fields, ShapeError, document};
+use crate::reading::text::bounded;
 pub use material::MATERIAL;
 use material::VerificationMaterial;
 use serde_json::Value;

@@ -1,10 +1,11 @@
 //! One image in a world, with what is attached to it and what is trusted.
 
 use super::{Signer, Store};
-use crate::dsse::Envelope;
+use crate::formats::dsse::Envelope;
 use crate::{
     Admission, Anchors, AtomicSignature, Attached, Found, ImageUnderTest, ImageVerdict, Places,
-    Policy, PreparedPolicy, RefusalCode, ScopedKey, SignatureCode, UnknownPlaces, cosign, judge,
+    Policy, PreparedPolicy, RefusalCode, ScopedKey, SignatureCode, UnknownPlaces, judge,
+    simple_signing,
 };
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
@@ -134,7 +135,7 @@ impl Scene {
     ) {
         let mut layer = self.store.blob(media_type::SIMPLE_SIGNING, payload.into());
         if let Some(signature) = signature {
-            layer.annotations.insert(cosign::SIGNATURE_ANNOTATION.into(), signature.into());
+            layer.annotations.insert(simple_signing::SIGNATURE_ANNOTATION.into(), signature.into());
         }
         self.attach_layers(subject, &[layer]);
     }

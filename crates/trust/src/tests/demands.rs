@@ -1,7 +1,7 @@
 //! What is demanded beyond a signature (several signers, a log, an attestation) is not to be had by other names, by
 //! permissions that are wider, or by the word of whoever packed.
 
-use crate::dsse::IN_TOTO;
+use crate::formats::dsse::IN_TOTO;
 use crate::testing::demands::{DEMANDS, demand};
 use crate::testing::scene::{bundle, statement};
 use crate::testing::{Scene, Signer};

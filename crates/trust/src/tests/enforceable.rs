@@ -7,7 +7,7 @@ use crate::testing::scene::{CONFIG, wire};
 use crate::testing::{Scene, Signer};
 use crate::{
     Admission, Attached, Authority, Found, RefusalCode, ScopedAuthority, SignatureCode as Code,
-    cosign, vouched,
+    simple_signing, vouched,
 };
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
@@ -29,7 +29,7 @@ fn layer(scene: &mut Scene, signer: &Signer) -> Descriptor {
     let payload = scene.payload(&scene.root.clone());
     let mut layer = scene.store.blob(media_type::SIMPLE_SIGNING, payload.clone());
     let signature = signer.sign_base64(payload.as_bytes());
-    layer.annotations.insert(cosign::SIGNATURE_ANNOTATION.into(), signature);
+    layer.annotations.insert(simple_signing::SIGNATURE_ANNOTATION.into(), signature);
     layer
 }
 

@@ -4,11 +4,14 @@ use super::sigstore::policy;
 use super::vectors::{IDENTITY, ISSUER, PUBLIC_ROOT};
 use crate::sigstore_bundle::simple_signing::{Accompanied, Accompanying};
 use crate::sigstore_bundle::{
-    Bundle, BundleFailure, Cause, Evidence, KeylessPolicy, Signer, Subject, simple_signing,
+    Bundle, BundleFailure, Cause, Evidence, KeylessPolicy, Signer, Subject,
 };
 use crate::testing::scene::base64;
 use crate::testing::vectors::{folder, read};
 use crate::trusted_root::TrustedRoot;
+use crate::vouched::{
+    CERTIFICATE_ANNOTATION, CHAIN_ANNOTATION, LOG_ANNOTATION, TIMESTAMP_ANNOTATION,
+};
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
 use bundle_oci::Digest;
@@ -20,6 +23,8 @@ use std::sync::Arc;
 /// A change of something valid.
 type Change<T> = fn(&mut T);
 
+const OLD_CERTIFICATE: &str = "dev.cosignproject.cosign/certificate";
+const OLD_CHAIN: &str = "dev.cosignproject.cosign/chain";
 const CASES: &str = "sigstore-conformance/test/assets/bundle-verify";
 
 fn document(file: &Path) -> Value {
@@ -219,7 +224,7 @@ fn simple(vectors: &Path) -> (BTreeMap<String, String>, Vec<u8>, Vec<u8>) {
 
 /// Changes the log annotation's JSON.
 fn in_log(annotations: &mut BTreeMap<String, String>, change: Change<Value>) {
-    let text = annotations.get_mut(simple_signing::LOG_ANNOTATION).expect("a log annotation");
+    let text = annotations.get_mut(LOG_ANNOTATION).expect("a log annotation");
     let mut value = serde_json::from_str(text).expect("JSON");
     change(&mut value);
     *text = value.to_string();
@@ -227,9 +232,6 @@ fn in_log(annotations: &mut BTreeMap<String, String>, change: Change<Value>) {
 
 #[test]
 fn one_wrong_annotation_of_a_simple_signature_is_enough_to_refuse() {
-    use simple_signing::{
-        CERTIFICATE_ANNOTATIONS, CHAIN_ANNOTATION, LOG_ANNOTATION, TIMESTAMP_ANNOTATION,
-    };
     type Annotations = BTreeMap<String, String>;
     let Some(vectors) = folder() else { return };
     let (valid, payload, signature) = simple(&vectors);
@@ -239,22 +241,54 @@ fn one_wrong_annotation_of_a_simple_signature_is_enough_to_refuse() {
         ("untouched", None, |_| {}),
         ("no chain", None, |a| drop(a.remove(CHAIN_ANNOTATION))),
         ("certificate under its old name", None, |a| {
-            let certificate = a.remove(CERTIFICATE_ANNOTATIONS[0]).expect("there");
-            a.insert(CERTIFICATE_ANNOTATIONS[1].into(), certificate);
+            let certificate = a.remove(CERTIFICATE_ANNOTATION).expect("there");
+            a.insert(OLD_CERTIFICATE.into(), certificate);
         }),
         ("two certificates", Some(Cause::Malformed), |a| {
-            let doubled = a[CERTIFICATE_ANNOTATIONS[0]].repeat(2);
-            a.insert(CERTIFICATE_ANNOTATIONS[0].into(), doubled);
+            let doubled = format!("{}\n", a[CERTIFICATE_ANNOTATION]).repeat(2);
+            a.insert(CERTIFICATE_ANNOTATION.into(), doubled);
         }),
         ("another certificate under the old name", Some(Cause::Malformed), |a| {
             let other = a[CHAIN_ANNOTATION].clone();
-            a.insert(CERTIFICATE_ANNOTATIONS[1].into(), other);
+            a.insert(OLD_CERTIFICATE.into(), other);
+        }),
+        ("chain under its old name", None, |a| {
+            let chain = a.remove(CHAIN_ANNOTATION).expect("there");
+            a.insert(OLD_CHAIN.into(), chain);
+        }),
+        ("another chain under its old name", Some(Cause::Malformed), |a| {
+            let other = a[CERTIFICATE_ANNOTATION].clone();
+            a.insert(OLD_CHAIN.into(), other);
+        }),
+        ("empty chain", None, |a| drop(a.insert(CHAIN_ANNOTATION.into(), String::new()))),
+        ("blank chain", Some(Cause::Malformed), |a| {
+            a.insert(CHAIN_ANNOTATION.into(), " ".into());
+        }),
+        ("chain of six", None, |a| {
+            let chain = format!("{}\n", a[CHAIN_ANNOTATION]).repeat(3);
+            a.insert(CHAIN_ANNOTATION.into(), chain);
+        }),
+        ("chain of eight", Some(Cause::Malformed), |a| {
+            let chain = format!("{}\n", a[CHAIN_ANNOTATION]).repeat(4);
+            a.insert(CHAIN_ANNOTATION.into(), chain);
+        }),
+        ("prose before the certificate", None, |a| {
+            let text = format!("subject=somebody\n{}", a[CERTIFICATE_ANNOTATION]);
+            a.insert(CERTIFICATE_ANNOTATION.into(), text);
+        }),
+        ("prose after the certificate", Some(Cause::Malformed), |a| {
+            let text = format!("{}\nsubject=somebody", a[CERTIFICATE_ANNOTATION]);
+            a.insert(CERTIFICATE_ANNOTATION.into(), text);
+        }),
+        ("log under its old name", Some(Cause::LogEntryMissing), |a| {
+            let log = a.remove(LOG_ANNOTATION).expect("there");
+            a.insert("dev.cosignproject.cosign/bundle".into(), log);
         }),
         ("no certificate", Some(Cause::OtherMaterial), |a| {
-            a.remove(CERTIFICATE_ANNOTATIONS[0]);
+            a.remove(CERTIFICATE_ANNOTATION);
         }),
         ("certificate that is none", Some(Cause::Malformed), |a| {
-            a.insert(CERTIFICATE_ANNOTATIONS[0].into(), "x".into());
+            a.insert(CERTIFICATE_ANNOTATION.into(), "x".into());
         }),
         ("chain that is none", Some(Cause::Malformed), |a| {
             a.insert(CHAIN_ANNOTATION.into(), "x".into());
@@ -323,7 +357,7 @@ fn verify_simple(
     policy: &KeylessPolicy,
 ) -> Result<Evidence, BundleFailure> {
     let content = Accompanying::Simple { payload, signature };
-    Accompanied { annotations, content }.verify_keyless(policy)
+    Accompanied { annotations: annotations.into(), content }.verify_keyless(policy)
 }
 
 /// What a proof of the second generation says twice, it says alike: the library goes by the checkpoint alone, others may

@@ -1,6 +1,6 @@
 //! What is a public key, and what is not.
 
-use crate::pem::PemError;
+use crate::reading::pem::PemError;
 use crate::testing::Signer;
 use crate::{Algorithm, Fingerprint, KeyError, PublicKey};
 use base64::Engine as _;

@@ -1,6 +1,7 @@
 //! Key-signed bundles with an entry of a private log: one-field breaks over valid ones.
 
-use crate::dsse::IN_TOTO;
+use crate::formats::dsse::IN_TOTO;
+use crate::rekor::{MAX_INDEX, MAX_TIME};
 use crate::sigstore_bundle::{Bundle, Cause, Claim, Evidence, Signer as By, Subject};
 use crate::testing::certificates::Sketch;
 use crate::testing::scene::{BUNDLE, base64, bundle, statement};
@@ -404,4 +405,57 @@ fn a_logged_message_is_bound_to_the_manifest_itself() {
     };
     assert_eq!(by_digest(manifest.digest()), None);
     assert_eq!(by_digest(Digest::of(b"x")), Some(Cause::WrongSignature));
+}
+
+#[test]
+fn bounds_of_an_entry_in_a_bundle_are_those_beside_a_signature() {
+    let (signer, log) = (Signer::p256(), PrivateLog(Signer::p256()));
+    let valid = logged(&signer, &log, NONE, NONE, NONE);
+    for (pointer, most) in [
+        ("/logIndex", MAX_INDEX),
+        ("/integratedTime", MAX_TIME),
+        ("/inclusionProof/logIndex", MAX_INDEX),
+    ] {
+        for (number, is_read) in [(most, true), (most + 1, false)] {
+            let mut bundle = valid.clone();
+            let entry = &mut bundle["verificationMaterial"]["tlogEntries"][0];
+            *entry.pointer_mut(pointer).expect("there") = number.to_string().into();
+            let read = Bundle::parse(bundle.to_string().as_bytes());
+            assert_eq!(read.is_ok(), is_read, "{pointer} {number}");
+        }
+    }
+}
+
+#[test]
+fn key_in_an_entry_of_a_bundle_is_one_pem_block_and_nothing_else() {
+    let (signer, log) = (Signer::p256(), PrivateLog(Signer::p256()));
+    let manifest = manifest();
+    let (hash, key) = (manifest.digest().hex(), signer.public().to_pem());
+    let signature = signer.sign_base64(manifest.bytes());
+    for (name, algorithm, verifier, expected) in [
+        ("the key", "sha256", key.clone(), None),
+        ("prose before it", "sha256", format!("prose\n{key}"), Some(Cause::LogEntryNotBound)),
+        ("prose after it", "sha256", format!("{key}prose"), Some(Cause::LogEntryNotBound)),
+        ("the key twice", "sha256", key.repeat(2), Some(Cause::LogEntryNotBound)),
+        ("a hash of another name", "sha512", key, Some(Cause::Unsupported)),
+    ] {
+        let body = json!({
+            "apiVersion": "0.0.1", "kind": "hashedrekord",
+            "spec": {
+                "data": {"hash": {"algorithm": algorithm, "value": hash}},
+                "signature": {
+                    "content": signature,
+                    "publicKey": {"content": base64(verifier.as_bytes())},
+                },
+            },
+        });
+        let bundle = json!({
+            "mediaType": BUNDLE,
+            "verificationMaterial": {
+                "publicKey": {"hint": ""}, "tlogEntries": [log.entry(&body, LOGGED_AT)],
+            },
+            "messageSignature": {"signature": signature},
+        });
+        assert_eq!(verify(&bundle, &signer, &log.root()).err(), expected, "{name}");
+    }
 }

@@ -1,6 +1,7 @@
 //! The verifier as a whole: one-field breaks, each with the valid object beside it (docs/spec/verification.md §17).
 
 mod admission;
+mod annotations;
 mod attestation;
 mod bundle;
 mod demands;

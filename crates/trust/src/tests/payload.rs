@@ -1,7 +1,7 @@
 //! Simple signing, from the layer to the admission.
 
 use crate::testing::{Scene, Signer};
-use crate::{Admission, Attached, Found, RefusalCode, SignatureCode as Code, cosign};
+use crate::{Admission, Attached, Found, RefusalCode, SignatureCode as Code, simple_signing};
 use aws_lc_rs::signature::{RSA_PKCS1_SHA512, RSA_PSS_SHA256};
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
@@ -212,7 +212,7 @@ fn one_good_signature_among_others_is_enough() {
     let mut layers = Vec::new();
     for key in [&stranger, &signer, &signer] {
         let signature = key.sign_base64(payload.as_bytes());
-        layer.annotations.insert(cosign::SIGNATURE_ANNOTATION.into(), signature);
+        layer.annotations.insert(simple_signing::SIGNATURE_ANNOTATION.into(), signature);
         layers.push(layer.clone());
     }
     layers.push(scene.store.blob("text/plain", "hello"));
@@ -232,7 +232,7 @@ fn a_signature_manifest_beyond_its_limits_is_refused_as_such() {
     let payload = scene.payload(&root);
     let mut layer = scene.store.blob(media_type::SIMPLE_SIGNING, payload.clone());
     let signature = signer.sign_base64(payload.as_bytes());
-    layer.annotations.insert(cosign::SIGNATURE_ANNOTATION.into(), signature);
+    layer.annotations.insert(simple_signing::SIGNATURE_ANNOTATION.into(), signature);
     scene.attach_layers(&root, &vec![layer.clone(); 1001]);
     assert_eq!(scene.codes(), [Code::TooManyLayers]);
     assert_eq!(scene.refusal(), RefusalCode::NoTrustedSignature);
@@ -291,7 +291,7 @@ fn an_index_or_anything_else_under_the_tag_is_no_signature() {
     let root = scene.root.clone();
     let mut text = scene.store.blob("text/plain", scene.payload(&root));
     let signature = signer.sign_base64(scene.payload(&root).as_bytes());
-    text.annotations.insert(cosign::SIGNATURE_ANNOTATION.into(), signature);
+    text.annotations.insert(simple_signing::SIGNATURE_ANNOTATION.into(), signature);
     scene.attached.clear();
     scene.attach_layers(&root, &[text]);
     assert_eq!(scene.codes(), [Code::NotASignature]);
@@ -309,7 +309,7 @@ fn a_payload_is_read_once_for_all_layers_that_hold_it() {
         let payload = if number % 2 == 0 { &own } else { &other };
         let mut layer = scene.store.blob(media_type::SIMPLE_SIGNING, payload.clone());
         let signature = signers[number % 3].sign_base64(payload.as_bytes());
-        layer.annotations.insert(cosign::SIGNATURE_ANNOTATION.into(), signature);
+        layer.annotations.insert(simple_signing::SIGNATURE_ANNOTATION.into(), signature);
         layers.push(layer);
     }
     layers.insert(7, scene.store.blob("text/plain", "hello"));

@@ -5,7 +5,8 @@ use crate::testing::certificates::{EMAIL, Sketch, authority, names, purposes};
 use crate::testing::scene::{CONFIG, base64, wire};
 use crate::testing::{Scene, Signer};
 use crate::{
-    Admission, Attached, Found, ImageVerdict, Policy, RefusalCode, SignatureCode as Code, cosign,
+    Admission, Attached, Found, ImageVerdict, Policy, RefusalCode, SignatureCode as Code,
+    simple_signing,
 };
 use bundle_oci::media_type::{DOCKER_MANIFEST, OCI_MANIFEST, SIMPLE_SIGNING};
 use serde_json::{Value, json};
@@ -25,7 +26,7 @@ fn judge(signer: &Signer, anchor: &Anchor, change: impl Fn(&mut Holder)) -> Imag
     let payload = scene.payload(&scene.root);
     let mut layer = scene.store.blob(SIMPLE_SIGNING, payload.clone());
     let signature = signer.sign_base64(payload.as_bytes());
-    layer.annotations.insert(cosign::SIGNATURE_ANNOTATION.into(), signature);
+    layer.annotations.insert(simple_signing::SIGNATURE_ANNOTATION.into(), signature);
     let mut holder =
         Holder { media_type: OCI_MANIFEST, tag: Some("sig"), layers: vec![wire(&layer)] };
     change(&mut holder);
@@ -146,9 +147,11 @@ fn a_policy_reads_certificates_under_their_present_name_only() {
     }]));
     let (present, old) =
         ("dev.sigstore.cosign/certificate", "dev.cosignproject.cosign/certificate");
+    let old_chain = "dev.cosignproject.cosign/chain";
     for (annotations, expected) in [
         (&[(present, leaf.as_str())][..], Code::Verified),
         (&[(present, &leaf), (old, "another")], Code::Verified),
+        (&[(present, &leaf), (old_chain, "another")], Code::Verified),
         (&[(old, &leaf)], Code::CertificateMissing),
         (&[], Code::CertificateMissing),
     ] {

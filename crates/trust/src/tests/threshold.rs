@@ -7,8 +7,8 @@ use crate::testing::scene::base64;
 use crate::testing::scene::{bundle, statement};
 use crate::testing::{Scene, Signer};
 use crate::{
-    Admission, Authority, Log, LogAuthority, RefusalCode, ScopedAuthority, cosign, dsse::IN_TOTO,
-    vouched,
+    Admission, Authority, Log, LogAuthority, RefusalCode, ScopedAuthority, dsse::IN_TOTO,
+    simple_signing, vouched,
 };
 use bundle_oci::{Digest, media_type};
 use serde_json::json;
@@ -147,7 +147,9 @@ fn one_key_with_and_without_a_certificate_is_one_signer() {
         let layers = [(&one, None), (certified, Some(leaf.pem(&root)))].map(|(signer, leaf)| {
             let signature = signer.sign(payload.as_bytes());
             let mut layer = scene.store.blob(media_type::SIMPLE_SIGNING, payload.clone());
-            layer.annotations.insert(cosign::SIGNATURE_ANNOTATION.into(), base64(&signature));
+            layer
+                .annotations
+                .insert(simple_signing::SIGNATURE_ANNOTATION.into(), base64(&signature));
             match leaf {
                 Some(leaf) => {
                     layer.annotations.insert(vouched::CERTIFICATE_ANNOTATION.into(), leaf)

@@ -8,6 +8,7 @@ use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
 use bundle_oci::Digest;
 use serde_json::json;
+use std::collections::BTreeMap;
 
 const PAYLOAD: &[u8] = b"a payload";
 const ISSUER: &str = "https://login.example";
@@ -86,14 +87,15 @@ fn a_key_counts_when_a_log_has_an_entry_of_its_signature() {
     let signature = world.signer.sign(PAYLOAD);
     let entry = world.entry(&signature, &key.to_pem(), AT);
     let with = annotations(&[(LOG_ANNOTATION, &entry)]);
-    let signed = Signed { annotations: &with, payload: PAYLOAD, signature: &signature };
+    let signed =
+        Signed { annotations: Annotations::from(&with), payload: PAYLOAD, signature: &signature };
     let other = Signer::p256().public();
     let keys = [other.clone(), key.clone()];
     let (found, logged) = signed.by_logged_key(&keys, &world.logs()).expect("accepted");
     assert_eq!((found, logged.integrated_time, logged.log_index), (&key, AT, 7));
 
     let none = BTreeMap::new();
-    let silent = Signed { annotations: &none, ..signed };
+    let silent = Signed { annotations: Annotations::from(&none), ..signed };
     let missing = Err(VouchError::Missing(LOG_ANNOTATION));
     assert_eq!(silent.by_logged_key(&keys, &world.logs()), missing);
     let stranger = Err(VouchError::Signature(SignatureError::OtherKey));
@@ -108,7 +110,7 @@ fn a_key_counts_when_a_log_has_an_entry_of_its_signature() {
     let error = Err(VouchError::Log(SetError::OtherSignature));
     assert_eq!(elsewhere.by_logged_key(&keys, &world.logs()), error);
     let foreign = annotations(&[(LOG_ANNOTATION, &world.entry(&signature, &other.to_pem(), AT))]);
-    let foreign = Signed { annotations: &foreign, ..signed };
+    let foreign = Signed { annotations: Annotations::from(&foreign), ..signed };
     let error = Err(VouchError::Log(SetError::OtherVerifier));
     assert_eq!(foreign.by_logged_key(&keys, &world.logs()), error);
 }
@@ -122,7 +124,7 @@ fn a_fulcio_certificate_counts_at_the_time_that_a_log_proves() {
     let entry = world.entry(&signature, &certificate, AT);
     let check_signature = |of: &[(&str, &str)], signature: &[u8]| {
         let of = annotations(of);
-        Signed { annotations: &of, payload: PAYLOAD, signature }
+        Signed { annotations: Annotations::from(&of), payload: PAYLOAD, signature }
             .by_fulcio(&world.fulcio(), &world.logs())
     };
     let check = |of: &[(&str, &str)]| check_signature(of, &signature);
@@ -156,7 +158,8 @@ fn a_certificate_of_an_organisation_counts_now() {
     let signature = world.signer.sign(PAYLOAD);
     let check = |of: &[(&str, &str)], payload: &[u8], now: u64| {
         let of = annotations(of);
-        Signed { annotations: &of, payload, signature: &signature }.by_pki(&world.pki(), now)
+        Signed { annotations: Annotations::from(&of), payload, signature: &signature }
+            .by_pki(&world.pki(), now)
     };
     let with = [(CERTIFICATE_ANNOTATION, certificate.as_str())];
     assert!(check(&with, PAYLOAD, AT).is_ok());
@@ -176,7 +179,7 @@ fn annotations_are_read_in_both_spellings_if_they_agree() {
     let old = "dev.cosignproject.cosign/certificate";
     let check = |of: &[(&str, &str)]| {
         let of = annotations(of);
-        Signed { annotations: &of, payload: PAYLOAD, signature: &signature }
+        Signed { annotations: Annotations::from(&of), payload: PAYLOAD, signature: &signature }
             .by_pki(&world.pki(), AT)
             .map(drop)
     };
@@ -192,4 +195,28 @@ fn annotations_are_read_in_both_spellings_if_they_agree() {
         ("dev.cosignproject.cosign/chain", &other),
     ];
     assert_eq!(check(&chains), Err(VouchError::Ambiguous(CHAIN_ANNOTATION)));
+}
+
+#[test]
+fn log_entry_in_the_older_spelling_is_not_read() {
+    let world = World::new();
+    let key = world.signer.public();
+    let signature = world.signer.sign(PAYLOAD);
+    let entry = world.entry(&signature, &key.to_pem(), AT);
+    let other = format!("{entry}\n");
+    let old = "dev.cosignproject.cosign/bundle";
+    let missing = Err(VouchError::Missing(LOG_ANNOTATION));
+    let ambiguous = Err(VouchError::Ambiguous(LOG_ANNOTATION));
+    for (of, expected) in [
+        (&[(LOG_ANNOTATION, entry.as_str())][..], Ok(())),
+        (&[(LOG_ANNOTATION, &entry), (old, &entry)], Ok(())),
+        (&[(old, &entry)], missing),
+        (&[(LOG_ANNOTATION, &entry), (old, &other)], ambiguous),
+    ] {
+        let of = annotations(of);
+        let annotations = Annotations::from(&of);
+        let signed = Signed { annotations, payload: PAYLOAD, signature: &signature };
+        let found = signed.by_logged_key([&key], &world.logs()).map(drop);
+        assert_eq!(found, expected, "{of:?}");
+    }
 }

@@ -1,11 +1,13 @@
 //! Variations of what real cosign left, out of the test data of containers/image, which is not part of this repository.
 
 use super::*;
-use crate::certificate::{Authorities, Subject};
+use crate::certificate::{Authorities, Presented, Subject};
+use crate::rekor;
 use crate::testing::Signer;
 use crate::testing::vectors::{KeptSignature, folder, read};
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
+use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
 
 /// The folder of containers/image's own test data, if it is there.
@@ -34,7 +36,7 @@ impl Vector {
 
     fn signed(&self) -> Signed<'_> {
         Signed {
-            annotations: &self.annotations,
+            annotations: (&self.annotations).into(),
             payload: &self.payload,
             signature: &self.signature,
         }

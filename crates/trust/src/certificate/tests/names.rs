@@ -89,9 +89,11 @@ fn the_subject_is_among_the_names_and_nowhere_else() {
     assert_eq!(two, other("email:a@example.com, email:b@example.com"));
     let user = tlv(0xa0, &[]);
     let other_name = [oid("1.3.6.1.4.1.57264.1.7"), tlv(0xa0, &tlv(0x0c, ME))].concat();
-    assert_eq!(with(Some(&[(0xa0, &other_name)])), other("otherName"));
+    assert_eq!(with(Some(&[(0xa0, &other_name)])), other("user:me@example.com"));
+    let no_text = [oid("1.3.6.1.4.1.57264.1.7"), tlv(0xa0, &tlv(0x04, ME))].concat();
     for (name, broken) in [
         ("an otherName that is none", names(&[(0xa0, &user)])),
+        ("a user name that is no text", names(&[(EMAIL, ME), (0xa0, &no_text)])),
         ("not ASCII", names(&[(EMAIL, "mé@example.com".as_bytes())])),
         ("an address of five bytes", names(&[(EMAIL, ME), (ADDRESS, b"12345")])),
         ("an x400Address", names(&[(EMAIL, ME), (0xa3, b"")])),
@@ -171,4 +173,40 @@ fn expecting_nothing_is_no_expectation() {
         let pki = Pki::new(world.roots(), None, text(email), text(host));
         assert_eq!(pki.is_some(), accepted, "{email:?} {host:?}");
     }
+}
+
+#[test]
+fn each_kind_of_name_is_compared_with_texts_of_that_kind() {
+    let world = World::new();
+    let user = [oid("1.3.6.1.4.1.57264.1.7"), tlv(0xa0, &tlv(0x0c, b"me!example.com"))].concat();
+    let named = |tag: u8, value: &[u8]| {
+        let leaf = world.bare().with(names(&[(tag, value)])).with(new_issuer(ISSUER));
+        Leaf::read(&leaf.signed_by(&world.middle)).expect("readable")
+    };
+    let other = |of: &str| Err(CertificateError::OtherSubject(of.into()));
+    for (text, own, others) in [
+        ("me@example.com", EMAIL, &[URI, DNS][..]),
+        ("https://ci.example/job", URI, &[EMAIL, DNS]),
+        ("ci.example", DNS, &[EMAIL, URI]),
+    ] {
+        let (subject, bytes) = (Subject::of(text), text.as_bytes());
+        assert_eq!(named(own, bytes).check(ISSUER, &subject), Ok(()), "{text}");
+        for tag in others {
+            assert!(named(*tag, bytes).check(ISSUER, &subject).is_err(), "{text} as {tag:x}");
+        }
+        let upper = Subject::of(&text.to_uppercase());
+        assert!(named(own, bytes).check(ISSUER, &upper).is_err(), "{text}");
+    }
+    let leaf = named(0xa0, &user);
+    assert_eq!(leaf.check(ISSUER, &Subject::of("me!example.com")), Ok(()));
+    for text in ["me@example.com", "https://me!example.com", "me!example.com\0", ""] {
+        let found = leaf.check(ISSUER, &Subject::of(text));
+        assert_eq!(found, other("user:me!example.com"), "{text:?}");
+    }
+    let nobody = named(DNS, b"");
+    assert!(nobody.check(ISSUER, &Subject::of("")).is_err());
+    let unissued = world.bare().with(names(&[(DNS, b"ci.example")])).with(new_issuer(""));
+    let unissued = Leaf::read(&unissued.signed_by(&world.middle)).expect("readable");
+    let found = unissued.check("", &Subject::of("ci.example"));
+    assert_eq!(found, Err(CertificateError::OtherIssuer(String::new())));
 }

@@ -39,6 +39,35 @@ fn what_is_presented_is_one_leaf_and_a_short_chain() {
 }
 
 #[test]
+fn last_of_a_chain_is_a_certificate_and_is_left_out() {
+    let world = World::new();
+    let leaf = world.leaf().pem(&world.middle);
+    let (root, middle) = (world.root().pem(&world.root), world.middle().pem(&world.root));
+    let read = |chain: Option<String>| Presented::from_pem(&leaf, chain.as_deref());
+    for (name, chain, intermediates, ends_in_root) in [
+        ("no chain", None, 0, true),
+        ("an empty chain", Some(String::new()), 0, true),
+        ("a root", Some(root.clone()), 0, true),
+        ("an intermediate", Some(middle.clone()), 0, false),
+        ("both", Some(format!("{middle}{root}")), 1, true),
+        ("a root too many", Some(format!("{root}{middle}{root}")), 1, true),
+        ("one that is no authority", Some(format!("{leaf}{root}")), 0, true),
+    ] {
+        let presented = read(chain).expect(name);
+        assert_eq!(presented.certificates().len(), 1 + intermediates, "{name}");
+        assert_eq!(presented.ends_in_root(), ends_in_root, "{name}");
+    }
+    let blank = read(Some(" \n".into()));
+    let error = BlocksError::NoBlock;
+    assert_eq!(blank, Err(CertificateError::Pem { part: Part::Chain, error }));
+    for broken in [format!("{middle}{}", pem(b"no DER")), pem(b"no DER")] {
+        let found = read(Some(broken));
+        let part = Part::Chain;
+        assert!(matches!(found, Err(CertificateError::Structure { part: p, .. }) if p == part));
+    }
+}
+
+#[test]
 fn a_file_of_authorities_holds_nothing_else() {
     let world = World::new();
     let root = world.root().pem(&world.root);

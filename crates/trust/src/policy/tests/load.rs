@@ -1,9 +1,9 @@
 //! Keys in place of their sources.
 
 use super::policy;
-use crate::pem::PemError;
 use crate::policy::load::MAX_KEY_FILE;
 use crate::policy::{LoadCause, LoadError, Loaded, LoadedRequirement, Signers};
+use crate::reading::pem::PemError;
 use crate::{Algorithm, IdentityRule, KeyError, PublicKey};
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;

@@ -1,9 +1,9 @@
 //! Keyed simple signatures out of the test data of containers/image.
 
 use super::Verdict;
-use crate::candidate::{Candidate, Means};
-use crate::cosign::{Claim, SignedPayload, judge_layer};
-use crate::requirement::Forms;
+use crate::judge::candidate::{Candidate, Means};
+use crate::judge::requirement::Forms;
+use crate::judge::simple_signing::{Claim, SignedPayload, judge_layer};
 use crate::testing::vectors::{KeptSignature, Row, read};
 use crate::{IdentityRule, PublicKey, SignatureCode as Code};
 use bundle_oci::{Descriptor, Digest, Manifest, Reference, media_type};

@@ -3,7 +3,7 @@
 
 use super::Verdict;
 use crate::certificate::{Authorities, Fulcio, Pki, Presented, Subject};
-use crate::cosign::{Detached, judge_detached};
+use crate::judge::simple_signing::{Detached, judge_detached};
 use crate::rekor::{self, Entry, LogKey, Verifier};
 use crate::testing::vectors::{KeptSignature, Row, read};
 use crate::{

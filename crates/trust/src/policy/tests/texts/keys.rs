@@ -25,7 +25,11 @@ fn keys() -> Vec<Row> {
         refused(gpg(r#""keyType":"gpgKeys","keyPath":"/k""#), "default[0].keyType", "keyType"),
         refused(gpg(r#""keyType":null,"keyPath":"/k""#), "default[0].keyType", "a text"),
         refused(gpg(r#""keyPath":"/k""#), "default[0]", "keyType"),
-        refused(gpg(r#""keyType":"GPGKeys""#), "default[0]", "none of keyPath, keyPaths, keyData"),
+        refused(
+            gpg(r#""keyType":"GPGKeys""#),
+            "default[0]",
+            "needs one of keyPath, keyPaths, keyData",
+        ),
         refused(
             gpg(r#""keyType":"GPGKeys","keyPath":"/k","keyData":"QUJD""#),
             "default[0]",
@@ -34,7 +38,11 @@ fn keys() -> Vec<Row> {
         refused(gpg(r#""keyType":"GPGKeys","keyDatas":["QUJD"]"#), "default[0]", "keyDatas"),
         refused(gpg(r#""keyType":"GPGKeys","keyPath":"""#), "default[0].keyPath", "empty"),
         refused(gpg(r#""keyType":"GPGKeys","keyPath":null"#), "default[0].keyPath", "a text"),
-        refused(one(r#"{"type":"sigstoreSigned"}"#), "default[0]", "none of keyPath, keyPaths"),
+        refused(
+            one(r#"{"type":"sigstoreSigned"}"#),
+            "default[0]",
+            "needs one of keyPath, keyPaths",
+        ),
         refused(sigstore(r#""keypath":"/k""#), "default[0]", "unknown key \"keypath\""),
         refused(sigstore(r#""keyPath":"/k","keyType":"GPGKeys""#), "default[0]", "keyType"),
         refused(sigstore(r#""keyPath":["/k"]"#), "default[0].keyPath", "a text"),
@@ -146,7 +154,7 @@ fn certificates() -> Vec<Row> {
     vec![
         read(fulcio_ca(r#""caPath":"/c""#)),
         read(fulcio_ca(r#""caData":"QUJD""#)),
-        refused(fulcio(WHO), "default[0].fulcio", "none of caPath, caData"),
+        refused(fulcio(WHO), "default[0].fulcio", "needs one of caPath, caData"),
         refused(fulcio_ca(r#""caPath":"/c","caData":"QUJD""#), "default[0].fulcio", "at once"),
         refused(fulcio_ca(r#""caPath":"""#), "default[0].fulcio.caPath", "empty"),
         refused(fulcio_ca(r#""caPaths":["/c"]"#), "default[0].fulcio", "caPaths"),
@@ -169,7 +177,7 @@ fn certificates() -> Vec<Row> {
         refused(
             sigstore(&format!(r#""fulcio":{{"caPath":"/c",{WHO}}}"#)),
             "default[0]",
-            "none of rekorPublicKeyPath",
+            "needs one of rekorPublicKeyPath",
         ),
         refused(
             sigstore(&format!(
@@ -188,9 +196,9 @@ fn certificates() -> Vec<Row> {
         refused(
             pki(r#""caRootsPath":"/c""#),
             "default[0].pki",
-            "none of subjectEmail, subjectHostname",
+            "needs one of subjectEmail, subjectHostname",
         ),
-        refused(pki(r#""subjectEmail":"a@b""#), "default[0].pki", "none of caRootsPath"),
+        refused(pki(r#""subjectEmail":"a@b""#), "default[0].pki", "needs one of caRootsPath"),
         refused(
             pki_for(r#""caRootsPath":"/c","caRootsData":"QUJD""#),
             "default[0].pki",

@@ -112,7 +112,7 @@ fn scopes() -> Vec<Row> {
         ("containers-storage", pinned.as_str()),
         ("containers-storage", twice.as_str()),
     ] {
-        rows.push(refused(scope(transport, bad), "transports.", "no scope of its transport"));
+        rows.push(refused(scope(transport, bad), "transports.", "is not a scope of its transport"));
     }
     let twice = format!(r#"{{"docker":{{"a.b":{REJECT},"a.b":{REJECT}}}}}"#);
     let twice = format!(r#"{{"default":{REJECT},"transports":{twice}}}"#);
