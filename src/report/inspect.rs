@@ -1,7 +1,8 @@
 //! What is inside a bundle (schema: `schemas/inspect-report.schema.json`). Nothing in it was verified.
 
+use crate::archive::form::SeekTable;
 use crate::archive::head::SEAL;
-use crate::archive::read::{Archive, SeekTable};
+use crate::archive::read::Archive;
 use crate::inventory::{ImageEntry, KeyEntry, Rotation, Stored, Tool, Totals};
 use crate::oci::Digest;
 use crate::report::pack::FileSize;
