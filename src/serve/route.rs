@@ -3,6 +3,7 @@
 use super::name::{Name, Target};
 use super::refusal::Refusal;
 use crate::oci::Digest;
+use crate::oci::text::bounded;
 use percent_encoding::percent_decode_str;
 
 /// An endpoint with what its path names.
@@ -93,10 +94,6 @@ pub(crate) fn parse_digest(text: &str) -> Result<Digest, Refusal> {
     text.parse().map_err(|error: crate::oci::digest::DigestError| {
         Refusal::digest_invalid(error.to_string())
     })
-}
-
-fn bounded(text: &str) -> String {
-    text.chars().take(160).collect()
 }
 
 /// Parameters of a request's query, decoded.

@@ -224,11 +224,6 @@ fn at_most(limit: Option<u64>) -> String {
     limit.map_or_else(String::new, |limit| format!(" ({})", Amount(limit)))
 }
 
-/// Text from outside, short enough for an error message.
-fn bounded(text: &str) -> String {
-    text.chars().take(300).collect()
-}
-
 impl From<ArchiveError> for SourceError {
     fn from(error: ArchiveError) -> Self {
         let trouble = match error {

@@ -8,9 +8,10 @@ use super::limits::{COMPRESSED_FRAME_LENGTH, IO_PIECE, MAX_VOLUMES};
 use super::medium::Medium;
 use super::places::{Places, entry_length};
 use super::seek_table::{self, FOOTER, Frame};
-use super::{ArchiveError, bounded, frame, volumes};
+use super::{ArchiveError, frame, volumes};
 use bundle_inventory::{BlobEntry, Hole, Inventory};
 use bundle_oci::Digest;
+use bundle_oci::text::bounded;
 use std::collections::HashSet;
 
 /// No compressed frame is shorter: 4 magic, 1 descriptor, 1 size, 3 + 1 block, 4 checksum, its trailer.

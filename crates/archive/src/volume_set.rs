@@ -326,7 +326,7 @@ fn twice(one: &Path, other: &Path) -> ArchiveError {
 }
 
 fn shown(name: &OsStr) -> String {
-    super::bounded(&name.to_string_lossy())
+    bundle_oci::text::bounded(&name.to_string_lossy())
 }
 
 fn refuse(path: &Path, what: impl Into<String>) -> ArchiveError {

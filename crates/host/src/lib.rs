@@ -7,7 +7,7 @@
 //! - [`openshift`]: the same for a cluster, as resources
 //! - [`settings`]: this tool's own configuration
 //! - [`naming`]: names at the target
-//! - `quoting` and `text`: texts on their way into a file and into a message
+//! - `quoting`: texts on their way into a file
 
 pub mod containers;
 pub mod files;
@@ -17,7 +17,6 @@ pub mod openshift;
 mod quoting;
 pub mod records;
 pub mod settings;
-mod text;
 
 pub use containers::{
     LookasideAccess, LookasideChange, LookasideDirectory, LookasideError, PolicyFile,

@@ -10,6 +10,7 @@ use super::{
 use bundle_oci::atomic::MAX_SIGNATURES;
 use bundle_oci::digest::DigestError;
 use bundle_oci::json::{self, Bounds};
+use bundle_oci::text::bounded_to;
 use serde::Deserialize;
 use serde::de::value::MapAccessDeserializer;
 use serde::de::{Deserializer, Error as _, MapAccess, SeqAccess, Visitor};
@@ -93,7 +94,7 @@ impl Inventory {
         }
         json::check(bytes, BOUNDS)?;
         let version: Version = serde_json::from_slice(bytes)?;
-        let bounded = |text: &str| text.chars().take(80).collect::<String>();
+        let bounded = |text: &str| bounded_to(text, 80);
         if version.format != FORMAT {
             return Err(InventoryError::Format(bounded(&version.format)));
         }

@@ -4,6 +4,7 @@
 //! What is in a message is the verifier's business. Here is only what carrying one takes.
 
 use super::Digest;
+use crate::text::bounded_to;
 use serde::{Deserialize, Deserializer, Serialize, Serializer};
 use std::fmt;
 use std::str::FromStr;
@@ -55,7 +56,7 @@ impl FromStr for AtomicName {
             own.iter().all(is_hex).then_some(())?;
             Some(Self { subject: subject.parse().ok()?, own })
         };
-        read().ok_or_else(|| AtomicNameError(text.chars().take(160).collect()))
+        read().ok_or_else(|| AtomicNameError(bounded_to(text, 160)))
     }
 }
 

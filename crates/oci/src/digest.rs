@@ -1,5 +1,6 @@
 //! SHA-256 content digests (OCI image-spec, descriptor.md §digests).
 
+use crate::text::bounded_to;
 use serde::{Deserialize, Deserializer, Serialize, Serializer};
 use sha2::Digest as _;
 use std::fmt;
@@ -70,13 +71,13 @@ impl FromStr for Digest {
     type Err = DigestError;
 
     fn from_str(text: &str) -> Result<Self, DigestError> {
-        let malformed = || DigestError::Malformed(text.chars().take(160).collect());
+        let malformed = || DigestError::Malformed(bounded_to(text, 160));
         let (algorithm, digits) = text.split_once(':').ok_or_else(malformed)?;
         if algorithm != "sha256" {
             let known_shape = !algorithm.is_empty()
                 && algorithm.bytes().all(|b| b.is_ascii_lowercase() || b.is_ascii_digit());
             return Err(if known_shape {
-                DigestError::Algorithm(algorithm.chars().take(40).collect())
+                DigestError::Algorithm(bounded_to(algorithm, 40))
             } else {
                 malformed()
             });

@@ -12,6 +12,7 @@ mod raw;
 pub use check::{Bounds, check};
 pub use raw::{elements, members};
 
+use crate::text::bounded_to;
 use serde::de::{
     DeserializeOwned, DeserializeSeed, Deserializer, IgnoredAny, MapAccess, SeqAccess, Visitor,
 };
@@ -91,7 +92,7 @@ impl<'de> Visitor<'de> for Skipping<'_> {
 }
 
 fn duplicate<E: serde::de::Error>(key: &str) -> E {
-    let key: String = key.chars().take(160).collect();
+    let key = bounded_to(key, 160);
     E::custom(format_args!("duplicate key {key:?}"))
 }
 

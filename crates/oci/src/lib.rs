@@ -10,6 +10,7 @@
 //! - [`runnable`]: what a container runtime would run
 //! - [`source`]: where blobs come from: the one door to bytes, bounded and hashed
 //! - [`atomic`]: names and limits of GPG signatures, which lie beside manifests
+//! - [`text`]: texts from outside, cut for messages
 //! - [`layout`]: an OCI image layout directory, as a source and as a target
 
 pub mod atomic;
@@ -25,6 +26,7 @@ pub mod platform;
 pub mod reference;
 pub mod runnable;
 pub mod source;
+pub mod text;
 
 pub use descriptor::Descriptor;
 pub use digest::{Digest, Hasher};

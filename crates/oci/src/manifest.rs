@@ -6,11 +6,15 @@
 mod ambiguity;
 
 use super::{Descriptor, Digest, digest::DigestError, json, media_type};
+use crate::text::bounded_to;
 pub(crate) use ambiguity::ambiguous_key;
 use ambiguity::check_unambiguous;
 use bytes::Bytes;
 use serde_json::{Map, Value};
 use std::collections::BTreeMap;
+
+/// Most characters of a text in it that a message repeats.
+const MAX_SHOWN: usize = 160;
 
 /// Largest manifest read: what registries accept (distribution-spec: at least 4 MiB should be).
 pub const MAX_MANIFEST: u64 = 4 << 20;
@@ -107,7 +111,7 @@ impl Manifest {
             return Err(ManifestError::TooLarge(bytes.len() as u64));
         }
         if !media_type::is_manifest(announced) {
-            return Err(ManifestError::MediaType(bounded(announced)));
+            return Err(ManifestError::MediaType(bounded_to(announced, MAX_SHOWN)));
         }
         let Value::Object(mut object) = json::parse_within(&bytes, MAX_VALUES)? else {
             return Err(ManifestError::Ambiguous("it is not an object".into()));
@@ -117,7 +121,7 @@ impl Manifest {
             && inside != announced
         {
             return Err(ManifestError::MediaTypeMismatch {
-                inside: bounded(inside),
+                inside: bounded_to(inside, MAX_SHOWN),
                 outside: announced.to_owned(),
             });
         }
@@ -225,11 +229,6 @@ impl Manifest {
             Meaning::Index(index) => &index.annotations,
         }
     }
-}
-
-/// Text from outside, short enough for an error message.
-fn bounded(text: &str) -> String {
-    text.chars().take(160).collect()
 }
 
 /// Takes away a platform that does not say both os and architecture, which makes it unknown: nothing can be told by it,

@@ -1,5 +1,6 @@
 //! `os/architecture[/variant]` as in OCI image-spec image-index.md §platform.
 
+use crate::text::bounded_to;
 use serde::{Deserialize, Serialize};
 use std::fmt;
 use std::str::FromStr;
@@ -63,7 +64,7 @@ impl FromStr for Platform {
                 architecture: architecture.clone(),
                 variant: Some(variant.clone()),
             }),
-            _ => Err(PlatformError(text.chars().take(160).collect())),
+            _ => Err(PlatformError(bounded_to(text, 160))),
         }
     }
 }

@@ -6,6 +6,7 @@
 
 use super::host_name::is_same_registry;
 use super::{Digest, digest::DigestError};
+use crate::text::bounded;
 use serde::{Deserialize, Deserializer, Serialize, Serializer};
 use std::fmt;
 use std::str::FromStr;
@@ -136,11 +137,6 @@ impl Reference {
         }
         Ok(reference)
     }
-}
-
-/// Text from outside, short enough for an error message.
-fn bounded(text: &str) -> String {
-    text.chars().take(300).collect()
 }
 
 /// `host[:port]` of a registry: a DNS name, an IPv4 address or `[IPv6]`.

@@ -2,7 +2,7 @@
 //! is what this side shows (containers-certs.d(5)).
 
 use super::RegistryError;
-use super::messages::bounded;
+use bundle_oci::text::bounded_to;
 use bundle_ownership::check_for_root;
 use rustls::crypto::{CryptoProvider, aws_lc_rs};
 use rustls_pki_types::pem::PemObject as _;
@@ -151,7 +151,7 @@ pub(super) fn unbuilt(
     registry: &str,
     error: impl Into<Box<dyn std::error::Error + Send + Sync>>,
 ) -> RegistryError {
-    let named = PathBuf::from(bounded(registry, 255));
+    let named = PathBuf::from(bounded_to(registry, 255));
     unusable(&named, "the certificates for this registry cannot be used", error)
 }
 

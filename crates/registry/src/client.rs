@@ -3,11 +3,11 @@
 use super::auth::{CredentialStore, Scope};
 use super::host::Host;
 use super::lookaside::Lookaside;
-use super::messages::bounded;
 use super::reach::Tls;
 use super::transport::Transports;
 use super::{RegistryError, RetryPolicy, SetAside};
 use bundle_oci::Repository;
+use bundle_oci::text::bounded_to;
 use bundle_progress::Waits;
 use reqwest::Url;
 use std::collections::HashMap;
@@ -144,7 +144,7 @@ impl Client {
     ) -> Result<Lookaside, LookasideUrlError> {
         // What stands before an @ may be a password.
         let shown = base.rsplit('@').next().unwrap_or_default();
-        let refuse = || LookasideUrlError(bounded(shown, 300));
+        let refuse = || LookasideUrlError(bounded_to(shown, 300));
         let base = Url::parse(base).map_err(|_| refuse())?;
         let is_plain = base.username().is_empty() && base.password().is_none();
         if !matches!(base.scheme(), "http" | "https") || !is_plain {

@@ -2,12 +2,12 @@
 
 use super::addresses::Reach;
 use super::auth::{Challenge, CredentialStore, Grants, Held};
-use super::messages::bounded;
 use super::reach::{self, Tls, is_loopback, same_origin};
 use super::server::Server;
 use super::transport::Transports;
 use super::{Asked, RegistryError, RetryPolicy, Said, retry};
 use bundle_oci::Digest;
+use bundle_oci::text::bounded_to;
 use bundle_progress::Waits;
 use reqwest::{Client, Method, Request, Response, Url};
 use std::collections::HashMap;
@@ -113,7 +113,7 @@ impl Host {
             let causes = std::iter::successors(error.source(), |&cause| cause.source());
             let why = causes.fold(error.to_string(), |text, cause| format!("{text}: {cause}"));
             // Callers wait for each other, so nobody else has set it.
-            let _ = self.given_up.set((bounded(&why, MAX_WHY), error.hint()));
+            let _ = self.given_up.set((bounded_to(&why, MAX_WHY), error.hint()));
         }
         found
     }

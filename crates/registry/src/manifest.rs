@@ -321,8 +321,10 @@ pub(super) fn parse(asked: Asked, answer: Answer) -> Result<Manifest, RegistryEr
                 let is_first = named.schema_version == Some(1);
                 let source = match inside {
                     _ if is_first => ManifestError::SchemaOne,
-                    Some(inside) => ManifestError::MediaType(super::messages::bounded(inside, 100)),
-                    None => ManifestError::MediaType(super::messages::bounded(announced, 100)),
+                    Some(inside) => {
+                        ManifestError::MediaType(bundle_oci::text::bounded_to(inside, 100))
+                    }
+                    None => ManifestError::MediaType(bundle_oci::text::bounded_to(announced, 100)),
                 };
                 return Err(RegistryError::BadManifest { asked, source });
             }

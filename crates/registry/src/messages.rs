@@ -1,5 +1,6 @@
 //! The words that errors are made of: how a request is named, and what a registry said. Bounded, and without secrets.
 
+use bundle_oci::text::bounded_to;
 use reqwest::{Method, Url};
 use std::fmt;
 use std::time::Duration;
@@ -20,7 +21,7 @@ impl Asked {
         let port = url.port().map(|p| format!(":{p}")).unwrap_or_default();
         let host = url.host_str().unwrap_or_default();
         let text = format!("{method} {}://{host}{port}{}", url.scheme(), url.path());
-        Self(bounded(&text, MAX_ASKED).into())
+        Self(bounded_to(&text, MAX_ASKED).into())
     }
 }
 
@@ -54,7 +55,7 @@ impl Said {
         let error = value.pointer("/errors/0").unwrap_or(&value);
         let text = |key: &str| {
             let text = error.get(key).and_then(serde_json::Value::as_str);
-            bounded(text.unwrap_or_default(), MAX_SAID)
+            bounded_to(text.unwrap_or_default(), MAX_SAID)
         };
         let message = [text("message"), text("details"), text("error_description")];
         let message = message.into_iter().find(|m| !m.is_empty());
@@ -74,14 +75,6 @@ impl fmt::Display for Said {
             ("", text) | (text, "") => write!(f, " ({text})"),
             (code, message) => write!(f, " ({code}: {message})"),
         }
-    }
-}
-
-/// The first `limit` characters.
-pub(super) fn bounded(text: &str, limit: usize) -> String {
-    match text.char_indices().nth(limit) {
-        Some((end, _)) => format!("{}…", &text[..end]),
-        None => text.to_owned(),
     }
 }
 
@@ -108,7 +101,7 @@ mod tests {
     }
 
     #[test]
-    fn what_a_registry_says_is_read_and_bounded() {
+    fn what_a_registry_says_is_read_and_bounded_to() {
         for (body, shown) in [
             (r#"{"errors":[{"code":"DENIED","message":"no"}]}"#, " (DENIED: no)"),
             (r#"{"errors":[{"code":"DENIED"}]}"#, " (DENIED)"),

@@ -3,9 +3,9 @@
 use super::error::CatalogueError;
 use super::walk::{Reached, Walk};
 use super::{Catalogue, CatalogueSignature};
-use crate::bounded;
 use bundle_inventory::{ImageEntry, Inventory, Stored};
 use bundle_oci::atomic::{AtomicName, MAX_SIGNATURE};
+use bundle_oci::text::bounded;
 use bundle_oci::{Descriptor, Digest, Repository};
 use std::collections::{HashMap, HashSet};
 

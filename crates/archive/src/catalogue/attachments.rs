@@ -3,8 +3,8 @@
 use super::error::CatalogueError;
 use super::walk::{Reached, Walk};
 use super::{Catalogue, CatalogueAttachment};
-use crate::bounded;
 use bundle_inventory::{AttachmentEntry, AttachmentKind, Found, ImageEntry, Inventory};
+use bundle_oci::text::bounded;
 use bundle_oci::{Descriptor, Digest, Repository};
 use std::collections::{BTreeSet, HashMap, HashSet, VecDeque};
 

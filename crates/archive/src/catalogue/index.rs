@@ -2,11 +2,11 @@
 
 use super::error::CatalogueError;
 use super::{Archive, Catalogue};
-use crate::bounded;
 use crate::head;
 use bundle_inventory::Found;
 use bundle_oci::Digest;
 use bundle_oci::layout::index::IndexFile;
+use bundle_oci::text::bounded;
 use std::collections::{HashMap, HashSet};
 
 /// Room for one entry: a descriptor with a name and what later versions may add.

@@ -1,10 +1,10 @@
 //! Where the CA of the enclave's registry goes: `/etc/containers/certs.d/HOST[:PORT]/` (containers-certs.d(5)). Every
 //! `*.crt` file there is a root for that registry alone, so this tool's own file stands beside others.
 
-use crate::text::shown;
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
 use bundle_oci::reference::is_host;
+use bundle_oci::text::bounded;
 use std::fmt;
 use x509_cert::Certificate;
 use x509_cert::der::{Decode as _, Encode as _};
@@ -62,7 +62,7 @@ pub enum CaFile {
 /// When `host` is no host: nothing else may become a part of a path.
 pub fn place(host: &str) -> Result<[String; 5], CaError> {
     if !is_host(host) {
-        return Err(CaError::Host(shown(host)));
+        return Err(CaError::Host(bounded(host)));
     }
     let [etc, containers, certs] = DIRECTORY.map(str::to_owned);
     Ok([etc, containers, certs, host.to_owned(), FILE.to_owned()])
@@ -95,7 +95,7 @@ fn canonical(file: &[u8]) -> Result<String, CaError> {
             return Err(CaError::PrivateKey);
         }
         if label != "CERTIFICATE" {
-            return Err(CaError::OtherBlock(shown(label)));
+            return Err(CaError::OtherBlock(bounded(label)));
         }
         count += 1;
         let der = der(&format!("-----BEGIN{block}")).ok_or(CaError::Damaged(count))?;

@@ -5,6 +5,7 @@
 //! one point: a second document in a file is refused, not ignored.
 
 use bundle_oci::Reference;
+use bundle_oci::text::bounded;
 use bundle_ownership::Distrust;
 use serde::Deserialize;
 use std::collections::BTreeMap;
@@ -268,11 +269,6 @@ fn parse(text: &str) -> Result<File, String> {
     let file: Option<File> = serde_saphyr::from_str_with_options(text, options)
         .map_err(|error| bounded(&error.to_string()))?;
     Ok(file.unwrap_or_default())
-}
-
-/// Text from a file, short enough for an error message.
-fn bounded(text: &str) -> String {
-    text.chars().take(300).collect()
 }
 
 #[cfg(test)]

@@ -7,8 +7,8 @@
 
 use crate::containers::outcome::{Change, ChangeKind, ConfigFile, LeftAlone, Outcome};
 use crate::quoting::quoted;
-use crate::text::shown;
 use bundle_oci::Repository;
+use bundle_oci::text::bounded;
 use serde::Deserialize;
 use std::collections::{BTreeMap, BTreeSet};
 use std::fmt;
@@ -180,12 +180,12 @@ fn read_others(files: &[ConfigFile]) -> Result<BTreeMap<String, Said>, Registrie
     let mut all: BTreeMap<String, Said> = BTreeMap::new();
     for file in files {
         for (key, attachments) in read(&file.name, &file.content)? {
-            let said = Said { file: shown(&file.name), attachments };
+            let said = Said { file: bounded(&file.name), attachments };
             if let Some(first) = all.insert(key.clone(), said) {
                 return Err(RegistriesDError::Duplicate {
-                    key: shown(&key),
+                    key: bounded(&key),
                     first: first.file,
-                    second: shown(&file.name),
+                    second: bounded(&file.name),
                 });
             }
         }
@@ -195,7 +195,7 @@ fn read_others(files: &[ConfigFile]) -> Result<BTreeMap<String, Said>, Registrie
 
 fn read(name: &str, content: &str) -> Result<Vec<(String, Option<bool>)>, RegistriesDError> {
     let registries: Option<Registries> = serde_saphyr::from_str(content).map_err(|error| {
-        RegistriesDError::Unreadable { file: shown(name), why: shown(&error.to_string()) }
+        RegistriesDError::Unreadable { file: bounded(name), why: bounded(&error.to_string()) }
     })?;
     let keys = registries.and_then(|registries| registries.docker).unwrap_or_default();
     let said = |(key, namespace): (String, Option<Namespace>)| {
@@ -237,10 +237,10 @@ impl fmt::Display for LookupLeft {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
             Self::AlreadyEnabled { key, file } => {
-                write!(f, "{file} has signatures looked for at {}", shown(key))
+                write!(f, "{file} has signatures looked for at {}", bounded(key))
             }
             Self::Disabled { key, file } => {
-                write!(f, "{file} makes runtimes skip the signatures at {}", shown(key))
+                write!(f, "{file} makes runtimes skip the signatures at {}", bounded(key))
             }
             Self::Taken { file } => write!(f, "{file} has a key for it, and no other file may"),
         }

@@ -4,9 +4,9 @@
 //! more component; a `SRC=DST` rule replaces everything up to `SRC` by `DST`, and the narrowest one counts. Everything
 //! that leads to a name is decided before anything is pushed, so that two sources never meet in one repository.
 
-use crate::text::shown;
 use bundle_oci::host_name::canonical;
 use bundle_oci::reference::{is_host, is_path};
+use bundle_oci::text::bounded;
 use bundle_oci::{Repository, reference::ReferenceError};
 use std::collections::BTreeMap;
 use std::fmt;
@@ -233,7 +233,7 @@ impl FromStr for MapRule {
     type Err = MapRuleError;
 
     fn from_str(text: &str) -> Result<Self, MapRuleError> {
-        let refuse = |why| MapRuleError { text: shown(text), why };
+        let refuse = |why| MapRuleError { text: bounded(text), why };
         let (source, target) =
             text.split_once('=').ok_or_else(|| refuse("expected SOURCE=PATH"))?;
         let (host, path) = match source.split_once('/') {

@@ -1,7 +1,7 @@
 //! A resource and its name.
 
-use crate::text::shown;
 use bundle_oci::Repository;
+use bundle_oci::text::bounded;
 use std::fmt;
 use std::str::FromStr;
 
@@ -101,7 +101,7 @@ impl FromStr for ResourceName {
         };
         match text.len() <= MAX_NAME && text.split('.').all(label) {
             true => Ok(Self(text.to_owned())),
-            false => Err(OpenshiftError::Name(shown(text))),
+            false => Err(OpenshiftError::Name(bounded(text))),
         }
     }
 }

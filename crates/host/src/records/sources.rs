@@ -3,8 +3,8 @@
 //! By default names at the target leave the source's host out. So another bundle could fill a repository from another
 //! host, under the same name. What filled it first is remembered, and another source needs a rule that says so.
 
-use crate::text::shown;
 use bundle_oci::host_name::canonical;
+use bundle_oci::text::bounded;
 use bundle_oci::{Repository, json};
 use serde_json::Value;
 use std::collections::BTreeMap;
@@ -93,14 +93,14 @@ impl Sources {
         });
         let object = object.ok_or(SourcesError::Keys)?;
         if object["version"] != VERSION {
-            return Err(SourcesError::Version(shown(&object["version"].to_string())));
+            return Err(SourcesError::Version(bounded(&object["version"].to_string())));
         }
         let pairs = object["sources"].as_object().ok_or(SourcesError::Keys)?;
         if pairs.len() > MAX_SOURCES {
             return Err(SourcesError::TooMany(pairs.len()));
         }
         let pair = |(target, source): (&String, &Value)| {
-            let source = source.as_str().ok_or_else(|| SourcesError::Name(shown(target)))?;
+            let source = source.as_str().ok_or_else(|| SourcesError::Name(bounded(target)))?;
             // An earlier version kept names as they were written.
             Ok((folded(&full_name(target)?), folded(&full_name(source)?)))
         };
@@ -162,7 +162,7 @@ fn folded(repository: &Repository) -> Repository {
 
 /// A name that is written as it is read: nothing is completed.
 fn full_name(text: &str) -> Result<Repository, SourcesError> {
-    let refused = || SourcesError::Name(shown(text));
+    let refused = || SourcesError::Name(bounded(text));
     let (host, path) = text.split_once('/').ok_or_else(refused)?;
     Repository::new(host, path).map_err(|_| refused())
 }

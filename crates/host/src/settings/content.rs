@@ -25,7 +25,7 @@
 //! ```
 
 use crate::naming::mapping::MapRule;
-use crate::text::shown;
+use bundle_oci::text::bounded;
 use bundle_trust::Scoped;
 use serde::Deserialize;
 use std::fmt::Display;
@@ -168,7 +168,7 @@ impl Settings {
     /// [`SettingsError`]. Paths must be absolute: nobody could say what another one is relative to.
     pub fn parse(file: &str, content: &[u8]) -> Result<Self, SettingsError> {
         if content.len() > MAX_FILE {
-            return Err(SettingsError::TooLarge { file: shown(file), size: content.len() });
+            return Err(SettingsError::TooLarge { file: bounded(file), size: content.len() });
         }
         let text = std::str::from_utf8(content)
             .map_err(|error| document(file, content, error.valid_up_to(), "it is not UTF-8"))?;
@@ -220,7 +220,7 @@ impl Settings {
 }
 
 fn document(file: &str, content: &[u8], start: usize, why: &str) -> SettingsError {
-    SettingsError::Document { file: shown(file), line: line(content, start), why: shown(why) }
+    SettingsError::Document { file: bounded(file), line: line(content, start), why: bounded(why) }
 }
 
 /// The line of the byte at `start`, from 1.
@@ -238,7 +238,7 @@ struct Reading<'f> {
 impl Reading<'_> {
     fn refused<T>(&self, key: &'static str, at: &Spanned<T>, why: impl Display) -> SettingsError {
         let line = line(self.content, at.span().start);
-        SettingsError::Value { file: shown(self.file), line, key, why: shown(&why.to_string()) }
+        SettingsError::Value { file: bounded(self.file), line, key, why: bounded(&why.to_string()) }
     }
 
     fn jobs(&self, jobs: Spanned<NonZeroU16>) -> Result<NonZeroU16, SettingsError> {
@@ -304,7 +304,7 @@ impl Reading<'_> {
         if path.is_absolute() {
             return Ok(());
         }
-        let why = format!("{:?} is not an absolute path", shown(&path.to_string_lossy()));
+        let why = format!("{:?} is not an absolute path", bounded(&path.to_string_lossy()));
         Err(self.refused(key, text, why))
     }
 }

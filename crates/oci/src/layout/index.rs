@@ -2,12 +2,16 @@
 
 use crate::json::{self, Bounds};
 use crate::manifest::{ambiguous_key, drop_partial_platform};
+use crate::text::bounded_to;
 use crate::{Descriptor, inline, media_type};
 use serde::Deserialize as _;
 use serde::ser::{Serialize, SerializeMap as _, Serializer};
 use serde_json::value::RawValue;
 use serde_json::{Map, Value};
 use std::sync::Arc;
+
+/// Most characters of a text in it that a message repeats.
+const MAX_SHOWN: usize = 200;
 
 /// The annotation that names an entry (image-spec annotations.md).
 pub const REF_NAME: &str = "org.opencontainers.image.ref.name";
@@ -111,7 +115,7 @@ impl IndexFile {
             fields.insert(key, value.map_err(json_error)?);
         }
         if let Some(key) = json::case_variant(&fields, &KNOWN) {
-            let key = bounded(key);
+            let key = bounded_to(key, MAX_SHOWN);
             return shape(&format!("the key {key:?} differs from a known one in case"));
         }
         if fields.get("schemaVersion").and_then(Value::as_u64) != Some(2) {
@@ -224,7 +228,7 @@ fn entry(mut wire: Value) -> Result<Entry, (String, Value)> {
     };
     let raw = match read() {
         Ok(raw) => raw,
-        Err(why) => return Err((bounded(&why), wire)),
+        Err(why) => return Err((bounded_to(&why, MAX_SHOWN), wire)),
     };
     drop_partial_platform(&mut wire);
     let parsed = oci_spec::image::Descriptor::deserialize(&wire).map_err(|e| e.to_string());
@@ -232,17 +236,12 @@ fn entry(mut wire: Value) -> Result<Entry, (String, Value)> {
         parsed.and_then(|parsed| Descriptor::try_from(&parsed).map_err(|e| e.to_string()));
     match descriptor {
         Ok(descriptor) => Ok(Entry { descriptor, wire: raw }),
-        Err(why) => Err((bounded(&why), wire)),
+        Err(why) => Err((bounded_to(&why, MAX_SHOWN), wire)),
     }
 }
 
 fn json_error(error: serde_json::Error) -> IndexError {
-    IndexError::Json(bounded(&error.to_string()))
-}
-
-/// Text from outside, short enough for an error message.
-fn bounded(text: &str) -> String {
-    text.chars().take(200).collect()
+    IndexError::Json(bounded_to(&error.to_string(), MAX_SHOWN))
 }
 
 #[cfg(test)]

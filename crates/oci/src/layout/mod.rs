@@ -20,6 +20,7 @@ pub use writer::LayoutWriter;
 use super::manifest::{MAX_MANIFEST, ManifestError};
 use super::source::{BlobSource, ByteStream, SourceError, Trouble, read_blob};
 use super::{Descriptor, Digest, Manifest};
+use crate::text::bounded_to;
 use blobs::Blobs;
 use bundle_files::Directory;
 use futures_util::future::BoxFuture;
@@ -255,10 +256,7 @@ fn check_marker(path: &Path, root: &Directory) -> Result<(), LayoutError> {
         .map_err(|_| not("oci-layout is not JSON".into()))?;
     match marker.get("imageLayoutVersion").and_then(|v| v.as_str()) {
         Some("1.0.0") => Ok(()),
-        Some(other) => Err(not(format!(
-            "its version {:?} is not 1.0.0",
-            other.chars().take(40).collect::<String>()
-        ))),
+        Some(other) => Err(not(format!("its version {:?} is not 1.0.0", bounded_to(other, 40)))),
         None => Err(not("oci-layout names no version".into())),
     }
 }

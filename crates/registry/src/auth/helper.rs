@@ -1,8 +1,8 @@
 //! Credential helpers: programs named `docker-credential-NAME` that speak docker's helper protocol.
 
 use super::credentials::{Credentials, Secret};
-use crate::messages::bounded;
 use bundle_oci::json::{self, Bounds};
+use bundle_oci::text::bounded_to;
 use bundle_ownership::{find_program, search_path};
 use serde::Deserialize;
 use std::path::Path;
@@ -31,7 +31,7 @@ pub(super) async fn get(name: &str, server: &str) -> Result<Option<Credentials>,
     if name.is_empty() || !name.bytes().all(plain) {
         return Err("the name of the credential helper is not valid".into());
     }
-    let program = format!("docker-credential-{}", bounded(name, 100));
+    let program = format!("docker-credential-{}", bounded_to(name, 100));
     let found = match find_program(&program) {
         Ok(Some(found)) => found,
         Ok(None) => return Err(format!("{program} could not be started: it is not on the PATH")),

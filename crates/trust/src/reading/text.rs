@@ -7,12 +7,7 @@ const MAX_QUOTED: usize = 160;
 
 /// `text`, cut to a length that a message can hold. Escaping for the terminal is the business of who prints it.
 pub fn bounded(text: &str) -> String {
-    let mut characters = text.chars();
-    let mut short: String = characters.by_ref().take(MAX_QUOTED).collect();
-    if characters.next().is_some() {
-        short.push('…');
-    }
-    short
+    bundle_oci::text::bounded_to(text, MAX_QUOTED)
 }
 
 /// An error and its causes in one bounded line.

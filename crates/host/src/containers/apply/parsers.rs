@@ -17,6 +17,7 @@ use crate::containers::policy::PolicyLevel;
 use crate::containers::{registries_conf, registries_d};
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
+use bundle_oci::text::bounded_to;
 
 /// Most of what a tool says that a message repeats, in characters.
 const MAX_SHOWN: usize = 600;
@@ -214,7 +215,7 @@ fn shown(said: &str) -> String {
     let told: Vec<String> =
         said.lines().filter_map(sentence).filter(|line| !line.is_empty()).collect();
     let told = if told.is_empty() { said.trim().to_owned() } else { told.join("; ") };
-    told.chars().take(MAX_SHOWN).collect()
+    bounded_to(&told, MAX_SHOWN)
 }
 
 #[cfg(test)]

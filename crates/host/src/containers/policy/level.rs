@@ -1,6 +1,6 @@
 //! How new the container stack of the hosts is.
 
-use crate::text::shown;
+use bundle_oci::text::bounded;
 use std::fmt;
 use std::str::FromStr;
 
@@ -35,7 +35,7 @@ impl FromStr for PolicyLevel {
     type Err = PolicyLevelError;
 
     fn from_str(text: &str) -> Result<Self, PolicyLevelError> {
-        let refused = || PolicyLevelError(shown(text));
+        let refused = || PolicyLevelError(bounded(text));
         let number = |part: Option<&str>| -> Option<u16> {
             let digits = part.filter(|part| part.bytes().all(|byte| byte.is_ascii_digit()))?;
             digits.parse().ok()

@@ -2,7 +2,7 @@
 
 use super::strictness::{Extreme, extreme, is_as_strict};
 use super::{Rejected, is_general};
-use crate::text::shown;
+use bundle_oci::text::bounded;
 use bundle_oci::{Reference, json};
 use bundle_trust::policy::{MAX_VALUES, Policy};
 use serde_json::Value;
@@ -32,7 +32,7 @@ pub(super) fn check(
         if !opened && !is_as_strict(after, before) {
             return Err(format!(
                 "{} would be judged by {} and no longer by {}, which may admit more",
-                shown(&probe.to_string()),
+                bounded(&probe.to_string()),
                 after.place(),
                 before.place()
             ));
@@ -44,7 +44,7 @@ pub(super) fn check(
 /// Without the added scopes, and without objects that had to be made for them, the two are the same document.
 fn only_added(old: &[u8], new: &[u8], added: &BTreeSet<String>) -> Result<(), String> {
     let parse =
-        |bytes| json::parse_within(bytes, MAX_VALUES).map_err(|error| shown(&error.to_string()));
+        |bytes| json::parse_within(bytes, MAX_VALUES).map_err(|error| bounded(&error.to_string()));
     let (before, mut after) = (parse(old)?, parse(new)?);
     let had = |pointer: &str| before.pointer(pointer).is_some();
     if let Some(scopes) = after.pointer_mut("/transports/docker").and_then(Value::as_object_mut) {
@@ -52,7 +52,7 @@ fn only_added(old: &[u8], new: &[u8], added: &BTreeSet<String>) -> Result<(), St
             if scopes.remove(name).is_none()
                 || had(&format!("/transports/docker/{}", escaped(name)))
             {
-                return Err(format!("the scope {} was not added", shown(name)));
+                return Err(format!("the scope {} was not added", bounded(name)));
             }
         }
     }
@@ -76,7 +76,7 @@ fn escaped(key: &str) -> String {
 /// Names at and below every scope of registries, and names that none covers.
 fn probes(policy: &[u8]) -> Result<Vec<Reference>, String> {
     let document =
-        json::parse_within(policy, MAX_VALUES).map_err(|error| shown(&error.to_string()))?;
+        json::parse_within(policy, MAX_VALUES).map_err(|error| bounded(&error.to_string()))?;
     let scopes = document.pointer("/transports/docker").and_then(Value::as_object);
     let names = scopes.into_iter().flatten().map(|(scope, _)| match scope.strip_prefix("*.") {
         Some(domain) => format!("{PROBE}.{domain}"),

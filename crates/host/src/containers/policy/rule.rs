@@ -2,10 +2,10 @@
 
 use super::document::Tree;
 use super::{PolicyLevel, PolicyMergeError};
-use crate::text::shown;
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
 use bundle_oci::Repository;
+use bundle_oci::text::bounded;
 use bundle_trust::policy::KeySource;
 
 /// A repository all of whose carried manifests that a runtime could choose have signatures which the rule accepts: by
@@ -78,7 +78,7 @@ fn sources(
                 let text = file.to_str().filter(|text| is_plain(text));
                 let refused = || PolicyMergeError::KeyPath {
                     repository: repository.to_owned(),
-                    path: shown(&file.to_string_lossy()),
+                    path: bounded(&file.to_string_lossy()),
                 };
                 paths.push(Tree::Text(text.ok_or_else(refused)?.to_owned()));
             }

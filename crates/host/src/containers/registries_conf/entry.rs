@@ -2,7 +2,7 @@
 
 use super::RegistriesConfError;
 use crate::containers::outcome::ConfigFile;
-use crate::text::shown;
+use bundle_oci::text::bounded;
 use serde::Deserialize;
 use std::collections::{BTreeMap, BTreeSet};
 use std::fmt;
@@ -75,8 +75,8 @@ pub(super) fn read(
     content: &str,
 ) -> Result<BTreeMap<String, Entry>, RegistriesConfError> {
     let file: File = toml::from_str(content).map_err(|error| RegistriesConfError::Unreadable {
-        file: shown(name),
-        why: shown(error.message()),
+        file: bounded(name),
+        why: bounded(error.message()),
     })?;
     let mut entries = BTreeMap::new();
     for wire in file.registry {
@@ -129,7 +129,7 @@ impl Entries {
         let mut all = BTreeMap::new();
         for file in main.into_iter().chain(others) {
             for (prefix, entry) in read(&file.name, &file.content)? {
-                all.insert(prefix, (entry, shown(&file.name)));
+                all.insert(prefix, (entry, bounded(&file.name)));
             }
         }
         Ok(Self(all))

@@ -16,8 +16,8 @@ mod entry;
 mod own_file;
 
 use super::outcome::{Change, ChangeKind, ConfigFile, LeftAlone, Outcome};
-use crate::text::shown;
 use bundle_oci::Repository;
+use bundle_oci::text::bounded;
 use entry::{Entries, Entry, Mirror};
 use std::collections::BTreeMap;
 use std::fmt;
@@ -246,7 +246,7 @@ fn changes(before: &BTreeMap<String, Entry>, after: &BTreeMap<String, Entry>) ->
         Some(known) if known == entry => None,
         Some(known) => Some(Change {
             subject: prefix.clone(),
-            kind: ChangeKind::Replaced { was: shown(&known.to_string()) },
+            kind: ChangeKind::Replaced { was: bounded(&known.to_string()) },
         }),
     };
     after.iter().filter_map(change).collect()
