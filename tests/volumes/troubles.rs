@@ -84,7 +84,7 @@ fn volumes_that_come_through_a_pipe_in_a_wrong_way_are_named() {
     refused(&volumes, "volume 2 of another bundle", "hint: ");
     volumes[1] = own;
     volumes.swap(1, 2);
-    refused(&volumes, "volume 3 where volume 2 must come", "in order");
+    refused(&volumes, "continues with volume 3, expected volume 2", "in order");
     volumes.swap(1, 2);
     piped(&volumes).expect_code(0);
     for name in super::REPOSITORIES {
