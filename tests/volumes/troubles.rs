@@ -75,7 +75,7 @@ fn volumes_that_come_through_a_pipe_in_a_wrong_way_are_named() {
     let without = |number: usize| [&volumes[..number], &volumes[number + 1..]].concat();
     refused(&without(0), "begins with volume 2; volume 1 must come first", "cat FILE.001 FILE.002");
     for number in 1..volumes.len() - 1 {
-        let what = format!("volume {} where volume {} must come", number + 2, number + 1);
+        let what = format!("continues with volume {}, expected volume {}", number + 2, number + 1);
         refused(&without(number), &what, "hint: ");
     }
     let last = volumes.len() - 1;
