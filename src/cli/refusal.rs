@@ -102,7 +102,7 @@ pub(super) fn ways_on(refused: &Refused, file: &str, hints_for: Hints) -> Vec<St
     // A bundle that is authentic has no more signers for it.
     let short = |v: &ImageVerdict| code(v) == Some(RefusalCode::ThresholdNotMet);
     if unbound.is_empty() && !refused.names_bound && !refused.refusals().all(short) {
-        hints.push("or give the bundle digest that pack printed, received by another way: --expect-bundle sha256:…".into());
+        hints.push("give the bundle digest that pack printed, received by another way: --expect-bundle sha256:…".into());
     }
     // Never offered where something claims to sign: letting it in unsigned would waive the check that failed. Nor where
     // such a permission gave way.

@@ -1,7 +1,7 @@
 //! Writing the compressed section: blobs one after another, their frames compressed in parallel.
 //!
 //! Frames are written in order as they become ready; while those of one blob are compressed, the content of the next
-//! comes in already. Memory: content and compressed form of the frames in flight, [`MOST_IN_FLIGHT`] at most.
+//! comes in already. Memory: content and compressed form of the frames in flight, 12 at most.
 
 use super::entry::{self, HEADER, blob_name};
 use super::frame::{Compressors, TRAILER};

@@ -14,7 +14,7 @@
 //! - [`volume_set`]: the volumes that belong together, found from what was named
 //! - [`seek_table`]: the Zstandard seekable format's table, a hint
 //! - [`medium`], `output`: what is read and what is written, files, volumes or a stream
-//! - [`write`], [`section`], [`compressed`]: an archive in the making: entries in place, compressed blobs, the end
+//! - [`write`](mod@write), [`section`], [`compressed`]: an archive in the making: entries in place, compressed blobs, the end
 //! - [`partial`]: the file it is written to until it is whole
 //! - [`journal`], [`prefix`]: what an interrupted run was writing, and what of it is on the disk
 //! - [`remainder`]: blobs taken out again

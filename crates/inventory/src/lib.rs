@@ -83,7 +83,7 @@ pub struct Inventory {
     pub totals: Totals,
 }
 
-/// From a sequence on, another key seals the series. What may be concluded from it is told by [`bundle_seal::rotation`].
+/// From a sequence on, another key seals the series. What may be concluded from it is told by `bundle_seal::rotation`.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "camelCase", deny_unknown_fields)]
 pub struct Rotation {

@@ -1,5 +1,5 @@
 //! Which of two bundles is older, where they may be of different series: by the sequence within one series, else by when
-//! each was made. What filled each tag comes from [`bundle_host::records::tags`].
+//! each was made. What filled each tag comes from `bundle_host::records::tags`.
 
 use super::lineage::lineage;
 use super::rotation::Rotation;

@@ -14,8 +14,8 @@
 //! - [`age`]: the same where bundles may be of different series
 //! - [`rotation`]: how one seal key takes over from another
 //!
-//! The seal is put into an archive by [`bundle_archive::sealing`], and what was seen last is kept by
-//! [`bundle_host::records::seals`].
+//! The seal is put into an archive by `bundle_archive::sealing`, and what was seen last is kept by
+//! `bundle_host::records::seals`.
 
 pub mod age;
 pub mod expiry;

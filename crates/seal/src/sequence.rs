@@ -1,5 +1,5 @@
 //! Whether a sealed bundle is older than one of its series that was used already. The series is that of a seal key and
-//! a name; what was seen of it comes from [`bundle_host::records::seals`].
+//! a name; what was seen of it comes from `bundle_host::records::seals`.
 
 use bundle_oci::Digest;
 

@@ -9,7 +9,7 @@ const EXPECTED: [&str; 6] =
 
 /// The program `name`: from `$BUNDLE_PEERS`, else from `.peers/bin` in the checkout, else from `$PATH`.
 ///
-/// When there is none that works, says that `test` was left out. With `CI` set that is a failure for [`EXPECTED`] ones.
+/// When there is none that works, says that `test` was left out. With `CI` set that is a failure for those that every stable suite has.
 pub fn require(test: &str, name: &str) -> Option<PathBuf> {
     let found = find(name);
     if found.is_none() {

@@ -36,7 +36,7 @@ impl HostRoot {
     /// leads there is otherwise the user's business. Below it, no link is followed.
     ///
     /// # Errors
-    /// When it is not a directory that can be opened, or not one that root may write into ([`ownership`]).
+    /// When it is not a directory that can be opened, or not one that root may write into ([`bundle_ownership`]).
     pub fn under(directory: &Path) -> Result<Self, PathError> {
         bundle_ownership::check_for_root(directory)?;
         Self::open(directory, Owners::RootOr(effective_user()))

@@ -1,7 +1,7 @@
 //! This tool's own configuration, `config.toml`.
 //!
 //! - [`content`]: settings, parsed
-//! - [`file`]: the files that hold them: the system's and the user's
+//! - [`file`](mod@file): the files that hold them: the system's and the user's
 //! - [`in_force`]: which value counts, and where it comes from
 
 pub mod content;

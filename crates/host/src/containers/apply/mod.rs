@@ -1,4 +1,4 @@
-//! The container stack's files on the host, changed as [`config`](super::) decides: read, merged and checked before
+//! The container stack's files on the host, changed as [`containers`](super) decides: read, merged and checked before
 //! anything is pushed, written after it.
 //!
 //! ```text
