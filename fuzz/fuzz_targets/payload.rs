@@ -3,9 +3,9 @@
 //! and what the signer signs counts for the image that it names.
 
 use bundle::oci::Reference;
-use bundle::trust::simple_signing::{Detached, SIGNATURE_ANNOTATION, judge_detached};
 use bundle::trust::identity::named::Named;
 use bundle::trust::payload::{Payload, PayloadForm};
+use bundle::trust::simple_signing::{Detached, SIGNATURE_ANNOTATION, judge_detached};
 use bundle::trust::{Anchors, IdentityRule};
 use bundle_fuzz::{reading, world};
 use libfuzzer_sys::fuzz_target;
