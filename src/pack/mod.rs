@@ -155,7 +155,7 @@ async fn work(
             let mut report = report(packed, &path);
             if let Some(key) = seal_key {
                 let _told = client.waits().work("sealing the bundle");
-                seal_file(&path, key).await?;
+                seal_file(&path, &key)?;
             }
             is_whole.store(lists_checksums, Ordering::Relaxed);
             let files = output::list(&path, &selection.geometry, &mut report)?;
@@ -168,10 +168,9 @@ async fn work(
     }
 }
 
-/// Seals the archive that was packed to `path`.
-async fn seal_file(path: &Path, key: SigningKey) -> Result<(), PackError> {
-    let file = path.to_owned();
-    let sealed = tokio::task::spawn_blocking(move || seal::seal(&[file], &key)).await?;
+/// Seals the archive that was packed to `path`. A request to stop waits until the head is whole again.
+fn seal_file(path: &Path, key: &SigningKey) -> Result<(), PackError> {
+    let sealed = tokio::task::block_in_place(|| seal::seal(&[path.to_owned()], key));
     match sealed {
         Ok(_) => Ok(()),
         Err(source) => Err(PackError::NotSealed { path: path.to_owned(), source }),

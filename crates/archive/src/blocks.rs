@@ -8,6 +8,39 @@ use super::medium::Medium;
 /// these cost no system call each.
 const AHEAD: usize = 4 << 10;
 
+/// Reads a block's header as a frame of ours may hold it: the bytes that follow it, and whether the block is the last.
+///
+/// # Errors
+/// [`ArchiveError::Structure`] for a header that is none of zstd's, and for an empty block before the last. A hole in a
+/// file reads as empty blocks without end, and no compressor writes one.
+fn check_block(header: [u8; 3], at: u64) -> Result<(u64, bool), ArchiveError> {
+    let (length, is_last) = frame::parse_block_header(header, at)?;
+    if length == 0 && !is_last {
+        return Err(ArchiveError::structure("an empty block that is not the last", at));
+    }
+    Ok((length, is_last))
+}
+
+/// Checks every block of a frame in memory as [`Blocks`] checks those of a file, so that a frame is the same to whoever
+/// found its place in a table and to whoever walked to it.
+///
+/// # Errors
+/// [`ArchiveError::Structure`] as [`check_block`], and for a frame that ends inside a block.
+pub(super) fn check_blocks(bytes: &[u8], header: u64, offset: u64) -> Result<(), ArchiveError> {
+    let mut at = header;
+    loop {
+        let block = bytes.get(at as usize..).and_then(<[u8]>::first_chunk);
+        let Some(block) = block else {
+            return Err(ArchiveError::structure("a frame that ends inside a block", offset + at));
+        };
+        let (length, is_last) = check_block(*block, offset + at)?;
+        if is_last {
+            return Ok(());
+        }
+        at += BLOCK_HEADER + length;
+    }
+}
+
 /// Goes from header to header.
 pub(super) struct Blocks<'a> {
     medium: &'a Medium,
@@ -28,14 +61,9 @@ impl<'a> Blocks<'a> {
     /// Goes over the next block; gives where it ends, and whether it is the last.
     ///
     /// # Errors
-    /// [`ArchiveError::Truncated`] where there is none; [`ArchiveError::Structure`] for no block, and for one that says
-    /// nothing: of zeros alone, such as a hole in a file, there would be no end of them. No compressor writes one before the
-    /// last.
+    /// [`ArchiveError::Truncated`] where the file ends; [`ArchiveError::Structure`] as [`check_block`].
     pub(super) fn next(&mut self) -> Result<(u64, bool), ArchiveError> {
-        let (length, is_last) = frame::parse_block_header(self.header()?, self.at)?;
-        if length == 0 && !is_last {
-            return Err(ArchiveError::structure("an empty block that is not the last", self.at));
-        }
+        let (length, is_last) = check_block(self.header()?, self.at)?;
         self.at += BLOCK_HEADER + length;
         Ok((self.at, is_last))
     }

@@ -9,7 +9,7 @@ pub use encoding::{encode, encode_within};
 pub(super) use encoding::{encode_like, with_seal};
 
 use super::ArchiveError;
-use super::blocks::Blocks;
+use super::blocks::{Blocks, check_blocks};
 use super::entry::{self, HEADER};
 use super::frame::{self, Header, LONGEST_HEADER, SKIP_HEADER, SKIP_MAGIC};
 use super::limits::{
@@ -245,15 +245,18 @@ fn read_raw_frame(medium: &Medium, at: u64) -> Result<(Vec<u8>, u64), ArchiveErr
 
 /// Decodes one whole frame of exactly `content` bytes, and nothing after it; the checksum is checked.
 pub(super) fn decode_small_frame(
-    frame: &[u8],
+    bytes: &[u8],
     content: u64,
     at: u64,
 ) -> Result<Vec<u8>, ArchiveError> {
     // zstd would read on through whatever frames follow, skippable ones included.
-    if zstd::zstd_safe::find_frame_compressed_size(frame) != Ok(frame.len()) {
+    if zstd::zstd_safe::find_frame_compressed_size(bytes) != Ok(bytes.len()) {
         return Err(ArchiveError::structure("a frame that ends before its place does", at));
     }
-    let decoded = zstd::bulk::decompress(frame, content as usize).map_err(|error| {
+    if let Header::Content { length, .. } = frame::parse_header(bytes, at)? {
+        check_blocks(bytes, length, at)?;
+    }
+    let decoded = zstd::bulk::decompress(bytes, content as usize).map_err(|error| {
         ArchiveError::structure(format!("a frame that zstd refuses: {error}"), at)
     })?;
     if decoded.len() as u64 != content {
@@ -288,7 +291,8 @@ pub(super) fn measure_small_frame(medium: &Medium, at: u64) -> Result<(u64, u64)
     let mut blocks = Blocks::new(medium, at + length);
     loop {
         let (end, last) = blocks.next()?;
-        if end - at > COMPRESSED_FRAME_LENGTH {
+        // As long as a table may say: checksum and trailer count.
+        if end - at + frame::CHECKSUM + frame::TRAILER > COMPRESSED_FRAME_LENGTH {
             return Err(ArchiveError::structure("a frame that does not end", at));
         }
         if last {

@@ -13,8 +13,9 @@ pub use reading::{
 };
 
 use bundle_oci::atomic::AtomicName;
+use bundle_oci::json::{name, object};
 use bundle_oci::{Digest, Platform, Reference};
-use reading::at_most;
+use reading::{at_most, objects};
 use serde::{Deserialize, Serialize};
 
 /// Value of `format`.
@@ -56,23 +57,24 @@ pub struct Inventory {
     )]
     pub rotation: Option<Rotation>,
     /// What wrote it.
+    #[serde(deserialize_with = "object")]
     pub tool: Tool,
     /// The images, in the order they were asked for.
     #[serde(deserialize_with = "reading::images")]
     pub images: Vec<ImageEntry>,
     /// Public keys that travel along. They vouch for nothing and are never anchors.
-    #[serde(deserialize_with = "at_most::<MAX_FILES, _, _>")]
+    #[serde(deserialize_with = "objects::<MAX_FILES, _, _>")]
     pub keys: Vec<KeyEntry>,
     /// Every other entry of the head but the seal.
-    #[serde(deserialize_with = "at_most::<MAX_FILES, _, _>")]
+    #[serde(deserialize_with = "objects::<MAX_FILES, _, _>")]
     pub files: Vec<FileEntry>,
     /// Every blob, in archive order.
-    #[serde(deserialize_with = "at_most::<MAX_BLOBS, _, _>")]
+    #[serde(deserialize_with = "objects::<MAX_BLOBS, _, _>")]
     pub blobs: Vec<BlobEntry>,
     /// What was dropped from among the raw blobs after their places were taken, in archive order.
     #[serde(
         default,
-        deserialize_with = "at_most::<MAX_BLOBS, _, _>",
+        deserialize_with = "objects::<MAX_BLOBS, _, _>",
         skip_serializing_if = "Vec::is_empty"
     )]
     pub holes: Vec<Hole>,
@@ -80,6 +82,7 @@ pub struct Inventory {
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub volume_size: Option<u64>,
     /// Sums for people and for bounds.
+    #[serde(deserialize_with = "object")]
     pub totals: Totals,
 }
 
@@ -119,7 +122,7 @@ pub struct ImageEntry {
     /// Size of the root manifest in bytes.
     pub size: u64,
     /// Platforms carried; empty for artifacts that have none.
-    #[serde(default, deserialize_with = "at_most::<MAX_PLATFORMS, _, _>")]
+    #[serde(default, deserialize_with = "objects::<MAX_PLATFORMS, _, _>")]
     pub platforms: Vec<Platform>,
     /// Children of the index that a platform filter left out.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
@@ -128,14 +131,20 @@ pub struct ImageEntry {
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub foreign: Vec<Digest>,
     /// Whether everything attached was found.
+    #[serde(deserialize_with = "name")]
     pub attachment_lookup: Lookup,
     /// Everything attached to the root, to its children, and to attachments.
-    #[serde(default)]
+    #[serde(default, deserialize_with = "objects::<MAX_BLOBS, _, _>")]
     pub attachments: Vec<AttachmentEntry>,
     /// GPG signatures of the root and of its children, which registries keep outside manifests.
-    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    #[serde(
+        default,
+        deserialize_with = "objects::<MAX_BLOBS, _, _>",
+        skip_serializing_if = "Vec::is_empty"
+    )]
     pub atomic_signatures: Vec<AtomicSignature>,
     /// What verification at pack found.
+    #[serde(deserialize_with = "object")]
     pub verdict: PackVerdict,
 }
 
@@ -156,8 +165,10 @@ pub enum Lookup {
 #[serde(rename_all = "camelCase")]
 pub struct AttachmentEntry {
     /// What it is, for people; decides nothing.
+    #[serde(deserialize_with = "name")]
     pub kind: AttachmentKind,
     /// How it was found, and so how it is published.
+    #[serde(deserialize_with = "reading::found")]
     pub found: Found,
     /// The manifest it is attached to.
     pub subject: Digest,
@@ -226,7 +237,11 @@ pub struct AtomicSignature {
     /// The manifest it signs: the image's root, or one of its children.
     pub subject: Digest,
     /// Where it was found; nothing when whoever wrote the inventory did not say.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[serde(
+        default,
+        deserialize_with = "reading::optional_name",
+        skip_serializing_if = "Option::is_none"
+    )]
     pub found: Option<AtomicFound>,
 }
 
@@ -354,6 +369,7 @@ pub struct BlobEntry {
     /// Length of the content in bytes.
     pub size: u64,
     /// In which section and form it lies.
+    #[serde(deserialize_with = "name")]
     pub stored: Stored,
 }
 

@@ -4,16 +4,16 @@
 //! may have, whatever is in it; the document itself not counted.
 
 use super::{
-    AtomicSignature, FORMAT, FORMAT_VERSION, ImageEntry, Inventory, Rotation, Stored, Totals,
-    UNDERSTOOD,
+    AtomicSignature, FORMAT, FORMAT_VERSION, Found, ImageEntry, Inventory, Rotation, Stored,
+    Totals, UNDERSTOOD,
 };
 use bundle_oci::atomic::MAX_SIGNATURES;
 use bundle_oci::digest::DigestError;
-use bundle_oci::json::{self, Bounds};
+use bundle_oci::json::{self, Bounds, Object};
 use bundle_oci::text::bounded_to;
 use serde::Deserialize;
 use serde::de::value::MapAccessDeserializer;
-use serde::de::{Deserializer, Error as _, MapAccess, SeqAccess, Visitor};
+use serde::de::{Deserializer, Error as _, IntoDeserializer, MapAccess, SeqAccess, Visitor};
 use std::collections::{HashMap, HashSet};
 use std::fmt;
 use std::marker::PhantomData;
@@ -93,7 +93,7 @@ impl Inventory {
             must_understand: Vec<String>,
         }
         json::check(bytes, BOUNDS)?;
-        let version: Version = serde_json::from_slice(bytes)?;
+        let Object(version): Object<Version> = serde_json::from_slice(bytes)?;
         let bounded = |text: &str| bounded_to(text, 80);
         if version.format != FORMAT {
             return Err(InventoryError::Format(bounded(&version.format)));
@@ -106,7 +106,7 @@ impl Inventory {
         {
             return Err(InventoryError::MustUnderstand(bounded(feature)));
         }
-        let inventory: Self = serde_json::from_slice(bytes)?;
+        let Object(inventory): Object<Self> = serde_json::from_slice(bytes)?;
         inventory.check()?;
         Ok(inventory)
     }
@@ -173,23 +173,74 @@ fn check_signatures(image: &ImageEntry) -> Result<(), String> {
     Ok(())
 }
 
-/// A rotation: an object with exactly its members. No list, and no null that would stand for "none".
+/// A rotation: an object with exactly its members. A null does not stand for its absence.
 pub(super) fn exact_rotation<'de, D: Deserializer<'de>>(
     deserializer: D,
 ) -> Result<Option<Rotation>, D::Error> {
-    struct Exact;
-    impl<'de> Visitor<'de> for Exact {
-        type Value = Rotation;
+    json::object(deserializer).map(Some)
+}
+
+/// Where an attachment was found: the text `referrer`, or an object with a tag.
+pub(super) fn found<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Found, D::Error> {
+    #[derive(Deserialize)]
+    #[serde(rename_all = "kebab-case")]
+    enum Word {
+        Referrer,
+    }
+    #[derive(Deserialize)]
+    #[serde(deny_unknown_fields)]
+    struct Tagged {
+        tag: String,
+    }
+    struct TextOrObject;
+    impl<'de> Visitor<'de> for TextOrObject {
+        type Value = Found;
 
         fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-            f.write_str("an object with retires, successor and fromSequence")
+            f.write_str("the text \"referrer\" or an object with a tag")
         }
 
-        fn visit_map<A: MapAccess<'de>>(self, map: A) -> Result<Rotation, A::Error> {
-            Rotation::deserialize(MapAccessDeserializer::new(map))
+        fn visit_str<E: serde::de::Error>(self, word: &str) -> Result<Found, E> {
+            let Word::Referrer = Word::deserialize(word.into_deserializer())?;
+            Ok(Found::Referrer)
+        }
+
+        fn visit_map<A: MapAccess<'de>>(self, map: A) -> Result<Found, A::Error> {
+            let Tagged { tag } = Tagged::deserialize(MapAccessDeserializer::new(map))?;
+            Ok(Found::Tag(tag))
         }
     }
-    deserializer.deserialize_map(Exact).map(Some)
+    deserializer.deserialize_any(TextOrObject)
+}
+
+/// A name that need not be there.
+pub(super) fn optional_name<'de, D: Deserializer<'de>, T: Deserialize<'de>>(
+    deserializer: D,
+) -> Result<Option<T>, D::Error> {
+    struct Optional<T>(PhantomData<T>);
+    impl<'de, T: Deserialize<'de>> Visitor<'de> for Optional<T> {
+        type Value = Option<T>;
+
+        fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+            f.write_str("a text or null")
+        }
+
+        fn visit_unit<E>(self) -> Result<Self::Value, E> {
+            Ok(None)
+        }
+
+        fn visit_none<E>(self) -> Result<Self::Value, E> {
+            Ok(None)
+        }
+
+        fn visit_some<D: Deserializer<'de>>(
+            self,
+            deserializer: D,
+        ) -> Result<Self::Value, D::Error> {
+            json::name(deserializer).map(Some)
+        }
+    }
+    deserializer.deserialize_option(Optional(PhantomData))
 }
 
 /// The images, refused while they are read when they name too many platforms together.
@@ -206,7 +257,7 @@ pub(super) fn images<'de, D: Deserializer<'de>>(
 
         fn visit_seq<A: SeqAccess<'de>>(self, mut list: A) -> Result<Self::Value, A::Error> {
             let (mut images, mut platforms) = (Vec::new(), 0);
-            while let Some(image) = list.next_element::<ImageEntry>()? {
+            while let Some(Object(image)) = list.next_element::<Object<ImageEntry>>()? {
                 if images.len() == MAX_IMAGES {
                     return Err(A::Error::invalid_length(MAX_IMAGES + 1, &self));
                 }
@@ -249,4 +300,14 @@ where
         }
     }
     deserializer.deserialize_seq(List::<MOST, T>(PhantomData))
+}
+
+/// A list of objects that is refused while it is read when it has more than `MOST` elements.
+pub(super) fn objects<'de, const MOST: usize, D, T>(deserializer: D) -> Result<Vec<T>, D::Error>
+where
+    D: Deserializer<'de>,
+    T: Deserialize<'de>,
+{
+    let objects = at_most::<MOST, D, Object<T>>(deserializer)?;
+    Ok(objects.into_iter().map(|Object(element)| element).collect())
 }

@@ -195,3 +195,91 @@ fn platforms_are_counted_for_each_image_and_for_all() {
     let more = with(&[&all[..], &[1]].concat()).expect_err("too many of all");
     assert!(more.contains("more than 262144 platforms"), "{more}");
 }
+
+/// A document with one of everything that is an object or a name.
+fn full() -> Value {
+    let (digest, name) =
+        (Digest::of(b"manifest"), format!("{}@{:032x}", Digest::of(b"manifest"), 1));
+    let mut value = minimal();
+    value["images"] = json!([{
+        "source": "quay.io/org/app:1", "fetchedFrom": "quay.io/org/app:1",
+        "mediaType": "application/vnd.oci.image.manifest.v1+json", "digest": digest, "size": 2,
+        "platforms": [{"os": "linux", "architecture": "amd64"}], "attachmentLookup": "complete",
+        "attachments": [
+            {"kind": "signature", "found": {"tag": "sha256-00.sig"}, "subject": digest, "mediaType": "a", "digest": digest, "size": 1},
+            {"kind": "sbom", "found": "referrer", "subject": digest, "mediaType": "a", "digest": digest, "size": 1},
+        ],
+        "atomicSignatures": [{"name": name, "digest": digest, "subject": digest, "found": "lookaside"}],
+        "verdict": {"code": "unverified"},
+    }]);
+    value["keys"] = json!([{"file": "keys/a", "use": "cosign", "fingerprint": "sha256:"}]);
+    value["files"] = json!([{"name": "keys/a", "size": 1, "digest": digest}]);
+    value["blobs"] = json!([{"digest": digest, "size": 1, "stored": "raw"}]);
+    value["holes"] = json!([{"before": 0, "size": 1}]);
+    value["rotation"] = json!({"retires": digest, "successor": digest, "fromSequence": 8});
+    value["totals"] = json!({"images": 1, "attachments": 2, "blobs": 1, "bytes": 1});
+    value
+}
+
+#[test]
+fn array_in_the_place_of_an_object_is_refused_everywhere() {
+    // Members in the order of the structs, so that an array of their values would fit.
+    let places = [
+        (
+            "",
+            "format formatVersion mustUnderstand name sequence created expires rotation tool images keys files blobs holes volumeSize totals",
+        ),
+        ("/rotation", "retires successor fromSequence"),
+        ("/tool", "name version"),
+        (
+            "/images/0",
+            "source fetchedFrom mediaType digest size platforms omitted foreign attachmentLookup attachments atomicSignatures verdict",
+        ),
+        ("/images/0/platforms/0", "os architecture variant"),
+        ("/images/0/attachments/0", "kind found subject mediaType digest size artifactType"),
+        ("/images/0/attachments/0/found", "tag"),
+        ("/images/0/atomicSignatures/0", "name digest subject found"),
+        ("/images/0/verdict", "code keys identities"),
+        ("/keys/0", "file use fingerprint scopes"),
+        ("/files/0", "name size digest"),
+        ("/blobs/0", "digest size stored"),
+        ("/holes/0", "before size"),
+        ("/totals", "images attachments blobs bytes"),
+    ];
+    read(&full()).expect("objects");
+    for (pointer, members) in places {
+        let mut changed = full();
+        let place = changed.pointer_mut(pointer).expect("a place");
+        let values = members.split(' ').map(|member| match (member, &place[member]) {
+            (
+                "mustUnderstand" | "omitted" | "foreign" | "keys" | "identities" | "scopes",
+                Value::Null,
+            ) => json!([]),
+            (_, value) => value.clone(),
+        });
+        *place = values.collect();
+        let refused = read(&changed).expect_err(pointer);
+        assert!(matches!(refused, InventoryError::Json(_)), "{pointer}: {refused:?}");
+    }
+}
+
+#[test]
+fn object_in_the_place_of_a_name_is_refused_everywhere() {
+    for (pointer, name) in [
+        ("/images/0/attachmentLookup", "complete"),
+        ("/images/0/attachments/0/kind", "signature"),
+        ("/images/0/attachments/1/found", "referrer"),
+        ("/images/0/atomicSignatures/0/found", "lookaside"),
+        ("/blobs/0/stored", "raw"),
+    ] {
+        let mut changed = full();
+        *changed.pointer_mut(pointer).expect("a place") = json!({ name: null });
+        let refused = read(&changed).expect_err(pointer);
+        assert!(matches!(refused, InventoryError::Json(_)), "{pointer}: {refused:?}");
+        *changed.pointer_mut(pointer).expect("a place") = json!(name);
+        read(&changed).expect(pointer);
+    }
+    let mut changed = full();
+    changed["images"][0]["atomicSignatures"][0]["found"] = Value::Null;
+    assert_eq!(read(&changed).expect("absent").images[0].atomic_signatures[0].found, None);
+}

@@ -1,15 +1,17 @@
 //! JSON without ambiguity: duplicate keys, trailing data and deep nesting are refused.
 //!
 //! Two readers that resolve a duplicate key differently see two documents, so whatever came from outside and decides
-//! something goes through here. `serde`'s derive keeps the last duplicate and accepts arrays for structs.
+//! something goes through here. `serde`'s derive accepts an array in the place of an object: [`Object`] does not.
 //!
 //! Every way in takes a bound on values: the memory that a document takes goes by them and not by its length, as seven
 //! bytes of JSON make an object of 600. A test reads the source of this program for calls that go around.
 
 mod check;
+mod object;
 mod raw;
 
 pub use check::{Bounds, check};
+pub use object::{Object, name, object};
 pub use raw::{elements, members};
 
 use crate::text::bounded_to;
@@ -36,13 +38,14 @@ pub fn parse_within(bytes: &[u8], values: usize) -> Result<Value, serde_json::Er
     Ok(value)
 }
 
-/// Reads one JSON document strictly into a type, after [`check`] found that it holds no more than `bounds` allow.
+/// Reads one JSON document strictly into a type, after [`check`] found that it holds no more than `bounds` allow. The
+/// document is an object.
 ///
 /// # Errors
 /// As [`check`]; a document that is not of this type.
 pub fn read<T: DeserializeOwned>(bytes: &[u8], bounds: Bounds) -> Result<T, serde_json::Error> {
     check(bytes, bounds)?;
-    serde_json::from_slice(bytes)
+    serde_json::from_slice(bytes).map(|Object(value)| value)
 }
 
 /// Reads one JSON document strictly, but keeps `null` for the top-level member `skipped` and looks no closer at it than

@@ -95,3 +95,74 @@ fn a_head_has_no_more_frames_than_its_entries_need() {
     assert_eq!(made(MAX_HEAD_FRAMES).expect("as many as there may be"), MAX_HEAD_FRAMES + 1);
     assert!(matches!(made(MAX_HEAD_FRAMES + 1), Err(ArchiveError::Limit(_))));
 }
+
+/// A frame of `content` in raw blocks: empty ones at the places in `empty`, counted in blocks of content.
+fn frame_with_empty_blocks(content: &[u8], empty: &[usize]) -> Vec<u8> {
+    let mut frame = frame::raw_header(content.len() as u64).to_vec();
+    let blocks = content.chunks(100);
+    let last = blocks.len();
+    for (number, block) in blocks.enumerate() {
+        if empty.contains(&number) {
+            frame.extend_from_slice(&frame::raw_block_header(0, false));
+        }
+        let is_last = number + 1 == last && !empty.contains(&last);
+        frame.extend_from_slice(&frame::raw_block_header(block.len() as u64, is_last));
+        frame.extend_from_slice(block);
+    }
+    if empty.contains(&last) {
+        frame.extend_from_slice(&frame::raw_block_header(0, true));
+    }
+    frame.extend_from_slice(&frame::checksum(xxhash_rust::xxh64::xxh64(content, 0)));
+    frame
+}
+
+#[test]
+fn empty_block_is_refused_by_place_as_it_is_in_a_walk() {
+    let content = [7; 1000];
+    let both = |frame: &[u8]| {
+        let by_place = decode_small_frame(frame, 1000, 0);
+        let walked = measure_small_frame(&held(frame), 0);
+        (by_place.map_err(|error| error.to_string()), walked.map_err(|error| error.to_string()))
+    };
+    for empty in [&[][..], &[10]] {
+        let frame = frame_with_empty_blocks(&content, empty);
+        let (by_place, walked) = both(&frame);
+        assert_eq!(by_place.expect("a frame"), content, "{empty:?}");
+        assert_eq!(walked.expect("a frame"), (1000, frame.len() as u64), "{empty:?}");
+    }
+    for empty in [&[0][..], &[5], &[0, 3, 9], &[9, 10]] {
+        let frame = frame_with_empty_blocks(&content, empty);
+        assert_eq!(zstd::bulk::decompress(&frame, 1000).expect("zstd reads it"), content);
+        let (by_place, walked) = both(&frame);
+        for refused in [by_place.expect_err("by place"), walked.expect_err("in a walk")] {
+            assert!(refused.contains("an empty block that is not the last"), "{refused}");
+        }
+    }
+}
+
+#[test]
+fn longest_frame_of_a_walk_is_that_of_a_seek_table() {
+    let longest = COMPRESSED_FRAME_LENGTH - frame::TRAILER;
+    // Raw blocks of one byte each make a frame long; one block of the right length fills it up.
+    let frame_of = |length: u64| {
+        let room = length - frame::RAW_HEADER - frame::CHECKSUM;
+        let short = 22_000;
+        let rest = room - short * 4;
+        let long = rest.div_ceil(100_003);
+        let mut lengths = vec![1; short as usize];
+        lengths.extend((0..long).map(|n| rest / long + u64::from(n < rest % long) - 3));
+        let content: u64 = lengths.iter().sum();
+        let mut frame = frame::raw_header(content).to_vec();
+        for (number, length) in lengths.iter().enumerate() {
+            frame.extend(frame::raw_block_header(*length, number + 1 == lengths.len()));
+            frame.resize(frame.len() + *length as usize, 0);
+        }
+        frame.extend(frame::checksum(xxhash_rust::xxh64::xxh64(&vec![0; content as usize], 0)));
+        assert_eq!((frame.len() as u64, content <= COMPRESSED_FRAME_CONTENT), (length, true));
+        frame
+    };
+    let (_, length) = measure_small_frame(&held(&frame_of(longest)), 0).expect("the longest");
+    assert_eq!(length, longest);
+    let refused = measure_small_frame(&held(&frame_of(longest + 1)), 0).expect_err("one more");
+    assert!(refused.to_string().contains("does not end"), "{refused}");
+}
