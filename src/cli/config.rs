@@ -1,11 +1,11 @@
 //! `bundle config`: which configuration counts, and from where. Its subcommand is in [`config_install`].
 
-use super::config_install;
 use super::exit::Status;
 use super::failure::Failure;
 use super::output::{Output, say};
 use super::settings::Files;
 use super::text::safe;
+use super::{config_install, run_async};
 use bundle::host::settings::Settings;
 use bundle::host::{FoundSettings, HostRoot, SettingsFile};
 use bundle::report::config::{
@@ -36,7 +36,7 @@ enum Command {
 
 pub(super) fn run(options: Options) -> Result<Status, Failure> {
     match options.command {
-        Some(Command::Install(install)) => config_install::run(&install),
+        Some(Command::Install(install)) => run_async(config_install::run(*install)),
         None => print(&options),
     }
 }

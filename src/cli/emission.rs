@@ -1,6 +1,7 @@
 //! Options that say which configuration is written for others to apply.
 
 use bundle::host::openshift::MirrorSource;
+use bundle::trust::Scope;
 use bundle::unpack::{EarlierResources, EmitOptions};
 use clap::{Args, ValueEnum};
 use std::path::PathBuf;
@@ -46,10 +47,17 @@ impl FromStr for Emit {
 }
 
 impl Emission {
-    pub(super) fn options(&self) -> Option<EmitOptions> {
+    /// True when something is emitted.
+    pub(super) fn is_given(&self) -> bool {
+        self.emit.is_some()
+    }
+
+    /// The options for the library.
+    pub(super) fn options(&self, allow_unenforced: &[Scope]) -> Option<EmitOptions> {
         let Emit(directory) = self.emit.as_ref()?;
         Some(EmitOptions {
             directory: directory.clone(),
+            allow_unenforced: allow_unenforced.to_vec(),
             earlier: match self.replace_emitted {
                 true => EarlierResources::Dropped,
                 false => EarlierResources::Kept,

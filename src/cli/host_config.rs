@@ -1,6 +1,7 @@
 //! Options about the configuration of the container stack, and what became of it, for people.
 
 use super::connection::Connection;
+use super::emission::Emission;
 use super::exit::Status;
 use super::failure::Failure;
 use super::output::{Output, say};
@@ -14,6 +15,7 @@ use bundle::registry::is_loopback_host;
 use bundle::report::configuration::{
     ConfigurationReport, FileOutcome, FileReport, ParserOutcome, SubjectChange,
 };
+use bundle::report::unpack::{EmissionReport, UnpackReport};
 use bundle::signers::files;
 use bundle::trust::Scope;
 use bundle::unpack::{ConfigureOptions, Target};
@@ -38,7 +40,8 @@ pub(super) struct HostConfig {
     /// Never contact the sources: only what the mirror has can be pulled
     #[arg(long)]
     block_upstream: bool,
-    /// Configure a mirror for what lies in SCOPE although no rule demands its signatures. Repeatable
+    /// Configure a mirror for what lies in SCOPE although no rule demands its signatures; with --emit, a mirror of its tags.
+    /// Repeatable
     #[arg(long, value_name = "SCOPE", value_parser = super::parsed::<Scope>)]
     allow_unenforced: Vec<Scope>,
     /// End with status 4 when a verified repository stays unenforced, allowed or not
@@ -62,20 +65,22 @@ pub(super) struct InstallConfig {
 }
 
 impl InstallConfig {
-    /// What was asked for, if anything was.
+    /// What was asked for, if anything was. Some options are about what is emitted, too.
     pub(super) fn options(
         &self,
         trust: &Trust,
         connection: &Connection,
         target: &Target,
+        emission: &Emission,
     ) -> Result<Option<ConfigureOptions>, Failure> {
         let given = &self.host_config;
         if !self.install_config && given.config_dir.is_none() {
+            let is_alone = !emission.is_given();
             let alone = [
                 (given.admit_signed, "--admit-signed"),
                 (given.block_upstream, "--block-upstream"),
-                (!given.allow_unenforced.is_empty(), "--allow-unenforced"),
-                (given.require_enforcement, "--require-enforcement"),
+                (is_alone && !given.allow_unenforced.is_empty(), "--allow-unenforced"),
+                (is_alone && given.require_enforcement, "--require-enforcement"),
                 (given.registry_ca.is_some(), "--registry-ca"),
                 (given.policy_level.is_some(), "--policy-level"),
             ];
@@ -90,9 +95,19 @@ impl InstallConfig {
         given.options(trust, connection.verifies_tls(), target).map(Some)
     }
 
+    /// The repositories that may be mirrored without a rule.
+    pub(super) fn allow_unenforced(&self) -> &[Scope] {
+        &self.host_config.allow_unenforced
+    }
+
     /// How a run with this outcome ends.
-    pub(super) fn status(&self, report: Option<&ConfigurationReport>) -> Status {
-        report.map_or(Status::Done, |report| self.host_config.status(report))
+    pub(super) fn status(&self, report: &UnpackReport) -> Status {
+        let is_open = report.emitted.as_ref().is_some_and(EmissionReport::leaves_open);
+        if self.host_config.require_enforcement && is_open {
+            return Status::Partial;
+        }
+        let configuration = report.configuration.as_ref();
+        configuration.map_or(Status::Done, |report| self.host_config.status(report))
     }
 }
 

@@ -148,7 +148,7 @@ async fn work(options: Options) -> Result<Status, Failure> {
             let partial = |image: &ImageReport| !image.is_complete() || unclear(image);
             Ok(match report.images.iter().any(partial) {
                 true => Status::Partial,
-                false => options.config.status(report.configuration.as_ref()),
+                false => options.config.status(&report),
             })
         }
         Err(error) => {
@@ -182,9 +182,14 @@ impl Options {
         let request = Request::new(pipes::archive(&self.files)?, target.clone(), trust)
             .memory(self.trust.host_root()?)
             .allow_tag_rollback(self.allow_tag_rollback.clone())
-            .emit(self.emission.options())
+            .emit(self.emission.options(self.config.allow_unenforced()))
             .install(self.install()?)
-            .configure(self.config.options(&self.trust, &self.connection, target)?)
+            .configure(self.config.options(
+                &self.trust,
+                &self.connection,
+                target,
+                &self.emission,
+            )?)
             .attachments(match self.attachments {
                 Attachments::All => AttachmentChoice::All,
                 Attachments::Verified => AttachmentChoice::Verified,

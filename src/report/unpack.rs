@@ -99,6 +99,7 @@ impl ImageReport {
     pub fn is_complete(&self) -> bool {
         self.attachment_lookup != Lookup::Incomplete
             && !self.attachments.iter().any(|attachment| attachment.outcome.is_missing())
+            && !self.rehomed.iter().any(|one| one.outcome == RehomedOutcome::Refused)
             && !self.atomic_signatures.iter().any(SignatureReport::is_missing)
     }
 }
@@ -205,6 +206,8 @@ pub enum RehomedOutcome {
         /// What is there.
         existing: Digest,
     },
+    /// The registry does not take them there.
+    Refused,
 }
 
 /// How configs and layers came to the target. Each is counted once for each repository that needs it.
@@ -231,9 +234,19 @@ pub struct EmissionReport {
     pub files: Vec<EmittedFile>,
     /// What no resource could be made for.
     pub left_out: Vec<EmissionLeft>,
+    /// Source repositories that trusted signatures admitted and no policy names, in order.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    pub unenforced: Vec<String>,
     /// What an earlier run had written and no resource says any more.
     #[serde(skip_serializing_if = "Vec::is_empty")]
     pub dropped: Vec<EmissionDropped>,
+}
+
+impl EmissionReport {
+    /// True when no policy demands the signatures of a repository that signatures admitted.
+    pub fn leaves_open(&self) -> bool {
+        !self.unenforced.is_empty()
+    }
 }
 
 /// Something that an earlier run wrote and that is gone.

@@ -87,7 +87,7 @@ impl AtTarget {
                 | RehomedOutcome::Replaced { .. } => {
                     all.put(planned, rehomed.repository, rehomed.subject, &rehomed.manifest);
                 }
-                RehomedOutcome::NotRehomed { .. } => {
+                RehomedOutcome::NotRehomed { .. } | RehomedOutcome::Refused => {
                     let source = planned.plan.sources()[rehomed.repository].clone();
                     all.kept.insert((source, rehomed.subject));
                 }

@@ -4,9 +4,11 @@ use super::at_target::AtTarget;
 use super::error::UnpackError;
 use super::openshift::Resources;
 use super::plan::Planned;
+use super::unenforced;
 use crate::host::openshift::{Dropped, Earlier, MirrorSource};
 use crate::host::{ResourceChange, check_resources, read_resources, write_resources};
 use crate::report::unpack::{EmissionChange, EmissionDropped, EmissionReport, EmittedFile};
+use crate::trust::Scope;
 use std::path::PathBuf;
 use std::sync::Arc;
 
@@ -19,6 +21,8 @@ pub struct EmitOptions {
     pub source: MirrorSource,
     /// What becomes of what earlier runs wrote there.
     pub earlier: EarlierResources,
+    /// Repositories whose tags are mirrored although no policy demands their signatures.
+    pub allow_unenforced: Vec<Scope>,
 }
 
 /// What becomes of resources that earlier runs wrote into the directory.
@@ -41,12 +45,13 @@ pub(super) struct Emission {
 /// Refuses what can be told without the target. Nothing is contacted.
 ///
 /// # Errors
-/// [`UnpackError::EmitWithoutRegistry`], [`UnpackError::Emit`].
+/// [`UnpackError::EmitWithoutRegistry`], [`UnpackError::Emit`], [`UnpackError::AllowsNothing`].
 pub(super) fn check(options: Option<&EmitOptions>, planned: &Planned) -> Result<(), UnpackError> {
     let Some(options) = options else { return Ok(()) };
     if planned.plan.target().mapping().is_none() {
         return Err(UnpackError::EmitWithoutRegistry);
     }
+    unenforced::signed(&planned.verified, &options.allow_unenforced)?;
     Ok(check_resources(&options.directory)?)
 }
 
@@ -67,7 +72,8 @@ pub(super) async fn plan(
             EarlierResources::Kept => before.clone(),
             EarlierResources::Dropped => Earlier::default(),
         };
-        let resources = Resources::of(&planned, options.source, &at_target, &base)?;
+        let signed = unenforced::signed(&planned.verified, &options.allow_unenforced)?;
+        let resources = Resources::of(&planned, options.source, &at_target, &base, &signed)?;
         let dropped = before.dropped(&Earlier::read(&resources.resources)?);
         Ok((planned, Some(Emission { directory: options.directory, resources, dropped })))
     };
@@ -97,6 +103,7 @@ pub(super) fn write(emission: Emission, dry_run: bool) -> Result<EmissionReport,
         directory,
         files: files.collect(),
         left_out: resources.left,
+        unenforced: resources.unenforced.iter().map(ToString::to_string).collect(),
         dropped: dropped.collect(),
     })
 }

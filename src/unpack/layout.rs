@@ -221,7 +221,9 @@ async fn entries(
         let name = format!("{}:{}", planned.plan.sources()[rehomed.repository], rehomed.tag);
         let (place, manifest) = ((rehomed.tag.as_str(), name.as_str()), &rehomed.manifest);
         let entry = match outcome {
-            RehomedOutcome::Kept { .. } | RehomedOutcome::NotRehomed { .. } => continue,
+            RehomedOutcome::Kept { .. }
+            | RehomedOutcome::NotRehomed { .. }
+            | RehomedOutcome::Refused => continue,
             RehomedOutcome::Merged { .. } => {
                 named_manifest(writer, place, manifest, manifest).await?
             }

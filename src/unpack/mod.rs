@@ -90,7 +90,6 @@ pub use tags::TagsBack;
 pub use target::{Target, TargetError};
 pub use verify::{Addressed, TrustInputs, Verified};
 
-use crate::archive::Input;
 use crate::progress::Progress;
 use crate::registry::Client;
 use crate::report::configuration::ConfigInstallReport;
@@ -165,7 +164,7 @@ pub async fn unpack(
             turn: &turn,
         };
         pushed = destination.fill(transfer).await?;
-        warnings.extend(survey.refused(&pushed.refused));
+        warnings.extend(survey.refused(&pushed));
         recording = planned.verified.seal().record();
         warnings.extend(sources::record(&planned.plan, root.as_ref())?);
         warnings.extend(tags::record(&planned, root.as_ref())?);
@@ -204,26 +203,43 @@ pub async fn unpack(
     Ok(report(&planned, done))
 }
 
-/// Only configures the container stack of the host, for images that are, or will be, at the target: verifies and plans
-/// as [`unpack`] does, and contacts nobody. Blocks.
+/// Only configures the container stack of the host, for images that are, or will be, at the target: verifies, plans and
+/// asks the target what it has as [`unpack`] does, and sends nothing. Of the request it takes archive, target, trust and
+/// whether it is a dry run. A target that does not answer is expected to have what [`unpack`] publishes, with a warning.
 ///
 /// # Errors
 /// Any [`UnpackError`] of verification and planning; [`UnpackError::Configure`].
-pub fn configure(
-    input: Input,
-    target: Target,
-    trust: TrustInputs,
+pub async fn configure(
+    request: Request,
     options: ConfigureOptions,
-    dry_run: bool,
+    client: &Client,
 ) -> Result<ConfigInstallReport, UnpackError> {
+    let Request { input, target, trust, dry_run, .. } = request;
     let key_paths = KeyPaths::installed(&trust.installed);
-    let (archive, _) = input.open()?;
-    let planned = Opened::of(Arc::new(archive)).check()?.verify_for(target, trust)?.plan()?;
-    configure::check(Some(&options), &planned)?;
-    let at_target = AtTarget::expected(&planned);
-    let configuration =
-        configure::decide(options, &planned, &key_paths, &at_target)?.finish(dry_run)?;
+    let prepare = move || {
+        let (archive, _) = input.open()?;
+        let planned = Opened::of(Arc::new(archive)).check()?.verify_for(target, trust)?.plan()?;
+        configure::check(Some(&options), &planned)?;
+        Ok::<_, UnpackError>((planned, options))
+    };
+    let verifying = client.waits().work("verifying the bundle");
+    let (planned, options) = tokio::task::spawn_blocking(prepare).await??;
+    drop(verifying);
+    let destination = destination::open(&planned, client, true).await?;
     let mut warnings = planned.verified.warnings();
+    let at_target = match destination.survey(&planned, OnExistingAttachment::Keep).await {
+        Ok(survey) => AtTarget::surveyed(&planned, &survey),
+        Err(UnpackError::Registry(error)) => {
+            warnings.push(format!("{NOT_ASKED}: {error}"));
+            AtTarget::expected(&planned)
+        }
+        Err(error) => return Err(error),
+    };
+    let at_target = Arc::new(at_target);
+    let (planned, configuration) =
+        configure::plan(Some(options), planned, key_paths, at_target).await?;
+    let configuration = configure::finish(configuration, dry_run).await?;
+    let configuration = configuration.ok_or(UnpackError::LayoutIsNoMirror)?;
     warnings.extend(configuration.warnings());
     Ok(ConfigInstallReport {
         report_version: "1.0",
@@ -235,6 +251,9 @@ pub fn configure(
         warnings,
     })
 }
+
+/// How a configuration was decided where the target did not answer.
+const NOT_ASKED: &str = "target-not-asked: the target did not say what it has, so the configuration expects what unpack publishes there";
 
 /// Why nothing that demands signatures was written.
 const NOT_ENFORCED: &str = "nothing that demands signatures is configured or emitted, because the registry refused some signatures; the earlier configuration stays";

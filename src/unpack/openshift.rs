@@ -6,6 +6,7 @@ use super::error::UnpackError;
 use super::plan::Planned;
 use crate::archive::ArchiveError;
 use crate::archive::catalogue::CatalogueImage;
+use crate::host::containers::apply::Unenforced;
 use crate::host::openshift::{
     Earlier, KeyScopes, MirrorEntry, MirrorSetKind, MirrorSource, MirroredSource, OpenshiftError,
     ReleaseSignatures, Resource, ResourceName, check_mirror, check_scope, key_data,
@@ -35,21 +36,30 @@ const MAX_NAME: usize = 64;
 pub(super) struct Resources {
     pub(super) resources: Vec<Resource>,
     pub(super) left: Vec<EmissionLeft>,
+    /// What trusted signatures admitted and no policy names.
+    pub(super) unenforced: Vec<Repository>,
 }
 
 impl Resources {
-    /// Decides everything. Blocks: what can be enforced is found by verifying.
+    /// Decides everything. Blocks: what can be enforced is found by verifying. `signed` holds the source repositories that
+    /// trusted signatures admitted.
     pub(super) fn of(
         planned: &Planned,
         source: MirrorSource,
         at_target: &AtTarget,
         earlier: &Earlier,
+        signed: &BTreeMap<Repository, Unenforced>,
     ) -> Result<Self, UnpackError> {
         let name = planned.verified.archive().inventory().name.as_deref();
         let name = resource_name(name);
         let mut all = Self::default();
-        all.mirror_sets(planned, &name, source, earlier)?;
         all.image_policies(planned, &name, at_target, earlier)?;
+        let policies = Earlier::read(&all.resources)?;
+        let mut open = signed.clone();
+        open.retain(|name, _| !policies.enforces(name));
+        all.unenforced = open.keys().cloned().collect();
+        open.retain(|_, wanted| *wanted == Unenforced::NotServed);
+        all.mirror_sets(planned, &name, source, earlier, &open)?;
         all.release_signatures(planned, earlier)?;
         Ok(all)
     }
@@ -65,12 +75,15 @@ impl Resources {
         self.left.push(EmissionLeft { subject, kind, code, why });
     }
 
+    /// Mirrors for pulls by digest, which fixes the content, and by tag. What the mirror has under a tag tomorrow would be
+    /// taken unsigned where no policy demands a signature: repositories in `open`, and those above them, get none by tag.
     fn mirror_sets(
         &mut self,
         planned: &Planned,
         name: &str,
         policy: MirrorSource,
         earlier: &Earlier,
+        open: &BTreeMap<Repository, Unenforced>,
     ) -> Result<(), UnpackError> {
         let plan = &planned.plan;
         let tagged: BTreeSet<usize> = plan
@@ -92,8 +105,17 @@ impl Resources {
             }
             let mirrored = MirroredSource { source: source.clone(), mirrors: vec![mirror.clone()] };
             let one = MirrorEntry { mirrored, policy };
-            if tagged.contains(&number) {
-                by_tag.push(one.clone());
+            let reaches = |other: &&Repository| *other == source || is_below(other, source);
+            match open.keys().find(reaches) {
+                _ if !tagged.contains(&number) => {}
+                None => by_tag.push(one.clone()),
+                Some(other) => {
+                    let why = format!(
+                        "no policy demands the signatures of {other}; \
+                         --allow-unenforced {other} mirrors its tags all the same"
+                    );
+                    self.leave(source, "ImageTagMirrorSet", "unenforced", &why);
+                }
             }
             by_digest.push(one);
         }

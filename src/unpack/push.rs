@@ -39,6 +39,8 @@ pub(super) struct Pushed {
     /// For each image: attachments that the registry does not take. None of them is at the target, so whatever looks for
     /// them there fails.
     pub(super) refused: Vec<Vec<RefusedAttachment>>,
+    /// Signatures that the registry does not take where runtimes look, by their place among all that are rehomed.
+    pub(super) rehomed_refused: Vec<RefusedAttachment>,
     /// Attachments that are published and in no list: numbers of images and of their attachments.
     pub(super) unlisted: Vec<(usize, usize)>,
 }
@@ -112,11 +114,13 @@ async fn push(client: &Client, transfer: Transfer<'_>) -> Result<Pushed, UnpackE
         refused.push(image.attached.refused);
         unlisted.extend(image.attached.unlisted.into_iter().map(|place| (number, place)));
     }
-    stream::iter(planned.rehomed.iter().zip(&survey.rehomed))
-        .map(|(rehomed, outcome)| push.rehome(rehomed, *outcome))
-        .buffered(images_at_once)
-        .try_collect::<()>()
-        .await?;
+    let rehomed: Vec<Option<RefusedAttachment>> =
+        stream::iter(planned.rehomed.iter().zip(&survey.rehomed).enumerate())
+            .map(|(place, (rehomed, outcome))| push.rehome(place, rehomed, *outcome))
+            .buffered(images_at_once)
+            .try_collect()
+            .await?;
+    let rehomed_refused = rehomed.into_iter().flatten().collect();
     progress.note("tags");
     let (push, children) = (&push, &tagged_children);
     push.tags(children, images_at_once).await?;
@@ -126,7 +130,7 @@ async fn push(client: &Client, transfer: Transfer<'_>) -> Result<Pushed, UnpackE
         .buffered(images_at_once)
         .try_collect::<()>()
         .await?;
-    Ok(Pushed { blobs, tagged_children, refused, unlisted })
+    Ok(Pushed { blobs, tagged_children, refused, rehomed_refused, unlisted })
 }
 
 impl Push<'_> {
@@ -207,19 +211,40 @@ impl Push<'_> {
         Ok(PushedImage { tagged_child, attached: self.attachments(number).await? })
     }
 
-    /// Signatures where runtimes look. The blobs that they are layers of are there.
-    async fn rehome(&self, rehomed: &Rehomed, outcome: RehomedOutcome) -> Result<(), UnpackError> {
+    /// Signatures where runtimes look. The blobs that they are layers of are there. Gives what the registry does not take.
+    async fn rehome(
+        &self,
+        place: usize,
+        rehomed: &Rehomed,
+        outcome: RehomedOutcome,
+    ) -> Result<Option<RefusedAttachment>, UnpackError> {
         let is_sent = match outcome {
             RehomedOutcome::Published
             | RehomedOutcome::Replaced { .. }
             | RehomedOutcome::Merged { .. } => true,
             RehomedOutcome::AlreadyThere
             | RehomedOutcome::Kept { .. }
-            | RehomedOutcome::NotRehomed { .. } => false,
+            | RehomedOutcome::NotRehomed { .. }
+            | RehomedOutcome::Refused => false,
         };
         if !is_sent {
-            return Ok(());
+            return Ok(None);
         }
+        match self.send_rehomed(rehomed, outcome).await {
+            Ok(()) => Ok(None),
+            Err(error) => {
+                let repository = self.repositories[rehomed.repository].name();
+                let name = format!("{repository}:{}", rehomed.tag);
+                self.refused_as(place, name, error).map(Some)
+            }
+        }
+    }
+
+    async fn send_rehomed(
+        &self,
+        rehomed: &Rehomed,
+        outcome: RehomedOutcome,
+    ) -> Result<(), UnpackError> {
         let remote = &self.repositories[rehomed.repository];
         let config = rehomed.config_descriptor();
         let content = Held(rehomed.config.clone());

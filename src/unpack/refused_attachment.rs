@@ -9,7 +9,7 @@ use super::push::{Push, Pushed};
 use super::survey::Survey;
 use crate::archive::catalogue::CatalogueAttachment;
 use crate::inventory::{AttachmentKind, Found};
-use crate::report::unpack::AttachmentOutcome;
+use crate::report::unpack::{AttachmentOutcome, RehomedOutcome};
 
 /// What to do where a registry does not take an attachment.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
@@ -24,7 +24,7 @@ pub enum AttachmentsRefused {
 /// An attachment that the registry does not take.
 #[derive(Debug)]
 pub(super) struct RefusedAttachment {
-    /// Its place among the attachments of its image.
+    /// Its place among the attachments of its image, or among all that are rehomed.
     pub(super) place: usize,
     /// Where it would be.
     name: String,
@@ -43,11 +43,24 @@ impl Push<'_> {
         (place, attachment): (usize, &CatalogueAttachment),
         error: UnpackError,
     ) -> Result<RefusedAttachment, UnpackError> {
+        let name = self.attachment_name(repository, attachment);
+        self.refused_as(place, name, error)
+    }
+
+    /// As [`Push::refused`], for what would have this name.
+    ///
+    /// # Errors
+    /// As for [`Push::refused`].
+    pub(super) fn refused_as(
+        &self,
+        place: usize,
+        name: String,
+        error: UnpackError,
+    ) -> Result<RefusedAttachment, UnpackError> {
         let UnpackError::Registry(error) = error else { return Err(error) };
         if !error.is_refusal() {
             return Err(error.into());
         }
-        let name = self.attachment_name(repository, attachment);
         match self.attachments_refused {
             AttachmentsRefused::Fail => {
                 Err(UnpackError::AttachmentRefused { name, source: Box::new(error) })
@@ -94,6 +107,9 @@ impl Push<'_> {
 impl Pushed {
     /// True when something is not at the target that could be asked for before an image is pulled or run.
     pub(super) fn lacks_proof(&self, planned: &Planned) -> bool {
+        if !self.rehomed_refused.is_empty() {
+            return true;
+        }
         let images = planned.verified.catalogue().images().iter();
         images.zip(&self.refused).any(|(image, refused)| {
             let mut kinds = refused.iter().filter_map(|one| image.attachments().get(one.place));
@@ -104,18 +120,25 @@ impl Pushed {
 
 impl Survey {
     /// Takes note of what was refused. Gives what the operator has to know.
-    pub(super) fn refused(&mut self, refused: &[Vec<RefusedAttachment>]) -> Vec<String> {
+    pub(super) fn refused(&mut self, pushed: &Pushed) -> Vec<String> {
         let mut warnings = Vec::new();
-        for (outcomes, refused) in self.attachments.iter_mut().zip(refused) {
+        let mut warn = |one: &RefusedAttachment| {
+            let RefusedAttachment { name, why, .. } = one;
+            warnings.push(format!("attachment-refused: {name} is not published: {why}"));
+        };
+        for (outcomes, refused) in self.attachments.iter_mut().zip(&pushed.refused) {
             for one in refused {
                 if let Some(outcome) = outcomes.get_mut(one.place) {
                     *outcome = AttachmentOutcome::Refused;
                 }
-                warnings.push(format!(
-                    "attachment-refused: {} is not published: {}",
-                    one.name, one.why
-                ));
+                warn(one);
             }
+        }
+        for one in &pushed.rehomed_refused {
+            if let Some(outcome) = self.rehomed.get_mut(one.place) {
+                *outcome = RehomedOutcome::Refused;
+            }
+            warn(one);
         }
         warnings
     }

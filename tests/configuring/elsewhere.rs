@@ -116,6 +116,24 @@ fn configuration_alone_is_what_unpack_would_have_written() {
 }
 
 #[test]
+fn configuration_alone_warns_of_a_target_that_does_not_answer() {
+    let scene = Scene::new();
+    let target = ["--to", "127.0.0.1:1", "--json"];
+    let report = scene.config_install(&target).expect_code(0).json();
+    crate::schemas::assert_described("config-install-report.schema.json", &report);
+    let is_told = |report: &Value| {
+        report["warnings"].as_array().expect("warnings").iter().any(|warning| {
+            warning.as_str().is_some_and(|text| text.starts_with("target-not-asked: "))
+        })
+    };
+    assert!(is_told(&report), "{report}");
+    assert!(scene.read(POLICY).contains("registry.example/team/app"));
+    assert!(scene.read(MIRRORS).contains("127.0.0.1:1/team/app"));
+    let asked = scene.config_install(&["--json", "--dry-run"]).expect_code(0).json();
+    assert!(!is_told(&asked), "{asked}");
+}
+
+#[test]
 fn configuration_alone_needs_a_bundle_that_is_trusted() {
     let scene = Scene::new();
     let before = scene.files();

@@ -3,10 +3,13 @@
 use super::merging::one;
 use super::{ACCEPT, MIRRORS, POLICY, Scene, left};
 use crate::harness::command::Program;
+use crate::harness::fault_proxy::FaultProxy;
+use crate::harness::faults::{Fault, Rule};
 use crate::harness::images::{self, Content, TestImage};
 use crate::harness::signatures::{SimpleSigning, cosign_tag, sig_manifest};
 use crate::harness::signer::Signer;
 use bundle::oci::Digest;
+use reqwest::Method;
 use serde_json::{Value, json};
 
 const DOCKER: &str = "application/vnd.docker.distribution.manifest.v2+json";
@@ -192,8 +195,40 @@ fn a_full_list_at_the_target_stays_and_no_rule_is_written() {
     let there = scene.enclave.registry.manifest("team/hidden", &tag).expect("there");
     assert_eq!(there.bytes, theirs.manifest.bytes);
     assert!(!scene.place(MIRRORS).exists() && scene.read(POLICY) == ACCEPT);
+    // The part that needs root alone asks the target, too.
+    let alone = scene.config_install(&["--json"]).expect_code(4).json();
+    assert_eq!(left(&alone["configuration"], POLICY), one(HIDDEN, "kept-at-target"));
+    assert!(!scene.place(MIRRORS).exists() && scene.read(POLICY) == ACCEPT);
     scene.configured(&["--on-existing-attachment", "replace"]);
     assert!(scene.read(POLICY).contains(HIDDEN));
+}
+
+#[test]
+fn refused_rehomed_signatures_are_left_out_where_allowed() {
+    let (scene, image) = with_hidden(Hidden::Referrer);
+    let proxy = FaultProxy::start(scene.enclave.address());
+    let tag = cosign_tag(&image.digest(), "sig");
+    let refused = tag.clone();
+    proxy.add(Rule::new(Method::PUT, move |path| path.ends_with(&refused), Fault::status(400)));
+    let target = ["--to", proxy.address()];
+    let ran = scene.unpack(&target).expect_code(5);
+    ran.expect_error(&["attachment-refused", &tag, "--attachments-refused warn"]);
+    assert!(!scene.enclave.tags().contains(&"team/hidden:1".to_owned()));
+
+    let allowed = [&target[..], &["--attachments-refused", "warn"]].concat();
+    let configuring = [&allowed[..], &["--install-config", "--json"]].concat();
+    let report = scene.unpack(&configuring).expect_code(4).json();
+    crate::schemas::assert_described("unpack-report.schema.json", &report);
+    let rehomed = report["images"][0]["rehomed"].as_array().expect("rehomed");
+    let outcome = |one: &Value| (one["tag"] == tag.as_str(), one["outcome"] == "refused");
+    assert!(rehomed.iter().map(outcome).all(|(is_it, is_refused)| is_it == is_refused), "{report}");
+    assert!(report["warnings"].to_string().contains("attachment-refused: "), "{report}");
+    assert_eq!(report.get("configuration"), None, "nothing demands what is missing");
+    assert!(scene.enclave.tags().contains(&"team/hidden:1".to_owned()));
+
+    proxy.heal();
+    scene.unpack(&allowed).expect_code(0);
+    signatures(&scene, "team/hidden", &image.digest());
 }
 
 /// What a registry can have under the tag of signatures that holds all that is carried, and that runtimes cannot read.

@@ -161,6 +161,72 @@ fn a_policy_is_made_only_where_one_key_accepts_everything() {
     assert_eq!(scopes(&documents(&scene.directory())), BTreeMap::new());
 }
 
+/// Sources of the mirrors by digest, and of those by tag.
+fn mirrored(scene: &Scene) -> [Vec<String>; 2] {
+    let documents = documents(&scene.directory());
+    ["imageDigestMirrors", "imageTagMirrors"].map(|list| {
+        let sets = documents.values().filter(|document| document["spec"][list].is_array());
+        sets.flat_map(|set| mirrors(set, list).into_keys()).collect()
+    })
+}
+
+#[test]
+fn tags_are_mirrored_only_where_a_policy_demands() {
+    let scene = Scene::new();
+    let signer = Signer::generate();
+    let side = &scene.side;
+    side.signed("good", &signer);
+    // The index alone is signed: no policy can demand it of a node that chooses a child.
+    let index = side.unsigned("deep/index");
+    side.sign("deep/index", &index.digest(), &signer);
+    side.unsigned("deep");
+    side.unsigned("plain");
+    side.pack(&["good:1", "deep/index:1", "deep:1", "plain:1"], &[]).expect_code(0);
+    let key = side.key("release.pub", &signer);
+    let (deep, plain) = (format!("{}:1", named("deep")), named("plain"));
+    let trust = ["--key", &key, "--allow-unsigned", &deep, "--allow-unsigned", &plain];
+    let all = ["deep", "deep/index", "good", "plain"].map(named).to_vec();
+
+    let emitted = scene.emit(&trust);
+    assert_eq!(mirrored(&scene), [all.clone(), vec![named("good"), named("plain")]]);
+    let reasons = ["deep", "deep/index"].map(|path| (named(path), "unenforced".to_owned()));
+    assert_eq!(left_out(&emitted, "ImageTagMirrorSet"), BTreeMap::from(reasons));
+    assert_eq!(emitted["unenforced"], json!([named("deep/index")]));
+    let ran = scene.run(&[&["--dry-run", "--require-enforcement"], &trust[..]].concat());
+    let ran = ran.expect_code(4);
+    let said =
+        "no policy demands the signatures of registry.example/deep/index; --allow-unenforced";
+    assert!(ran.stdout.contains(said), "{ran}");
+
+    let index = named("deep/index");
+    let allowed = [&trust[..], &["--allow-unenforced", &index]].concat();
+    let emitted = scene.emit(&allowed);
+    assert_eq!(mirrored(&scene), [all.clone(), all]);
+    assert_eq!(left_out(&emitted, "ImageTagMirrorSet"), BTreeMap::new());
+    // Allowed or not, a demand for enforcement counts it.
+    let ran = scene.run(&[&["--dry-run", "--require-enforcement"], &allowed[..]].concat());
+    ran.expect_code(4);
+    // What an earlier run was allowed stays.
+    scene.emit(&trust);
+    assert_eq!(mirrored(&scene)[1].len(), 4);
+    // A permission that covers nothing is refused, and so is one without anything to configure.
+    let ran =
+        scene.run(&[&["--dry-run"], &trust[..], &["--allow-unenforced", "quay.io/x"]].concat());
+    ran.expect_code(2);
+    let ran =
+        scene.enclave.unpack(&side.file(), &[&trust[..], &["--allow-unenforced", &index]].concat());
+    ran.expect_code(2);
+}
+
+#[test]
+fn signed_and_covered_repositories_leave_nothing_unenforced() {
+    let (scene, _, key) = Scene::signed();
+    let emitted = scene.emit(&["--key", &key]);
+    assert_eq!(emitted.get("unenforced"), None);
+    assert_eq!(mirrored(&scene)[1], [named("team/app")]);
+    scene.run(&["--dry-run", "--require-enforcement", "--key", &key]).expect_code(0);
+}
+
 #[test]
 fn names_that_the_schemas_refuse_are_left_out() {
     let scene = Scene::new();

@@ -336,7 +336,7 @@ fn the_halves_that_need_root_tell_of_the_seal_too() {
     let operator = Operator::new();
     let (seven, public) = (operator.numbered(7), operator.public("ours"));
     let enclave = Enclave::start();
-    let halves = [&["keys", "install"][..], &["config", "install", "--to", "registry.test:5000"]];
+    let halves = [&["keys", "install"][..], &["config", "install", "--to", "127.0.0.1:1"]];
     let run = |half: &[&str], file: &Path, more: &[&str]| {
         let half = Program::bundle().args(half).arg(file).args(&["--seal-pub", &public, "--root"]);
         half.arg(enclave.root()).args(&["--key", &operator.key]).args(more).run()

@@ -169,7 +169,7 @@ fn a_series_that_is_pinned_by_name_is_the_only_one() {
     let root = enclave.root().display().to_string();
     let given = ["--seal-pub", &public, "--root", &root, "--seal-name", "org"];
     for command in
-        [&["verify", "-q"][..], &["keys", "install"], &["config", "install", "--to", "r.example"]]
+        [&["verify", "-q"][..], &["keys", "install"], &["config", "install", "--to", "127.0.0.1:1"]]
     {
         let run = |file: &Path| Program::bundle().args(command).arg(file).args(&given).run();
         run(&trial).expect_code(3).expect_error(&["series-not-expected: "]);

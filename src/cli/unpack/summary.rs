@@ -156,6 +156,7 @@ fn add_attachments(out: &mut Output, image: &ImageReport) {
         let what = match rehomed.outcome {
             RehomedOutcome::Merged { .. } => "added to what was there",
             RehomedOutcome::NotRehomed { .. } => "not rehomed",
+            RehomedOutcome::Refused => "refused by the registry",
             _ => "rehomed",
         };
         say!(out, "  signatures {what} under {}", safe(&rehomed.tag));

@@ -164,6 +164,11 @@ impl Earlier {
         sources.filter(|source| self.policy_of(source).is_none()).cloned().collect()
     }
 
+    /// True for a scope that a policy names.
+    pub fn enforces(&self, scope: &Repository) -> bool {
+        self.policy_of(scope).is_some()
+    }
+
     fn policy_of(&self, scope: &Repository) -> Option<&EarlierPolicy> {
         self.policies.iter().find(|policy| policy.scopes.contains(scope))
     }
