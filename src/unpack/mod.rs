@@ -163,7 +163,15 @@ pub async fn unpack(
             progress,
             turn: &turn,
         };
-        pushed = destination.fill(transfer).await?;
+        pushed = match destination.fill(transfer).await {
+            Err(UnpackError::TagsIncomplete(set, error)) => {
+                // Those that are set may not go back in time either. The first failure is the one to tell.
+                let _ = sources::record(&planned.plan, root.as_ref());
+                let _ = tags::record_set(&planned, root.as_ref(), &set.set_images);
+                return Err(UnpackError::TagsIncomplete(set, error));
+            }
+            other => other?,
+        };
         warnings.extend(survey.refused(&pushed));
         recording = planned.verified.seal().record();
         warnings.extend(sources::record(&planned.plan, root.as_ref())?);

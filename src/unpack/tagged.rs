@@ -18,6 +18,8 @@ pub struct TagsIncomplete {
     pub set: Vec<String>,
     /// Names that do not, or of which that is not known.
     pub unset: Vec<String>,
+    /// Numbers of the images whose tags are set.
+    pub(super) set_images: Vec<usize>,
 }
 
 impl Push<'_> {
@@ -43,9 +45,14 @@ impl Push<'_> {
             .collect()
             .await;
         let (mut set, mut unset, mut first) = (Vec::new(), Vec::new(), None);
-        for (image, outcome) in self.planned.plan.images().iter().zip(outcomes) {
+        let mut set_images = Vec::new();
+        for (number, outcome) in outcomes.into_iter().enumerate() {
+            let image = &self.planned.plan.images()[number];
             match outcome {
-                Some(Ok(())) => set.push(image.target.clone()),
+                Some(Ok(())) => {
+                    set.push(image.target.clone());
+                    set_images.push(number);
+                }
                 Some(Err(error)) => {
                     unset.push(image.target.clone());
                     first = first.or(Some(error));
@@ -57,7 +64,7 @@ impl Push<'_> {
             None => Ok(()),
             Some(error) if set.is_empty() => Err(error),
             Some(error) => {
-                let tags = TagsIncomplete { set, unset };
+                let tags = TagsIncomplete { set, unset, set_images };
                 Err(UnpackError::TagsIncomplete(tags.into(), error.into()))
             }
         }
@@ -118,7 +125,10 @@ mod tests {
     #[test]
     fn tags_are_named_up_to_a_bound() {
         let names = |count| (0..count).map(|number| format!("r/a:{number}")).collect();
-        let of = |set, unset| TagsIncomplete { set: names(set), unset: names(unset) }.to_string();
+        let of = |set, unset| {
+            TagsIncomplete { set: names(set), unset: names(unset), set_images: Vec::new() }
+                .to_string()
+        };
         assert_eq!(of(2, 1), "2 of 3 tags are set: r/a:0, r/a:1; not set: r/a:0");
         assert!(of(10, 1).ends_with("r/a:9; not set: r/a:0"));
         assert!(of(1, 512).ends_with("r/a:9 and 502 more"));

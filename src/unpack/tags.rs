@@ -97,8 +97,30 @@ pub(super) fn record(
     planned: &Planned,
     root: Option<&HostRoot>,
 ) -> Result<Option<String>, UnpackError> {
+    record_some(planned, root, &|_| true)
+}
+
+/// As [`record`], for the images with these numbers: a registry took their tags, and not those of others.
+///
+/// # Errors
+/// [`UnpackError::TagsNotRemembered`].
+pub(super) fn record_set(
+    planned: &Planned,
+    root: Option<&HostRoot>,
+    images: &[usize],
+) -> Result<Option<String>, UnpackError> {
+    record_some(planned, root, &|number| images.contains(&number))
+}
+
+fn record_some(
+    planned: &Planned,
+    root: Option<&HostRoot>,
+    is_set: &dyn Fn(usize) -> bool,
+) -> Result<Option<String>, UnpackError> {
     let Some(root) = root else { return Ok(None) };
-    let fills: Vec<TagFill> = fills(&planned.plan).into_iter().flatten().collect();
+    let all = fills(&planned.plan).into_iter().enumerate();
+    let fills: Vec<TagFill> =
+        all.filter(|(number, _)| is_set(*number)).filter_map(|(_, fill)| fill).collect();
     match record_tags(root, &planned.verified.filler(), &fills) {
         Ok(()) => Ok(None),
         Err(error) if error.is_permission() => Ok(Some(format!(

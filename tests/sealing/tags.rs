@@ -3,8 +3,11 @@
 use super::scene::{LONG_AGO, Operator, everything};
 use super::{PASSWORD, seal};
 use crate::harness::command::{Program, Ran};
+use crate::harness::fault_proxy::FaultProxy;
+use crate::harness::faults::{Fault, Rule};
 use crate::harness::images::image;
 use crate::harness::scene::{Enclave, inspect};
+use reqwest::Method;
 use serde_json::Value;
 use std::fs;
 use std::io::Write as _;
@@ -100,6 +103,28 @@ fn no_other_series_moves_a_tag_back() {
     let between = moving.sealed("between", 25, &["--name", "between", "--sequence", "1"]);
     moving.refused(&enclave, &between, &[], &["tag-older: "]);
     moving.refused(&enclave, &newest, &[], &["tag-older: "]);
+}
+
+#[test]
+fn tag_that_is_set_beside_a_refused_one_is_remembered() {
+    let moving = Moving::new();
+    let side = &moving.operator.side;
+    side.signed("team/db", &moving.operator.signer);
+    let db = side.source("team/db:1");
+    let older = moving.sealed("older", 10, &["--name", "trial", "--sequence", "9", &db]);
+    let newer = moving.sealed("newer", 20, &["--name", "org", "--sequence", "1", &db]);
+    let enclave = Enclave::start();
+    let proxy = FaultProxy::start(enclave.address());
+    let is_tag = |path: &str| path.ends_with("team/db/manifests/1");
+    proxy.add(Rule::new(Method::PUT, is_tag, Fault::status(403)));
+    let public = moving.operator.public("ours");
+    let unpack = |file: &Path| enclave.unpack_to(file, proxy.address(), &["--seal-pub", &public]);
+    let set = format!("1 of 2 tags are set: {}/team/app:1", proxy.address());
+    unpack(&newer).expect_code(5).expect_error(&[&set]);
+    proxy.heal();
+    let back = unpack(&older).expect_code(3).expect_error(&["tag-older: ", "team/app:1"]);
+    assert!(!back.stderr.contains("team/db:1"), "{back}");
+    unpack(&newer).expect_code(0);
 }
 
 #[test]
