@@ -13,7 +13,7 @@ use base64::engine::general_purpose::STANDARD;
 use bundle::oci::{Descriptor, Digest, Manifest, media_type};
 use bundle::trust::{
     Anchors, Attached, Evidence, EvidenceError, Found, ImageUnderTest, PublicKey, Scope, ScopedKey,
-    UnknownPlaces, judge,
+    StatedAtPack, UnknownPlaces, judge,
 };
 use bytes::Bytes;
 use serde_json::json;
@@ -138,7 +138,7 @@ impl World {
             atomic: &[],
             omitted: &BTreeSet::new(),
             name_bound: false,
-            pack_verdict_good: false,
+            stated: StatedAtPack::Nothing,
             places: &UnknownPlaces,
         };
         assert!(judge(&image, &self.anchors, self).is_admitted(), "{source}");

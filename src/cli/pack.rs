@@ -32,7 +32,7 @@ use bundle::pack::{
     PackError, Request, SignatureRule, Source,
 };
 use bundle::progress::Waits;
-use bundle::trust::{GivenScope, Scoped};
+use bundle::trust::{GivenScope, Pattern, Scoped};
 use clap::{Args, ValueEnum};
 use futures_util::FutureExt as _;
 use std::num::NonZeroU16;
@@ -55,6 +55,10 @@ pub(super) struct Options {
     /// required, if-present or none (default: if-present; required where a key covers)
     #[arg(long, value_name = "[SCOPE=]RULE")]
     signatures: Vec<Scoped<SignatureRule>>,
+    /// Images that may come without a trusted signature: the bundle says so, and its seal then admits them in the enclave
+    /// (repeatable)
+    #[arg(long, value_name = "PATTERN", conflicts_with = "policy")]
+    accept_unsigned: Vec<Pattern>,
     /// What a failed lookup of attachments does: fail the image, or carry it marked incomplete (exit status 4)
     #[arg(long, value_enum, default_value = "fail")]
     attachment_errors: OnAttachmentError,
@@ -149,6 +153,8 @@ impl Options {
         let mut scopes = self.signers.scopes();
         let rules = self.signatures.iter();
         scopes.extend(rules.map(|rule| GivenScope::new("--signatures", &rule.scope)));
+        let unsigned = self.accept_unsigned.iter();
+        scopes.extend(unsigned.map(|one| GivenScope::of_pattern("--accept-unsigned", one)));
         scopes
     }
 
@@ -163,6 +169,7 @@ impl Options {
             .carry(carried)
             .platforms(self.platform.clone())
             .signature_rules(self.signatures.clone())
+            .accept_unsigned(self.accept_unsigned.clone())
             .attachment_errors(match self.attachment_errors {
                 OnAttachmentError::Fail => AttachmentErrors::Fail,
                 OnAttachmentError::Warn => AttachmentErrors::Warn,

@@ -22,7 +22,7 @@ use bundle::progress::Waits;
 use bundle::report::seal::{SealingRefusal, SealingReport, Unconfirmed, UnconfirmedCode};
 use bundle::seal::{KeyFile, KeyFileError, MakingError, fingerprint_of};
 use bundle::signers::files;
-use bundle::trust::SigningKey;
+use bundle::trust::{Pattern, SigningKey};
 use bundle::unpack::{NotSworn, SwearOptions, seal_verified};
 use clap::Args;
 use std::path::{Path, PathBuf};
@@ -47,6 +47,9 @@ pub(super) struct Options {
     /// another way than the bundle. --expect-bundle covers it too
     #[arg(long, value_name = "sha256:…")]
     accept_rotation: Option<Digest>,
+    /// Images that you accept without a trusted signature, as pack was told (repeatable)
+    #[arg(long, value_name = "PATTERN", conflicts_with_all = ["policy", "host_policy"])]
+    accept_unsigned: Vec<Pattern>,
     /// Read head, trust section and signatures only
     #[arg(long)]
     quick: bool,
@@ -65,7 +68,8 @@ pub(super) fn run(options: &Options) -> Result<Status, Failure> {
         return Err(Failure::usage("a pipe cannot be sealed: the seal is written into the file")
             .hint("keep the bundle in a file first, or seal it while packing"));
     }
-    let trust = options.trust.inputs_to_seal()?;
+    let mut trust = options.trust.inputs_to_seal()?;
+    trust.anchors.allow_unsigned.extend(options.accept_unsigned.iter().cloned());
     let key = unlock(&options.seal_key)?;
     let swear = SwearOptions {
         depth: if options.quick { Depth::TrustSection } else { Depth::Whole },
@@ -134,7 +138,12 @@ fn unconfirmed(error: &NotSworn, refusal: &SealingRefusal, is_expected: bool) ->
     }
     if any(&[UnconfirmedCode::VerdictUnchecked]) {
         failure = failure.hint(
-            "or give what pack was given to verify with: --key SCOPE=FILE, --gpg-key, --trusted-root, --policy, …",
+            "or give what pack was given to verify with: --key SCOPE=FILE, --gpg-key, --trusted-root, --policy, --accept-unsigned, …",
+        );
+    }
+    if any(&[UnconfirmedCode::UnsignedNotAccepted]) {
+        failure = failure.hint(
+            "where you accept the image without a signature too, whatever it holds now, give --accept-unsigned PATTERN",
         );
     }
     if any(&[UnconfirmedCode::VerdictNotConfirmed, UnconfirmedCode::SignerNotConfirmed]) {

@@ -154,6 +154,8 @@ impl Trust {
         let given = signers.read(self.host_root()?.path())?;
         let mut anchors = given.anchors;
         anchors.allow_unsigned = self.allow_unsigned.clone();
+        let refused = in_force.refuse_unsigned.as_ref();
+        anchors.refuse_unsigned = refused.is_some_and(|refused| refused.value);
         anchors.accept_unbound_names = self.accept_unbound_names.clone();
         let installed = installed_keys(&self.host_root()?).map_err(|error| {
             Failure::of(Status::Refused, &error).hint("the store of installed keys cannot be trusted as it is: mend it, or name another with --root")

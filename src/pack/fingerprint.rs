@@ -31,6 +31,7 @@ pub(super) fn of(request: &Selection) -> Fingerprint {
         sources,
         platforms,
         signatures,
+        accept_unsigned,
         attachment_errors,
         lookasides,
         failed_images: _,
@@ -71,6 +72,10 @@ pub(super) fn of(request: &Selection) -> Fingerprint {
         ("sources", json!(sources.iter().map(source).collect::<Vec<_>>())),
         ("--platform", json!(platforms.iter().map(ToString::to_string).collect::<Vec<_>>())),
         ("--signatures", json!(rules.collect::<Vec<_>>())),
+        (
+            "--accept-unsigned",
+            json!(accept_unsigned.iter().map(ToString::to_string).collect::<Vec<_>>()),
+        ),
         ("--attachment-errors", json!(*attachment_errors == AttachmentErrors::Warn)),
         ("--registries-d", json!(lookasides)),
         ("keys", json!(keys.collect::<Vec<_>>())),

@@ -4,13 +4,13 @@ use super::error::with_causes;
 use super::resolve::{Resolved, ResolvedImage};
 use super::select::Selection;
 use super::{PackError, SignatureRule};
-use crate::inventory::{self, AttachmentKind, PackVerdict};
+use crate::inventory::{self, AttachmentKind, PackVerdict, StatedVerdict};
 use crate::oci::source::read_blob;
 use crate::oci::{Descriptor, Digest, Manifest, media_type};
 use crate::report::pack::LeftOut;
 use crate::trust::{
-    self, Anchors, AtomicSignature, Attached, Evidence, EvidenceError, Found, ImageUnderTest,
-    ImageVerdict, Signer, UnknownPlaces,
+    self, Admission, Anchors, AtomicSignature, Attached, Evidence, EvidenceError, Found,
+    ImageUnderTest, ImageVerdict, Signer, StatedAtPack, UnknownPlaces,
 };
 use bytes::Bytes;
 use std::collections::{BTreeSet, HashMap};
@@ -34,7 +34,8 @@ pub(super) struct Judged {
 pub(super) fn judge(request: &Selection, resolved: Resolved) -> Result<Judged, PackError> {
     let sources = resolved.images.iter().map(|image| &image.source);
     let policy = request.policy.as_ref().map(|policy| policy.prepare(sources));
-    let anchors = &Anchors { policy, ..request.anchors.clone() };
+    let allow_unsigned = request.accept_unsigned.clone();
+    let anchors = &Anchors { policy, allow_unsigned, ..request.anchors.clone() };
     let mut images = Vec::with_capacity(resolved.images.len());
     let (mut verdicts, mut refused, mut warnings) = (Vec::new(), Vec::new(), Vec::new());
     for image in resolved.images {
@@ -47,24 +48,37 @@ pub(super) fn judge(request: &Selection, resolved: Resolved) -> Result<Judged, P
             ));
         }
         let signed = image.attachments.has_signature();
-        let mut found = PackVerdict::unverified();
+        let accepted = request.accepts_unsigned(&image.source.with_digest(image.root().digest()));
+        let mut found = match accepted {
+            true => PackVerdict::without_signers(StatedVerdict::UnsignedAccepted),
+            false => PackVerdict::unverified(),
+        };
         if request.is_covered(&image.source) && rule != SignatureRule::None {
             // What this run resolved is what it vouches for: the name is bound by whoever runs it.
             let verdict = judge_image(&image, anchors, NameBinding::Bound);
-            if verdict.is_admitted() {
-                found = recorded(&verdict);
-                if !judge_image(&image, anchors, NameBinding::Unbound).is_admitted() {
-                    warnings.push(format!(
-                        "{}: its signatures name no repository; unpack needs --expect-bundle, or \
-                         --accept-unbound-names for it",
-                        image.source
-                    ));
+            match verdict.admission() {
+                // The operator accepts it, and that is what the inventory states.
+                Admission::UnsignedAllowed { .. } => {}
+                // A key with a narrower scope outweighs the pattern that accepts the image.
+                Admission::Refused(_) => {
+                    found = PackVerdict::unverified();
+                    if rule == SignatureRule::Required {
+                        refused.push(verdict.clone());
+                    }
                 }
-            } else if rule == SignatureRule::Required {
-                refused.push(verdict.clone());
+                _ => {
+                    found = recorded(&verdict);
+                    if !judge_image(&image, anchors, NameBinding::Unbound).is_admitted() {
+                        warnings.push(format!(
+                            "{}: its signatures name no repository; unpack needs --expect-bundle, or \
+                             --accept-unbound-names for it",
+                            image.source
+                        ));
+                    }
+                }
             }
             verdicts.push(verdict);
-        } else if rule == SignatureRule::Required && !signed {
+        } else if rule == SignatureRule::Required && !signed && !accepted {
             return Err(PackError::Unsigned(Box::new(image.source)));
         }
         images.push((image, found));
@@ -140,7 +154,7 @@ fn judge_image(image: &ResolvedImage, anchors: &Anchors, binding: NameBinding) -
         atomic: &atomic,
         omitted: &omitted,
         name_bound: binding == NameBinding::Bound,
-        pack_verdict_good: false,
+        stated: StatedAtPack::Nothing,
         places: &UnknownPlaces,
     };
     trust::judge(&under_test, anchors, &Fetched::new(image))

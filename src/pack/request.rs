@@ -8,7 +8,7 @@ use crate::host::records::begun::BegunPlans;
 use crate::oci::Platform;
 use crate::signers::Signers;
 use crate::transfer::Jobs;
-use crate::trust::{GivenScope, Scoped, SigningKey};
+use crate::trust::{GivenScope, Pattern, Scoped, SigningKey};
 use futures_util::FutureExt as _;
 use futures_util::future::BoxFuture;
 use std::io::Write;
@@ -103,6 +103,12 @@ impl Request {
     #[must_use]
     pub fn signature_rules(self, rules: Vec<Scoped<SignatureRule>>) -> Self {
         self.select(|selection| selection.signatures = rules)
+    }
+
+    /// Images that may come without a trusted signature. The inventory says so, and a seal over it admits them.
+    #[must_use]
+    pub fn accept_unsigned(self, patterns: Vec<Pattern>) -> Self {
+        self.select(|selection| selection.accept_unsigned = patterns)
     }
 
     /// What a failed lookup of attachments does.

@@ -7,7 +7,7 @@ use crate::archive::limits::LEVEL;
 use crate::host::{PolicyFile, RegistriesD};
 use crate::oci::{Digest, Platform, Reference, reference::ReferenceError};
 use crate::transfer::{DEFAULT_JOBS, Jobs};
-use crate::trust::{Anchors, GivenScope, Scoped};
+use crate::trust::{Anchors, GivenScope, Pattern, Scoped};
 use std::fmt;
 use std::path::PathBuf;
 use std::str::FromStr;
@@ -168,6 +168,8 @@ pub(super) struct Selection {
     pub(super) platforms: Vec<Platform>,
     /// Rules for signatures; the narrowest scope that covers an image counts, the last of equals.
     pub(super) signatures: Vec<Scoped<SignatureRule>>,
+    /// Images that the operator accepts without a trusted signature.
+    pub(super) accept_unsigned: Vec<Pattern>,
     /// What a failed lookup does.
     pub(super) attachment_errors: AttachmentErrors,
     /// Where GPG signatures lie beside registries.
@@ -210,6 +212,7 @@ impl Selection {
             sources,
             platforms: Vec::new(),
             signatures: Vec::new(),
+            accept_unsigned: Vec::new(),
             attachment_errors: AttachmentErrors::Fail,
             lookasides: RegistriesD::default(),
             failed_images: FailedImages::Fail,
@@ -242,6 +245,11 @@ impl Selection {
             None if self.is_covered(source) => SignatureRule::Required,
             None => SignatureRule::IfPresent,
         }
+    }
+
+    /// True when the operator accepts this image, with its digest, without a trusted signature.
+    pub(super) fn accepts_unsigned(&self, source: &Reference) -> bool {
+        self.accept_unsigned.iter().any(|pattern| pattern.covers(source))
     }
 
     /// True when this image is verified at pack.

@@ -206,6 +206,8 @@ pub enum UnconfirmedCode {
     VerdictUnchecked,
     /// Verification here does not reach the stated verdict.
     VerdictNotConfirmed,
+    /// The image is stated to be accepted without a signature, and nobody accepts it here.
+    UnsignedNotAccepted,
     /// A stated signer did not verify here.
     SignerNotConfirmed,
     /// Signatures of the image name no repository, so that the seal alone would say of which name they are.
@@ -224,6 +226,7 @@ impl UnconfirmedCode {
         match self {
             Self::VerdictUnchecked => "verdict-unchecked",
             Self::VerdictNotConfirmed => "verdict-not-confirmed",
+            Self::UnsignedNotAccepted => "unsigned-not-accepted",
             Self::SignerNotConfirmed => "signer-not-confirmed",
             Self::NameNotConfirmed => "name-not-confirmed",
             Self::KeyNotConfirmed => "key-not-confirmed",

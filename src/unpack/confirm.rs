@@ -181,9 +181,11 @@ fn reaches(stated: &PackVerdict, found: &Admission) -> bool {
         Some(StatedVerdict::PolicyAcceptsAnything) => {
             by_signers || matches!(found, Admission::PolicyAcceptsAnything)
         }
-        Some(StatedVerdict::UnsignedAllowed | StatedVerdict::UnsignedUnsealed) => {
-            by_signers || matches!(found, Admission::UnsignedAllowed { .. })
-        }
+        Some(
+            StatedVerdict::UnsignedAccepted
+            | StatedVerdict::UnsignedAllowed
+            | StatedVerdict::UnsignedUnsealed,
+        ) => by_signers || matches!(found, Admission::UnsignedAllowed { .. }),
         None => false,
     }
 }
@@ -197,7 +199,11 @@ fn not_reached(image: &ImageEntry, verdict: Option<&ImageVerdict>) -> Unconfirme
     let stated = bounded(&image.verdict.code);
     let detail =
         format!("the bundle states the verdict {stated:?}, and verification here says {found}");
-    refusal(UnconfirmedCode::VerdictNotConfirmed, &image.source.to_string(), &detail)
+    let code = match image.verdict.stated() {
+        Some(StatedVerdict::UnsignedAccepted) => UnconfirmedCode::UnsignedNotAccepted,
+        _ => UnconfirmedCode::VerdictNotConfirmed,
+    };
+    refusal(code, &image.source.to_string(), &detail)
 }
 
 /// Keys of signers that are trusted from outside the bundle, with their scopes.

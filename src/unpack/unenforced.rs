@@ -47,6 +47,7 @@ fn is_by_signature(admission: &Admission) -> bool {
     match admission {
         Admission::Signed | Admission::IndexUnsigned | Admission::PackVerdict => true,
         Admission::PolicyAcceptsAnything
+        | Admission::UnsignedSealed
         | Admission::UnsignedAllowed { .. }
         | Admission::Refused(_) => false,
     }

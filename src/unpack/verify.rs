@@ -14,6 +14,7 @@ use crate::archive::{Archive, ArchiveError, Catalogue};
 use crate::host::records::tags::Filler;
 use crate::host::{InstalledKey, PolicyFile};
 use crate::inventory::ImageEntry;
+use crate::inventory::StatedVerdict;
 use crate::oci::{Descriptor, Digest, Reference};
 use crate::report::seal::SealReport;
 use crate::seal::age::Age;
@@ -22,7 +23,7 @@ use crate::trust::verdict::accepted_anything;
 use crate::trust::{
     Anchors, AtomicSignature, Attached, Fingerprint, GivenScope, ImageUnderTest, ImageVerdict,
     KeyFingerprint, LogAuthority, OwnPlaces, Places, PublicKey, Scoped, ScopedAuthority, ScopedKey,
-    UnknownPlaces, idle_scopes, judge,
+    StatedAtPack, UnknownPlaces, idle_scopes, judge,
 };
 use std::collections::{BTreeSet, HashMap};
 use std::sync::Arc;
@@ -383,7 +384,11 @@ fn judge_image(
         atomic: &atomic,
         omitted: &omitted,
         name_bound: names_bound,
-        pack_verdict_good: entry.verdict.admits(),
+        stated: match entry.verdict.stated() {
+            _ if entry.verdict.admits() => StatedAtPack::Verified,
+            Some(StatedVerdict::UnsignedAccepted) => StatedAtPack::UnsignedAccepted,
+            _ => StatedAtPack::Nothing,
+        },
         places,
     };
     judge(&test, anchors, evidence)

@@ -11,6 +11,7 @@ mod rotation;
 mod scene;
 mod swearing;
 mod tags;
+mod unsigned;
 
 use crate::harness::command::{Program, Ran};
 use crate::unpacking::Carried;

@@ -281,8 +281,12 @@ pub struct PackVerdict {
 impl PackVerdict {
     /// Nothing was verified.
     pub fn unverified() -> Self {
-        let code = StatedVerdict::Unverified.as_str().into();
-        Self { code, keys: Vec::new(), identities: Vec::new() }
+        Self::without_signers(StatedVerdict::Unverified)
+    }
+
+    /// A verdict that names no signer.
+    pub fn without_signers(stated: StatedVerdict) -> Self {
+        Self { code: stated.as_str().into(), keys: Vec::new(), identities: Vec::new() }
     }
 
     /// The verdict that the code states; `None` for a code that this version does not know.
@@ -305,6 +309,8 @@ pub enum StatedVerdict {
     IndexUnsigned,
     /// A policy accepts the image whoever made it.
     PolicyAcceptsAnything,
+    /// Whoever packed the image accepts it without a signature.
+    UnsignedAccepted,
     /// The image was allowed without a signature.
     UnsignedAllowed,
     /// The same, for an image that a seal does not cover.
@@ -314,10 +320,11 @@ pub enum StatedVerdict {
 }
 
 impl StatedVerdict {
-    const ALL: [Self; 6] = [
+    const ALL: [Self; 7] = [
         Self::Signed,
         Self::IndexUnsigned,
         Self::PolicyAcceptsAnything,
+        Self::UnsignedAccepted,
         Self::UnsignedAllowed,
         Self::UnsignedUnsealed,
         Self::Unverified,
@@ -328,6 +335,7 @@ impl StatedVerdict {
             Self::Signed => "signed",
             Self::IndexUnsigned => "index-unsigned",
             Self::PolicyAcceptsAnything => "policy-accepts-anything",
+            Self::UnsignedAccepted => "unsigned-accepted",
             Self::UnsignedAllowed => "unsigned-allowed",
             Self::UnsignedUnsealed => "unsigned-unsealed",
             Self::Unverified => "unverified",

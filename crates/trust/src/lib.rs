@@ -43,7 +43,7 @@ pub use anchors::{Anchors, Authority, Log, LogAuthority, ScopedAuthority, Scoped
 pub use formats::predicate::PredicateType;
 pub use formats::{dsse, payload, statement};
 pub use identity::IdentityRule;
-pub use judge::{AtomicSignature, Attached, Evidence, EvidenceError, ImageUnderTest};
+pub use judge::{AtomicSignature, Attached, Evidence, EvidenceError, ImageUnderTest, StatedAtPack};
 pub use judge::{judge, runtimes_read, signature_tag, simple_signing};
 pub use keys::{Algorithm, Fingerprint, Hashing, KeyError, PublicKey, SignatureError};
 pub use keys::{SigningError, SigningKey};

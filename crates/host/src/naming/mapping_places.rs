@@ -6,7 +6,7 @@ use bundle_trust::sigstore_bundle::KeylessPolicy;
 use bundle_trust::testing::demands::{DEMANDS, demand};
 use bundle_trust::testing::scene::{base64, bundle, statement};
 use bundle_trust::testing::{PrivateLog, Scene, Signer};
-use bundle_trust::{Admission, Authority, OwnPlaces, RefusalCode, ScopedAuthority};
+use bundle_trust::{Admission, Authority, OwnPlaces, RefusalCode, ScopedAuthority, StatedAtPack};
 use serde_json::{Value, json};
 use std::sync::Arc;
 
@@ -220,12 +220,12 @@ fn the_word_of_a_seal_takes_no_protected_place() {
         let mut by_seal = scene(source, names);
         by_seal.trust(protected, &Signer::p256());
         by_seal.anchors.bundle_expected = true;
-        by_seal.pack_verdict_good = true;
+        by_seal.stated = StatedAtPack::Verified;
         assert_eq!(is_admitted(&by_seal, &what), is_admitted(&by_pattern, &what), "{what}");
     }
     let mut scene = scene("a.example/redhat/ubi9/ubi:1", REDHAT);
     scene.anchors.bundle_expected = true;
-    scene.pack_verdict_good = true;
+    scene.stated = StatedAtPack::Verified;
     assert_eq!(scene.admission(), Admission::PackVerdict);
     scene.trust("registry.redhat.io/ubi9", &Signer::p256());
     assert_eq!(scene.refusal(), RefusalCode::PlaceProtected);

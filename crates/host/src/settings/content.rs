@@ -18,6 +18,7 @@
 //! seal_pub = "/etc/bundle/seal.pub"
 //! seal_name = "monthly"
 //! require_seal = true
+//! refuse_unsigned = true
 //!
 //! [mapping]
 //! keep_host = false
@@ -77,6 +78,8 @@ pub struct TrustSettings {
     pub seal_name: Vec<String>,
     /// Whether bundles without a good seal are refused.
     pub require_seal: Option<bool>,
+    /// `refuse_unsigned`: a seal does not admit images that the operator accepted unsigned.
+    pub refuse_unsigned: Option<bool>,
 }
 
 /// `[mapping]`.
@@ -144,6 +147,7 @@ struct WireTrust {
     seal_pub: Option<Spanned<String>>,
     seal_name: Option<OneOrMany>,
     require_seal: Option<bool>,
+    refuse_unsigned: Option<bool>,
 }
 
 /// A text, or a list of them.
@@ -195,6 +199,7 @@ impl Settings {
                     Some(OneOrMany::Many(names)) => names,
                 },
                 require_seal: trust.require_seal,
+                refuse_unsigned: trust.refuse_unsigned,
             },
             mapping: MappingSettings {
                 keep_host: wire.mapping.keep_host,

@@ -28,7 +28,8 @@ pub struct Valued<T> {
 }
 
 /// What counts, from all layers. The strongest layer decides single values. Lists are joined: each entry is an anchor
-/// of its own. `require_seal` counts wherever it is `true`: a user cannot take back what the machine demands.
+/// of its own. `require_seal` and `refuse_unsigned` count wherever they are `true`: a user cannot take back what the
+/// machine demands.
 #[derive(Debug, Clone, PartialEq, Eq, Default)]
 pub struct InForce {
     /// Where images go.
@@ -53,6 +54,8 @@ pub struct InForce {
     pub seal_name: Vec<Valued<String>>,
     /// Whether bundles without a good seal are refused.
     pub require_seal: Option<Valued<bool>>,
+    /// Whether a seal admits no image that the operator accepted unsigned.
+    pub refuse_unsigned: Option<Valued<bool>>,
     /// Whether the source's host is kept in names.
     pub keep_host: Option<Valued<bool>>,
     /// Exceptions in names; of two for one source, only the stronger layer's.
@@ -129,8 +132,13 @@ impl InForce {
             self.seal_name.clear();
             append(&mut self.seal_name, trust.seal_name, origin);
         }
-        if !self.require_seal.as_ref().is_some_and(|demanded| demanded.value) {
-            replace(&mut self.require_seal, trust.require_seal, origin);
+        for (known, new) in [
+            (&mut self.require_seal, trust.require_seal),
+            (&mut self.refuse_unsigned, trust.refuse_unsigned),
+        ] {
+            if !known.as_ref().is_some_and(|demanded| demanded.value) {
+                replace(known, new, origin);
+            }
         }
         replace(&mut self.keep_host, mapping.keep_host, origin);
         let stronger = &mapping.map;
@@ -188,6 +196,7 @@ impl InForce {
         for (key, one) in [
             ("trust.host_policy", &self.host_policy),
             ("trust.require_seal", &self.require_seal),
+            ("trust.refuse_unsigned", &self.refuse_unsigned),
             ("mapping.keep_host", &self.keep_host),
         ] {
             one.iter().for_each(|one| row(key, one.value.to_string(), &one.origin));
@@ -309,15 +318,18 @@ mod tests {
     }
 
     #[test]
-    fn nobody_takes_back_that_a_seal_is_required() {
-        let seal = |value: bool| format!("[trust]\nrequire_seal = {value}");
+    fn nobody_takes_back_what_the_machine_demands() {
+        let seal =
+            |value: bool| format!("[trust]\nrequire_seal = {value}\nrefuse_unsigned = {value}");
         for (weak, strong, expected) in
             [(true, false, true), (false, true, true), (false, false, false), (true, true, true)]
         {
             let all = InForce::of([system(&seal(weak)), user(&seal(strong))]);
-            let demanded = all.require_seal.expect("it was set");
-            assert_eq!(demanded.value, expected, "{weak} {strong}");
-            assert_eq!(matches!(demanded.origin, Origin::System(_)), weak);
+            for demanded in [all.require_seal, all.refuse_unsigned] {
+                let demanded = demanded.expect("it was set");
+                assert_eq!(demanded.value, expected, "{weak} {strong}");
+                assert_eq!(matches!(demanded.origin, Origin::System(_)), weak);
+            }
         }
         assert_eq!(InForce::of([system("")]).require_seal, None);
     }

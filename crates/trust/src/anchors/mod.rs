@@ -109,6 +109,8 @@ pub struct Anchors {
     pub now: u64,
     /// `--allow-unsigned`: images that may come without a signature.
     pub allow_unsigned: Vec<Pattern>,
+    /// `refuse_unsigned`: an authentic bundle's word that an image may come unsigned does not count.
+    pub refuse_unsigned: bool,
     /// `--accept-unbound-names`: where signatures that name no repository count although nothing binds the name.
     pub accept_unbound_names: Vec<Scope>,
     /// `--threshold`: how many distinct signers an image needs, one where nothing is said.

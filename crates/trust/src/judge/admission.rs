@@ -1,6 +1,6 @@
 //! Judges one image by what is trusted.
 
-use super::evidence::{Evidence, ImageUnderTest};
+use super::evidence::{Evidence, ImageUnderTest, StatedAtPack};
 use super::index::Indexes;
 use super::requirement::{Examined, Requirement, Rule, Standing};
 use super::signatures::Examination;
@@ -20,7 +20,7 @@ use bundle_oci::{Meaning, Reference};
 ///    stated platform;
 /// 3. under a policy: it accepts anything in this place, and no number of signers is demanded beside it;
 /// 4. without a policy, and where one signer is enough and no log entry is demanded: the bundle as a whole is authentic and says that the image was
-///    verified at pack;
+///    verified at pack, or that whoever packed it accepts it without a signature (`Anchors::refuse_unsigned` forbids the latter);
 /// 5. without a policy: the image may come unsigned (`Anchors::allow_unsigned`, with the precedence told there).
 ///
 /// On 3, 4 and 5, and on a signature whose name only a permission binds, the image takes no place at the target that is
@@ -175,14 +175,10 @@ impl ImageJudge<'_> {
                     }
                 };
             }
-        } else if self.anchors.bundle_expected
-            && self.image.pack_verdict_good
-            && self.rule.threshold == 1
-            && !self.anchors.demands_log(&self.source)
-        {
+        } else if let Some(admission) = self.stated_admission() {
             // An authentic inventory names this very image.
             let named = Permission::without_scope(Reach::Named);
-            return Ok(Ground::permitted(Admission::PackVerdict, named));
+            return Ok(Ground::permitted(admission, named));
         } else if let Some(permission) = self.anchors.allows_unsigned(&self.source) {
             let sealed = self.anchors.bundle_expected;
             return Ok(Ground::permitted(Admission::UnsignedAllowed { sealed }, permission));
@@ -195,6 +191,23 @@ impl ImageJudge<'_> {
             Some(Err(refusal)) if self.signs_any_of(tree) => refusal,
             _ => self.refusal(),
         })
+    }
+
+    /// The ground that an authentic inventory gives by its word. Several signers and entries of logs are demanded of
+    /// signatures, so nobody's word stands for them.
+    fn stated_admission(&self) -> Option<Admission> {
+        let anchors = self.anchors;
+        if !anchors.bundle_expected || self.rule.threshold > 1 || anchors.demands_log(&self.source)
+        {
+            return None;
+        }
+        match self.image.stated {
+            StatedAtPack::Verified => Some(Admission::PackVerdict),
+            StatedAtPack::UnsignedAccepted if !anchors.refuse_unsigned => {
+                Some(Admission::UnsignedSealed)
+            }
+            StatedAtPack::UnsignedAccepted | StatedAtPack::Nothing => None,
+        }
     }
 
     /// Some manifest is signed, but by too few.

@@ -77,7 +77,19 @@ pub struct AtomicSignature {
     pub blob: Descriptor,
 }
 
-/// One image to judge, with everything that is said about it. All of it but `name_bound`, `pack_verdict_good` and `places` may
+/// What an inventory states of an image, as far as an authentic one is believed.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub enum StatedAtPack {
+    /// Nothing that admits it.
+    #[default]
+    Nothing,
+    /// Trusted signers signed it.
+    Verified,
+    /// Whoever packed it accepts it without a signature.
+    UnsignedAccepted,
+}
+
+/// One image to judge, with everything that is said about it. All of it but `name_bound` and `places` may
 /// come from the courier.
 pub struct ImageUnderTest<'a> {
     /// Where the image comes from: what identities and scopes are compared with.
@@ -92,9 +104,9 @@ pub struct ImageUnderTest<'a> {
     pub omitted: &'a BTreeSet<Digest>,
     /// A verified seal or an expected bundle digest binds this name to this digest.
     pub name_bound: bool,
-    /// The inventory says that the image was verified when it was packed. Only believed where the bundle as a whole
-    /// is expected, see [`crate::Anchors::bundle_expected`].
-    pub pack_verdict_good: bool,
+    /// What the inventory states. Only believed where the bundle as a whole is authentic, see
+    /// [`crate::Anchors::bundle_expected`].
+    pub stated: StatedAtPack,
     /// The names at the target: what admits on less than a trusted signature never takes another's place there.
     pub places: &'a dyn Places,
 }

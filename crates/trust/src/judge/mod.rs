@@ -26,5 +26,7 @@ pub mod simple_signing;
 pub mod tree;
 
 pub use admission::judge;
-pub use evidence::{AtomicSignature, Attached, Evidence, EvidenceError, ImageUnderTest};
+pub use evidence::{
+    AtomicSignature, Attached, Evidence, EvidenceError, ImageUnderTest, StatedAtPack,
+};
 pub use runtimes::{runtimes_read, signature_tag};

@@ -72,6 +72,8 @@ pub enum Admission {
     IndexUnsigned,
     /// The bundle as a whole is authentic, and says that the image was verified when it was packed.
     PackVerdict,
+    /// The bundle as a whole is authentic, and says that whoever packed it accepts the image without a signature.
+    UnsignedSealed,
     /// The policy accepts anything in its place, signed or not.
     PolicyAcceptsAnything,
     /// It is allowed to come unsigned.
@@ -90,6 +92,7 @@ impl Admission {
             Self::Signed => "signed",
             Self::IndexUnsigned => "index-unsigned",
             Self::PackVerdict => "pack-verdict",
+            Self::UnsignedSealed => "unsigned-sealed",
             Self::PolicyAcceptsAnything => "policy-accepts-anything",
             Self::UnsignedAllowed { sealed: true } => "unsigned-allowed",
             Self::UnsignedAllowed { sealed: false } => "unsigned-unsealed",

@@ -4,8 +4,8 @@ use super::{Signer, Store};
 use crate::formats::dsse::Envelope;
 use crate::{
     Admission, Anchors, AtomicSignature, Attached, Found, ImageUnderTest, ImageVerdict, Places,
-    Policy, PreparedPolicy, RefusalCode, ScopedKey, SignatureCode, UnknownPlaces, judge,
-    simple_signing,
+    Policy, PreparedPolicy, RefusalCode, ScopedKey, SignatureCode, StatedAtPack, UnknownPlaces,
+    judge, simple_signing,
 };
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
@@ -36,8 +36,8 @@ pub struct Scene {
     pub omitted: BTreeSet<Digest>,
     /// Whether an authentic bundle states the name.
     pub name_bound: bool,
-    /// Whether pack found the image signed.
-    pub pack_verdict_good: bool,
+    /// What the inventory states.
+    pub stated: StatedAtPack,
     /// What is trusted.
     pub anchors: Anchors,
     /// Where images go at the target.
@@ -67,7 +67,7 @@ impl Scene {
             atomic: Vec::new(),
             omitted: BTreeSet::new(),
             name_bound: false,
-            pack_verdict_good: false,
+            stated: StatedAtPack::Nothing,
             anchors: Anchors::default(),
             places: Box::new(UnknownPlaces),
         }
@@ -179,7 +179,7 @@ impl Scene {
             atomic: &self.atomic,
             omitted: &self.omitted,
             name_bound: self.name_bound,
-            pack_verdict_good: self.pack_verdict_good,
+            stated: self.stated,
             places: &*self.places,
         };
         judge(&image, &self.anchors, &self.store)

@@ -1,7 +1,7 @@
 //! On what ground an image is admitted, and what never admits it.
 
 use crate::testing::{Scene, Signer};
-use crate::{Admission, RefusalCode, Scoped, SignatureCode as Code};
+use crate::{Admission, RefusalCode, Scoped, SignatureCode as Code, StatedAtPack};
 use bundle_oci::Digest;
 
 #[test]
@@ -121,12 +121,49 @@ fn the_verdict_at_pack_counts_only_in_a_bundle_that_is_expected() {
     {
         let mut scene = Scene::image();
         scene.anchors.bundle_expected = expected;
-        scene.pack_verdict_good = good;
+        scene.stated = if good { StatedAtPack::Verified } else { StatedAtPack::Nothing };
         assert_eq!(scene.judge().is_admitted(), admitted, "{expected} {good}");
         if admitted {
             assert_eq!(scene.admission(), Admission::PackVerdict);
         }
     }
+}
+
+#[test]
+fn unsigned_accepted_at_pack_counts_only_in_an_authentic_bundle() {
+    let scene = |expected, refused| {
+        let mut scene = Scene::image();
+        scene.anchors.bundle_expected = expected;
+        scene.anchors.refuse_unsigned = refused;
+        scene.stated = StatedAtPack::UnsignedAccepted;
+        scene
+    };
+    assert_eq!(scene(true, false).admission(), Admission::UnsignedSealed);
+    assert_eq!(scene(true, false).admission().as_str(), "unsigned-sealed");
+    for (expected, refused) in [(false, false), (false, true), (true, true)] {
+        assert!(!scene(expected, refused).judge().is_admitted(), "{expected} {refused}");
+    }
+    // What the host says for itself is not forbidden by it.
+    let mut allowed = scene(true, true);
+    allowed.allow_unsigned("quay.io/org/repo");
+    assert_eq!(allowed.admission(), Admission::UnsignedAllowed { sealed: true });
+    // A verdict at pack is another statement.
+    let mut verified = scene(true, true);
+    verified.stated = StatedAtPack::Verified;
+    assert_eq!(verified.admission(), Admission::PackVerdict);
+}
+
+#[test]
+fn signature_counts_before_the_word_that_none_is_needed() {
+    let signer = Signer::p256();
+    let mut scene = Scene::image();
+    scene.trust("*", &signer);
+    scene.anchors.bundle_expected = true;
+    scene.stated = StatedAtPack::UnsignedAccepted;
+    assert_eq!(scene.admission(), Admission::UnsignedSealed);
+    let root = scene.root.clone();
+    scene.sign_simple(&root, &signer);
+    assert_eq!(scene.admission(), Admission::Signed);
 }
 
 #[test]
@@ -149,7 +186,7 @@ fn no_ground_admits_an_image_whose_manifests_are_not_all_there() {
     let (mut scene, children) = Scene::index();
     scene.allow_unsigned("*");
     scene.anchors.bundle_expected = true;
-    scene.pack_verdict_good = true;
+    scene.stated = StatedAtPack::Verified;
     assert!(scene.judge().is_admitted());
     scene.store.manifests.remove(&children[0].digest);
     assert_eq!(scene.refusal(), RefusalCode::ChildMissing);

@@ -5,7 +5,7 @@ use crate::formats::dsse::IN_TOTO;
 use crate::testing::demands::{DEMANDS, demand};
 use crate::testing::scene::{bundle, statement};
 use crate::testing::{Scene, Signer};
-use crate::{Admission, Anchors, RefusalCode};
+use crate::{Admission, Anchors, RefusalCode, StatedAtPack};
 
 #[test]
 fn a_name_that_nothing_binds_takes_no_image_out_of_a_demand() {
@@ -57,7 +57,7 @@ fn a_permission_to_come_unsigned_is_narrower_than_any_demand_or_gives_way() {
 fn the_verdict_at_pack_is_the_word_of_one() {
     let mut scene = Scene::image();
     scene.anchors.bundle_expected = true;
-    scene.pack_verdict_good = true;
+    scene.stated = StatedAtPack::Verified;
     scene.anchors.thresholds.push("1".parse().expect("an option"));
     assert_eq!(scene.admission(), Admission::PackVerdict);
     scene.anchors.thresholds.push("2".parse().expect("an option"));
@@ -74,7 +74,7 @@ fn the_verdict_at_pack_is_no_log_entry() {
     for (scope, admitted) in [("*", false), ("quay.io", false), ("other.example", true)] {
         let mut scene = Scene::image();
         scene.anchors.bundle_expected = true;
-        scene.pack_verdict_good = true;
+        scene.stated = StatedAtPack::Verified;
         demand(&mut scene.anchors, "log", scope);
         assert_eq!(scene.judge().is_admitted(), admitted, "{scope}");
     }
