@@ -116,6 +116,7 @@ pub fn verify(request: Request, progress: &dyn Progress) -> Result<VerifyReport,
         Ok(verified) => {
             report.seal = Some(verified.seal_report());
             report.warnings = verified.warnings();
+            report.signer_names = verified.signer_names();
             if any_anchor {
                 report.verdicts = verified.verdicts().to_vec();
                 report.attachments = Some(verified.attachment_counts());
@@ -124,6 +125,7 @@ pub fn verify(request: Request, progress: &dyn Progress) -> Result<VerifyReport,
         Err(UnpackError::Refused(refused)) => {
             report.seal = Some(refused.seal.clone());
             if any_anchor {
+                report.signer_names = refused.signer_names.clone();
                 report.verdicts.clone_from(&refused.verdicts);
                 return Err(VerifyError::Refused { refused, report: Box::new(report) });
             }

@@ -5,3 +5,4 @@ mod endings;
 mod errors;
 mod places;
 mod streams;
+mod tables;

@@ -56,7 +56,8 @@ fn a_tag_that_he_moves_back_shows_and_is_refused_where_names_are_bound() {
     ran.expect_error(&[&expected]);
     assert_eq!(enclave.registry.manifest("team/app", "1").expect("published").digest(), now);
     // Without anything that binds names it goes through, and the report says what was not authentic.
-    let ran = enclave.unpack(vendor.old.as_ref(), &trusting).expect_code(0);
+    let told = [&trusting[..], &["-v"]].concat();
+    let ran = enclave.unpack(vendor.old.as_ref(), &told).expect_code(0);
     for said in [&format!("tag: moved from {now}"), "tag-unbound", "are not authenticated"] {
         assert!(ran.stdout.contains(said), "{said}: {ran}");
     }

@@ -126,7 +126,7 @@ fn a_lookup_that_fails_can_be_let_pass_and_is_never_forgotten() {
     for (path, found) in [("/referrers/", ".sig"), (".sig", "referrer")] {
         scene.breaks(move |asked| asked.contains(path), &Fault::status(403));
         let ran = scene.pack(&["--attachment-errors", "warn"]).expect_code(4);
-        for words in ["attachments: incomplete", "warning: ", "access is denied", path] {
+        for words in ["incomplete: attachments of ", "warning: ", "access is denied", path] {
             assert!(ran.stdout.contains(words), "{words}: {ran}");
         }
         let image = &scene.side.inspect()["images"][0];
@@ -135,7 +135,7 @@ fn a_lookup_that_fails_can_be_let_pass_and_is_never_forgotten() {
         assert!(kept.len() == 1 && kept[0]["found"].to_string().contains(found), "{kept:?}");
         let shown = crate::harness::command::Program::bundle().arg("inspect");
         let shown = shown.arg(scene.side.file()).run().expect_code(0);
-        assert!(shown.stdout.contains("attachments: incomplete"), "{shown}");
+        assert!(shown.stdout.contains("incomplete: attachments of "), "{shown}");
         std::fs::remove_file(scene.side.file()).expect("archive");
     }
     // Only lookups may be let pass: the image itself has to come.

@@ -1,9 +1,12 @@
 //! `bundle inspect`.
 
+use super::detail::{Detail, Verbosity};
 use super::exit::Status;
 use super::failure::Failure;
+use super::image_row::{Tally, add_incomplete, of_entry, platforms};
 use super::output::{Output, say};
 use super::pipes;
+use super::table::Table;
 use super::text::{count, line, size};
 use bundle::archive::ArchiveError;
 use bundle::archive::foreign_format::ForeignFormat;
@@ -12,6 +15,8 @@ use bundle::inspect::{Request, inspect};
 use bundle::inventory::{AttachmentEntry, Found, ImageEntry, Lookup, Stored};
 use bundle::oci::Platform;
 use bundle::report::inspect::InspectReport;
+use bundle::report::signer_names::SignerNames;
+use bundle::report::size::ImageSize;
 use bundle::seal::Claim;
 use clap::Args;
 use std::path::{Path, PathBuf};
@@ -25,6 +30,8 @@ pub(super) struct Options {
     /// Print the report as JSON
     #[arg(long)]
     json: bool,
+    #[command(flatten)]
+    verbosity: Verbosity,
 }
 
 /// An archive that cannot be read, with the way on.
@@ -98,12 +105,16 @@ pub(super) fn form(form: Form) -> Option<&'static str> {
 pub(super) fn run(options: &Options) -> Result<Status, Failure> {
     let request = Request::new(pipes::archive(&options.files)?);
     let report = inspect(request).map_err(|error| unreadable(&error, &options.files[0]))?;
-    let output = if options.json { Output::json(&report)? } else { summary(&report) };
+    let output = if options.json {
+        Output::json(&report)?
+    } else {
+        summary(&report, options.verbosity.detail())
+    };
     output.write()?;
     Ok(Status::Done)
 }
 
-fn summary(report: &InspectReport) -> Output {
+fn summary(report: &InspectReport, detail: Detail) -> Output {
     let mut out = Output::default();
     say!(
         out,
@@ -143,8 +154,9 @@ fn summary(report: &InspectReport) -> Output {
     if let Some(table) = report.seek_table.filter(|table| *table != SeekTable::Sound) {
         say!(out, "seek table: {} (not needed: frames were walked)", table.as_str());
     }
-    for image in &report.images {
-        add_image(&mut out, image);
+    match detail {
+        Detail::Whole => report.images.iter().for_each(|image| add_image(&mut out, image)),
+        Detail::Line => add_images(&mut out, report),
     }
     for key in &report.keys {
         let scopes =
@@ -192,6 +204,32 @@ fn seal(report: &InspectReport) -> String {
         Some(Claim { key: Some(key), .. }) => format!("there, not checked here; it names {key}"),
         Some(Claim { hint, .. }) => format!("there, not checked here; it names {}", line(hint)),
     }
+}
+
+/// A line for each image: how much it takes, how much of that is its own, and what the bundle states of it.
+fn add_images(out: &mut Output, report: &InspectReport) {
+    let names = SignerNames::of_carried(&report.keys);
+    let mut tally = Tally::default();
+    let header = ["IMAGE", "DIGEST", "PLATFORMS", "SIZE", "OWN", "STATED"];
+    let mut table = Table::new(&header);
+    for (number, image) in report.images.iter().enumerate() {
+        let words = of_entry(image, &names);
+        tally.add(&words);
+        let of = report.sizes.get(number);
+        let bytes = |part: fn(&ImageSize) -> u64| of.map_or("-".to_owned(), |of| size(part(of)));
+        let cells = vec![
+            line(&image.source.to_string()),
+            image.digest.short().to_string(),
+            platforms(&image.platforms),
+            bytes(|of| of.bytes),
+            bytes(|of| of.own_bytes),
+            words.text,
+        ];
+        table.row(cells, words.tone);
+    }
+    table.add_to(out);
+    tally.add_to(out);
+    add_incomplete(out, report.images.iter().map(|image| (&image.source, image.attachment_lookup)));
 }
 
 fn add_image(out: &mut Output, image: &ImageEntry) {

@@ -7,6 +7,7 @@
 //! - [`signals`]: being asked to end
 //! - [`terminal`]: its settings, put back whatever ends the program
 //! - [`text`]: untrusted strings made safe, sizes for people
+//! - [`table`], [`image_row`]: a line for each image; [`detail`]: how much is told; [`colour`]: colours
 //! - [`progress`]: bars on a terminal, lines elsewhere
 //! - [`waiting`]: lines about what is waited for
 //! - [`refusal`]: why images are refused, and how to go on
@@ -22,16 +23,19 @@
 //!   [`config_install`], [`serve`], [`completions`]: the commands; [`pages`] documents them
 
 mod carry;
+mod colour;
 mod completions;
 mod config;
 mod config_install;
 mod connection;
+mod detail;
 mod emission;
 mod exit;
 mod failure;
 mod first_use;
 mod host_config;
 mod host_keys;
+mod image_row;
 mod inspect;
 mod key_naming;
 mod keygen;
@@ -49,6 +53,7 @@ mod serve;
 mod settings;
 mod signals;
 mod signers;
+mod table;
 mod terminal;
 mod text;
 mod trust;
@@ -71,6 +76,9 @@ use std::sync::LazyLock;
 #[derive(Parser)]
 #[command(name = "bundle", version = VERSION.as_str(), propagate_version = true, after_help = AFTER_HELP)]
 struct Arguments {
+    /// When to use colours
+    #[arg(long, global = true, value_enum, default_value = "auto", value_name = "WHEN")]
+    color: colour::When,
     #[command(subcommand)]
     command: Command,
 }
@@ -157,6 +165,7 @@ pub(crate) fn run() -> ExitCode {
             return status.into();
         }
     };
+    colour::decide(arguments.color);
     signals::listen();
     let outcome = match arguments.command {
         Command::Pack(options) => run_async(pack::run(*options)),

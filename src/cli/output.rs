@@ -1,5 +1,6 @@
 //! Standard output and standard error. A pipe that nobody reads any more and a full disk are no reason to panic.
 
+use super::colour::{painted_line, painted_output_line};
 use super::exit::Status;
 use super::failure::Failure;
 use super::text::json;
@@ -38,7 +39,7 @@ impl Output {
 
     /// One more line.
     pub(super) fn line(&mut self, line: fmt::Arguments<'_>) {
-        self.0.push_str(&line.to_string());
+        self.0.push_str(&painted_output_line(&line.to_string()));
         self.0.push('\n');
     }
 
@@ -66,6 +67,6 @@ impl Output {
 
 /// Writes one line to standard error, without secrets of this run. A line that cannot be written is dropped.
 pub(super) fn tell_line(line: fmt::Arguments<'_>) {
-    let line = secrets::hide(&line.to_string(), 0);
+    let line = painted_line(&secrets::hide(&line.to_string(), 0));
     let _ = writeln!(std::io::stderr().lock(), "{line}");
 }

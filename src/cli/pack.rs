@@ -7,6 +7,7 @@ use self::sealing::Sealing;
 use self::summary::summary;
 use super::carry::Carry;
 use super::connection::{self, Connection};
+use super::detail::Verbosity;
 use super::exit::Status;
 use super::failure::Failure;
 use super::output::{Output, tell};
@@ -103,6 +104,8 @@ pub(super) struct Options {
     /// No progress on stderr
     #[arg(short, long)]
     quiet: bool,
+    #[command(flatten)]
+    verbosity: Verbosity,
     #[command(flatten)]
     sealing: Sealing,
     #[command(flatten)]
@@ -289,7 +292,11 @@ pub(super) async fn run(options: Options) -> Result<Status, Failure> {
             tell!("warning: {} is about an earlier archive", safe(&list.display().to_string()));
         }
     }
-    let output = if options.json { Output::json(&report)? } else { summary(&report) };
+    let output = if options.json {
+        Output::json(&report)?
+    } else {
+        summary(&report, options.verbosity.detail())
+    };
     match is_pipe && !options.dry_run {
         true => output.write_aside(),
         false => output.write()?,

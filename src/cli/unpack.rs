@@ -4,6 +4,7 @@ mod summary;
 
 use self::summary::summary;
 use super::connection::{self, Connection};
+use super::detail::Verbosity;
 use super::emission::Emission;
 use super::exit::Status;
 use super::failure::Failure;
@@ -80,6 +81,8 @@ pub(super) struct Options {
     #[arg(short, long)]
     quiet: bool,
     #[command(flatten)]
+    verbosity: Verbosity,
+    #[command(flatten)]
     config: InstallConfig,
     #[command(flatten)]
     naming: Naming,
@@ -142,7 +145,11 @@ async fn work(options: Options) -> Result<Status, Failure> {
             } else if options.install_keys {
                 options.trust.warn_of_lone_keys();
             }
-            let output = if options.json { Output::json(&report)? } else { summary(&report) };
+            let output = if options.json {
+                Output::json(&report)?
+            } else {
+                summary(&report, options.verbosity.detail())
+            };
             output.write()?;
             let unclear = |i: &ImageReport| i.tag_age == Some(TagAge::Unknown);
             let partial = |image: &ImageReport| !image.is_complete() || unclear(image);

@@ -1,13 +1,16 @@
 //! `bundle verify`.
 
+use super::detail::{Detail, Verbosity};
 use super::exit::Status;
 use super::failure::Failure;
+use super::image_row::{Tally, add_common_remarks, of_verdict};
 use super::inspect::unreadable;
 use super::output::{Output, say, tell};
 use super::pipes;
 use super::progress::{Talk, progress};
 use super::refusal::{self, Hints};
 use super::sealed::say_seal;
+use super::table::Table;
 use super::text::{count, line, safe, size};
 use super::trust::Trust;
 use super::unpack::{failed, status_of};
@@ -15,6 +18,7 @@ use super::verdict;
 use bundle::archive::integrity::{Damage, Depth};
 use bundle::progress::Waits;
 use bundle::report::verify::VerifyReport;
+use bundle::trust::ImageVerdict;
 use bundle::unpack::UnpackError;
 use bundle::verify::{Request, VerifyError, verify};
 use clap::Args;
@@ -36,6 +40,8 @@ pub(super) struct Options {
     #[arg(short, long)]
     quiet: bool,
     #[command(flatten)]
+    verbosity: Verbosity,
+    #[command(flatten)]
     trust: Trust,
 }
 
@@ -56,7 +62,7 @@ pub(super) fn run(options: &Options) -> Result<Status, Failure> {
 
 impl Options {
     fn output(&self, report: &VerifyReport) -> Result<Output, Failure> {
-        if self.json { Output::json(report) } else { Ok(summary(report)) }
+        if self.json { Output::json(report) } else { Ok(summary(report, self.verbosity.detail())) }
     }
 
     /// Prints what was found of a bundle that does not pass; gives the status, or the failure that is printed behind it.
@@ -96,7 +102,7 @@ impl Options {
     }
 }
 
-fn summary(report: &VerifyReport) -> Output {
+fn summary(report: &VerifyReport, detail: Detail) -> Output {
     let mut out = Output::default();
     for damage in &report.damaged {
         say!(
@@ -114,14 +120,9 @@ fn summary(report: &VerifyReport) -> Output {
     if let Some(seal) = &report.seal {
         say_seal(&mut out, seal);
     }
-    for image in &report.verdicts {
-        let word = if image.is_admitted() { "verified" } else { "refused" };
-        say!(out, "{word}: {}", line(&verdict::describe(image)));
-        if image.is_admitted() {
-            for remark in verdict::remarks(image) {
-                say!(out, "  {}", line(&remark));
-            }
-        }
+    match detail {
+        Detail::Whole => report.verdicts.iter().for_each(|image| add_verdict(&mut out, image)),
+        Detail::Line => add_verdicts(&mut out, report),
     }
     if let Some(counts) = &report.attachments {
         let verified = count(counts.verified, "verified attachment");
@@ -148,6 +149,35 @@ fn summary(report: &VerifyReport) -> Output {
     );
     say!(out, "bundle digest: {}", report.bundle_digest);
     out
+}
+
+/// A line for each image; why those that are refused are.
+fn add_verdicts(out: &mut Output, report: &VerifyReport) {
+    let mut tally = Tally::default();
+    let mut table = Table::new(&["IMAGE", "DIGEST", "VERDICT"]);
+    for image in &report.verdicts {
+        let words = of_verdict(image, &report.signer_names);
+        tally.add(&words);
+        let name = safe(&image.source().to_string());
+        table.row(vec![name, image.digest().short().to_string(), words.text], words.tone);
+    }
+    table.add_to(out);
+    tally.add_to(out);
+    add_common_remarks(out, report.verdicts.iter());
+    for refused in report.verdicts.iter().filter(|image| !image.is_admitted()) {
+        add_verdict(out, refused);
+    }
+}
+
+/// All that is known of one image.
+fn add_verdict(out: &mut Output, image: &ImageVerdict) {
+    let word = if image.is_admitted() { "verified" } else { "refused" };
+    say!(out, "{word}: {}", line(&verdict::describe(image)));
+    if image.is_admitted() {
+        for remark in verdict::remarks(image) {
+            say!(out, "  {}", line(&remark));
+        }
+    }
 }
 
 /// Where a damaged blob lies.

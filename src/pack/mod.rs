@@ -109,9 +109,17 @@ async fn work(
         return Err(PackError::NeedsFile(NeedsFile::Beside));
     }
     if request.dry_run {
-        let Plan { inventory, bundle_digest, verdicts, left_out, warnings, .. } =
-            prepare(&selection, client, progress).await?;
-        return Ok(PackReport::new(&inventory, bundle_digest, verdicts, left_out, warnings));
+        let plan = prepare(&selection, client, progress).await?;
+        let sizes = plan.sizes();
+        let Plan { inventory, bundle_digest, verdicts, left_out, warnings, .. } = plan;
+        return Ok(PackReport::new(
+            &inventory,
+            &sizes,
+            bundle_digest,
+            verdicts,
+            left_out,
+            warnings,
+        ));
     }
     let mut begun = None;
     if let Output::File(path) = &output {
@@ -128,11 +136,12 @@ async fn work(
         Some(plan) => plan,
         None => prepare(&selection, client, progress).await?,
     };
-    let (verdicts, warnings) = (plan.verdicts.clone(), plan.warnings.clone());
+    let (verdicts, warnings, sizes) = (plan.verdicts.clone(), plan.warnings.clone(), plan.sizes());
     let sealed_by = seal_key.as_ref().map(|key| fingerprint_of(key.public_key()));
     let report = |packed: Packed, path: &Path| {
         let Packed { length, bundle_digest, inventory, left_out } = packed;
-        let mut report = PackReport::new(&inventory, bundle_digest, verdicts, left_out, warnings);
+        let mut report =
+            PackReport::new(&inventory, &sizes, bundle_digest, verdicts, left_out, warnings);
         report.file = Some(path.display().to_string());
         report.file_size = Some(length);
         report.seal_key = sealed_by;

@@ -16,8 +16,9 @@ use crate::inventory::{
     BlobEntry, FORMAT, FORMAT_VERSION, Found, ImageEntry, Inventory, PackVerdict, Stored, Totals,
 };
 use crate::oci::layout::REF_NAME;
-use crate::oci::{Digest, media_type};
+use crate::oci::{Digest, Reference, media_type};
 use crate::report::pack::{LeftOut, RecordedVerdict};
+use crate::report::size::{self, ImageSize};
 use serde_json::{Map, Value, json};
 use std::collections::HashMap;
 use time::OffsetDateTime;
@@ -49,6 +50,17 @@ pub(super) struct Plan {
     pub(super) request: super::fingerprint::Fingerprint,
     /// Whether what an interrupted run has written is gone on with.
     pub(super) begun: Option<Interrupted>,
+}
+
+impl Plan {
+    /// The sizes of its images, by their sources.
+    pub(super) fn sizes(&self) -> HashMap<Reference, ImageSize> {
+        let images = &self.inventory.images;
+        let blobs = self.inventory.blobs.iter().zip(&self.parts);
+        let blobs = blobs.map(|(blob, part)| (blob.size, part.images.as_slice()));
+        let sizes = size::sizes(images.len(), blobs);
+        images.iter().map(|image| image.source.clone()).zip(sizes).collect()
+    }
 }
 
 /// Decides everything.

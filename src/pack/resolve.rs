@@ -98,6 +98,11 @@ pub(super) async fn resolve(
             .try_collect()
             .await?;
     let (mut images, mut failed) = (Vec::with_capacity(found.len()), Vec::new());
+    progress.note(&format!(
+        "resolved {} of {} images",
+        found.iter().filter(|(_, image)| image.is_ok()).count(),
+        found.len()
+    ));
     let found = name_all_missing(request, found)?;
     for (source, found) in found {
         match found {
@@ -230,7 +235,6 @@ async fn resolve_one(
     if attachments.lookup == Lookup::Incomplete {
         progress.note(&format!("{source}: attachments: incomplete, a lookup failed"));
     }
-    progress.note(&format!("resolved {source}"));
     share.keep();
     Ok(ResolvedImage {
         number,

@@ -1,11 +1,13 @@
 //! What is inside a bundle (schema: `schemas/inspect-report.schema.json`). Nothing in it was verified.
 
+use crate::archive::Catalogue;
 use crate::archive::form::{Form, SeekTable};
 use crate::archive::head::SEAL;
 use crate::archive::read::Archive;
 use crate::inventory::{ImageEntry, KeyEntry, Rotation, Stored, Tool, Totals};
 use crate::oci::Digest;
 use crate::report::pack::FileSize;
+use crate::report::size::{self, ImageSize};
 use crate::seal::{Claim, claim};
 use serde::{Serialize, Serializer};
 
@@ -55,6 +57,9 @@ pub struct InspectReport {
     pub seek_table: Option<SeekTable>,
     /// Images, as in the inventory.
     pub images: Vec<ImageEntry>,
+    /// Bytes of content of each image, in the same order; none where the manifests of the bundle are damaged.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    pub sizes: Vec<ImageSize>,
     /// Keys, which vouch for nothing: compare fingerprints with those that came another way.
     pub keys: Vec<KeyEntry>,
     /// Sums.
@@ -115,6 +120,9 @@ impl InspectReport {
             rotation: inventory.rotation,
             seek_table: archive.seek_table(),
             images: inventory.images.clone(),
+            sizes: Catalogue::read(archive)
+                .map(|catalogue| size::of_archive(archive, &catalogue))
+                .unwrap_or_default(),
             keys: inventory.keys.clone(),
             totals: inventory.totals,
             sections: sections.into(),

@@ -7,5 +7,7 @@ pub mod inspect;
 pub mod keys;
 pub mod pack;
 pub mod seal;
+pub mod signer_names;
+pub mod size;
 pub mod unpack;
 pub mod verify;

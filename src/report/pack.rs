@@ -4,10 +4,11 @@ use crate::inventory::{
     AttachmentKind, ImageEntry, Inventory, KeyEntry, Lookup, PackVerdict, Rotation, Totals,
 };
 use crate::oci::{Digest, Platform, Reference};
+use crate::report::size::ImageSize;
 use crate::trust::ImageVerdict;
 use serde::{Deserialize, Serialize};
 use serde_json::value::RawValue;
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, HashMap};
 use std::path::Path;
 
 /// The report of one pack.
@@ -113,6 +114,9 @@ pub struct PackedImage {
     pub digest: Digest,
     /// Platforms carried.
     pub platforms: Vec<Platform>,
+    /// Bytes of content.
+    #[serde(flatten)]
+    pub size: ImageSize,
     /// Attachments and GPG signatures by kind.
     pub attachments: BTreeMap<AttachmentKind, u64>,
     /// How the search for them ended.
@@ -124,9 +128,10 @@ pub struct PackedImage {
 }
 
 impl PackReport {
-    /// The report of what an inventory says.
+    /// The report of what an inventory says, with the sizes of its images by their sources.
     pub fn new(
         inventory: &Inventory,
+        sizes: &HashMap<Reference, ImageSize>,
         bundle_digest: Digest,
         verdicts: Vec<RecordedVerdict>,
         left_out: Vec<LeftOut>,
@@ -140,6 +145,7 @@ impl PackReport {
                 fetched_from: image.fetched_from.clone(),
                 digest: image.digest,
                 platforms: image.platforms.clone(),
+                size: sizes.get(&image.source).copied().unwrap_or_default(),
                 attachments: count(kinds(image)),
                 attachment_lookup: image.attachment_lookup,
                 foreign: image.foreign.clone(),

@@ -5,6 +5,8 @@ use crate::inventory::Lookup;
 use crate::oci::{Digest, Platform, Reference};
 use crate::report::configuration::ConfigurationReport;
 use crate::report::seal::SealReport;
+use crate::report::signer_names::SignerNames;
+use crate::report::size::ImageSize;
 use crate::trust::{ImageVerdict, KeyFingerprint, KeyUse};
 use serde::Serialize;
 use std::path::PathBuf;
@@ -54,6 +56,9 @@ pub struct UnpackReport {
     pub configuration: Option<ConfigurationReport>,
     /// What the operator has to know.
     pub warnings: Vec<String>,
+    /// Names of trusted signers, for people.
+    #[serde(skip)]
+    pub signer_names: SignerNames,
 }
 
 /// One image.
@@ -68,6 +73,9 @@ pub struct ImageReport {
     pub target: String,
     /// Platforms carried.
     pub platforms: Vec<Platform>,
+    /// Bytes of content.
+    #[serde(flatten)]
+    pub size: ImageSize,
     /// What became of the tag.
     pub tag: TagChange,
     /// Of a tag that was moved: whether that went back in time, as far as that is a question.

@@ -4,6 +4,7 @@ use crate::archive::integrity::{Damage, Integrity};
 use crate::oci::Digest;
 use crate::report::attachments::AttachmentCounts;
 use crate::report::seal::SealReport;
+use crate::report::signer_names::SignerNames;
 use crate::trust::ImageVerdict;
 use serde::Serialize;
 
@@ -37,6 +38,9 @@ pub struct VerifyReport {
     pub warnings: Vec<String>,
     /// What the verifier says about each image; empty when nothing is trusted or manifests are damaged.
     pub verdicts: Vec<ImageVerdict>,
+    /// Names of trusted signers, for people.
+    #[serde(skip)]
+    pub signer_names: SignerNames,
 }
 
 impl VerifyReport {
@@ -56,6 +60,7 @@ impl VerifyReport {
             attachments: None,
             warnings: Vec::new(),
             verdicts: Vec::new(),
+            signer_names: SignerNames::default(),
         }
     }
 }

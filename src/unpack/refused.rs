@@ -2,6 +2,7 @@
 
 use crate::oci::Digest;
 use crate::report::seal::SealReport;
+use crate::report::signer_names::SignerNames;
 use crate::trust::{
     Fingerprint, IdleScope, ImageVerdict, KeyFingerprint, KeyMaterial, KeyUse, PublicKey,
 };
@@ -35,6 +36,9 @@ pub struct Refused {
     /// Scopes that options gave and that cover no image.
     #[serde(skip)]
     pub idle_scopes: Vec<IdleScope>,
+    /// Names of trusted signers, for people.
+    #[serde(skip)]
+    pub signer_names: SignerNames,
 }
 
 /// Something else in the bundle by which signatures could be verified, by its own bytes. None of these is ever taken for

@@ -14,6 +14,7 @@ use crate::host::records::tags::TagStanding;
 use crate::inventory::{AttachmentKind, Lookup};
 use crate::oci::Digest;
 use crate::report::configuration::ConfigurationReport;
+use crate::report::size;
 use crate::report::unpack::{
     AttachmentOutcome, AttachmentReport, BlobCounts, EmissionReport, ImageReport, KeyReport,
     LookasideOutcome, NotPublished, TagChange, UnpackReport,
@@ -43,6 +44,7 @@ pub(super) fn report(planned: &Planned, done: Done) -> UnpackReport {
         warnings.push(text.to_owned());
     }
     warnings.extend(verified.warnings_after(&done.recording));
+    let sizes = size::of_archive(verified.archive(), verified.catalogue());
     let mut images = Vec::new();
     for (number, (entry, image, verdict)) in verified.images().enumerate() {
         let name = &planned.plan.images()[number].target;
@@ -88,6 +90,7 @@ pub(super) fn report(planned: &Planned, done: Done) -> UnpackReport {
             digest: entry.digest,
             target: name.clone(),
             platforms: entry.platforms.clone(),
+            size: sizes.get(number).copied().unwrap_or_default(),
             tag,
             tag_age,
             tagged_child,
@@ -126,6 +129,7 @@ pub(super) fn report(planned: &Planned, done: Done) -> UnpackReport {
         keys: done.keys,
         configuration: done.configuration,
         warnings,
+        signer_names: verified.signer_names(),
     }
 }
 

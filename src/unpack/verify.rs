@@ -17,6 +17,7 @@ use crate::inventory::ImageEntry;
 use crate::inventory::StatedVerdict;
 use crate::oci::{Descriptor, Digest, Reference};
 use crate::report::seal::SealReport;
+use crate::report::signer_names::SignerNames;
 use crate::seal::age::Age;
 use crate::trust::openpgp::OpenPgpFingerprint;
 use crate::trust::verdict::accepted_anything;
@@ -150,6 +151,7 @@ impl Checked {
                 seal,
                 names_bound,
                 idle_scopes,
+                signer_names: SignerNames::of_anchors(&anchors),
             };
             return Err(UnpackError::Refused(Box::new(refused)));
         }
@@ -221,6 +223,11 @@ impl Verified {
     /// The seal.
     pub(super) fn seal(&self) -> &Seal {
         &self.seal
+    }
+
+    /// Names of everybody who is trusted here, for people.
+    pub(crate) fn signer_names(&self) -> SignerNames {
+        SignerNames::of_anchors(&self.anchors)
     }
 
     /// Everything that was trusted.

@@ -78,7 +78,7 @@ fn a_lookaside_that_fails_fails_the_image() {
             assert!(!ran.stderr.contains('\u{1b}'), "{ran}");
             assert_eq!(scene.side.left(), [""; 0]);
             let ran = scene.pack(&url, &["--attachment-errors", "warn"]).expect_code(4);
-            assert!(ran.stdout.contains("attachments: incomplete"), "{ran}");
+            assert!(ran.stdout.contains("lookup incomplete"), "{ran}");
             assert_eq!(scene.side.inspect()["images"][0]["attachmentLookup"], "incomplete");
             fs::remove_file(scene.side.file()).expect("archive");
             // Where signatures are of no interest, nothing is asked.

@@ -85,7 +85,8 @@ fn signatures_go_from_one_web_server_to_another_and_are_believed_there() {
     let Some(nginx) = Nginx::start(test, scene.lookaside.path()) else { return };
     scene.pack(&format!("http://{}", nginx.address()));
     scene.expect_all();
-    let shown = Program::bundle().arg("inspect").arg(scene.side.file()).run().expect_code(0);
+    let shown =
+        Program::bundle().args(&["inspect", "-v"]).arg(scene.side.file()).run().expect_code(0);
     assert!(shown.stdout.contains("atomic (GPG) lookaside"), "{shown}");
     assert_described("inspect-report.schema.json", &scene.side.inspect());
 

@@ -50,7 +50,7 @@ fn accepted_image_is_admitted_under_a_seal_without_a_word() {
     assert_eq!(grounds(&report), ["pack-verdict", "unsigned-sealed"]);
     enclave.expect_all_of(&operator.side, "team/tool", "team/tool");
     let ran = enclave.unpack(&file, &["--seal-pub", &operator.public("ours")]).expect_code(0);
-    assert!(ran.stdout.contains("unsigned-sealed"), "{ran}");
+    assert!(ran.stdout.contains("unsigned, accepted by seal"), "{ran}");
     // A broader key of the enclave's own does not change that; neither do a pipe and volumes.
     let by_key = ["--key", &format!("{HOST}/team={}", operator.key)];
     let report = operator.taken(&enclave, "ours", &file, &by_key);

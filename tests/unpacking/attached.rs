@@ -22,7 +22,9 @@ fn unverified_attachments_are_counted_apart_and_told_once() {
     let carried = with_documents();
     let (file, enclave) = (carried.side.file(), Enclave::start());
     let ran = enclave.unpack(&file, &["--key", &carried.key]).expect_code(0);
-    assert!(ran.stdout.contains("2 unverified attachments (2 sboms)"), "{ran}");
+    assert!(ran.stdout.contains("verified, 2 unverified"), "{ran}");
+    let whole = enclave.unpack(&file, &["--key", &carried.key, "-v"]).expect_code(0);
+    assert!(whole.stdout.contains("2 unverified attachments (2 sboms)"), "{whole}");
     let told = ran.stdout.lines().filter(|line| line.starts_with("warning: 2 attachments are"));
     assert_eq!(told.count(), 1, "{ran}");
     enclave.expect_all_of(&carried.side, "team/app", "team/app");

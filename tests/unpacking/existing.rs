@@ -20,7 +20,7 @@ fn a_tag_that_moves_is_reported_with_where_it_was() {
     };
     let moved = json!({"change": "moved", "from": old.digest()});
     assert_eq!(unpack(&["--dry-run", "--json"]).json()["images"][0]["tag"], moved);
-    let ran = unpack(&[]);
+    let ran = unpack(&["-v"]);
     assert!(ran.stdout.contains(&format!("moved from {}", old.digest())), "{ran}");
     let now = enclave.registry.manifest("team/app", "1").expect("tag");
     assert_eq!(now.bytes, carried.image.manifest.bytes);
@@ -118,5 +118,6 @@ fn what_may_be_missing_is_said_again_at_the_target() {
     side.pack(&["team/app:1"], &["--attachment-errors", "warn"]).expect_code(4);
     let enclave = Enclave::start();
     let ran = enclave.unpack(&side.file(), &["--key", &key]).expect_code(4);
-    assert!(ran.stdout.contains("attachments: incomplete"), "{ran}");
+    let said = "not everything attached to it could be looked up";
+    assert!(ran.stdout.contains(said), "{ran}");
 }

@@ -1,53 +1,63 @@
 //! What an unpack came to, for people.
 
+use crate::cli::detail::Detail;
 use crate::cli::host_config;
+use crate::cli::image_row::{Tally, add_common_remarks, in_words, of_verdict};
 use crate::cli::inspect::form;
 use crate::cli::key_naming::add_keys;
 use crate::cli::output::{Output, say};
 use crate::cli::sealed::say_seal;
+use crate::cli::table::Table;
 use crate::cli::text::{count, line, or_none, safe, size};
 use crate::cli::verdict::{self, signed_by};
 use bundle::inventory::Lookup;
 use bundle::oci::Digest;
 use bundle::report::unpack::{
-    AttachmentOutcome, AttachmentReport, EmissionChange, EmissionReport, EmittedFile, ImageReport,
-    LookasideOutcome, RehomedOutcome, SignatureOutcome, SourceMemory, TagChange, UnpackReport,
+    AttachmentCounts, AttachmentOutcome, AttachmentReport, EmissionChange, EmissionReport,
+    EmittedFile, ImageReport, LookasideOutcome, RehomedOutcome, SignatureOutcome, SignatureReport,
+    SourceMemory, TagChange, UnpackReport,
 };
 use bundle::trust::ChildStatus;
 use std::collections::BTreeMap;
 
-/// The report for people.
-pub(super) fn summary(report: &UnpackReport) -> Output {
+/// The report for people: a line for each image, or all that is known of it.
+pub(super) fn summary(report: &UnpackReport, detail: Detail) -> Output {
     let mut out = Output::default();
     if let Some(form) = form(report.form) {
         say!(out, "form: {form}");
     }
     say_seal(&mut out, &report.seal);
+    let mut tally = Tally::default();
+    // All of them are in one registry, which the sums name.
+    let host = format!("{}/", report.target.split('/').next().unwrap_or_default());
+    let mut table = Table::new(&["IMAGE", "DIGEST", "TAG", "SIZE", "VERDICT"]);
     for image in &report.images {
-        say!(out, "{} -> {}", safe(&image.source.to_string()), safe(&image.target));
-        say!(out, "  {}", image.digest);
-        match image.tag {
-            TagChange::Created => say!(out, "  tag: new"),
-            TagChange::Moved { from } => say!(out, "  tag: moved from {from}"),
-            TagChange::Unchanged => say!(out, "  tag: unchanged"),
-            TagChange::ByDigest => say!(out, "  by digest, no tag"),
+        let words = of_verdict(&image.verdict, &report.signer_names);
+        tally.add(&words);
+        if detail == Detail::Whole {
+            add_image(&mut out, image);
+            continue;
         }
-        say!(
-            out,
-            "  verified: {}{}",
-            image.verdict.admission().as_str(),
-            signed_by(&image.verdict)
-        );
-        for remark in verdict::remarks(&image.verdict) {
-            say!(out, "  {}", line(&remark));
-        }
-        let statuses = image.verdict.children().iter().map(|child| child.status);
-        let left_out = statuses.filter(|status| *status == ChildStatus::Omitted).count();
-        if left_out > 0 {
-            say!(out, "  left out: {} by platform", count(left_out as u64, "manifest"));
-        }
-        add_foreign(&mut out, &image.foreign);
-        add_attachments(&mut out, image);
+        let tag = match image.tag {
+            TagChange::Created => "new",
+            TagChange::Moved { .. } => "moved",
+            TagChange::Unchanged => "same",
+            TagChange::ByDigest => "-",
+        };
+        let cells = vec![
+            safe(image.target.strip_prefix(&host).unwrap_or(&image.target)),
+            image.digest.short().to_string(),
+            tag.to_owned(),
+            size(image.size.bytes),
+            words.text,
+        ];
+        table.row(cells, words.tone);
+    }
+    table.add_to(&mut out);
+    tally.add_to(&mut out);
+    if detail == Detail::Line {
+        add_sums(&mut out, report);
+        add_common_remarks(&mut out, report.images.iter().map(|image| &image.verdict));
     }
     for repository in &report.repositories {
         if let Some(SourceMemory::Replaced { was }) = &repository.memory {
@@ -88,6 +98,57 @@ pub(super) fn summary(report: &UnpackReport) -> Output {
     );
     say!(out, "bundle digest: {}", report.bundle_digest);
     out
+}
+
+/// What the lines of the images leave out.
+fn add_sums(out: &mut Output, report: &UnpackReport) {
+    let AttachmentCounts { verified, unverified } = report.attachments;
+    match (verified, unverified) {
+        (0, 0) => {}
+        (verified, 0) => say!(out, "attachments: {verified} verified"),
+        (verified, unverified) => {
+            say!(out, "attachments: {verified} verified, {unverified} unverified");
+        }
+    }
+    let images = || report.images.iter();
+    let foreign: usize = images().map(|image| image.foreign.len()).sum();
+    if foreign > 0 {
+        say!(out, "left out: {}", count(foreign as u64, "non-distributable layer"));
+    }
+    let refused = images().flat_map(|image| &image.attachments);
+    let refused = refused.filter(|one| one.outcome == AttachmentOutcome::Refused).count();
+    if refused > 0 {
+        say!(out, "attachments refused by the registry: {refused}");
+    }
+    let rehomed = images().map(|image| image.rehomed.len()).sum::<usize>();
+    if rehomed > 0 {
+        say!(out, "signatures rehomed, or already there: {rehomed}");
+    }
+    add_signatures(out, "", images().flat_map(|image| &image.atomic_signatures));
+}
+
+/// All that is known of one image.
+fn add_image(out: &mut Output, image: &ImageReport) {
+    say!(out, "{} -> {}", safe(&image.source.to_string()), safe(&image.target));
+    say!(out, "  {}", image.digest);
+    say!(out, "  size: {}", in_words(image.size));
+    match image.tag {
+        TagChange::Created => say!(out, "  tag: new"),
+        TagChange::Moved { from } => say!(out, "  tag: moved from {from}"),
+        TagChange::Unchanged => say!(out, "  tag: unchanged"),
+        TagChange::ByDigest => say!(out, "  by digest, no tag"),
+    }
+    say!(out, "  verified: {}{}", image.verdict.admission().as_str(), signed_by(&image.verdict));
+    for remark in verdict::remarks(&image.verdict) {
+        say!(out, "  {}", line(&remark));
+    }
+    let statuses = image.verdict.children().iter().map(|child| child.status);
+    let left_out = statuses.filter(|status| *status == ChildStatus::Omitted).count();
+    if left_out > 0 {
+        say!(out, "  left out: {} by platform", count(left_out as u64, "manifest"));
+    }
+    add_foreign(out, &image.foreign);
+    add_attachments(out, image);
 }
 
 /// Layers of one image that are listed each by itself.
@@ -161,24 +222,32 @@ fn add_attachments(out: &mut Output, image: &ImageReport) {
         };
         say!(out, "  signatures {what} under {}", safe(&rehomed.tag));
     }
-    let signatures = &image.atomic_signatures;
+    add_signatures(out, "  ", image.atomic_signatures.iter());
+}
+
+/// GPG signatures: how many, and where they are now.
+fn add_signatures<'r>(
+    out: &mut Output,
+    indent: &str,
+    signatures: impl Iterator<Item = &'r SignatureReport> + Clone,
+) {
+    let all = signatures.clone().count() as u64;
+    if all == 0 {
+        return;
+    }
     let is_published =
         |outcome| matches!(outcome, SignatureOutcome::Published | SignatureOutcome::AlreadyThere);
-    let published = signatures.iter().filter(|s| is_published(s.outcome)).count();
+    let published = signatures.clone().filter(|one| is_published(one.outcome)).count();
     let is_written =
         |outcome| matches!(outcome, LookasideOutcome::Written | LookasideOutcome::AlreadyThere);
-    let beside = signatures.iter().filter(|s| s.lookaside.is_some_and(is_written));
-    let unverified = signatures.iter().filter(|s| !s.verification.is_verified()).count();
-    let unverified = match unverified {
+    let beside = signatures.clone().filter(|one| one.lookaside.is_some_and(is_written)).count();
+    let unverified = match signatures.filter(|one| !one.verification.is_verified()).count() {
         0 => String::new(),
         some => format!(" ({some} unverified)"),
     };
-    if !signatures.is_empty() {
-        say!(
-            out,
-            "  {}{unverified}: {published} in the registry, {} in the lookaside directory",
-            count(signatures.len() as u64, "GPG signature"),
-            beside.count()
-        );
-    }
+    say!(
+        out,
+        "{indent}{}{unverified}: {published} in the registry, {beside} in the lookaside directory",
+        count(all, "GPG signature")
+    );
 }
