@@ -3,7 +3,7 @@
 use super::exit::Status;
 use super::failure::Failure;
 use super::output::Output;
-use clap::{Args, CommandFactory as _};
+use clap::Args;
 use clap_complete::Shell;
 
 /// Print the completions of a shell
@@ -18,7 +18,12 @@ pub(super) struct Options {
 
 pub(super) fn run(options: &Options) -> Result<Status, Failure> {
     let mut script = Vec::new();
-    clap_complete::generate(options.shell, &mut super::Arguments::command(), "bundle", &mut script);
+    clap_complete::generate(
+        options.shell,
+        &mut super::command_line(super::Help::Whole),
+        "bundle",
+        &mut script,
+    );
     Output::text(String::from_utf8_lossy(&script).into_owned()).write()?;
     Ok(Status::Done)
 }

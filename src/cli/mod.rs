@@ -7,6 +7,7 @@
 //! - [`signals`]: being asked to end
 //! - [`terminal`]: its settings, put back whatever ends the program
 //! - [`text`]: untrusted strings made safe, sizes for people
+//! - [`short_help`]: what `-h` shows
 //! - [`table`], [`image_row`]: a line for each image; [`detail`]: how much is told; [`colour`]: colours
 //! - [`progress`]: bars on a terminal, lines elsewhere
 //! - [`waiting`]: lines about what is waited for
@@ -51,6 +52,7 @@ mod seal;
 mod sealed;
 mod serve;
 mod settings;
+mod short_help;
 mod signals;
 mod signers;
 mod table;
@@ -65,8 +67,9 @@ mod waiting;
 
 use bundle::inventory::FORMAT_VERSION;
 use bundle::registry::secrets;
-use clap::{Parser, Subcommand};
+use clap::{CommandFactory as _, FromArgMatches as _, Parser, Subcommand};
 use exit::Status;
+use short_help::Help;
 use std::error::Error as _;
 use std::process::ExitCode;
 use std::str::FromStr;
@@ -124,6 +127,11 @@ static VERSION: LazyLock<String> = LazyLock::new(|| {
     format!("{version} (commit {commit}, format {FORMAT_VERSION})")
 });
 
+/// The command line: what is parsed, documented and completed.
+fn command_line(help: Help) -> clap::Command {
+    short_help::with_screens(Arguments::command(), help)
+}
+
 /// Parses an option's value; the error has its causes in it, since clap shows one line.
 fn parsed<T: FromStr<Err: std::error::Error + 'static>>(text: &str) -> Result<T, String> {
     text.parse().map_err(|error: T::Err| {
@@ -153,7 +161,9 @@ fn tell_usage(error: &clap::Error) {
 
 /// Runs the command line of this process.
 pub(crate) fn run() -> ExitCode {
-    let arguments = match Arguments::try_parse() {
+    let is_short = std::env::args_os().any(|argument| argument == "-h");
+    let parsed = command_line(if is_short { Help::Short } else { Help::Whole }).try_get_matches();
+    let arguments = match parsed.and_then(|matches| Arguments::from_arg_matches(&matches)) {
         Ok(arguments) => arguments,
         Err(error) => {
             // Help and version are answers, everything else is a wrong call.

@@ -5,7 +5,7 @@ use super::exit::Status;
 use super::failure::Failure;
 use super::output::Output;
 use anyhow::Context as _;
-use clap::{Args, Command, CommandFactory as _};
+use clap::{Args, Command};
 use std::fmt::Write as _;
 use std::fs;
 use std::path::{Path, PathBuf};
@@ -22,7 +22,7 @@ pub(super) struct Options {
 }
 
 pub(super) fn run(options: &Options) -> Result<Status, Failure> {
-    let mut program = super::Arguments::command();
+    let mut program = super::command_line(super::Help::Whole);
     program.build();
     match &options.man {
         Some(directory) => {

@@ -145,7 +145,10 @@ mod tests {
         let lines = table().lines(Some(80));
         assert!(lines.iter().all(|line| line.chars().count() <= 80), "{lines:#?}");
         assert!(lines[1].starts_with("quay.io/org/app:1  "), "{lines:#?}");
-        assert!(lines[2].starts_with("registry.redha…tion/of/many/paths/app:1.2.3  "), "{lines:#?}");
+        assert!(
+            lines[2].starts_with("registry.redha…tion/of/many/paths/app:1.2.3  "),
+            "{lines:#?}"
+        );
         // Never to nothing; digests go first.
         let lines = table().lines(Some(10));
         assert_eq!(lines[2], "registr…/paths/app:1.2.3  unsigned", "{lines:#?}");
