@@ -1,9 +1,8 @@
-//! Standard output and standard error. A pipe that nobody reads any more and a full disk are no reason to panic.
+//! Standard output. A pipe that nobody reads any more and a full disk are no reason to panic.
 
 use super::exit::Status;
 use super::failure::Failure;
 use super::text::json;
-use bundle::registry::secrets;
 use serde::Serialize;
 use std::fmt;
 use std::io::{ErrorKind, Write as _};
@@ -13,12 +12,7 @@ macro_rules! say {
     ($output:expr, $($text:tt)*) => { $output.line(format_args!($($text)*)) };
 }
 
-/// Writes one line to standard error.
-macro_rules! tell {
-    ($($text:tt)*) => { $crate::cli::output::tell_line(format_args!($($text)*)) };
-}
-
-pub(super) use {say, tell};
+pub(super) use say;
 
 /// Text for standard output, gathered first and written in one piece.
 #[derive(Default)]
@@ -62,10 +56,4 @@ impl Output {
     pub(super) fn write_aside(self) {
         let _ = std::io::stderr().lock().write_all(self.0.as_bytes());
     }
-}
-
-/// Writes one line to standard error, without secrets of this run. A line that cannot be written is dropped.
-pub(super) fn tell_line(line: fmt::Arguments<'_>) {
-    let line = secrets::hide(&line.to_string(), 0);
-    let _ = writeln!(std::io::stderr().lock(), "{line}");
 }

@@ -3,11 +3,12 @@
 use super::exit::Status;
 use super::failure::Failure;
 use super::inspect::unreadable;
-use super::output::{Output, say, tell};
+use super::output::{Output, say};
 use super::pipes;
 use super::progress::{Talk, progress};
 use super::refusal::{self, Hints};
 use super::sealed::say_seal;
+use super::standard_error::tell;
 use super::text::{count, line, safe, size};
 use super::trust::Trust;
 use super::unpack::{failed, status_of};

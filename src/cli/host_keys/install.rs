@@ -3,10 +3,11 @@
 use crate::cli::exit::Status;
 use crate::cli::failure::Failure;
 use crate::cli::key_naming::{KeyNaming, add_keys};
-use crate::cli::output::{Output, say, tell};
+use crate::cli::output::{Output, say};
 use crate::cli::pipes;
 use crate::cli::refusal::Hints;
 use crate::cli::sealed::say_seal;
+use crate::cli::standard_error::tell;
 use crate::cli::text::{count, line};
 use crate::cli::trust::Trust;
 use crate::cli::unpack;
