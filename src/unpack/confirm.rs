@@ -2,21 +2,34 @@
 //! here for what they were given for, a change of the seal key is the one that the operator named.
 
 use super::check::Checked;
-use super::error::{UnpackError, bounded};
+use super::error::UnpackError;
 use super::installed;
+use super::not_sworn::NotSworn;
 use super::refused::CarriedKey;
-use super::swear::{NotSworn, SwearOptions};
 use super::verify::TrustInputs;
 use crate::archive::catalogue::CatalogueImage;
+use crate::archive::integrity::Depth;
 use crate::archive::{Archive, Catalogue};
 use crate::inventory::{ImageEntry, Inventory, PackVerdict, StatedVerdict};
 use crate::oci::Digest;
 use crate::oci::media_type::SIGSTORE_BUNDLE_PREFIX;
+use crate::oci::text::bounded;
 use crate::report::seal::{
     SealReport, SealingRefusal, Sworn, SwornBasis, SwornImage, SwornKey, Unconfirmed,
     UnconfirmedCode,
 };
 use crate::trust::{Admission, Anchors, Fingerprint, ImageVerdict, Scope};
+
+/// How a bundle is verified before it is sealed.
+#[derive(Debug, Clone)]
+pub struct SwearOptions {
+    /// How much is read.
+    pub depth: Depth,
+    /// The successor in a change of the seal key that the operator means, by its fingerprint.
+    pub accept_rotation: Option<Digest>,
+    /// Names of the series that are meant; any where none is given.
+    pub series: Vec<String>,
+}
 
 impl TrustInputs {
     /// True when nothing at all is trusted, and nothing demanded.

@@ -1,10 +1,11 @@
 //! The target, ready to be asked and filled.
 
 use super::error::UnpackError;
+use super::merging::OnExistingAttachment;
 use super::plan::Planned;
-use super::push::Pushed;
+use super::push::pushed::Pushed;
 use super::refused_attachment::AttachmentsRefused;
-use super::survey::{OnExistingAttachment, Survey};
+use super::survey::Survey;
 use super::target::Target;
 use super::turn::Turn;
 use crate::archive::sequential::BlobStream;

@@ -1,9 +1,9 @@
 //! Surveying: what the target has already, before anything is sent.
 
-use super::at_target::KeptSignatures;
 use super::error::UnpackError;
-use super::layout::read_there;
-use super::merging;
+use super::kept_signatures::KeptSignatures;
+use super::layout::there::read_there;
+use super::merging::{self, OnExistingAttachment};
 use super::plan::{Plan, Planned, PlannedBlob};
 use super::rehoming::Rehomed;
 use super::signatures::SurveyedSignature;
@@ -26,16 +26,6 @@ const IN_FLIGHT: usize = 16;
 const SAMPLE: usize = 8;
 /// What blobs are called where only digest and size count.
 pub(super) const OCTETS: &str = "application/octet-stream";
-
-/// What to do where the target has other bytes under an attachment's tag.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
-pub enum OnExistingAttachment {
-    /// Keep what is there, and add what is verified to it.
-    #[default]
-    Keep,
-    /// Put what is carried in its place.
-    Replace,
-}
 
 /// What the target has already.
 #[derive(Debug)]
