@@ -1,6 +1,6 @@
 //! Credential helpers: programs named `docker-credential-NAME` that speak docker's helper protocol.
 
-use super::credentials::{Credentials, Secret};
+use super::secret::{Credentials, Secret};
 use bundle_oci::json::{self, Bounds};
 use bundle_oci::text::bounded_to;
 use bundle_ownership::{find_program, search_path};
