@@ -15,7 +15,7 @@ use bundle::inventory::{AttachmentEntry, AttachmentKind, Found, ImageEntry, Pack
 use bundle::oci::{Descriptor, Digest, Platform, Reference, media_type};
 pub use ledger::{Ledger, plain};
 use serde_json::{Value, json};
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::BTreeSet;
 
 /// What the trusted key is good for.
 pub const SCOPE: &str = "registry.example/team";

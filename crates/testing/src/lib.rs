@@ -1,3 +1,4 @@
 //! The test world that all crates share.
 
 pub mod peers;
+pub mod servers;

@@ -119,7 +119,7 @@ async fn what_a_registry_asks_to_wait_is_told() {
 
 #[tokio::test]
 async fn a_server_that_does_not_answer_or_is_not_there_is_a_network_error() {
-    let address = super::peer::free_address();
+    let address = bundle_testing::servers::free_address();
     let error = repository(&address).tags().await.expect_err("nobody there");
     assert_eq!(kind(&error), "network", "{error:?}");
     assert!(told(&error).contains(&address), "{}", told(&error));
