@@ -19,7 +19,7 @@ impl Vendor {
     /// Packs each version while the tag names it.
     fn new() -> Self {
         let side = Connected::start();
-        let signer = Signer::generate();
+        let signer = Signer::p256();
         let key = side.key("release.pub", &signer);
         let publish = |seed: &str| {
             let image = images::multi_platform(seed);

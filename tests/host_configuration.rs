@@ -46,7 +46,7 @@ impl Host {
             home,
             skopeo,
             mirror: Registry::at(server.address()),
-            signer: Signer::generate(),
+            signer: Signer::p256(),
             _server: server,
         };
         // Only with this file does the stack take everything from the home directory.
@@ -160,7 +160,7 @@ fn a_source_is_served_by_the_mirror_and_its_signature_is_enforced() {
 
     host.fill("unsigned", None, SOURCE);
     host.refuses("A signature was required, but no signature exists");
-    host.fill("other key", Some(&Signer::generate()), SOURCE);
+    host.fill("other key", Some(&Signer::p256()), SOURCE);
     host.refuses("invalid signature");
     host.fill("other name", Some(&host.signer), "127.0.0.1:1/team/other");
     host.refuses("127.0.0.1:1/team/other");
@@ -237,7 +237,7 @@ fn keys_inline_and_several_keys_work_as_the_level_says() {
         return;
     };
     host.fill("good", Some(&host.signer), SOURCE);
-    let other = Signer::generate();
+    let other = Signer::p256();
     let inline = |signer: &Signer| KeySource::Data(signer.public_pem().into_bytes());
     host.write("keys/other.pub", &other.public_pem());
     for (keys, good) in [

@@ -140,7 +140,7 @@ fn configuration_alone_needs_a_bundle_that_is_trusted() {
     let file = scene.carried.side.file();
     let ran = scene.run("config install", &file, &[]);
     scene.expect_refused(ran, 3, &["no-anchor", "--trust-fingerprint"], &before);
-    let stranger = crate::harness::signer::Signer::generate();
+    let stranger = crate::harness::signer::Signer::p256();
     let stranger = scene.carried.side.key("stranger.pub", &stranger);
     let ran = scene.run("config install", &file, &["--key", &stranger]);
     scene.expect_refused(ran, 3, &["no-trusted-signature"], &before);

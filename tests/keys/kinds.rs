@@ -26,7 +26,7 @@ pub(super) struct Logged {
 impl Logged {
     pub(super) fn new() -> Self {
         let side = Connected::start();
-        let (signer, log) = (Signer::generate(), Signer::generate());
+        let (signer, log) = (Signer::p256(), Signer::p256());
         let (key, log_key) = (side.key("release.pub", &signer), side.key("log.pub", &log));
         let own = Self { side, enclave: Enclave::start(), signer, log, key, log_key };
         own.image("team/app");
@@ -175,7 +175,7 @@ fn a_demand_that_cannot_be_read_any_more_is_not_passed_over() {
 #[test]
 fn a_log_that_vouched_for_nothing_is_not_installed() {
     let scene = Logged::new();
-    let other = scene.side.key("other-log.pub", &Signer::generate());
+    let other = scene.side.key("other-log.pub", &Signer::p256());
     scene.pack("team/app", &["--key", &scene.key, "--carry-rekor-key", &other]);
     assert_eq!(carried(&scene.side)[1].1, "rekor");
     let options = ["--install-keys", "--key", &scene.key];

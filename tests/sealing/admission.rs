@@ -132,7 +132,7 @@ fn what_is_demanded_of_single_images_holds_beside_a_seal() {
         operator.side.text(&format!("{default}.json"), &text)
     };
     let (reject, accept) = (policy("reject"), policy("insecureAcceptAnything"));
-    let rekor = operator.side.key("rekor.pub", &crate::harness::signer::Signer::generate());
+    let rekor = operator.side.key("rekor.pub", &crate::harness::signer::Signer::p256());
     let predicate = "https://slsa.dev/provenance/v1";
     let enclave = Enclave::start();
     for (demand, code) in [
@@ -211,7 +211,7 @@ fn carried_keys_are_introduced_only_where_that_is_asked_for() {
     let operator = Operator::new();
     let scoped = format!("{HOST}/team={}", operator.key);
     let file = operator.side.output("introducing");
-    let stranger = operator.side.key("stranger.pub", &crate::harness::signer::Signer::generate());
+    let stranger = operator.side.key("stranger.pub", &crate::harness::signer::Signer::p256());
     let pack = crate::harness::command::Program::bundle().args(&["pack", "-q", "-o"]).arg(&file);
     let pack = pack.arg(operator.side.source("team/app:1")).args(&["--key", &scoped]);
     let pack = pack.args(&["--carry-key", &stranger]).arg("--seal-key");

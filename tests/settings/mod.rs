@@ -116,7 +116,7 @@ fn options_are_stronger_than_the_user_and_the_user_than_the_machine() {
 #[test]
 fn keys_of_files_and_options_are_joined() {
     let scene = Scene::new();
-    let other = scene.carried.side.key("other.pub", &crate::harness::signer::Signer::generate());
+    let other = scene.carried.side.key("other.pub", &crate::harness::signer::Signer::p256());
     scene.system_to(&format!("[trust]\nkey = [\"{HOST}=/etc/bundle/keys/release.pub\"]"));
     let key = fs::read_to_string(&scene.carried.key).expect("a key");
     scene.below_root("etc/bundle/keys/release.pub", &key);

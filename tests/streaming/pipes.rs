@@ -86,7 +86,7 @@ fn a_pipe_gets_the_bytes_that_a_file_gets() {
 fn a_wrong_key_is_refused_before_the_first_layer_comes() {
     let carried = Carried::new();
     let enclave = Enclave::start();
-    let wrong = carried.side.key("wrong.pub", &Signer::generate());
+    let wrong = carried.side.key("wrong.pub", &Signer::p256());
     let bytes = std::fs::read(carried.side.file()).expect("archive");
     let at = cargo_at(&carried.side.file());
     // The pipe stays open: whoever waits for more waits for ever.

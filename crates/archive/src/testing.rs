@@ -11,17 +11,13 @@ use super::geometry::Geometry;
 use super::head::HeadFile;
 use super::read::Archive;
 use super::write::ArchiveWriter;
-use aws_lc_rs::encoding::AsDer as _;
-use aws_lc_rs::rand::SystemRandom;
-use aws_lc_rs::signature::{ECDSA_P256_SHA256_ASN1_SIGNING, EcdsaKeyPair, KeyPair as _};
-use base64::Engine as _;
-use base64::engine::general_purpose::STANDARD;
 use bundle_inventory::{
     AtomicSignature, AttachmentEntry, AttachmentKind, Found, ImageEntry, KeyEntry, Stored,
 };
 use bundle_oci::atomic::AtomicName;
 use bundle_oci::layout::REF_NAME;
 use bundle_oci::{Descriptor, Digest, Platform, Reference, media_type};
+use bundle_testing::Signer;
 use serde_json::{Value, json};
 use std::path::Path;
 
@@ -29,41 +25,6 @@ use std::path::Path;
 pub const CONFIG: &str = "application/vnd.oci.image.config.v1+json";
 /// Type of layers that were compressed before.
 pub const LAYER: &str = "application/vnd.oci.image.layer.v1.tar+gzip";
-
-/// Somebody who signs with a P-256 key.
-pub struct Signer(EcdsaKeyPair);
-
-impl Signer {
-    /// A signer with a fresh key.
-    pub fn generate() -> Self {
-        Self(EcdsaKeyPair::generate(&ECDSA_P256_SHA256_ASN1_SIGNING).expect("a key"))
-    }
-
-    /// The public key, DER SubjectPublicKeyInfo.
-    pub fn spki(&self) -> Vec<u8> {
-        self.0.public_key().as_der().expect("a public key").as_ref().to_vec()
-    }
-
-    /// The canonical file of the public key.
-    pub fn pem(&self) -> String {
-        let encoded = STANDARD.encode(self.spki());
-        let lines: Vec<&str> = encoded
-            .as_bytes()
-            .chunks(64)
-            .map(|line| std::str::from_utf8(line).expect("base64"))
-            .collect();
-        format!("-----BEGIN PUBLIC KEY-----\n{}\n-----END PUBLIC KEY-----\n", lines.join("\n"))
-    }
-
-    /// SHA-256 of the public key.
-    pub fn fingerprint(&self) -> Digest {
-        Digest::of(&self.spki())
-    }
-
-    fn sign(&self, message: &[u8]) -> String {
-        STANDARD.encode(self.0.sign(&SystemRandom::new(), message).expect("a signature"))
-    }
-}
 
 /// An archive in the making.
 #[derive(Default)]
@@ -190,7 +151,7 @@ impl Builder {
             "optional": null,
         })
         .to_string();
-        let signature = signer.sign(payload.as_bytes());
+        let signature = signer.sign_base64(payload.as_bytes());
         let mut layer = self.store(Stored::Trust, media_type::SIMPLE_SIGNING, payload.into());
         layer.annotations.insert("dev.cosignproject.cosign/signature".into(), signature);
         let config = self.blob(CONFIG, "{}");
@@ -232,7 +193,7 @@ impl Builder {
     /// Carries a public key.
     pub fn carry(&mut self, signer: &Signer) {
         let file = format!("keys/{}.pub", self.keys.len());
-        self.key_files.push(head_file(&file, signer.pem().as_bytes()));
+        self.key_files.push(head_file(&file, signer.public_pem().as_bytes()));
         self.keys.push(KeyEntry {
             file,
             purpose: "cosign".into(),

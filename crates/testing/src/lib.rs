@@ -2,3 +2,6 @@
 
 pub mod peers;
 pub mod servers;
+mod signer;
+
+pub use signer::{KINDS, Signer};

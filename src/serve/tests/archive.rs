@@ -1,12 +1,13 @@
 //! Archives served as they are.
 
-use crate::archive::testing::{Builder, LAYER, Signer};
+use crate::archive::testing::{Builder, LAYER};
 use crate::inventory::Found;
 use crate::oci::source::read_blob;
 use crate::oci::{Descriptor, Digest, Repository};
 use crate::registry::{Client, ClientOptions, RegistryError, RemoteRepository};
 use crate::serve::archive::{ArchiveContent, ArchiveContentError};
 use crate::serve::{Registry, run};
+use bundle_testing::Signer;
 use std::path::PathBuf;
 use std::sync::Arc;
 
@@ -17,7 +18,7 @@ fn archive(folder: &tempfile::TempDir, source: &str, content: &str) -> (PathBuf,
     let mut builder = Builder::new();
     let image = builder.simple_image("amd64", content);
     builder.add_image(source, &image, &[]);
-    builder.sign(0, &image, &Signer::generate());
+    builder.sign(0, &image, &Signer::p256());
     let note = builder.referrer(&image, "a note");
     builder.attach(0, image.digest, &note, Found::Referrer);
     let path = folder.path().join(Digest::of(format!("{source} {content}").as_bytes()).hex());

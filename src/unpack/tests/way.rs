@@ -60,7 +60,7 @@ async fn a_moved_tag_is_reported() {
     scene.builder.images.pop();
     let web = scene.builder.simple_image("amd64", "a newer one");
     scene.builder.add_image(WEB, &web, &[]);
-    let signer = std::mem::replace(&mut scene.signer, Signer::generate());
+    let signer = std::mem::replace(&mut scene.signer, Signer::p256());
     scene.builder.sign(1, &web, &signer);
     scene.signer = signer;
     // What was the old image's alone goes.

@@ -3,6 +3,7 @@
 use super::{Mapping, SourceHost};
 use bundle_trust::dsse::IN_TOTO;
 use bundle_trust::sigstore_bundle::KeylessPolicy;
+use bundle_trust::testing::HasPublicKey as _;
 use bundle_trust::testing::demands::{DEMANDS, demand};
 use bundle_trust::testing::scene::{base64, bundle, statement};
 use bundle_trust::testing::{PrivateLog, Scene, Signer};

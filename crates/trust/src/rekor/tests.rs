@@ -1,6 +1,7 @@
 //! One-field breaks of a valid entry, made with a log of our own; each has the valid entry beside it.
 
 use super::*;
+use crate::testing::HasPublicKey as _;
 use crate::testing::Signer;
 use crate::{BlocksError, PublicKey, SignatureError};
 use base64::Engine as _;

@@ -1,5 +1,6 @@
 //! On what ground an image is admitted, and what never admits it.
 
+use crate::testing::HasPublicKey as _;
 use crate::testing::{Scene, Signer};
 use crate::{Admission, RefusalCode, Scoped, SignatureCode as Code};
 use bundle_oci::Digest;

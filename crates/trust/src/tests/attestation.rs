@@ -1,5 +1,6 @@
 //! Attestations: verified with the same keys as signatures, and demanded where somebody says so.
 
+use crate::testing::HasPublicKey as _;
 use crate::testing::scene::{base64, bundle, envelope, statement};
 use crate::testing::{Scene, Signer};
 use crate::{Admission, RefusalCode, SignatureCode as Code, dsse::IN_TOTO};

@@ -1,5 +1,6 @@
 //! Sigstore bundles signed with a key, from the layer to the admission.
 
+use crate::testing::HasPublicKey as _;
 use crate::testing::scene::{BUNDLE, bundle, statement};
 use crate::testing::{Scene, Signer};
 use crate::{Admission, RefusalCode, SignatureCode as Code, dsse::IN_TOTO};

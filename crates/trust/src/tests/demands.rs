@@ -2,6 +2,7 @@
 //! permissions that are wider, or by the word of whoever packed.
 
 use crate::formats::dsse::IN_TOTO;
+use crate::testing::HasPublicKey as _;
 use crate::testing::demands::{DEMANDS, demand};
 use crate::testing::scene::{bundle, statement};
 use crate::testing::{Scene, Signer};

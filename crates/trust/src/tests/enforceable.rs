@@ -2,6 +2,7 @@
 //! layers of the manifest under the tag `sha256-….sig`, by the annotations of today.
 
 use crate::certificate::{Authorities, Pki};
+use crate::testing::HasPublicKey as _;
 use crate::testing::certificates::{EMAIL, Sketch, authority, names, purposes};
 use crate::testing::scene::{CONFIG, wire};
 use crate::testing::{Scene, Signer};

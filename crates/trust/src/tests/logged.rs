@@ -3,6 +3,7 @@
 use crate::formats::dsse::IN_TOTO;
 use crate::rekor::{MAX_INDEX, MAX_TIME};
 use crate::sigstore_bundle::{Bundle, Cause, Claim, Evidence, Signer as By, Subject};
+use crate::testing::HasPublicKey as _;
 use crate::testing::certificates::Sketch;
 use crate::testing::scene::{BUNDLE, base64, bundle, statement};
 use crate::testing::{PrivateLog, Scene, Signer};

@@ -1,5 +1,6 @@
 //! Simple signing, from the layer to the admission.
 
+use crate::testing::HasPublicKey as _;
 use crate::testing::{Scene, Signer};
 use crate::{Admission, Attached, Found, RefusalCode, SignatureCode as Code, simple_signing};
 use aws_lc_rs::signature::{RSA_PKCS1_SHA512, RSA_PSS_SHA256};

@@ -1,6 +1,7 @@
 //! The path to a root, and what the certificates on it must be.
 
 use super::*;
+use crate::testing::HasPublicKey as _;
 
 #[test]
 fn a_valid_certificate_gives_its_key_its_names_and_its_issuer() {
