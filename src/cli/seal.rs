@@ -24,7 +24,7 @@ use bundle::report::seal::{SealingRefusal, SealingReport, Unconfirmed, Unconfirm
 use bundle::seal::{KeyFile, KeyFileError, MakingError, fingerprint_of};
 use bundle::signers::files;
 use bundle::trust::SigningKey;
-use bundle::unpack::{NotSworn, SwearOptions, seal_verified};
+use bundle::unpack::{NotSworn, SealRequest, seal_verified};
 use clap::Args;
 use std::path::{Path, PathBuf};
 
@@ -68,15 +68,14 @@ pub(super) fn run(options: &Options) -> Result<Status, Failure> {
     }
     let trust = options.trust.inputs_to_seal()?;
     let key = unlock(&options.seal_key)?;
-    let swear = SwearOptions {
-        depth: if options.quick { Depth::TrustSection } else { Depth::Whole },
-        accept_rotation: options.accept_rotation,
-        series: options.trust.seal_names().to_vec(),
-    };
+    let request = SealRequest::new(&options.files, &key, trust)
+        .depth(if options.quick { Depth::TrustSection } else { Depth::Whole })
+        .accept_rotation(options.accept_rotation)
+        .series(options.trust.seal_names().to_vec());
     let waits = Waits::default();
     let progress = progress(if options.quiet { Talk::Quiet } else { Talk::Progress }, &waits);
     let _told = waits.work("verifying and sealing the bundle");
-    let sealed = seal_verified(&options.files, &key, trust, swear, &*progress, sworn::tell_sworn);
+    let sealed = seal_verified(request, &*progress, sworn::tell_sworn);
     drop(progress);
     let (sealed, sworn) = sealed.map_err(|error| options.not_sworn(error))?;
     say_what_changed(&sealed);

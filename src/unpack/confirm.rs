@@ -8,7 +8,6 @@ use super::not_sworn::NotSworn;
 use super::refused::CarriedKey;
 use super::verify::TrustInputs;
 use crate::archive::catalogue::CatalogueImage;
-use crate::archive::integrity::Depth;
 use crate::archive::{Archive, Catalogue};
 use crate::inventory::{ImageEntry, Inventory, PackVerdict, StatedVerdict};
 use crate::oci::Digest;
@@ -19,17 +18,6 @@ use crate::report::seal::{
     UnconfirmedCode,
 };
 use crate::trust::{Admission, Anchors, Fingerprint, ImageVerdict, Scope};
-
-/// How a bundle is verified before it is sealed.
-#[derive(Debug, Clone)]
-pub struct SwearOptions {
-    /// How much is read.
-    pub depth: Depth,
-    /// The successor in a change of the seal key that the operator means, by its fingerprint.
-    pub accept_rotation: Option<Digest>,
-    /// Names of the series that are meant; any where none is given.
-    pub series: Vec<String>,
-}
 
 impl TrustInputs {
     /// True when nothing at all is trusted, and nothing demanded.
@@ -51,7 +39,8 @@ impl TrustInputs {
 pub(super) fn confirm(
     checked: Checked,
     trust: TrustInputs,
-    options: &SwearOptions,
+    series: &[String],
+    accept_rotation: Option<Digest>,
 ) -> Result<Sworn, NotSworn> {
     let archive = checked.archive().clone();
     let inventory = archive.inventory();
@@ -71,7 +60,7 @@ pub(super) fn confirm(
         _ => SwornBasis::NothingClaimed,
     };
     let is_covered = matches!(basis, SwornBasis::ExpectedBundle | SwornBasis::EarlierSeal);
-    let mut refusals = Vec::from_iter(other_series(inventory, &options.series));
+    let mut refusals = Vec::from_iter(other_series(inventory, series));
     for (number, image) in inventory.images.iter().enumerate() {
         let verdict = judged.verdicts.get(number);
         refusals.extend(match (is_silent, is_covered) {
@@ -84,7 +73,7 @@ pub(super) fn confirm(
         let images = inventory.images.iter().zip(unnamed).filter(|(_, unnamed)| *unnamed);
         refusals.extend(images.filter_map(|(image, _)| unbound(image, &accepted_names)));
         refusals.extend(carried.iter().flat_map(|key| unconfirmed_scopes(key, &trusted)));
-        refusals.extend(unconfirmed_rotation(inventory, options.accept_rotation));
+        refusals.extend(unconfirmed_rotation(inventory, accept_rotation));
     }
     match refusals.is_empty() {
         true => Ok(sworn(inventory, basis, &judged.verdicts)),

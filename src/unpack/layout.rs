@@ -19,7 +19,7 @@ use crate::oci::source::{BlobSource as _, SourceError, Verifying};
 use crate::oci::{Descriptor, Manifest};
 use crate::progress::Progress;
 use crate::report::unpack::{AttachmentOutcome, BlobCounts, RehomedOutcome};
-use futures_util::future::LocalBoxFuture;
+use futures_util::future::BoxFuture;
 use futures_util::{FutureExt as _, StreamExt as _, TryStreamExt as _, stream};
 use std::collections::HashSet;
 use std::sync::Arc;
@@ -29,16 +29,13 @@ impl Destination for LayoutWriter {
         &'a self,
         planned: &'a Planned,
         on_existing: OnExistingAttachment,
-    ) -> LocalBoxFuture<'a, Result<Survey, UnpackError>> {
-        planned.survey_layout(Some(self.layout()), on_existing).boxed_local()
+    ) -> BoxFuture<'a, Result<Survey, UnpackError>> {
+        planned.survey_layout(Some(self.layout()), on_existing).boxed()
     }
 
-    fn fill<'a>(
-        &'a self,
-        transfer: Transfer<'a>,
-    ) -> LocalBoxFuture<'a, Result<Pushed, UnpackError>> {
+    fn fill<'a>(&'a self, transfer: Transfer<'a>) -> BoxFuture<'a, Result<Pushed, UnpackError>> {
         let written = write(self, transfer);
-        async move { Ok(Pushed { blobs: written.await?, ..Pushed::default() }) }.boxed_local()
+        async move { Ok(Pushed { blobs: written.await?, ..Pushed::default() }) }.boxed()
     }
 }
 
@@ -53,9 +50,11 @@ async fn write(writer: &LayoutWriter, transfer: Transfer<'_>) -> Result<BlobCoun
         let stored = archive.blob(&blob.digest).map(|blob| blob.stored);
         !passes || stored == Some(Stored::Trust)
     };
-    let mut written: Vec<(bool, u64)> = stream::iter(blobs.iter().filter(is_readable))
+    let readable = blobs.iter().filter(is_readable);
+    let readable: Vec<Descriptor> =
+        readable.map(|blob| Descriptor::new(OCTETS, blob.digest, blob.size)).collect();
+    let mut written: Vec<(bool, u64)> = stream::iter(readable)
         .map(|blob| async move {
-            let blob = Descriptor::new(OCTETS, blob.digest, blob.size);
             let source = Watched::start(&blob, planned.source(), progress.clone());
             let there = writer.layout().blob_size(&blob.digest)? == Some(blob.size);
             if there {

@@ -22,7 +22,7 @@ use crate::oci::source::Held;
 use crate::registry::{Client, Presence, RegistryError};
 use crate::report::unpack::RehomedOutcome;
 use crate::trust::{ChildStatus, ImageVerdict};
-use futures_util::future::LocalBoxFuture;
+use futures_util::future::BoxFuture;
 use futures_util::{FutureExt as _, StreamExt as _, TryStreamExt as _, stream};
 use std::sync::Mutex;
 
@@ -40,15 +40,12 @@ impl Destination for Client {
         &'a self,
         planned: &'a Planned,
         on_existing: OnExistingAttachment,
-    ) -> LocalBoxFuture<'a, Result<Survey, UnpackError>> {
-        planned.survey(self, on_existing).boxed_local()
+    ) -> BoxFuture<'a, Result<Survey, UnpackError>> {
+        planned.survey(self, on_existing).boxed()
     }
 
-    fn fill<'a>(
-        &'a self,
-        transfer: Transfer<'a>,
-    ) -> LocalBoxFuture<'a, Result<Pushed, UnpackError>> {
-        push(self, transfer).boxed_local()
+    fn fill<'a>(&'a self, transfer: Transfer<'a>) -> BoxFuture<'a, Result<Pushed, UnpackError>> {
+        push(self, transfer).boxed()
     }
 }
 
@@ -85,9 +82,10 @@ async fn push(client: &Client, transfer: Transfer<'_>) -> Result<Pushed, UnpackE
         refused.push(image.attached.refused);
         unlisted.extend(image.attached.unlisted.into_iter().map(|place| (number, place)));
     }
+    let rehomings = planned.rehomed.iter().as_slice();
     let rehomed: Vec<Option<RefusedAttachment>> =
-        stream::iter(planned.rehomed.iter().zip(&survey.rehomed).enumerate())
-            .map(|(place, (rehomed, outcome))| push.rehome(place, rehomed, *outcome))
+        stream::iter(0..rehomings.len())
+            .map(|place| push.rehome(place, &rehomings[place], survey.rehomed[place]))
             .buffered(images_at_once)
             .try_collect()
             .await?;

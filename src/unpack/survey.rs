@@ -64,8 +64,9 @@ impl Planned {
         let repositories: Vec<RemoteRepository> =
             plan.repositories().iter().map(|name| client.repository(name)).collect();
         let (repositories, plan) = (&repositories, plan);
-        let tags = stream::iter(plan.images())
-            .map(|image| async move {
+        let tags = stream::iter(0..plan.images().len())
+            .map(|number| async move {
+                let image = &plan.images()[number];
                 let Some(tag) = image.source.tag() else { return Ok(TagChange::ByDigest) };
                 let now = repositories[image.repository].manifest_digest(tag).await?;
                 Ok::<_, UnpackError>(tag_change(now, image.digest))
@@ -84,8 +85,10 @@ impl Planned {
             })
             .buffered(IN_FLIGHT)
             .try_collect::<Vec<_>>();
-        let rehomed = stream::iter(self.rehomed.iter())
-            .map(|rehomed| async move {
+        let rehomings = self.rehomed.iter().as_slice();
+        let rehomed = stream::iter(0..rehomings.len())
+            .map(|number| async move {
+                let rehomed = &rehomings[number];
                 let repository = &repositories[rehomed.repository];
                 let there = repository.manifest_by_tag(&rehomed.tag).await?;
                 Ok::<_, UnpackError>(self.rehomed_outcome(rehomed, there, on_existing, note))

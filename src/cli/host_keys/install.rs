@@ -13,7 +13,7 @@ use crate::cli::trust::Trust;
 use crate::cli::unpack;
 use crate::cli::verdict;
 use bundle::report::keys::InstallReport;
-use bundle::unpack::{UnpackError, install_keys};
+use bundle::unpack::{InstallRequest, UnpackError, install_keys};
 use clap::Args;
 use std::path::PathBuf;
 
@@ -39,7 +39,8 @@ pub(super) fn run(options: &Options) -> Result<Status, Failure> {
     let install = options.naming.options(options.trust.host_root()?)?;
     let trust = options.trust.inputs()?;
     let input = pipes::archive(&options.files)?;
-    let report = match install_keys(input, trust, install, options.dry_run) {
+    let request = InstallRequest::new(input, trust, install).dry_run(options.dry_run);
+    let report = match install_keys(request) {
         Ok(report) => report,
         Err(error) => {
             if let (UnpackError::Refused(refused), true) = (&error, options.json) {

@@ -157,3 +157,15 @@ async fn a_registry_that_is_not_there_is_a_failure_of_the_network() {
     let error = scene.run_trusting().await.expect_err("nobody there");
     assert_eq!(error.class(), Class::Network, "{error:?}");
 }
+
+#[tokio::test(flavor = "multi_thread")]
+async fn unpacking_runs_as_a_task_of_its_own() {
+    let scene = Scene::new().await;
+    scene.builder.write(&scene.archive());
+    let (request, client) = (scene.options(scene.trusting("*")), scene.client.clone());
+    let progress: Arc<dyn Progress> = scene.progress.clone();
+    // The future has to be `Send` for this.
+    let task = tokio::spawn(async move { unpack(request, &client, &progress).await });
+    let report = task.await.expect("the task ends").expect("unpacked");
+    assert_eq!(scene.tag("org/app", "1").await, Some(report.images[0].digest));
+}
