@@ -43,7 +43,7 @@ impl Vendor {
 }
 
 #[test]
-fn a_tag_that_he_moves_back_shows_and_is_refused_where_names_are_bound() {
+fn tag_moved_back_by_a_courier_shows_or_is_refused() {
     let vendor = Vendor::new();
     let enclave = Enclave::start();
     let trusting = ["--key", vendor.key.as_str()];

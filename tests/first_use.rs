@@ -35,7 +35,7 @@ fn a_fingerprint_that_came_another_way_admits_what_it_is_for() {
 }
 
 #[test]
-fn what_is_typed_is_recorded_with_the_installed_key_and_asked_for_no_more() {
+fn typed_scope_is_recorded_with_the_key_and_not_asked_again() {
     let carried = Carried::new();
     let (file, typed) = (carried.side.file(), format!("{}\n", carried.signer.fingerprint()));
     let enclave = Enclave::start();
@@ -46,7 +46,7 @@ fn what_is_typed_is_recorded_with_the_installed_key_and_asked_for_no_more() {
 }
 
 #[test]
-fn another_fingerprint_scope_or_nothing_admits_nothing_and_shows_no_carried_one() {
+fn wrong_answer_admits_nothing_and_shows_no_carried_key() {
     let carried = Carried::new();
     let (file, good) = (carried.side.file(), carried.signer.fingerprint().to_string());
     let typed = format!("{good}\n");

@@ -149,9 +149,8 @@ fn request(keys: Vec<KeySource>) -> PolicyRequest {
 }
 
 #[test]
-fn a_source_is_served_by_the_mirror_and_its_signature_is_enforced() {
-    let Some(host) = Host::start("a_source_is_served_by_the_mirror_and_its_signature_is_enforced")
-    else {
+fn source_is_served_by_the_mirror_with_its_signature() {
+    let Some(host) = Host::start("source_is_served_by_the_mirror_with_its_signature") else {
         return;
     };
     host.configure(ACCEPT, &request(vec![host.key()]), &[]);
@@ -267,9 +266,8 @@ fn without_a_policy_the_new_one_lets_nothing_else_in() {
 }
 
 #[test]
-fn a_key_in_two_files_would_break_every_pull_and_is_never_written() {
-    let Some(host) = Host::start("a_key_in_two_files_would_break_every_pull_and_is_never_written")
-    else {
+fn key_in_two_files_is_never_written_into_a_policy() {
+    let Some(host) = Host::start("key_in_two_files_is_never_written_into_a_policy") else {
         return;
     };
     host.fill("good", Some(&host.signer), SOURCE);

@@ -213,7 +213,7 @@ mod tests {
     use super::may_want_children;
 
     #[test]
-    fn a_child_stands_for_its_index_only_where_the_registry_may_want_its_children() {
+    fn child_replaces_its_index_only_at_statuses_about_children() {
         let wanting: Vec<u16> = (400..600).filter(|status| may_want_children(*status)).collect();
         assert_eq!(wanting, [400, 404, 409, 412, 422]);
     }

@@ -122,7 +122,7 @@ fn a_file_of_the_caller_that_cannot_be_used_is_a_wrong_call() {
 }
 
 #[test]
-fn a_name_that_nothing_binds_is_answered_with_what_would_bind_it() {
+fn unbound_name_is_refused_with_a_hint_that_binds_it() {
     let side = Connected::start();
     let signer = Signer::p256();
     let image = side.unsigned("app");
@@ -140,7 +140,7 @@ fn a_name_that_nothing_binds_is_answered_with_what_would_bind_it() {
 }
 
 #[test]
-fn an_archive_that_cannot_be_read_is_named_with_what_may_be_the_matter() {
+fn unreadable_archive_is_named_with_its_likely_cause() {
     let side = Connected::start();
     side.unsigned("app");
     side.pack(&["app:1"], &[]).expect_code(0);

@@ -37,7 +37,7 @@ pub(super) fn one(subject: &str, code: &str) -> Vec<(String, String)> {
 }
 
 #[test]
-fn an_administrators_policy_keeps_every_byte_but_for_the_new_scope() {
+fn policy_of_an_administrator_changes_by_the_new_scope_alone() {
     let scene = Scene::new();
     let policy = "{\n\t\"default\" : [ {\"type\": \"insecureAcceptAnything\"} ],\n\t\"transports\":\n\t{\n\
                   \t\t\"docker-daemon\": {\"\": [{\"type\": \"insecureAcceptAnything\"}]},\n\
@@ -126,7 +126,7 @@ fn stricter_rules_and_keys_of_other_files_stay_and_are_named() {
 }
 
 #[test]
-fn a_scope_needs_signatures_of_every_child_and_covers_nothing_else() {
+fn scope_is_enforced_with_every_child_signed_and_no_wider() {
     let scene = Scene::new();
     let (side, signer) = (&scene.carried.side, &scene.carried.signer);
     // Of this one, below the other, only the index is signed.
@@ -155,7 +155,7 @@ fn a_scope_needs_signatures_of_every_child_and_covers_nothing_else() {
 }
 
 #[test]
-fn keys_are_named_where_they_are_installed_and_written_out_elsewhere() {
+fn policy_names_installed_keys_and_writes_out_others() {
     let scene = Scene::new();
     scene.configured(&[]);
     let rule = scene.demanded(APP)[0].clone();

@@ -32,8 +32,8 @@ fn cosign2_verifies(program: &Path, key: &Signer, reference: &str) -> bool {
 }
 
 #[test]
-fn cosign_2_accepts_our_simple_signatures_and_not_those_we_break() {
-    let test = "cosign_2_accepts_our_simple_signatures_and_not_those_we_break";
+fn cosign_2_accepts_our_signatures_and_refuses_broken_ones() {
+    let test = "cosign_2_accepts_our_signatures_and_refuses_broken_ones";
     let Some(cosign) = peers::require(test, "cosign2") else {
         return;
     };

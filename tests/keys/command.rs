@@ -26,7 +26,7 @@ impl Scene {
 }
 
 #[test]
-fn keys_are_listed_with_what_they_are_good_for_and_what_grants_nothing() {
+fn keys_are_listed_with_their_scopes_or_without_a_grant() {
     let scene = Scene::new();
     let none = scene.keys(&["list"]).expect_code(0);
     assert!(none.stdout.contains("no key is installed"), "{none}");

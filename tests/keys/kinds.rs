@@ -80,7 +80,7 @@ fn remove(enclave: &Enclave, keys: &[&str]) {
 }
 
 #[test]
-fn a_logs_key_is_installed_where_it_vouched_and_goes_on_to_be_demanded() {
+fn key_of_a_log_is_installed_and_demanded_afterwards() {
     let scene = Logged::new();
     let (key, log_key) = (scene.key.as_str(), scene.log_key.as_str());
     scene.pack("team/app", &["--key", key, "--rekor-key", log_key]);
@@ -190,7 +190,7 @@ fn a_log_that_vouched_for_nothing_is_not_installed() {
 }
 
 #[test]
-fn a_trusted_root_is_installed_as_it_came_and_its_logs_are_demanded() {
+fn trusted_root_is_installed_unchanged_and_its_logs_demanded() {
     let scene = Logged::new();
     let text = format!("{:#}\n", trusted_root(&scene.log));
     let root = scene.side.text("trusted_root.json", &text);

@@ -259,8 +259,8 @@ fn nothing_is_installed_when_the_push_failed() {
 }
 
 #[test]
-fn only_root_installs_on_the_host_and_that_is_known_before_the_push() {
-    let test = "only_root_installs_on_the_host_and_that_is_known_before_the_push";
+fn installing_on_the_host_needs_root_before_the_push() {
+    let test = "installing_on_the_host_needs_root_before_the_push";
     let carried = Carried::new();
     let enclave = Enclave::start();
     // Whoever runs the tests as root has to give that up: the host's own keys are never touched.

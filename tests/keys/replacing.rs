@@ -7,7 +7,7 @@ use serde_json::json;
 use std::fs;
 
 #[test]
-fn a_replaced_key_admits_nothing_any_more_and_the_new_one_what_it_verified() {
+fn replaced_key_admits_nothing_and_the_new_one_its_images() {
     let scene = Scene::new();
     let old = scene.carried.signer.fingerprint();
     let name = format!("{old}=release");

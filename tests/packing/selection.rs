@@ -156,7 +156,7 @@ fn docker_manifests_keep_their_types_and_bytes() {
 }
 
 #[test]
-fn layers_with_addresses_of_their_own_are_left_out_and_their_addresses_never_asked() {
+fn layers_with_own_addresses_are_left_out_and_never_asked() {
     let side = Connected::start();
     let elsewhere = FaultProxy::start(side.address());
     let foreign = "application/vnd.oci.image.layer.nondistributable.v1.tar+gzip";

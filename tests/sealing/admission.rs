@@ -99,7 +99,7 @@ fn a_seal_that_nobody_asked_for_binds_nothing_and_is_told_of() {
 
 /// The seal covers the inventory, and the inventory everything else of the head by digest.
 #[test]
-fn an_entry_of_the_head_that_was_changed_under_a_good_seal_is_refused() {
+fn changed_entry_of_the_head_is_refused_under_a_good_seal() {
     let operator = Operator::new();
     let file = operator.numbered(7);
     let sound = fs::read(&file).expect("archive");

@@ -91,7 +91,7 @@ fn a_configured_machine_needs_the_file_alone() {
 }
 
 #[test]
-fn options_are_stronger_than_the_user_and_the_user_than_the_machine() {
+fn options_outweigh_user_settings_and_these_the_machines() {
     let scene = Scene::new();
     let target = |arguments: &[&str]| {
         let arguments = [&["--json", "--key", &scene.carried.key], arguments].concat();

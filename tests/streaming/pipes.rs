@@ -249,7 +249,7 @@ fn a_reader_that_goes_away_is_an_error_of_the_medium() {
 }
 
 #[test]
-fn a_pack_that_breaks_off_leaves_nothing_that_is_taken_for_an_archive() {
+fn broken_off_pack_leaves_no_file_taken_for_an_archive() {
     let mut side = Connected::start();
     images::image("large", "linux/amd64", &[3_000_000]).push(&side.registry, "app", Some("1"));
     let proxy = FaultProxy::start(side.address());

@@ -91,7 +91,7 @@ fn a_signed_image_without_its_signature_is_refused() {
 }
 
 #[test]
-fn a_signed_image_of_another_repository_is_refused_under_this_name() {
+fn signed_image_is_refused_under_the_name_of_another() {
     let side = Connected::start();
     let signer = Signer::p256();
     let key = side.key("release.pub", &signer);
@@ -199,7 +199,7 @@ fn encode(bytes: &[u8]) -> String {
 }
 
 #[test]
-fn two_sources_that_become_one_are_refused_before_anything_is_pushed() {
+fn two_sources_of_one_target_are_refused_before_the_push() {
     let side = Connected::start();
     let signer = Signer::p256();
     let key = side.key("release.pub", &signer);

@@ -52,7 +52,7 @@ fn carried_signature(carried: &Carried) -> SimpleSigning {
 }
 
 #[test]
-fn signatures_at_the_target_that_hold_all_that_is_carried_are_kept() {
+fn signatures_at_the_target_stay_if_they_hold_all_carried() {
     let carried = Carried::new();
     let enclave = Enclave::start();
     let local = SimpleSigning::new(&Signer::p256(), "enclave/team/app", &carried.image.digest());
@@ -73,7 +73,7 @@ fn signatures_at_the_target_that_hold_all_that_is_carried_are_kept() {
 }
 
 #[test]
-fn other_signatures_at_the_target_are_not_lost_unless_it_is_asked_for() {
+fn other_signatures_at_the_target_stay_unless_replaced() {
     let carried = Carried::new();
     let enclave = Enclave::start();
     let local = SimpleSigning::new(&Signer::p256(), "enclave/team/app", &carried.image.digest());

@@ -101,7 +101,7 @@ fn the_bundle_digest_admits_what_was_verified_at_pack() {
 }
 
 #[test]
-fn without_the_bundle_digest_the_report_says_what_is_not_authentic() {
+fn report_names_unauthentic_parts_without_a_bundle_digest() {
     let carried = Carried::new();
     let enclave = Enclave::start();
     let ran = enclave.unpack(&carried.side.file(), &["--key", &carried.key]).expect_code(0);

@@ -374,7 +374,7 @@ mod tests {
     }
 
     #[test]
-    fn descriptors_that_two_readers_could_understand_differently_are_refused() {
+    fn descriptors_with_two_readings_are_refused() {
         let index = |more: &str, platform: &str| {
             let text = format!(
                 r#"{{"schemaVersion":2,"manifests":[{{"mediaType":"{}","digest":"sha256:{HEX}","size":1,"platform":{{"os":"linux","architecture":"amd64"{platform}}}{more}}}]}}"#,

@@ -172,7 +172,7 @@ mod tests {
     }
 
     #[test]
-    fn another_method_or_shape_is_refused_before_the_password_is_used() {
+    fn key_file_of_another_shape_is_refused_before_its_password() {
         let (_, file) = made(b"");
         let same = changed(&file, "/kdf/params/r", json!(8));
         assert!(KeyFile::parse(same.as_bytes()).is_ok(), "the positive twin");

@@ -103,7 +103,7 @@ async fn gpg_signatures_are_announced_and_handed_out() {
 }
 
 #[tokio::test]
-async fn more_than_a_list_may_have_is_a_failure_and_not_a_shorter_list() {
+async fn list_beyond_its_bound_is_a_failure_and_is_not_cut() {
     let list_of = async |length: usize| {
         let folder = tempfile::tempdir().expect("a folder");
         let mut builder = Builder::new();

@@ -143,7 +143,7 @@ async fn an_installed_key_counts_within_its_scopes() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn an_installed_key_is_for_the_recorded_repository_and_not_for_those_below_it() {
+async fn installed_key_covers_its_repository_and_none_below_it() {
     let mut scene = Scene::new().await;
     scene.builder.images.pop();
     scene.builder.forget_unreferenced();

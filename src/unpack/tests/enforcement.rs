@@ -60,7 +60,7 @@ async fn every_manifest_that_a_runtime_could_choose_needs_a_signature() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn one_key_is_preferred_and_several_are_named_where_they_are_needed() {
+async fn rules_name_one_key_and_several_where_they_need_them() {
     let mut scene = Scene::new().await;
     let signer = std::mem::replace(&mut scene.signer, Signer::p256());
     let other = Signer::p256();

@@ -75,7 +75,7 @@ fn code(error: &UnpackError) -> RefusalCode {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn no_form_of_an_archive_brings_an_unsigned_image_to_a_signed_ones_place() {
+async fn unsigned_image_takes_no_signed_place_in_any_form() {
     let mut place = Place::new().await;
     let unsigned = ["internal.example"];
     place.carry("internal.example/redhat/ubi9/ubi:1");

@@ -109,7 +109,7 @@ async fn a_file_that_changes_after_verification_is_not_published() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn a_damaged_archive_is_noticed_although_the_target_has_everything() {
+async fn damaged_archive_is_refused_where_the_target_has_it_all() {
     let scene = Scene::new().await;
     scene.run_trusting().await.expect("unpacked");
     let mut bytes = std::fs::read(scene.archive()).expect("read");

@@ -169,7 +169,7 @@ fn a_policy_that_accepts_anything_gives_no_protected_place_away() {
 }
 
 #[test]
-fn a_vendors_rule_in_a_policy_that_accepts_by_default_keeps_its_places() {
+fn vendor_rule_keeps_its_places_under_an_accepting_default() {
     let signer = Signer::p256();
     let anything = json!([{"type": "insecureAcceptAnything"}]);
     let policy = json!({

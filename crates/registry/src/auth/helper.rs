@@ -125,7 +125,7 @@ mod tests {
     }
 
     #[tokio::test]
-    async fn a_helper_is_asked_for_the_server_and_believed_only_when_it_succeeds() {
+    async fn helper_is_believed_only_when_it_succeeds() {
         let answer = r#"read -r server; echo "{\"Username\":\"$1\",\"Secret\":\"$server\"}""#;
         let password = Secret::new("registry.example");
         let user = "get".to_owned();

@@ -106,7 +106,7 @@ async fn a_wrong_source_never_completes_an_upload() {
 }
 
 #[tokio::test]
-async fn manifests_are_found_by_tag_and_by_digest_and_absence_is_certain() {
+async fn manifests_are_found_by_tag_and_digest_or_surely_absent() {
     let Some(registry) = started(Access::Open) else {
         return;
     };
@@ -156,7 +156,7 @@ async fn all_tags_are_listed() {
 }
 
 #[tokio::test]
-async fn a_manifest_whose_blobs_are_missing_is_refused_in_the_registrys_own_words() {
+async fn manifest_without_its_blobs_is_refused_by_the_registry() {
     let Some(registry) = started(Access::Open) else {
         return;
     };
@@ -169,7 +169,7 @@ async fn a_manifest_whose_blobs_are_missing_is_refused_in_the_registrys_own_word
 }
 
 #[tokio::test]
-async fn referrers_added_at_the_same_time_are_all_kept_under_the_fallback_tag() {
+async fn referrers_added_at_once_are_all_kept_at_the_fallback_tag() {
     let Some(registry) = started(Access::Open) else {
         return;
     };
@@ -216,7 +216,7 @@ async fn referrers_added_at_the_same_time_are_all_kept_under_the_fallback_tag() 
 }
 
 #[tokio::test]
-async fn an_image_under_the_fallback_tag_is_neither_a_list_nor_overwritten() {
+async fn image_under_the_fallback_tag_is_never_overwritten() {
     let Some(registry) = started(Access::Open) else {
         return;
     };

@@ -151,7 +151,7 @@ fn organisation(signer: &Signer) -> (String, String) {
 }
 
 #[test]
-fn the_old_spelling_of_an_annotation_is_one_that_runtimes_do_not_read() {
+fn old_spelling_of_an_annotation_is_unknown_to_runtimes() {
     let signer = Signer::p256();
     let (root, leaf) = organisation(&signer);
     for (annotation, read) in

@@ -96,7 +96,7 @@ fn what_is_not_covered_by_the_log_is_not_reported_as_proven() {
 }
 
 #[test]
-fn a_statement_that_says_something_else_is_refused_or_is_an_attestation() {
+fn statement_about_something_else_is_refused_or_attests() {
     let cases: &[(&str, Result<Claim, Cause>, Change)] = &[
         ("untouched", Ok(Claim::Signature), NONE),
         ("SLSA provenance", Ok(Claim::Attestation("https://slsa.dev/provenance/v1".into())), |s| {
@@ -343,7 +343,7 @@ fn only_the_trusted_key_and_the_trusted_log_count() {
 
 /// A trusted log signs the checkpoint of an entry that says it is in another trusted log.
 #[test]
-fn a_checkpoint_of_another_trusted_log_is_not_one_of_the_entrys_own() {
+fn checkpoint_of_another_trusted_log_proves_no_entry() {
     let (signer, log, second) =
         (Signer::p256(), PrivateLog(Signer::p256()), PrivateLog(Signer::p256()));
     let both =
@@ -357,7 +357,7 @@ fn a_checkpoint_of_another_trusted_log_is_not_one_of_the_entrys_own() {
 }
 
 #[test]
-fn kinds_of_keys_that_the_log_has_no_form_for_are_refused_as_such() {
+fn keys_without_a_form_in_the_log_are_refused_by_kind() {
     let log = PrivateLog(Signer::p256());
     for (signer, expected) in [
         (Signer::p256(), None),
@@ -428,7 +428,7 @@ fn bounds_of_an_entry_in_a_bundle_are_those_beside_a_signature() {
 }
 
 #[test]
-fn key_in_an_entry_of_a_bundle_is_one_pem_block_and_nothing_else() {
+fn key_in_an_entry_of_a_bundle_is_exactly_one_pem_block() {
     let (signer, log) = (Signer::p256(), PrivateLog(Signer::p256()));
     let manifest = manifest();
     let (hash, key) = (manifest.digest().hex(), signer.public().to_pem());
