@@ -83,12 +83,11 @@ async fn push(client: &Client, transfer: Transfer<'_>) -> Result<Pushed, UnpackE
         unlisted.extend(image.attached.unlisted.into_iter().map(|place| (number, place)));
     }
     let rehomings = planned.rehomed.iter().as_slice();
-    let rehomed: Vec<Option<RefusedAttachment>> =
-        stream::iter(0..rehomings.len())
-            .map(|place| push.rehome(place, &rehomings[place], survey.rehomed[place]))
-            .buffered(images_at_once)
-            .try_collect()
-            .await?;
+    let rehomed: Vec<Option<RefusedAttachment>> = stream::iter(0..rehomings.len())
+        .map(|place| push.rehome(place, &rehomings[place], survey.rehomed[place]))
+        .buffered(images_at_once)
+        .try_collect()
+        .await?;
     let rehomed_refused = rehomed.into_iter().flatten().collect();
     progress.note("tags");
     let (push, children) = (&push, &tagged_children);

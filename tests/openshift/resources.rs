@@ -173,7 +173,7 @@ fn mirrored(scene: &Scene) -> [Vec<String>; 2] {
 #[test]
 fn tags_are_mirrored_only_where_a_policy_demands() {
     let scene = Scene::new();
-    let signer = Signer::generate();
+    let signer = Signer::p256();
     let side = &scene.side;
     side.signed("good", &signer);
     // The index alone is signed: no policy can demand it of a node that chooses a child.
