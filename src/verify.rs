@@ -21,20 +21,20 @@ impl Request {
         Self { input, trust, depth: Depth::Whole, waits: Waits::default() }
     }
 
-    /// How much is read.
+    /// The amount that is read.
     #[must_use]
     pub fn depth(self, depth: Depth) -> Self {
         Self { depth, ..self }
     }
 
-    /// Where it is told what is waited for.
+    /// The list to which waits are added.
     #[must_use]
     pub fn waits(self, waits: Waits) -> Self {
         Self { waits, ..self }
     }
 }
 
-/// Why a bundle does not pass.
+/// The reason why a bundle does not pass.
 #[derive(Debug, thiserror::Error)]
 pub enum VerifyError {
     /// The archive cannot be opened.
@@ -43,10 +43,10 @@ pub enum VerifyError {
     /// The archive comes in order and cannot be read to its end.
     #[error("the archive cannot be read to its end")]
     EndedEarly {
-        /// What is wrong with it.
+        /// Its fault.
         #[source]
         source: ArchiveError,
-        /// Why verification had refused the bundle before; it outweighs the archive.
+        /// The refusal of the bundle by verification before that; it outweighs the archive.
         refusal: Option<Box<UnpackError>>,
     },
     /// Blobs are damaged, and verification refuses nothing.
@@ -72,7 +72,7 @@ pub enum VerifyError {
 }
 
 impl VerifyError {
-    /// What kind of failure it is: what is refused outweighs what is damaged.
+    /// The kind of failure: a refusal outweighs damage.
     pub fn class(&self) -> Class {
         match self {
             Self::Archive(_) | Self::Damaged(_) | Self::EndedEarly { refusal: None, .. } => {

@@ -10,7 +10,7 @@ use std::path::Path;
 /// A bundle of a signed multi-platform image, an image with a blob that is not compressed yet, and one by digest.
 fn several() -> (Connected, Vec<String>) {
     let side = Connected::start();
-    let signer = Signer::generate();
+    let signer = Signer::p256();
     side.signed("team/app", &signer);
     let plain =
         images::Content::new("application/vnd.oci.image.layer.v1.tar", plain_tar(3_000_000));
@@ -123,7 +123,7 @@ fn podman_loads_a_bundle_of_one_signed_image() {
         return;
     };
     let side = Connected::start();
-    let signer = Signer::generate();
+    let signer = Signer::p256();
     let key = side.key("release.pub", &signer);
     side.signed("team/app", &signer);
     side.pack(&["team/app:1"], &["--key", &key, "--platform", "linux/amd64"]).expect_code(0);

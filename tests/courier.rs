@@ -19,7 +19,7 @@ impl Vendor {
     /// Packs each version while the tag names it.
     fn new() -> Self {
         let side = Connected::start();
-        let signer = Signer::generate();
+        let signer = Signer::p256();
         let key = side.key("release.pub", &signer);
         let publish = |seed: &str| {
             let image = images::multi_platform(seed);
@@ -43,7 +43,7 @@ impl Vendor {
 }
 
 #[test]
-fn a_tag_that_he_moves_back_shows_and_is_refused_where_names_are_bound() {
+fn tag_moved_back_by_a_courier_shows_or_is_refused() {
     let vendor = Vendor::new();
     let enclave = Enclave::start();
     let trusting = ["--key", vendor.key.as_str()];

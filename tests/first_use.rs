@@ -35,7 +35,7 @@ fn a_fingerprint_that_came_another_way_admits_what_it_is_for() {
 }
 
 #[test]
-fn what_is_typed_is_recorded_with_the_installed_key_and_asked_for_no_more() {
+fn typed_scope_is_recorded_with_the_key_and_not_asked_again() {
     let carried = Carried::new();
     let (file, typed) = (carried.side.file(), format!("{}\n", carried.signer.fingerprint()));
     let enclave = Enclave::start();
@@ -46,11 +46,11 @@ fn what_is_typed_is_recorded_with_the_installed_key_and_asked_for_no_more() {
 }
 
 #[test]
-fn another_fingerprint_scope_or_nothing_admits_nothing_and_shows_no_carried_one() {
+fn wrong_answer_admits_nothing_and_shows_no_carried_key() {
     let carried = Carried::new();
     let (file, good) = (carried.side.file(), carried.signer.fingerprint().to_string());
     let typed = format!("{good}\n");
-    let other = format!("{}\n", Signer::generate().fingerprint());
+    let other = format!("{}\n", Signer::p256().fingerprint());
     let scope = format!("{HOST}\n");
     for (fingerprint, scope, said) in [
         (other.as_str(), scope.as_str(), "no carried key of a signer has this fingerprint"),
@@ -98,7 +98,7 @@ fn typing_error_is_corrected_at_the_next_question() {
 #[test]
 fn third_wrong_fingerprint_ends_the_questions() {
     let carried = Carried::new();
-    let other = format!("{}\n", Signer::generate().fingerprint());
+    let other = format!("{}\n", Signer::p256().fingerprint());
     let enclave = Enclave::start();
     let dialogue = [(FINGERPRINT, other.as_str()); 4];
     let (ran, shown) = converse(enclave.unpacking(&carried.side.file(), &[]), &dialogue);
@@ -127,7 +127,7 @@ fn bundle_digest_that_is_typed_counts_as_expected_bundle() {
 
 #[test]
 fn fingerprint_is_not_asked_for_where_it_cannot_answer() {
-    let signer = Signer::generate();
+    let signer = Signer::p256();
     let side = Connected::start();
     side.unsigned("team/plain");
     side.signed("team/app", &signer);
@@ -169,7 +169,7 @@ fn without_a_terminal_nobody_is_asked() {
 fn where_an_anchor_exists_for_the_scope_it_decides_alone() {
     let carried = Carried::new();
     let (file, typed) = (carried.side.file(), format!("{}\n", carried.signer.fingerprint()));
-    let wrong = carried.side.key("wrong.pub", &Signer::generate());
+    let wrong = carried.side.key("wrong.pub", &Signer::p256());
     // For the image itself: a wrong signature is no occasion to trust somebody else.
     for scope in ["", "registry.example=", "registry.example/team/app="] {
         let enclave = Enclave::start();
@@ -207,7 +207,7 @@ fn an_installed_key_is_an_anchor_too() {
     enclave.unpack(&carried.side.file(), &arguments).expect_code(0);
     // The courier's: his own image, and his own key, whose fingerprint he tells.
     let forged = Connected::start();
-    let courier = Signer::generate();
+    let courier = Signer::p256();
     forged.signed("team/new", &courier);
     let key = forged.key("release.pub", &courier);
     forged.pack(&["team/new:1"], &["--key", &key]).expect_code(0);

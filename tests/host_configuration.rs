@@ -46,7 +46,7 @@ impl Host {
             home,
             skopeo,
             mirror: Registry::at(server.address()),
-            signer: Signer::generate(),
+            signer: Signer::p256(),
             _server: server,
         };
         // Only with this file does the stack take everything from the home directory.
@@ -149,9 +149,8 @@ fn request(keys: Vec<KeySource>) -> PolicyRequest {
 }
 
 #[test]
-fn a_source_is_served_by_the_mirror_and_its_signature_is_enforced() {
-    let Some(host) = Host::start("a_source_is_served_by_the_mirror_and_its_signature_is_enforced")
-    else {
+fn source_is_served_by_the_mirror_with_its_signature() {
+    let Some(host) = Host::start("source_is_served_by_the_mirror_with_its_signature") else {
         return;
     };
     host.configure(ACCEPT, &request(vec![host.key()]), &[]);
@@ -160,7 +159,7 @@ fn a_source_is_served_by_the_mirror_and_its_signature_is_enforced() {
 
     host.fill("unsigned", None, SOURCE);
     host.refuses("A signature was required, but no signature exists");
-    host.fill("other key", Some(&Signer::generate()), SOURCE);
+    host.fill("other key", Some(&Signer::p256()), SOURCE);
     host.refuses("invalid signature");
     host.fill("other name", Some(&host.signer), "127.0.0.1:1/team/other");
     host.refuses("127.0.0.1:1/team/other");
@@ -237,7 +236,7 @@ fn keys_inline_and_several_keys_work_as_the_level_says() {
         return;
     };
     host.fill("good", Some(&host.signer), SOURCE);
-    let other = Signer::generate();
+    let other = Signer::p256();
     let inline = |signer: &Signer| KeySource::Data(signer.public_pem().into_bytes());
     host.write("keys/other.pub", &other.public_pem());
     for (keys, good) in [
@@ -267,9 +266,8 @@ fn without_a_policy_the_new_one_lets_nothing_else_in() {
 }
 
 #[test]
-fn a_key_in_two_files_would_break_every_pull_and_is_never_written() {
-    let Some(host) = Host::start("a_key_in_two_files_would_break_every_pull_and_is_never_written")
-    else {
+fn key_in_two_files_is_never_written_into_a_policy() {
+    let Some(host) = Host::start("key_in_two_files_is_never_written_into_a_policy") else {
         return;
     };
     host.fill("good", Some(&host.signer), SOURCE);

@@ -194,7 +194,7 @@ fn inspect(directory: &Path, inventory: &str) -> Ran {
 }
 
 #[test]
-fn an_inventory_takes_no_more_than_four_times_its_length_to_be_refused() {
+fn refusing_an_inventory_takes_four_times_its_length_at_most() {
     let directory = tempfile::tempdir_in(env!("CARGO_TARGET_TMPDIR")).expect("directory");
     for (name, what, inventory) in greedy() {
         let length = inventory.len() as u64;
@@ -206,7 +206,7 @@ fn an_inventory_takes_no_more_than_four_times_its_length_to_be_refused() {
 }
 
 #[test]
-fn as_long_an_inventory_with_nothing_wrong_in_it_is_read_under_the_same_limit() {
+fn long_valid_inventory_is_read_under_the_same_limit() {
     let directory = tempfile::tempdir_in(env!("CARGO_TARGET_TMPDIR")).expect("directory");
     let later = (r#""later":["#, "]");
     let inventory = Text::without(&[]).with(later, 3_000_000, |_| "[]".into()).padded();

@@ -54,7 +54,7 @@ fn expect_refused(ran: &Ran, what: &str) {
 }
 
 #[test]
-fn a_seek_table_is_never_read_at_the_length_that_its_footer_names() {
+fn seek_table_is_not_read_at_the_length_of_its_footer() {
     let directory = tempfile::tempdir_in(env!("CARGO_TARGET_TMPDIR")).expect("directory");
     let path = directory.path().join("a.tar.zst");
     let (geometry, blobs) = (Geometry::WHOLE, Vec::new());
@@ -76,7 +76,7 @@ fn a_seek_table_is_never_read_at_the_length_that_its_footer_names() {
 }
 
 #[test]
-fn the_frames_that_an_inventory_asks_for_take_no_memory_before_they_are_found() {
+fn frames_of_an_inventory_take_no_memory_until_found() {
     // Without its last eight frames, so that sections around them do not count.
     let most = (bundle::archive::limits::MAX_FRAMES - 8) * (2 << 20);
     for (size, what) in [
@@ -98,7 +98,7 @@ fn the_frames_that_an_inventory_asks_for_take_no_memory_before_they_are_found() 
 }
 
 #[test]
-fn a_frame_of_empty_blocks_is_not_followed_to_the_end_of_the_file() {
+fn frame_of_empty_blocks_is_refused_before_the_end_of_file() {
     let directory = tempfile::tempdir_in(env!("CARGO_TARGET_TMPDIR")).expect("directory");
     let path = directory.path().join("a.tar.zst");
     // A frame with a window of 128 KiB, no sizes and no checksum, and a hole of zeros: a block is three of them.

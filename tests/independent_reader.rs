@@ -21,7 +21,7 @@ impl Scene {
     fn new(test: &str) -> Option<Self> {
         let [python, _] = peers::require_all(test, ["python3", "zstd"])?;
         let side = Connected::start();
-        let signer = Signer::generate();
+        let signer = Signer::p256();
         side.signed("team/app", &signer);
         side.signed("team/db", &signer);
         let key = side.key("release.pub", &signer);

@@ -28,7 +28,7 @@ impl Scene {
     fn of(mut side: Connected, gate: Option<TokenGate>) -> Self {
         let image = images::image("faults", "linux/amd64", &[2_000_000, 1_500]);
         image.push(&side.registry, "team/app", Some("1"));
-        let signer = Signer::generate();
+        let signer = Signer::p256();
         side.sign("team/app", &image.digest(), &signer);
         sign_bundle(&side.registry, "team/app", &image, &signer);
         let proxy = match gate {

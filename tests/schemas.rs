@@ -116,7 +116,7 @@ static SAID: LazyLock<Said> = LazyLock::new(|| {
     let scratch = tempfile::tempdir().expect("a directory");
     let server = BundleServe::start(&scratch.path().join("store"));
     let registry = Registry::at(server.address());
-    let (signer, stranger) = (Signer::generate(), Signer::generate());
+    let (signer, stranger) = (Signer::p256(), Signer::p256());
 
     let signed = multi_platform("schemas");
     signed.push(&registry, "org/signed", Some("1.0"));

@@ -14,7 +14,7 @@ struct Signed {
 
 impl Signed {
     fn new() -> Self {
-        let (side, signer) = (Connected::start(), Signer::generate());
+        let (side, signer) = (Connected::start(), Signer::p256());
         side.signed("team/app", &signer);
         let key = side.key("release.pub", &signer);
         Self { side, key }
@@ -146,7 +146,7 @@ fn all_missing_images_are_named_at_once() {
 fn hints_name_the_command_that_prints_them() {
     let Signed { side, .. } = Signed::new().packed();
     let file = side.file();
-    let other = side.key("other.pub", &Signer::generate());
+    let other = side.key("other.pub", &Signer::p256());
     let run = |command: &[&str], more: &[&str]| {
         Program::bundle().args(command).arg(&file).args(&["--key", &other]).args(more).run()
     };
@@ -170,7 +170,7 @@ fn hints_name_the_command_that_prints_them() {
 
 #[test]
 fn hints_do_not_suggest_what_was_given() {
-    let (side, signer) = (Connected::start(), Signer::generate());
+    let (side, signer) = (Connected::start(), Signer::p256());
     side.unsigned("team/app");
     side.pack(&["team/app:1"], &[]).expect_code(0);
     let digest = side.inspect()["bundleDigest"].as_str().expect("digest").to_owned();

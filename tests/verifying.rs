@@ -55,7 +55,7 @@ fn an_undamaged_bundle_is_verified_under_the_right_key() {
 #[test]
 fn a_wrong_key_is_status_3_and_no_key_judges_nothing() {
     let carried = Carried::new();
-    let other = carried.side.key("other.pub", &Signer::generate());
+    let other = carried.side.key("other.pub", &Signer::p256());
     let ran = verify(&carried.side.file(), &["--key", &other]).expect_code(3);
     assert!(ran.stdout.contains("signature-wrong-key"), "{ran}");
     let ran = verify(&carried.side.file(), &[]).expect_code(0);
@@ -66,7 +66,7 @@ fn a_wrong_key_is_status_3_and_no_key_judges_nothing() {
 #[test]
 fn a_demand_without_anybody_trusted_is_not_met() {
     let carried = Carried::new();
-    let log = carried.side.key("rekor.pub", &Signer::generate());
+    let log = carried.side.key("rekor.pub", &Signer::p256());
     for demand in
         [&["--threshold", "2"][..], &["--require-attestation", "vuln"], &["--rekor-key", &log]]
     {
@@ -112,7 +112,7 @@ fn what_is_refused_outweighs_what_is_damaged() {
     let carried = Carried::new();
     let (digest, at) = place(&carried, "raw");
     let file = flipped(&carried, at);
-    let other = carried.side.key("other.pub", &Signer::generate());
+    let other = carried.side.key("other.pub", &Signer::p256());
     let ran = verify(&file, &["--key", &other, "--json"]).expect_code(3);
     assert_eq!(report(&ran)["damaged"][0]["digest"], digest);
     let ran = verify(&file, &["--seal-pub", &other, "--json"]).expect_code(3);
@@ -160,7 +160,7 @@ fn verification_needs_no_network() {
     let (code, stdout) = with(&carried.key);
     assert_eq!(code, Some(0), "{stdout}");
     assert!(stdout.contains("signed by release.pub"), "{stdout}");
-    let other = carried.side.key("other.pub", &Signer::generate());
+    let other = carried.side.key("other.pub", &Signer::p256());
     let (code, stdout) = with(&other);
     assert_eq!(code, Some(3), "{stdout}");
 }

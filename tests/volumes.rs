@@ -42,7 +42,7 @@ impl Cut {
     }
 
     fn filled(side: Connected) -> (Connected, String) {
-        let signer = Signer::generate();
+        let signer = Signer::p256();
         let key = side.key("release.pub", &signer);
         let large = images::image("large", "linux/amd64", &[1_700_000, 40, 900_000]);
         large.push(&side.registry, REPOSITORIES[0], Some("1"));

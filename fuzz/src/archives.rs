@@ -1,13 +1,11 @@
 //! Small genuine archives, to begin from.
 
 use bundle::archive::geometry::Geometry;
-use bundle::archive::head::{self, HeadFile};
-use bundle::archive::write::{ArchiveWriter, Blueprint};
-use bundle::inventory::{
-    BlobEntry, FORMAT, FORMAT_VERSION, FileEntry, Hole, ImageEntry, Inventory, Lookup, PackVerdict,
-    Stored, Tool, Totals,
-};
-use bundle::oci::Digest;
+use bundle::archive::head::HeadFile;
+use bundle::archive::testing::{self, blob_entry, fill, image_entry, layout_files};
+use bundle::archive::write::ArchiveWriter;
+use bundle::inventory::{BlobEntry, Inventory, Stored};
+use bundle::oci::{Descriptor, Digest, media_type};
 use std::path::Path;
 
 /// An image manifest with a platform, a layer and annotations.
@@ -29,88 +27,34 @@ pub fn contents() -> Vec<(Stored, Vec<u8>)> {
 }
 
 /// The inventory of an archive of these contents.
-pub fn inventory(contents: &[(Stored, Vec<u8>)], index: &[u8], geometry: Geometry) -> Inventory {
-    let entry = |(stored, content): &(Stored, Vec<u8>)| BlobEntry {
-        digest: Digest::of(content),
-        size: content.len() as u64,
-        stored: *stored,
-    };
-    let blobs: Vec<BlobEntry> = contents.iter().map(entry).collect();
-    let listed = [(head::OCI_LAYOUT, head::OCI_LAYOUT_CONTENT), (head::INDEX, index)];
-    let file = |(name, bytes): (&str, &[u8])| FileEntry {
-        name: name.into(),
-        size: bytes.len() as u64,
-        digest: Digest::of(bytes),
-    };
-    let image = ImageEntry {
-        source: "registry.example/team/app:1".parse().expect("a reference"),
-        fetched_from: "registry.example/team/app:1".into(),
-        media_type: "application/vnd.oci.image.manifest.v1+json".into(),
-        digest: blobs[0].digest,
-        size: blobs[0].size,
-        platforms: vec!["linux/amd64".parse().expect("a platform")],
-        omitted: vec![],
-        foreign: vec![],
-        attachment_lookup: Lookup::Complete,
-        attachments: vec![],
-        atomic_signatures: vec![],
-        verdict: PackVerdict { code: "unverified".into(), keys: vec![], identities: vec![] },
-    };
-    Inventory {
-        format: FORMAT.into(),
-        format_version: FORMAT_VERSION.into(),
-        must_understand: vec![],
-        name: Some("series".into()),
-        sequence: None,
-        created: "2026-01-01T00:00:00Z".into(),
-        expires: None,
-        rotation: None,
-        tool: Tool { name: "bundle".into(), version: "0".into() },
-        images: vec![image],
-        keys: vec![],
-        files: listed.map(file).into(),
-        totals: Totals {
-            images: 1,
-            attachments: 0,
-            blobs: blobs.len() as u64,
-            bytes: blobs.iter().map(|blob| blob.size).sum(),
-        },
-        blobs,
-        holes: Vec::<Hole>::new(),
-        volume_size: geometry.volume_size(),
-    }
+pub fn inventory(
+    contents: &[(Stored, Vec<u8>)],
+    files: &[HeadFile],
+    geometry: Geometry,
+) -> Inventory {
+    let blobs: Vec<BlobEntry> =
+        contents.iter().map(|(stored, content)| blob_entry(*stored, content)).collect();
+    let root = Descriptor::new(media_type::OCI_MANIFEST, blobs[0].digest, blobs[0].size);
+    let mut image = image_entry("registry.example/team/app:1", &root);
+    image.platforms = vec!["linux/amd64".parse().expect("a platform")];
+    let mut inventory = testing::inventory(vec![image], files, blobs);
+    inventory.name = Some("series".into());
+    inventory.volume_size = geometry.volume_size();
+    inventory
+}
+
+/// The files beside the inventory in the head of a small archive.
+pub fn files() -> Vec<HeadFile> {
+    layout_files(br#"{"schemaVersion":2,"manifests":[]}"#)
 }
 
 /// Writes an archive of these contents.
 pub fn write(path: &Path, contents: &[(Stored, Vec<u8>)], geometry: Geometry) {
-    let index = br#"{"schemaVersion":2,"manifests":[]}"#;
-    let inventory = inventory(contents, index, geometry);
-    let file = |name: &str, bytes: &[u8]| HeadFile { name: name.into(), bytes: bytes.into() };
-    let files = vec![
-        file(head::OCI_LAYOUT, head::OCI_LAYOUT_CONTENT),
-        file(head::INVENTORY, &inventory.to_bytes().expect("JSON")),
-        file(head::INDEX, index),
-    ];
-    let blueprint =
-        Blueprint { files, blobs: inventory.blobs.clone(), mtime: 0, geometry, level: 1 };
+    let files = files();
+    let inventory = inventory(contents, &files, geometry);
+    let blueprint = testing::blueprint(&inventory, files, geometry);
     let writer = ArchiveWriter::create(path, blueprint).expect("created");
-    for (number, (_, content)) in contents.iter().enumerate().take(writer.raw_blobs()) {
-        let mut entry = writer.entry(number).expect("an entry");
-        entry.write(content).expect("written");
-        entry.finish().expect("the right content");
-    }
-    let runtime = tokio::runtime::Builder::new_current_thread().build().expect("a runtime");
-    let section = runtime.block_on(async {
-        let mut section = writer.compressed_section();
-        for (place, (_, content)) in writer.blobs().iter().zip(contents).skip(writer.raw_blobs()) {
-            let mut entry = section.entry(*place).expect("an entry");
-            entry.write(content).await.expect("written");
-            entry.finish().await.expect("the right content");
-        }
-        section.drain().await.expect("drained");
-        section
-    });
-    writer.finish(section).expect("finished");
+    fill(writer, contents.iter().map(|(_, content)| content.as_slice()));
 }
 
 /// The bytes of a small archive, and where its compressed frames begin.

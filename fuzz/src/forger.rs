@@ -10,13 +10,12 @@ mod writing;
 use crate::world;
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
-use bundle::inventory::{
-    AttachmentEntry, AttachmentKind, Found, ImageEntry, Lookup, PackVerdict, Stored,
-};
-use bundle::oci::{Descriptor, Digest, Platform, media_type};
+use bundle::archive::testing::{Contents, image_entry};
+use bundle::inventory::{AttachmentEntry, AttachmentKind, Found, ImageEntry, PackVerdict, Stored};
+use bundle::oci::{Descriptor, Digest, Platform, Reference, media_type};
 pub use ledger::{Ledger, plain};
 use serde_json::{Value, json};
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::BTreeSet;
 
 /// What the trusted key is good for.
 pub const SCOPE: &str = "registry.example/team";
@@ -72,7 +71,7 @@ impl Choices<'_> {
 /// A bundle in the making.
 #[derive(Default)]
 pub struct Forger {
-    blobs: BTreeMap<(Stored, Digest), Vec<u8>>,
+    blobs: Contents,
     images: Vec<ImageEntry>,
     manifests: Vec<Descriptor>,
     /// What the trusted key signed.
@@ -202,21 +201,12 @@ impl Forger {
             true => format!("registry.example/team/app:{}", 100 + self.images.len()),
             false => source.to_owned(),
         };
-        let Ok(source) = source.to_lowercase().parse() else { return };
-        self.images.push(ImageEntry {
-            source,
-            fetched_from: String::new(),
-            media_type: root.media_type.clone(),
-            digest: root.digest,
-            size: root.size,
-            platforms: Vec::new(),
-            omitted: Vec::new(),
-            foreign: Vec::new(),
-            attachment_lookup: Lookup::Complete,
-            attachments: Vec::new(),
-            atomic_signatures: Vec::new(),
-            verdict: PackVerdict { code: "signed".into(), keys: vec![], identities: vec![] },
-        });
+        let source = source.to_lowercase();
+        if source.parse::<Reference>().is_err() {
+            return;
+        }
+        let verdict = PackVerdict { code: "signed".into(), keys: vec![], identities: vec![] };
+        self.images.push(ImageEntry { verdict, ..image_entry(&source, &root) });
         self.set_platforms(self.images.len() - 1);
     }
 

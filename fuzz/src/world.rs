@@ -7,6 +7,7 @@ use bundle::trust::rekor::LogKey;
 use bundle::trust::sigstore_bundle::KeylessPolicy;
 use bundle::trust::trusted_root::TrustedRoot;
 use bundle::trust::{Anchors, ImageVerdict, PublicKey};
+use bundle_trust::testing::HasPublicKey as _;
 use bundle_trust::testing::certificates::{
     EMAIL, Sketch, authority, key_usage, names, new_issuer, old_issuer, pem, purposes,
 };

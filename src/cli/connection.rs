@@ -2,7 +2,7 @@
 
 use super::exit::Status;
 use super::failure::Failure;
-use super::output::tell;
+use super::standard_error::tell;
 use super::text::safe;
 use bundle::progress::Waits;
 use bundle::registry::{Client, ClientOptions, RegistryError, RetryPolicy};

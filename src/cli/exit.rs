@@ -1,6 +1,6 @@
 //! Exit statuses (docs/reference/exit-codes.md).
 
-use super::signals::Ending;
+use super::ending::Ending;
 use bundle::archive::ArchiveError;
 use bundle::oci::source::{SourceError, Trouble};
 use bundle::pack::PackError;

@@ -1,8 +1,8 @@
 //! What is printed when a command does not succeed: the error, its causes, and the way out.
 
+use super::ending::Ending;
 use super::exit::Status;
-use super::output::tell;
-use super::signals::Ending;
+use super::standard_error::tell;
 use super::text::line;
 use std::error::Error;
 

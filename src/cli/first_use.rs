@@ -3,8 +3,8 @@
 
 use super::exit::Status;
 use super::failure::Failure;
-use super::output::tell;
 use super::signals::Asking;
+use super::standard_error::tell;
 use super::text::{count, safe};
 use bundle::oci::Digest;
 use bundle::trust::{ImageVerdict, KeyFingerprint, KeyFingerprintError, Scope, ScopeError, Scoped};

@@ -3,8 +3,8 @@
 //! - [`exit`]: statuses, and which error has which
 //! - [`failure`]: what is printed when a command does not succeed
 //! - [`first_use`]: asking on a terminal for a fingerprint that came another way
-//! - [`output`]: standard output and standard error
-//! - [`signals`]: being asked to end
+//! - [`output`], [`standard_error`]: text and lines for people and programs
+//! - [`signals`]: being asked to end, by whom ([`ending`])
 //! - [`terminal`]: its settings, put back whatever ends the program
 //! - [`text`]: untrusted strings made safe, sizes for people
 //! - [`short_help`]: what `-h` shows
@@ -31,6 +31,7 @@ mod config_install;
 mod connection;
 mod detail;
 mod emission;
+mod ending;
 mod exit;
 mod failure;
 mod first_use;
@@ -55,6 +56,7 @@ mod settings;
 mod short_help;
 mod signals;
 mod signers;
+mod standard_error;
 mod table;
 mod terminal;
 mod text;
@@ -155,7 +157,7 @@ fn tell_usage(error: &clap::Error) {
     let plain = rendered.to_string();
     match secrets::hide(&plain, 0) {
         same if same == plain => drop(error.print()),
-        hidden => output::tell!("{}", hidden.trim_end()),
+        hidden => standard_error::tell!("{}", hidden.trim_end()),
     }
 }
 

@@ -1,10 +1,9 @@
-//! Standard output and standard error. A pipe that nobody reads any more and a full disk are no reason to panic.
+//! Standard output. A pipe that nobody reads any more and a full disk are no reason to panic.
 
-use super::colour::{painted_line, painted_output_line};
+use super::colour::painted_output_line;
 use super::exit::Status;
 use super::failure::Failure;
 use super::text::json;
-use bundle::registry::secrets;
 use serde::Serialize;
 use std::fmt;
 use std::io::{ErrorKind, Write as _};
@@ -14,12 +13,7 @@ macro_rules! say {
     ($output:expr, $($text:tt)*) => { $output.line(format_args!($($text)*)) };
 }
 
-/// Writes one line to standard error.
-macro_rules! tell {
-    ($($text:tt)*) => { $crate::cli::output::tell_line(format_args!($($text)*)) };
-}
-
-pub(super) use {say, tell};
+pub(super) use say;
 
 /// Text for standard output, gathered first and written in one piece.
 #[derive(Default)]
@@ -63,10 +57,4 @@ impl Output {
     pub(super) fn write_aside(self) {
         let _ = std::io::stderr().lock().write_all(self.0.as_bytes());
     }
-}
-
-/// Writes one line to standard error, without secrets of this run. A line that cannot be written is dropped.
-pub(super) fn tell_line(line: fmt::Arguments<'_>) {
-    let line = painted_line(&secrets::hide(&line.to_string(), 0));
-    let _ = writeln!(std::io::stderr().lock(), "{line}");
 }

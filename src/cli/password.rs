@@ -1,9 +1,10 @@
 //! Passwords of private keys: from `COSIGN_PASSWORD`, else typed on the terminal without echo. Never from a pipe: a
 //! password that comes with data is not a person's.
 
+use super::ending::Ending;
 use super::exit::Status;
 use super::failure::Failure;
-use super::signals::{Asking, Ending};
+use super::signals::Asking;
 use super::terminal::Changed;
 use rustix::termios::{LocalModes, SpecialCodeIndex, Termios};
 use std::io::{IsTerminal as _, Read, Stdin, Write as _};

@@ -1,8 +1,8 @@
 //! Progress on stderr: bars on a terminal, plain lines elsewhere.
 
-use super::output::tell;
+use super::standard_error::tell;
 use super::text::{safe, size};
-use super::waiting::Telling;
+use super::waiting::{Shown, Telling};
 use bundle::oci::Digest;
 use bundle::progress::{Progress, Silent, Waits};
 use bundle::registry::secrets;
@@ -36,9 +36,6 @@ pub(super) fn progress(talk: Talk, waits: &Waits) -> Arc<dyn Progress> {
     };
     Arc::new(Telling::start(shown, waits.clone()))
 }
-
-/// Where progress is shown.
-pub(super) type Shown = Box<dyn Progress>;
 
 #[derive(Default)]
 struct Lines {

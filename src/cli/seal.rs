@@ -5,9 +5,10 @@ mod sworn;
 use super::exit::Status;
 use super::failure::Failure;
 use super::inspect::damage_hint;
-use super::output::{Output, say, tell};
+use super::output::{Output, say};
 use super::progress::{Talk, progress};
 use super::refusal::Hints;
+use super::standard_error::tell;
 use super::text::{line, safe};
 use super::trust::Trust;
 use super::unpack::failed;
@@ -23,7 +24,7 @@ use bundle::report::seal::{SealingRefusal, SealingReport, Unconfirmed, Unconfirm
 use bundle::seal::{KeyFile, KeyFileError, MakingError, fingerprint_of};
 use bundle::signers::files;
 use bundle::trust::{Pattern, SigningKey};
-use bundle::unpack::{NotSworn, SwearOptions, seal_verified};
+use bundle::unpack::{NotSworn, SealRequest, seal_verified};
 use clap::Args;
 use std::path::{Path, PathBuf};
 
@@ -71,15 +72,14 @@ pub(super) fn run(options: &Options) -> Result<Status, Failure> {
     let mut trust = options.trust.inputs_to_seal()?;
     trust.anchors.allow_unsigned.extend(options.accept_unsigned.iter().cloned());
     let key = unlock(&options.seal_key)?;
-    let swear = SwearOptions {
-        depth: if options.quick { Depth::TrustSection } else { Depth::Whole },
-        accept_rotation: options.accept_rotation,
-        series: options.trust.seal_names().to_vec(),
-    };
+    let request = SealRequest::new(&options.files, &key, trust)
+        .depth(if options.quick { Depth::TrustSection } else { Depth::Whole })
+        .accept_rotation(options.accept_rotation)
+        .series(options.trust.seal_names().to_vec());
     let waits = Waits::default();
     let progress = progress(if options.quiet { Talk::Quiet } else { Talk::Progress }, &waits);
     let _told = waits.work("verifying and sealing the bundle");
-    let sealed = seal_verified(&options.files, &key, trust, swear, &*progress, sworn::tell_sworn);
+    let sealed = seal_verified(request, &*progress, sworn::tell_sworn);
     drop(progress);
     let (sealed, sworn) = sealed.map_err(|error| options.not_sworn(error))?;
     say_what_changed(&sealed);

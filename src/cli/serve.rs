@@ -3,8 +3,9 @@
 use super::exit::Status;
 use super::failure::Failure;
 use super::inspect::damage_hint;
-use super::output::{Output, say, tell};
+use super::output::{Output, say};
 use super::signals::stopped_serving;
+use super::standard_error::tell;
 use super::text::line;
 use bundle::serve::{self, ArchiveContent, ArchiveContentError, Registry, Store};
 use clap::{ArgGroup, Args};

@@ -2,8 +2,8 @@
 
 use super::exit::Status;
 use super::failure::Failure;
-use super::output::tell;
 use super::signers::Signers;
+use super::standard_error::tell;
 use super::text::safe;
 use bundle::host::settings::Settings;
 use bundle::host::settings::Valued;

@@ -27,7 +27,7 @@ const SCREENS: [Screen; 9] = [
             ("dry_run", "Print the plan; write nothing"),
             ("verbose", "Show all that is known of each image"),
         ],
-        examples: "  bundle pack quay.io/org/app:1.0 --key quay.io/org=release.pub -o app.tar.zst\n  bundle pack oci:DIR=quay.io/org/app:1.0 -o app.tar.zst",
+        examples: "  bundle pack quay.io/org/app:1.0 --key quay.io/org=release.pub -o app.tar.zst",
     },
     Screen {
         command: &["unpack"],

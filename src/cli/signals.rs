@@ -4,7 +4,8 @@
 //! put away says so with [`stopped`] and gets a moment; every other one ends where it stands, which leaves what a power
 //! cut would leave.
 
-use super::output::tell;
+use super::ending::Ending;
+use super::standard_error::tell;
 use super::terminal;
 use std::sync::OnceLock;
 use std::sync::atomic::{AtomicBool, Ordering};
@@ -15,32 +16,12 @@ use tokio::sync::watch;
 /// Time for a command to end by itself.
 const MOMENT: Duration = Duration::from_secs(2);
 
-/// What asked the process to end.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
-#[error("interrupted")]
-pub(super) enum Ending {
-    /// SIGINT.
-    Interrupt,
-    /// SIGTERM.
-    Terminate,
-}
-
 /// Who wants to know.
 static ASKED: OnceLock<watch::Receiver<Option<Ending>>> = OnceLock::new();
 /// Whether a command puts something away when it is asked to end, and how long that takes is its own business.
 static IS_SERVING: AtomicBool = AtomicBool::new(false);
 /// Whether a command puts something away when it is asked to end.
 static IS_TIDY: AtomicBool = AtomicBool::new(false);
-
-impl Ending {
-    /// As shells have it: 128 and the number of the signal.
-    pub(super) const fn code(self) -> u8 {
-        match self {
-            Self::Interrupt => 130,
-            Self::Terminate => 143,
-        }
-    }
-}
 
 /// Listens from here on. Where that is not possible, signals end the process as they always do.
 pub(super) fn listen() {

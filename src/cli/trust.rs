@@ -2,10 +2,10 @@
 
 use super::exit::Status;
 use super::failure::Failure;
-use super::output::tell;
 use super::sealed::SealTrust;
 use super::settings;
 use super::signers::Signers;
+use super::standard_error::tell;
 use super::text::safe;
 use bundle::host::settings::InForce;
 use bundle::host::settings::Settings;

@@ -1,7 +1,6 @@
 //! Lines about what is waited for. Nobody looks at a program that is silent for longer than 10 seconds and knows whether
 //! it works.
 
-use super::progress::Shown;
 use bundle::oci::Digest;
 use bundle::progress::{Progress, Wait, WaitKind, Waits};
 use std::collections::HashMap;
@@ -16,6 +15,9 @@ const LOOK: Duration = Duration::from_secs(1);
 const LONG: Duration = Duration::from_secs(8);
 /// A pause that is known to be longer is told when it begins.
 const LONG_PAUSE: Duration = Duration::from_secs(5);
+
+/// Where progress is shown.
+pub(super) type Shown = Box<dyn Progress>;
 
 /// Progress that tells of waits too, from a thread of its own.
 pub(super) struct Telling {

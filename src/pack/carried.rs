@@ -57,17 +57,17 @@ fn stem(name: &str) -> String {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::archive::testing::Signer;
     use crate::trust::{KeyUse, PublicKey};
+    use bundle_testing::Signer;
 
     fn carried(signer: &Signer, usage: KeyUse, name: &str) -> CarriedKey {
-        let material = KeyMaterial::read(usage, signer.pem().as_bytes()).expect("a key");
+        let material = KeyMaterial::read(usage, signer.public_pem().as_bytes()).expect("a key");
         CarriedKey { material, name: name.into(), scopes: vec!["quay.io".parse().expect("scope")] }
     }
 
     #[test]
     fn names_are_safe_and_distinct_whatever_files_are_called() {
-        let signers: Vec<Signer> = (0..4).map(|_| Signer::generate()).collect();
+        let signers: Vec<Signer> = (0..4).map(|_| Signer::p256()).collect();
         let keys = [
             carried(&signers[0], KeyUse::Cosign, "release.pub"),
             carried(&signers[1], KeyUse::Cosign, "release.pem"),
@@ -94,7 +94,7 @@ mod tests {
 
     #[test]
     fn a_key_given_twice_is_carried_once_with_the_scopes_of_both() {
-        let signer = Signer::generate();
+        let signer = Signer::p256();
         let mut again = carried(&signer, KeyUse::Cosign, "other.pub");
         again.scopes = vec!["a.example".parse().expect("scope")];
         let files = key_files(&[carried(&signer, KeyUse::Cosign, "release.pub"), again]);
@@ -107,7 +107,7 @@ mod tests {
 
     #[test]
     fn the_form_of_the_file_is_that_of_its_use() {
-        let key = PublicKey::from_spki(Signer::generate().spki()).expect("a key");
+        let key = PublicKey::from_spki(Signer::p256().spki()).expect("a key");
         let text = crate::trust::trusted_root::text_of_log(&key);
         let material = KeyMaterial::read(KeyUse::TrustedRoot, text.as_bytes()).expect("a root");
         let root = CarriedKey { material, name: "trusted_root.json".into(), scopes: vec![] };

@@ -3,17 +3,18 @@
 //! never "none".
 
 pub(super) mod atomic;
+mod found;
 
-use self::atomic::FoundSignature;
+pub(super) use found::{Attachment, Attachments, FoundSignature};
+
 use super::held::Share;
 use super::origin::{Origin, OriginError};
 use super::{AttachmentErrors, PackError, SignatureRule};
 use crate::inventory::{AttachmentKind, Found, Lookup};
 use crate::oci::source::{Trouble, read_blob};
 use crate::oci::{Descriptor, Digest, Manifest, Meaning, Reference, media_type};
-use bytes::Bytes;
 use futures_util::{StreamExt as _, TryStreamExt as _, stream};
-use std::collections::{HashMap, HashSet};
+use std::collections::HashSet;
 
 /// Lookups of one image in flight.
 const IN_FLIGHT: usize = 8;
@@ -24,53 +25,6 @@ const MAX_DEPTH: usize = 8;
 const MAX_ATTACHMENTS: usize = 10_000;
 /// Layers up to this size are kept in memory for verification; signatures have a few hundred bytes to a few KiB.
 const KEPT_LAYER: u64 = 256 << 10;
-
-/// Everything attached to one image.
-pub(super) struct Attachments {
-    /// Subjects before what is attached to them.
-    pub found: Vec<Attachment>,
-    /// GPG signatures, in the order of their subjects.
-    pub signatures: Vec<FoundSignature>,
-    /// How the search ended.
-    pub lookup: Lookup,
-    /// Why the search is incomplete: each lookup that failed and was let pass.
-    pub failures: Vec<PackError>,
-}
-
-impl Attachments {
-    /// True when there is a signature, of whatever kind and by whomever.
-    pub(super) fn has_signature(&self) -> bool {
-        let attached = self.found.iter().any(|a| a.kind == AttachmentKind::Signature);
-        attached || !self.signatures.is_empty()
-    }
-}
-
-/// One attachment.
-pub(super) struct Attachment {
-    /// For summaries.
-    pub kind: AttachmentKind,
-    /// How it was found.
-    pub how: Found,
-    /// What it is attached to.
-    pub subject: Digest,
-    /// Its manifests, children before their index; the attachment itself is last.
-    pub manifests: Vec<Manifest>,
-    /// Small layers of signatures, by digest.
-    pub layers: HashMap<Digest, Bytes>,
-}
-
-impl Attachment {
-    /// The attachment's own manifest.
-    ///
-    /// # Panics
-    /// Never: an attachment is not made without one.
-    pub(super) fn manifest(&self) -> &Manifest {
-        let [.., own] = self.manifests.as_slice() else {
-            unreachable!("an attachment has a manifest")
-        };
-        own
-    }
-}
 
 /// Where to look, and for whom.
 pub(super) struct Search<'a> {

@@ -1,6 +1,6 @@
 //! One blob from where it is to its place, behind what an interrupted run has written of it.
 
-use super::plan::Part;
+use super::part::Part;
 use super::{FailedImages, PackError};
 use crate::archive::ArchiveError;
 use crate::archive::compressed::CompressedSection;

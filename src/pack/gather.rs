@@ -1,39 +1,16 @@
 //! Every blob of every image, gathered from manifests: each once, in the section it belongs to, with where it comes from.
 
 use super::PackError;
-use super::discover::Attachment;
-use super::discover::atomic::FoundSignature;
+use super::discover::{Attachment, FoundSignature};
 use super::origin::Origin;
+use super::part::{Form, Part};
 use super::resolve::ResolvedImage;
 use crate::archive::limits::{MAX_TRUST_BLOB, RAW_BELOW};
 use crate::inventory::{AttachmentEntry, ImageEntry, PackVerdict, Stored};
 use crate::oci::manifest::MAX_MANIFEST;
 use crate::oci::{Descriptor, Digest, Manifest, Meaning, media_type};
 use bytes::Bytes;
-use serde::{Deserialize, Serialize};
 use std::collections::HashMap;
-
-/// What a blob is, and of which images.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(rename_all = "camelCase", deny_unknown_fields)]
-pub(super) struct Part {
-    /// What manifests call it.
-    pub(super) media_type: String,
-    /// How it is asked for.
-    pub(super) form: Form,
-    /// Numbers of the images that need it, in order; at least one.
-    pub(super) images: Vec<u32>,
-}
-
-/// How something is asked for by digest.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(rename_all = "kebab-case")]
-pub(super) enum Form {
-    /// As a manifest.
-    Manifest,
-    /// As a blob.
-    Blob,
-}
 
 /// Where a blob comes from.
 pub(super) enum Supply {

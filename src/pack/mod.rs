@@ -10,7 +10,8 @@
 //! - `discover`: everything attached to them, in both schemes, recursively
 //! - `judge`: the verifier of the enclave, run before the trip
 //! - `carried`: keys that travel along
-//! - `plan`, `gather`, `head`: inventory, order and places, decided before the first byte (`Plan`)
+//! - `plan`, `gather`, `part`, `head`: inventory, order and places, decided before the first byte (`Plan`)
+//! - `prepare`: all of this up to the plan
 //! - `fingerprint`, `resume`: what an interrupted run was doing, so that the next one goes on
 //! - `remainder`: a plan without images that could not be had
 //! - `transfer`, `fetch`: each blob once, to its place (`Packed`)
@@ -30,7 +31,9 @@ mod judge;
 mod layout;
 mod origin;
 mod output;
+mod part;
 mod plan;
+mod prepare;
 mod remainder;
 mod request;
 mod resolve;
@@ -55,9 +58,9 @@ use crate::progress::Progress;
 use crate::registry::Client;
 use crate::report::pack::PackReport;
 use crate::seal::fingerprint_of;
-use crate::trust::{IdleScope, SigningKey};
+use crate::trust::SigningKey;
 use plan::Plan;
-use select::Selection;
+use prepare::prepare;
 use std::path::Path;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
@@ -184,25 +187,4 @@ fn seal_file(path: &Path, key: &SigningKey) -> Result<(), PackError> {
         Ok(_) => Ok(()),
         Err(source) => Err(PackError::NotSealed { path: path.to_owned(), source }),
     }
-}
-
-/// Everything up to the first byte of the archive: what would be packed, from where, in which order.
-///
-/// # Errors
-/// Any [`PackError`]: a source that cannot be resolved or looked up, an image that the keys do not admit.
-async fn prepare(
-    request: &Selection,
-    client: &Client,
-    progress: &Arc<dyn Progress>,
-) -> Result<Plan, PackError> {
-    request.place.check(plan::created(request)?)?;
-    let resolved = resolve::resolve(request, client, progress).await?;
-    none_idle(resolved.idle_scopes(request))?;
-    let judged = judge::judge(request, resolved)?;
-    plan::plan(request, judged)
-}
-
-/// Refuses scopes that cover no image.
-fn none_idle(idle: Vec<IdleScope>) -> Result<(), PackError> {
-    if idle.is_empty() { Ok(()) } else { Err(PackError::IdleScopes(idle)) }
 }

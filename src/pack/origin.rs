@@ -3,7 +3,7 @@
 use super::PackError;
 use super::error::with_causes;
 use super::layout::Layout;
-use super::plan::Form;
+use super::part::Form;
 use crate::oci::layout::LayoutError;
 use crate::oci::source::{BlobSource, ByteStream, SourceError, Trouble};
 use crate::oci::{Descriptor, Digest, Manifest, Reference};

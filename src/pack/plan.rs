@@ -2,18 +2,19 @@
 
 use super::PackError;
 use super::carried::key_files;
-pub(super) use super::gather::{Form, Part, Supply};
-use super::gather::{Gathered, gather_image};
+use super::gather::{Gathered, Supply, gather_image};
 use super::head::agree;
 use super::judge::Judged;
 use super::origin::Origin;
+use super::part::Part;
 use super::resolve::ResolvedImage;
 use super::select::Selection;
 use crate::archive::head::{self, HeadFile};
 use crate::archive::journal::Interrupted;
 use crate::archive::write::Blueprint;
 use crate::inventory::{
-    BlobEntry, FORMAT, FORMAT_VERSION, Found, ImageEntry, Inventory, PackVerdict, Stored, Totals,
+    BlobEntry, FORMAT, FORMAT_VERSION, Found, ImageEntry, Inventory, PackVerdict, Stored, Tool,
+    Totals,
 };
 use crate::oci::layout::REF_NAME;
 use crate::oci::{Digest, Reference, media_type};
@@ -105,7 +106,7 @@ pub(super) fn plan(request: &Selection, judged: Judged) -> Result<Plan, PackErro
         created: rfc3339(created(request)?)?,
         expires: request.place.expires(created(request)?)?,
         rotation: request.place.rotation()?,
-        tool: super::resume::tool(),
+        tool: tool(),
         totals: Totals::default(),
         images: entries,
         keys: keys.into_iter().map(|(entry, _)| entry).collect(),
@@ -135,6 +136,11 @@ pub(super) fn plan(request: &Selection, judged: Judged) -> Result<Plan, PackErro
         request: super::fingerprint::of(request),
         begun: None,
     })
+}
+
+/// This program, as inventories name it.
+pub(super) fn tool() -> Tool {
+    Tool { name: env!("CARGO_PKG_NAME").into(), version: env!("CARGO_PKG_VERSION").into() }
 }
 
 /// When the bundle is made, as it says.

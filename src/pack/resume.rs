@@ -7,7 +7,9 @@
 
 use super::fingerprint::Fingerprint;
 use super::origin::Origin;
-use super::plan::{Part, Plan};
+use super::part::Part;
+use super::plan::{Plan, tool};
+use super::prepare::prepare;
 use super::select::Selection;
 use super::{FailedImages, Location, PackError, fingerprint};
 use crate::archive::ArchiveError;
@@ -60,11 +62,6 @@ struct Begun {
 struct File {
     name: String,
     content: String,
-}
-
-/// This program.
-pub(super) fn tool() -> Tool {
-    Tool { name: env!("CARGO_PKG_NAME").into(), version: env!("CARGO_PKG_VERSION").into() }
 }
 
 /// A plan as the first line of a journal.
@@ -172,7 +169,7 @@ fn find(target: &Path, request: &Selection, client: &Client) -> Result<Option<Pl
 /// made anew.
 ///
 /// # Errors
-/// [`PackError::Begun`] when there is something else to pack now; else those of [`super::prepare`].
+/// [`PackError::Begun`] when there is something else to pack now; else those of [`prepare`].
 async fn confirm(
     found: Plan,
     is_known: bool,
@@ -200,7 +197,7 @@ async fn confirm(
         None => return Err(other("at another time: more than 31 days ago, or later than now")),
     }
     let Plan { blueprint: begun, begun: interrupted, .. } = found;
-    let plan = super::prepare(request, client, progress).await?;
+    let plan = prepare(request, client, progress).await?;
     if plan.blueprint.files != begun.files || plan.blueprint.blobs != begun.blobs {
         return Err(other("with other images than there are now"));
     }

@@ -1,7 +1,5 @@
-//! The seal of an archive: put into it when it is whole, or made before it streams.
+//! The seal of an archive, put into it when it is whole.
 
-use super::plan::Plan;
-use crate::archive::head;
 use crate::archive::sealing::{self, Sealed, SealingError};
 use crate::seal::{MakingError, make};
 use crate::trust::SigningKey;
@@ -24,16 +22,4 @@ pub enum NotSealed {
 /// [`NotSealed`], after which the archive is as before unless it says that writing failed.
 pub fn seal(paths: &[PathBuf], key: &SigningKey) -> Result<Sealed, NotSealed> {
     sealing::seal(paths, |inventory| Ok(make(inventory, key)?))
-}
-
-impl Plan {
-    /// The seal of the archive that this plan is written as, by a stream that leaves nothing out.
-    ///
-    /// # Errors
-    /// [`MakingError`].
-    pub(super) fn seal(&self, key: &SigningKey) -> Result<Vec<u8>, MakingError> {
-        let mut files = self.blueprint.files.iter();
-        let inventory = files.find(|file| file.name == head::INVENTORY);
-        make(inventory.map_or(&[], |file| &file.bytes), key)
-    }
 }

@@ -5,18 +5,22 @@
 
 use super::PackError;
 use super::fetch::{blob_failed, written_wrong};
+use super::gather::Supply;
 use super::origin::Origin;
-use super::plan::{Plan, Supply};
+use super::plan::Plan;
 use super::transfer::Packed;
 use crate::archive::ArchiveError;
 use crate::archive::compressed::{CompressedEntry, CompressedSection};
+use crate::archive::head;
 use crate::archive::section::EntryWriter;
 use crate::archive::write::ArchiveWriter;
 use crate::inventory::BlobEntry;
 use crate::oci::Descriptor;
 use crate::oci::source::{BlobSource as _, ByteStream, SourceError};
 use crate::progress::Progress;
+use crate::seal::{MakingError, make};
 use crate::transfer::SMALL;
+use crate::trust::SigningKey;
 use bytes::Bytes;
 use futures_util::{StreamExt as _, stream};
 use std::io::Write;
@@ -29,6 +33,18 @@ use tokio::task::JoinHandle;
 const AHEAD: usize = 16;
 /// Large blobs open at the same time: the one that streams, and the next.
 const OPEN: usize = 2;
+
+impl Plan {
+    /// The seal of the archive that this plan is written as, by a stream that leaves nothing out.
+    ///
+    /// # Errors
+    /// [`MakingError`].
+    pub(super) fn seal(&self, key: &SigningKey) -> Result<Vec<u8>, MakingError> {
+        let mut files = self.blueprint.files.iter();
+        let inventory = files.find(|file| file.name == head::INVENTORY);
+        make(inventory.map_or(&[], |file| &file.bytes), key)
+    }
+}
 
 /// Writes the archive of a plan to `output`, in order, with this seal if there is one ([`Plan::seal`]). What it can say about `output` when that fails is its own error;
 /// whoever reads may have got half an archive, which every reader refuses.

@@ -10,7 +10,8 @@
 
 use super::PackError;
 use super::fetch::Supplier;
-use super::plan::{Plan, Supply};
+use super::gather::Supply;
+use super::plan::Plan;
 use super::remainder::{Remainder, without};
 use super::resume::record;
 use super::select::FailedImages;

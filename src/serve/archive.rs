@@ -1,4 +1,4 @@
-//! What archives hold, served straight from them.
+//! The content of archives, served straight from them.
 //!
 //! Repositories are the sources' paths without their host; tags are those of images and of cosign's attachments.
 //! **Nothing is verified but integrity**: an archive is served as it is, signatures included, for clients to verify.
@@ -26,10 +26,10 @@ pub struct ArchiveContent {
     repositories: BTreeMap<Name, Held>,
 }
 
-/// What one repository holds.
+/// The content of one repository.
 #[derive(Debug)]
 struct Held {
-    /// Whose path the repository has.
+    /// The source whose path the repository has.
     source: Repository,
     tags: BTreeMap<String, Digest>,
     manifests: BTreeMap<Digest, Descriptor>,
@@ -37,7 +37,7 @@ struct Held {
     signatures: BTreeMap<Digest, BTreeMap<AtomicName, Descriptor>>,
 }
 
-/// Why archives cannot be served.
+/// The reason why archives cannot be served.
 #[derive(Debug, thiserror::Error)]
 pub enum ArchiveContentError {
     /// One cannot be read.
@@ -45,7 +45,7 @@ pub enum ArchiveContentError {
     Archive {
         /// The file.
         path: PathBuf,
-        /// What is wrong with it.
+        /// Its fault.
         #[source]
         source: ArchiveError,
     },
@@ -56,12 +56,12 @@ pub enum ArchiveContentError {
         /// The file.
         path: PathBuf,
     },
-    /// What one holds does not add up.
+    /// The content of one does not add up.
     #[error("{path} cannot be served", path = path.display())]
     Catalogue {
         /// The file.
         path: PathBuf,
-        /// What is wrong with it.
+        /// Its fault.
         #[source]
         source: Box<CatalogueError>,
     },

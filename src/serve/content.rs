@@ -1,4 +1,4 @@
-//! What a registry serves, seen from the endpoints that only read.
+//! The content of a registry, seen from the endpoints that only read.
 
 use super::name::{Name, Target};
 use crate::oci::atomic::AtomicName;
@@ -31,7 +31,7 @@ pub trait Content: BlobSource {
     /// and all annotations (distribution-spec §listing referrers).
     fn referrers(&self, repository: &Name, subject: &Digest) -> Vec<Descriptor>;
 
-    /// Whether GPG signatures are kept here, so that clients ask for them.
+    /// True where GPG signatures are kept, so that clients ask for them.
     fn keeps_signatures(&self) -> bool {
         false
     }

@@ -11,7 +11,7 @@ use std::time::Duration;
 use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
 use tokio::time::{Instant, Sleep};
 
-/// How often it is looked whether something moved.
+/// Time between two looks whether something moved.
 const TICK: Duration = Duration::from_secs(5);
 /// Ticks without a byte before a connection ends: longer than a disk takes to sync a large blob.
 const MOST: u32 = 60;
@@ -59,7 +59,7 @@ impl<T: Unpin> Connection<T> {
         Self { inner, tick, next, silent: 0, stopping }
     }
 
-    /// What came of an attempt to move bytes: an error in the place of waiting on.
+    /// The outcome of an attempt to move bytes: an error in the place of waiting on.
     fn watched<R>(&mut self, context: &mut Context<'_>, moved: Poll<Result<R>>) -> Poll<Result<R>> {
         if moved.is_ready() {
             self.silent = 0;

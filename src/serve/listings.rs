@@ -1,4 +1,4 @@
-//! What lists: repositories, tags, referrers; all in pages.
+//! Lists of repositories, tags and referrers, all in pages.
 
 use super::range::number;
 use super::refusal::Refusal;
@@ -12,7 +12,7 @@ use percent_encoding::{AsciiSet, NON_ALPHANUMERIC, utf8_percent_encode};
 use serde_json::value::RawValue;
 
 const FILTERS_APPLIED: HeaderName = HeaderName::from_static("oci-filters-applied");
-/// What stands as it is in a query.
+/// Characters that stand as they are in a query.
 const QUERY: &AsciiSet = &NON_ALPHANUMERIC.remove(b'-').remove(b'.').remove(b'_').remove(b'/');
 /// A list of referrers is an index, and readers take none that is longer than a manifest. What stands around the
 /// entries is less than this.

@@ -50,14 +50,14 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 use tokio::net::TcpListener;
 
-/// Where a server listens unless told otherwise: on loopback, at the port registries have.
+/// The address of a server unless told otherwise: on loopback, at the port registries have.
 pub const DEFAULT_ADDRESS: SocketAddr =
     SocketAddr::new(std::net::IpAddr::V4(Ipv4Addr::LOCALHOST), 5000);
 
 const DIGEST: HeaderName = HeaderName::from_static("docker-content-digest");
 const API_VERSION: HeaderName = HeaderName::from_static("docker-distribution-api-version");
 
-/// What a server serves, and whether it takes pushes.
+/// The content of a server, and whether it takes pushes.
 #[derive(Clone)]
 pub struct Registry {
     content: Arc<dyn Content>,

@@ -26,7 +26,7 @@ impl fmt::Display for Name {
     }
 }
 
-/// Which manifest of a repository.
+/// The name of a manifest in a repository.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Target {
     /// The one that a tag names now.

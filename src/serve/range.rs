@@ -2,7 +2,7 @@
 
 use std::ops::Range;
 
-/// What of a blob is sent.
+/// The part of a blob that is sent.
 #[derive(Debug, PartialEq, Eq)]
 pub(crate) enum Part {
     /// All: nothing else was asked for, or something that is not understood, which a server ignores.
@@ -13,7 +13,7 @@ pub(crate) enum Part {
     Nothing,
 }
 
-/// Which part of `size` bytes a `Range` header asks for.
+/// The part of `size` bytes that a `Range` header asks for.
 pub(crate) fn part(header: Option<&str>, size: u64) -> Part {
     let Some((first, last)) = header
         .and_then(|text| text.strip_prefix("bytes="))

@@ -10,7 +10,7 @@ use std::error::Error;
 /// Longest text sent; what a client sent may be quoted in it.
 const MAX_MESSAGE: usize = 400;
 
-/// Why a request is not served.
+/// The reason why a request is not served.
 #[derive(Debug)]
 pub(crate) struct Refusal {
     status: StatusCode,

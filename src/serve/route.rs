@@ -1,4 +1,4 @@
-//! Which endpoint a request is for: a pure parser of the path, by distribution-spec §endpoints.
+//! The endpoint that a request is for: a pure parser of the path, by distribution-spec §endpoints.
 
 use super::name::{Name, Target};
 use super::refusal::Refusal;

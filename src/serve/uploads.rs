@@ -162,7 +162,7 @@ async fn receive(received: &mut Received, body: Body, note: impl Fn(u64)) -> Res
     }
 }
 
-/// Which bytes of an upload a request brings.
+/// The bytes of an upload that a request brings.
 #[derive(Clone, Copy)]
 struct ContentRange {
     first: u64,

@@ -33,7 +33,7 @@ impl FromStr for ScopedText {
     }
 }
 
-/// Whom certificates for one scope must name, and by whom he was authenticated.
+/// Holders that certificates for one scope must name, and the issuers that authenticated them.
 pub(super) struct Holders<'a> {
     pub(super) scope: &'a Scope,
     pub(super) identities: Vec<&'a str>,

@@ -1,4 +1,4 @@
-//! Why it cannot be told whose signatures count.
+//! Errors of reading the signers that count.
 
 use crate::host::PolicyFileError;
 use crate::trust::{KeyError, Scope};
@@ -7,7 +7,7 @@ use std::path::{Path, PathBuf};
 /// An error of one of many kinds of files.
 pub(super) type Problem = Box<dyn std::error::Error + Send + Sync>;
 
-/// Why it cannot be told whose signatures count.
+/// The reason why it cannot be told which signers count.
 #[derive(Debug, thiserror::Error)]
 pub enum SignersError {
     /// A file cannot be read.
@@ -36,7 +36,7 @@ pub enum SignersError {
         path: PathBuf,
         /// Why.
         why: KeyError,
-        /// What the file holds, where that can be trusted another way.
+        /// The content of the file, where that can be trusted another way.
         holds: Option<Holds>,
     },
     /// A file does not hold what its option is for.
@@ -109,7 +109,7 @@ impl SignersError {
         Self::Unusable { option, path: path.to_owned(), why }
     }
 
-    /// What a person could do about it, where that is one sentence.
+    /// The step that a person could take, where that is one sentence.
     pub fn hint(&self) -> Option<&'static str> {
         match self {
             Self::Key { holds: Some(Holds::OpenPgp), .. } => {

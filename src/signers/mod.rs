@@ -1,4 +1,4 @@
-//! Whose signatures count: key files and names as people give them, read into anchors.
+//! Signers that count: key files and names as people give them, read into anchors.
 //!
 //! - [`SignerFiles`]: the files, the names and the policy; [`SignerFiles::read`] gives [`Signers`]
 //! - `certificates`: authorities, and whom their certificates must name
@@ -51,19 +51,19 @@ pub struct SignerFiles {
     pub authorities: Vec<Scoped<PathBuf>>,
     /// `trusted_root.json` files.
     pub trusted_roots: Vec<Scoped<PathBuf>>,
-    /// Whom certificates must name.
+    /// Holders that certificates must name.
     pub identities: Vec<ScopedText>,
-    /// Who must have authenticated the holders of certificates.
+    /// Issuers that must have authenticated the holders of certificates.
     pub issuers: Vec<ScopedText>,
     /// A policy, which then decides alone.
     pub policy: Option<PolicyChoice>,
-    /// How many distinct signers images need.
+    /// The number of distinct signers that images need.
     pub thresholds: Vec<Scoped<NonZeroUsize>>,
     /// Attestations that images need.
     pub required_attestations: Vec<Scoped<PredicateType>>,
 }
 
-/// Which containers-policy.json(5) decides.
+/// The containers-policy.json(5) that decides.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum PolicyChoice {
     /// A file that the operator named.
@@ -74,7 +74,7 @@ pub enum PolicyChoice {
     Host,
 }
 
-/// Whose signatures count.
+/// Signers that count.
 #[derive(Debug, Clone)]
 pub struct Signers {
     /// The anchors.
@@ -192,7 +192,7 @@ impl SignerFiles {
     }
 }
 
-/// What has been read so far.
+/// The signers that have been read so far.
 #[derive(Default)]
 struct Reading {
     anchors: Anchors,

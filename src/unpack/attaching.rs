@@ -2,7 +2,7 @@
 
 use super::error::UnpackError;
 use super::merging::{self, is_list};
-use super::push::Push;
+use super::push::under_way::Push;
 use super::refused_attachment::RefusedAttachment;
 use crate::archive::catalogue::CatalogueAttachment;
 use crate::inventory::Found;

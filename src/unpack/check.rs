@@ -1,9 +1,10 @@
 //! Checking: the archive is a closed world, and its keys are what the inventory says.
 
-use super::error::{UnpackError, bounded};
+use super::error::UnpackError;
 use super::refused::{CarriedAuthority, CarriedKey};
 use crate::archive::{Archive, Catalogue};
 use crate::inventory::KeyEntry;
+use crate::oci::text::bounded;
 use crate::trust::openpgp::KeyringError;
 use crate::trust::{KeyMaterial, KeyMaterialError, KeyUse};
 use std::sync::Arc;

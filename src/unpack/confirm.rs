@@ -2,16 +2,17 @@
 //! here for what they were given for, a change of the seal key is the one that the operator named.
 
 use super::check::Checked;
-use super::error::{UnpackError, bounded};
+use super::error::UnpackError;
 use super::installed;
+use super::not_sworn::NotSworn;
 use super::refused::CarriedKey;
-use super::swear::{NotSworn, SwearOptions};
 use super::verify::TrustInputs;
 use crate::archive::catalogue::CatalogueImage;
 use crate::archive::{Archive, Catalogue};
 use crate::inventory::{ImageEntry, Inventory, PackVerdict, StatedVerdict};
 use crate::oci::Digest;
 use crate::oci::media_type::SIGSTORE_BUNDLE_PREFIX;
+use crate::oci::text::bounded;
 use crate::report::seal::{
     SealReport, SealingRefusal, Sworn, SwornBasis, SwornImage, SwornKey, Unconfirmed,
     UnconfirmedCode,
@@ -38,7 +39,8 @@ impl TrustInputs {
 pub(super) fn confirm(
     checked: Checked,
     trust: TrustInputs,
-    options: &SwearOptions,
+    series: &[String],
+    accept_rotation: Option<Digest>,
 ) -> Result<Sworn, NotSworn> {
     let archive = checked.archive().clone();
     let inventory = archive.inventory();
@@ -58,7 +60,7 @@ pub(super) fn confirm(
         _ => SwornBasis::NothingClaimed,
     };
     let is_covered = matches!(basis, SwornBasis::ExpectedBundle | SwornBasis::EarlierSeal);
-    let mut refusals = Vec::from_iter(other_series(inventory, &options.series));
+    let mut refusals = Vec::from_iter(other_series(inventory, series));
     for (number, image) in inventory.images.iter().enumerate() {
         let verdict = judged.verdicts.get(number);
         refusals.extend(match (is_silent, is_covered) {
@@ -71,7 +73,7 @@ pub(super) fn confirm(
         let images = inventory.images.iter().zip(unnamed).filter(|(_, unnamed)| *unnamed);
         refusals.extend(images.filter_map(|(image, _)| unbound(image, &accepted_names)));
         refusals.extend(carried.iter().flat_map(|key| unconfirmed_scopes(key, &trusted)));
-        refusals.extend(unconfirmed_rotation(inventory, options.accept_rotation));
+        refusals.extend(unconfirmed_rotation(inventory, accept_rotation));
     }
     match refusals.is_empty() {
         true => Ok(sworn(inventory, basis, &judged.verdicts)),

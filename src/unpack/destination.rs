@@ -1,10 +1,11 @@
 //! The target, ready to be asked and filled.
 
 use super::error::UnpackError;
+use super::merging::OnExistingAttachment;
 use super::plan::Planned;
-use super::push::Pushed;
+use super::push::pushed::Pushed;
 use super::refused_attachment::AttachmentsRefused;
-use super::survey::{OnExistingAttachment, Survey};
+use super::survey::Survey;
 use super::target::Target;
 use super::turn::Turn;
 use crate::archive::sequential::BlobStream;
@@ -13,7 +14,7 @@ use crate::progress::Progress;
 use crate::registry::Client;
 use crate::transfer::Jobs;
 use futures_util::FutureExt as _;
-use futures_util::future::LocalBoxFuture;
+use futures_util::future::BoxFuture;
 use std::path::PathBuf;
 use std::sync::Arc;
 
@@ -36,13 +37,10 @@ pub(super) trait Destination: Send + Sync {
         &'a self,
         planned: &'a Planned,
         on_existing: OnExistingAttachment,
-    ) -> LocalBoxFuture<'a, Result<Survey, UnpackError>>;
+    ) -> BoxFuture<'a, Result<Survey, UnpackError>>;
 
     /// Brings everything there; tags, or what stands for them, come last.
-    fn fill<'a>(
-        &'a self,
-        transfer: Transfer<'a>,
-    ) -> LocalBoxFuture<'a, Result<Pushed, UnpackError>>;
+    fn fill<'a>(&'a self, transfer: Transfer<'a>) -> BoxFuture<'a, Result<Pushed, UnpackError>>;
 }
 
 /// Opens the target of a plan. `client` reaches registries.
@@ -73,11 +71,11 @@ impl Destination for LayoutAsItIs {
         &'a self,
         planned: &'a Planned,
         on_existing: OnExistingAttachment,
-    ) -> LocalBoxFuture<'a, Result<Survey, UnpackError>> {
-        planned.survey_layout(self.0.as_ref(), on_existing).boxed_local()
+    ) -> BoxFuture<'a, Result<Survey, UnpackError>> {
+        planned.survey_layout(self.0.as_ref(), on_existing).boxed()
     }
 
-    fn fill<'a>(&'a self, _: Transfer<'a>) -> LocalBoxFuture<'a, Result<Pushed, UnpackError>> {
-        std::future::ready(Ok(Pushed::default())).boxed_local()
+    fn fill<'a>(&'a self, _: Transfer<'a>) -> BoxFuture<'a, Result<Pushed, UnpackError>> {
+        std::future::ready(Ok(Pushed::default())).boxed()
     }
 }

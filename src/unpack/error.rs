@@ -1,11 +1,14 @@
 //! Why an archive is not unpacked.
 
+mod classes;
 mod hint;
+mod tags;
+
+pub use tags::TagsBack;
+pub(super) use tags::TagsIncomplete;
 
 use super::refused::Refused;
 use super::seal_refusal::SealRefusal;
-use super::tagged::TagsIncomplete;
-use super::tags::TagsBack;
 use crate::archive::{ArchiveError, CatalogueError};
 use crate::host::containers::apply::ConfigError;
 use crate::host::naming::MappingError;
@@ -15,7 +18,7 @@ use crate::host::{
     TagsFileError,
 };
 use crate::oci::layout::LayoutError;
-use crate::oci::source::{SourceError, Trouble};
+use crate::oci::source::SourceError;
 use crate::oci::{Digest, Reference};
 use crate::registry::RegistryError;
 use crate::trust::{Fingerprint, IdleScope, KeyFingerprint, KeyMaterialError, Scope};
@@ -256,108 +259,6 @@ pub enum UnpackError {
     Task(#[from] tokio::task::JoinError),
 }
 
-/// What kind of failure it is: decides the exit status. A later one outweighs an earlier one.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
-pub enum Class {
-    /// Something of this machine or program.
-    Other,
-    /// What was asked for cannot be done.
-    Usage,
-    /// The target, or the way there.
-    Network,
-    /// The archive or its medium.
-    Medium,
-    /// Verification.
-    Refused,
-}
-
-impl UnpackError {
-    /// What kind of failure it is.
-    pub fn class(&self) -> Class {
-        match self {
-            Self::Archive(_) | Self::Catalogue(_) => Class::Medium,
-            Self::Layout(error) => match error {
-                LayoutError::Blob(source) => class_of_source(source),
-                _ => Class::Medium,
-            },
-            Self::CarriedKey { .. }
-            | Self::Fingerprint { .. }
-            | Self::OtherBundle { .. }
-            | Self::UnansweredPins(_)
-            | Self::Sources(_)
-            | Self::TagsBack(_)
-            | Self::Disguised(_)
-            | Self::KeyRemoved { .. }
-            | Self::Tags(_)
-            | Self::FirstUse { .. }
-            | Self::FirstUseEverywhere
-            | Self::PinnedLog(_)
-            | Self::Refused(_) => Class::Refused,
-            Self::IdleScopes(_)
-            | Self::Naming(_)
-            | Self::EmitWithoutRegistry
-            | Self::Emit(ResourceDirectoryError::Foreign(_) | ResourceDirectoryError::List(_))
-            | Self::Collision { .. }
-            | Self::ReservedTag(_)
-            | Self::LayoutIsNoMirror
-            | Self::AllowsNothing(_)
-            | Self::Configure(
-                ConfigError::NotRoot | ConfigError::ReviewInPlace(_) | ConfigError::Ca(_),
-            )
-            | Self::Install(
-                InstallError::NotRoot
-                | InstallError::NameWithoutKey { .. }
-                | InstallError::OtherName { .. }
-                | InstallError::TwoNames { .. }
-                | InstallError::ReplacesItself { .. }
-                | InstallError::ReplacementNotTrusted { .. }
-                | InstallError::NotTheOldKey { .. },
-            ) => Class::Usage,
-            Self::Seal(refusal) => refusal.class(),
-            Self::Registry(error) => class_of(error),
-            Self::ForeignLayers { source, .. } => class_of(source),
-            Self::PassedBy { source, .. } => class_of(source),
-            Self::TagsIncomplete(_, source) => source.class(),
-            Self::AttachmentRefused { .. }
-            | Self::SparseIndex { .. }
-            | Self::TargetBlob { .. }
-            | Self::ReadBack { .. } => Class::Network,
-            Self::Blob(error) => class_of_source(error),
-            Self::InstalledKey { .. }
-            | Self::Install(_)
-            | Self::NotInstalled(_)
-            | Self::Configure(_)
-            | Self::NotConfigured(_)
-            | Self::NotRemembered(_)
-            | Self::TagsNotRemembered(_)
-            | Self::KeyRemovedLate { .. }
-            | Self::Emit(_)
-            | Self::NotEmitted(_)
-            | Self::Resource(_)
-            | Self::Host(_)
-            | Self::Lookaside(_)
-            | Self::Task(_) => Class::Other,
-        }
-    }
-}
-
-fn class_of(error: &RegistryError) -> Class {
-    match error {
-        RegistryError::Source(source) => class_of_source(source),
-        // Files with credentials and certificates are the caller's.
-        RegistryError::Setup { .. } | RegistryError::Credentials { .. } => Class::Usage,
-        _ => Class::Network,
-    }
-}
-
-/// The source of everything that is pushed is the archive.
-fn class_of_source(error: &SourceError) -> Class {
-    match error.trouble {
-        Trouble::Network => Class::Network,
-        Trouble::Medium | Trouble::Content | Trouble::Absent => Class::Medium,
-    }
-}
-
 fn listed(pins: &[KeyFingerprint]) -> String {
     let pins: Vec<String> = pins.iter().map(ToString::to_string).collect();
     pins.join(", ")
@@ -366,9 +267,4 @@ fn listed(pins: &[KeyFingerprint]) -> String {
 fn all_of(idle: &[IdleScope]) -> String {
     let idle: Vec<String> = idle.iter().map(ToString::to_string).collect();
     idle.join("; ")
-}
-
-/// Text from outside, short enough for an error message.
-pub(super) fn bounded(text: &str) -> String {
-    text.chars().take(300).collect()
 }

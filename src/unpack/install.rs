@@ -3,8 +3,8 @@
 use super::error::UnpackError;
 use super::open::Opened;
 use super::proven::proven;
-use super::verify::{TrustInputs, Verified};
-use crate::archive::Input;
+use super::request::InstallRequest;
+use super::verify::Verified;
 use crate::host::{
     Change, HostRoot, InstallError, InstallPlan, Installed, InstalledKey, KeyFingerprint, KeyName,
     KeyToInstall, Naming, PlannedKey, Replacement, plan_install,
@@ -30,12 +30,8 @@ pub struct InstallOptions {
 ///
 /// # Errors
 /// As [`super::unpack`], but for the target's.
-pub fn install_keys(
-    input: Input,
-    trust: TrustInputs,
-    options: InstallOptions,
-    dry_run: bool,
-) -> Result<InstallReport, UnpackError> {
+pub fn install_keys(request: InstallRequest) -> Result<InstallReport, UnpackError> {
+    let InstallRequest { input, trust, options, dry_run } = request;
     if !options.root.may_install() {
         return Err(InstallError::NotRoot.into());
     }

@@ -139,7 +139,7 @@ mod tests {
 
     /// Otherwise anybody with a certificate of the instance would be trusted.
     #[test]
-    fn a_root_is_an_authority_for_the_recorded_identity_only_and_a_demand_without_one() {
+    fn root_counts_for_its_identity_and_demands_without_one() {
         let mut demand = Anchors::default();
         let grant = Grant { scopes: scopes(), ..Grant::default() };
         admit(&mut demand, vec![root(grant)]).expect("anchors");

@@ -1,22 +1,25 @@
 //! Unpacking into an OCI image layout directory.
 
+pub(super) mod there;
+
+use self::there::{of_target, read_there};
 use super::arriving::{Arrived, Arriving};
 use super::destination::{Destination, Transfer};
 use super::error::UnpackError;
-use super::merging;
+use super::merging::{self, OnExistingAttachment};
 use super::plan::{Planned, PlannedBlob};
-use super::push::Pushed;
+use super::push::pushed::Pushed;
 use super::stream::{hash, told};
-use super::survey::{OCTETS, OnExistingAttachment, Survey};
+use super::survey::{OCTETS, Survey};
 use super::watched::Watched;
 use crate::archive::sequential::BlobStream;
 use crate::inventory::{Found, Stored};
-use crate::oci::layout::{LayoutDirectory, LayoutError, LayoutWriter, REF_NAME};
-use crate::oci::source::{BlobSource as _, SourceError, Trouble, Verifying};
-use crate::oci::{Descriptor, Digest, Manifest};
+use crate::oci::layout::{LayoutError, LayoutWriter, REF_NAME};
+use crate::oci::source::{BlobSource as _, SourceError, Verifying};
+use crate::oci::{Descriptor, Manifest};
 use crate::progress::Progress;
 use crate::report::unpack::{AttachmentOutcome, BlobCounts, RehomedOutcome};
-use futures_util::future::LocalBoxFuture;
+use futures_util::future::BoxFuture;
 use futures_util::{FutureExt as _, StreamExt as _, TryStreamExt as _, stream};
 use std::collections::HashSet;
 use std::sync::Arc;
@@ -26,16 +29,13 @@ impl Destination for LayoutWriter {
         &'a self,
         planned: &'a Planned,
         on_existing: OnExistingAttachment,
-    ) -> LocalBoxFuture<'a, Result<Survey, UnpackError>> {
-        planned.survey_layout(Some(self.layout()), on_existing).boxed_local()
+    ) -> BoxFuture<'a, Result<Survey, UnpackError>> {
+        planned.survey_layout(Some(self.layout()), on_existing).boxed()
     }
 
-    fn fill<'a>(
-        &'a self,
-        transfer: Transfer<'a>,
-    ) -> LocalBoxFuture<'a, Result<Pushed, UnpackError>> {
+    fn fill<'a>(&'a self, transfer: Transfer<'a>) -> BoxFuture<'a, Result<Pushed, UnpackError>> {
         let written = write(self, transfer);
-        async move { Ok(Pushed { blobs: written.await?, ..Pushed::default() }) }.boxed_local()
+        async move { Ok(Pushed { blobs: written.await?, ..Pushed::default() }) }.boxed()
     }
 }
 
@@ -50,9 +50,11 @@ async fn write(writer: &LayoutWriter, transfer: Transfer<'_>) -> Result<BlobCoun
         let stored = archive.blob(&blob.digest).map(|blob| blob.stored);
         !passes || stored == Some(Stored::Trust)
     };
-    let mut written: Vec<(bool, u64)> = stream::iter(blobs.iter().filter(is_readable))
+    let readable = blobs.iter().filter(is_readable);
+    let readable: Vec<Descriptor> =
+        readable.map(|blob| Descriptor::new(OCTETS, blob.digest, blob.size)).collect();
+    let mut written: Vec<(bool, u64)> = stream::iter(readable)
         .map(|blob| async move {
-            let blob = Descriptor::new(OCTETS, blob.digest, blob.size);
             let source = Watched::start(&blob, planned.source(), progress.clone());
             let there = writer.layout().blob_size(&blob.digest)? == Some(blob.size);
             if there {
@@ -129,26 +131,6 @@ async fn verify_existing(writer: &LayoutWriter, blob: &Descriptor) -> Result<(),
         piece.map_err(failed)?;
     }
     Ok(())
-}
-
-/// An error about a blob that lies at the target: the bundle has no part in it.
-fn of_target(layout: &LayoutDirectory, blob: &Digest, error: LayoutError) -> UnpackError {
-    match error {
-        LayoutError::Blob(source) if source.trouble == Trouble::Content => {
-            let file = layout.path().join("blobs/sha256").join(blob.hex());
-            UnpackError::TargetBlob { file, source: source.into() }
-        }
-        other => other.into(),
-    }
-}
-
-/// Reads a manifest that lies at the target; nothing when it is not there.
-pub(super) async fn read_there(
-    layout: &LayoutDirectory,
-    there: &Descriptor,
-) -> Result<Option<Manifest>, UnpackError> {
-    let read = layout.read_manifest(there).await;
-    read.map_err(|error| of_target(layout, &there.digest, error))
 }
 
 /// Writes a manifest, and verifies one that was there.

@@ -4,62 +4,22 @@
 //! a signature, so nothing is lost. What nobody vouches for changes nothing that is there, and is never so large that it
 //! would leave no room.
 
+use super::carried::{Carried, layers, leaves_room};
 use super::standing::{Publishing, Standing};
-use super::survey::OnExistingAttachment;
 use crate::inventory::AttachmentKind;
 use crate::oci::manifest::MAX_VALUES;
-use crate::oci::{Descriptor, Manifest, Meaning, json, media_type};
+use crate::oci::{Descriptor, Manifest, json, media_type};
 use crate::report::unpack::{AttachmentOutcome, NotPublished};
 use crate::trust::simple_signing::{MAX_LAYERS, MAX_PAYLOAD};
-use std::collections::BTreeSet;
 
-/// Most layers of what nobody vouches for: half of what is read, so that others can be added.
-const UNVERIFIED_LAYERS: usize = MAX_LAYERS / 2;
-/// Most bytes of its manifest: a quarter of what registries take.
-const UNVERIFIED_MANIFEST: usize = 1 << 20;
-
-/// An attachment as it is carried, and what of it is vouched for.
-#[derive(Debug)]
-pub(super) struct Carried {
-    pub(super) whole: Manifest,
-    /// Without the layers that nobody vouches for, where a trusted signer made others.
-    vouched: Option<Manifest>,
-    /// Only what is vouched for is wanted.
-    only_vouched: bool,
-}
-
-impl Carried {
-    /// `vouched` are the positions of the layers that trusted signers made.
-    pub(super) fn new(whole: Manifest, standing: Standing, vouched: &BTreeSet<usize>) -> Self {
-        let has_others = standing.unverified_layers > 0;
-        let vouched = has_others.then(|| with_layers(&whole, vouched)).flatten();
-        Self { whole, vouched, only_vouched: standing.only_vouched }
-    }
-
-    /// What is added to what is there: nobody's junk takes the room of others.
-    pub(super) fn added(&self) -> &Manifest {
-        self.vouched.as_ref().unwrap_or(&self.whole)
-    }
-
-    /// What is published where nothing is.
-    pub(super) fn published(&self) -> &Manifest {
-        match &self.vouched {
-            Some(vouched) if self.only_vouched || !leaves_room(&self.whole) => vouched,
-            _ => &self.whole,
-        }
-    }
-}
-
-/// A manifest with some of its layers.
-fn with_layers(manifest: &Manifest, positions: &BTreeSet<usize>) -> Option<Manifest> {
-    let mut document = json::parse_within(manifest.bytes(), MAX_VALUES).ok()?;
-    let layers = document.get_mut("layers")?.as_array_mut()?;
-    let mut position = 0;
-    layers.retain(|_| {
-        position += 1;
-        positions.contains(&(position - 1))
-    });
-    Manifest::parse(document.to_string().into(), manifest.media_type()).ok()
+/// What to do where the target has other bytes under an attachment's tag.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub enum OnExistingAttachment {
+    /// Keep what is there, and add what is verified to it.
+    #[default]
+    Keep,
+    /// Put what is carried in its place.
+    Replace,
 }
 
 /// What becomes of an attachment that is published under a tag, where `there` is what the tag names now.
@@ -191,16 +151,4 @@ fn is_same(there: &Descriptor, carried: &Descriptor) -> bool {
     (there.digest, there.size, &there.media_type)
         == (carried.digest, carried.size, &carried.media_type)
         && there.annotations == carried.annotations
-}
-
-fn layers(manifest: &Manifest) -> Option<&[Descriptor]> {
-    match manifest.meaning() {
-        Meaning::Image(image) => Some(&image.layers),
-        Meaning::Index(_) => None,
-    }
-}
-
-fn leaves_room(carried: &Manifest) -> bool {
-    carried.bytes().len() <= UNVERIFIED_MANIFEST
-        && layers(carried).is_none_or(|layers| layers.len() <= UNVERIFIED_LAYERS)
 }

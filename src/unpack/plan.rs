@@ -1,50 +1,21 @@
 //! Planning: what goes where, decided before anything is sent.
 
+pub(super) mod destinations;
+
+pub use destinations::{Plan, PlannedBlob, PlannedImage};
+
 use super::disguise::{Asked, Disguises};
-use super::error::{UnpackError, bounded};
+use super::error::UnpackError;
 use super::rehoming::{self, Rehomings};
 use super::standing::{AttachmentChoice, ImageStanding, published};
 use super::target::{Target, published_as};
 use super::verify::{Addressed, Verified};
 use crate::oci::reference::is_attachment_tag;
 use crate::oci::source::BlobSource;
+use crate::oci::text::bounded;
 use crate::oci::{Digest, Reference, Repository};
 use std::collections::HashMap;
 use std::sync::Arc;
-
-/// What will be published where. Printing it is `--dry-run`.
-#[derive(Debug)]
-pub struct Plan {
-    target: Target,
-    repositories: Vec<Repository>,
-    sources: Vec<Repository>,
-    images: Vec<PlannedImage>,
-    blobs: Vec<PlannedBlob>,
-}
-
-/// One image and its name at the target.
-#[derive(Debug, Clone)]
-pub struct PlannedImage {
-    /// The logical reference.
-    pub source: Reference,
-    /// Digest of its root.
-    pub digest: Digest,
-    /// Number of its repository in [`Plan::repositories`].
-    pub repository: usize,
-    /// Its name at the target.
-    pub target: String,
-}
-
-/// A config or layer, and the repositories that need it.
-#[derive(Debug, Clone)]
-pub struct PlannedBlob {
-    /// SHA-256 of the content.
-    pub digest: Digest,
-    /// Length in bytes.
-    pub size: u64,
-    /// Numbers of the repositories, ascending.
-    pub repositories: Vec<usize>,
-}
 
 /// A verified archive and where it goes.
 #[derive(Debug)]
@@ -55,38 +26,6 @@ pub struct Planned {
     /// What is attached to each image, and what may be published of it.
     pub(super) standings: Vec<ImageStanding>,
     pub(super) disguises: Arc<Disguises>,
-}
-
-impl Plan {
-    /// Where it goes.
-    pub fn target(&self) -> &Target {
-        &self.target
-    }
-
-    /// Repositories at the target.
-    pub fn repositories(&self) -> &[Repository] {
-        &self.repositories
-    }
-
-    /// Where the content of each of them comes from, in the same order.
-    pub fn sources(&self) -> &[Repository] {
-        &self.sources
-    }
-
-    /// Images, in the inventory's order.
-    pub fn images(&self) -> &[PlannedImage] {
-        &self.images
-    }
-
-    /// Configs and layers, each once, the largest first.
-    pub fn blobs(&self) -> &[PlannedBlob] {
-        &self.blobs
-    }
-
-    /// Sum of the blobs' sizes in bytes.
-    pub fn bytes(&self) -> u64 {
-        self.blobs.iter().map(|blob| blob.size).fold(0, u64::saturating_add)
-    }
 }
 
 impl Planned {

@@ -4,8 +4,8 @@
 //! signature of its own, a default that rejects. Whoever fills the registry has to know before somebody pulls.
 
 use super::at_target::AtTarget;
-use super::configure::KeyPaths;
 use super::error::UnpackError;
+use super::key_paths::KeyPaths;
 use super::plan::Planned;
 use crate::host::containers::apply::PlannedFile;
 use crate::host::{HostRoot, PolicyFile, RegistriesD};

@@ -3,47 +3,31 @@
 //!
 //! Every byte is hashed again as it is sent. Whatever fails before the tags leaves all tags as they were.
 
+pub(super) mod pushed;
+pub(super) mod under_way;
+
+use self::pushed::Pushed;
+use self::under_way::Push;
 use super::attaching::{self, AttachedThere};
 use super::destination::{Destination, Transfer};
 use super::error::UnpackError;
-use super::plan::{Planned, PlannedBlob};
-use super::refused_attachment::{AttachmentsRefused, RefusedAttachment};
+use super::merging::OnExistingAttachment;
+use super::plan::Planned;
+use super::refused_attachment::RefusedAttachment;
 use super::rehoming::Rehomed;
-use super::survey::{OCTETS, OnExistingAttachment, Survey};
-use super::verify::Verified;
-use super::watched::Watched;
-use crate::archive::catalogue::ManifestRecord;
+use super::survey::Survey;
 use crate::inventory::ImageEntry;
-use crate::oci::source::{BlobSource, Held};
-use crate::oci::{Descriptor, Digest, Manifest};
-use crate::progress::Progress;
-use crate::registry::{BlobPushed, Client, Presence, RegistryError, RemoteRepository};
-use crate::report::unpack::{BlobCounts, RehomedOutcome};
-use crate::transfer::{Jobs, SMALL};
+use crate::oci::Digest;
+use crate::oci::source::Held;
+use crate::registry::{Client, Presence, RegistryError};
+use crate::report::unpack::RehomedOutcome;
 use crate::trust::{ChildStatus, ImageVerdict};
-use futures_util::future::LocalBoxFuture;
+use futures_util::future::BoxFuture;
 use futures_util::{FutureExt as _, StreamExt as _, TryStreamExt as _, stream};
-use std::collections::HashSet;
-use std::sync::{Arc, Mutex, PoisonError};
-use tokio::task::JoinSet;
+use std::sync::Mutex;
 
 /// Images whose manifests are pushed at the same time, for each job.
 const IMAGES_PER_JOB: usize = 2;
-
-/// What was pushed.
-#[derive(Debug, Default)]
-pub(super) struct Pushed {
-    pub(super) blobs: BlobCounts,
-    /// For each image: the manifest that got the tag because the registry does not take its index.
-    pub(super) tagged_children: Vec<Option<Digest>>,
-    /// For each image: attachments that the registry does not take. None of them is at the target, so whatever looks for
-    /// them there fails.
-    pub(super) refused: Vec<Vec<RefusedAttachment>>,
-    /// Signatures that the registry does not take where runtimes look, by their place among all that are rehomed.
-    pub(super) rehomed_refused: Vec<RefusedAttachment>,
-    /// Attachments that are published and in no list: numbers of images and of their attachments.
-    pub(super) unlisted: Vec<(usize, usize)>,
-}
 
 /// One image without its tag.
 struct PushedImage {
@@ -51,33 +35,17 @@ struct PushedImage {
     attached: AttachedThere,
 }
 
-/// A push under way.
-pub(super) struct Push<'a> {
-    pub(super) verified: &'a Verified,
-    pub(super) planned: &'a Planned,
-    pub(super) survey: &'a Survey,
-    pub(super) repositories: Arc<[RemoteRepository]>,
-    pub(super) attachments_refused: AttachmentsRefused,
-    pub(super) jobs: Jobs,
-    pub(super) progress: &'a Arc<dyn Progress>,
-    /// Manifests that are in a repository for certain.
-    there: Mutex<HashSet<(usize, Digest)>>,
-}
-
 impl Destination for Client {
     fn survey<'a>(
         &'a self,
         planned: &'a Planned,
         on_existing: OnExistingAttachment,
-    ) -> LocalBoxFuture<'a, Result<Survey, UnpackError>> {
-        planned.survey(self, on_existing).boxed_local()
+    ) -> BoxFuture<'a, Result<Survey, UnpackError>> {
+        planned.survey(self, on_existing).boxed()
     }
 
-    fn fill<'a>(
-        &'a self,
-        transfer: Transfer<'a>,
-    ) -> LocalBoxFuture<'a, Result<Pushed, UnpackError>> {
-        push(self, transfer).boxed_local()
+    fn fill<'a>(&'a self, transfer: Transfer<'a>) -> BoxFuture<'a, Result<Pushed, UnpackError>> {
+        push(self, transfer).boxed()
     }
 }
 
@@ -114,12 +82,12 @@ async fn push(client: &Client, transfer: Transfer<'_>) -> Result<Pushed, UnpackE
         refused.push(image.attached.refused);
         unlisted.extend(image.attached.unlisted.into_iter().map(|place| (number, place)));
     }
-    let rehomed: Vec<Option<RefusedAttachment>> =
-        stream::iter(planned.rehomed.iter().zip(&survey.rehomed).enumerate())
-            .map(|(place, (rehomed, outcome))| push.rehome(place, rehomed, *outcome))
-            .buffered(images_at_once)
-            .try_collect()
-            .await?;
+    let rehomings = planned.rehomed.iter().as_slice();
+    let rehomed: Vec<Option<RefusedAttachment>> = stream::iter(0..rehomings.len())
+        .map(|place| push.rehome(place, &rehomings[place], survey.rehomed[place]))
+        .buffered(images_at_once)
+        .try_collect()
+        .await?;
     let rehomed_refused = rehomed.into_iter().flatten().collect();
     progress.note("tags");
     let (push, children) = (&push, &tagged_children);
@@ -134,58 +102,6 @@ async fn push(client: &Client, transfer: Transfer<'_>) -> Result<Pushed, UnpackE
 }
 
 impl Push<'_> {
-    /// Configs and layers of an archive that is read by place.
-    async fn placed_blobs(&self) -> Result<BlobCounts, UnpackError> {
-        let blobs: Vec<&PlannedBlob> = self.planned.plan.blobs().iter().collect();
-        self.progress.total(blobs.len() as u64, self.planned.plan.bytes());
-        self.blobs(&blobs).await
-    }
-
-    /// Blobs that the archive can read, the largest first, large and small ones side by side.
-    pub(super) async fn blobs(&self, blobs: &[&PlannedBlob]) -> Result<BlobCounts, UnpackError> {
-        let (large, small) = blobs.split_at(blobs.partition_point(|blob| blob.size >= SMALL));
-        let (large, small) = tokio::try_join!(
-            self.class(large, self.jobs.large()),
-            self.class(small, self.jobs.small()),
-        )?;
-        Ok(BlobCounts {
-            uploaded: large.uploaded + small.uploaded,
-            mounted: large.mounted + small.mounted,
-            already_there: large.already_there + small.already_there,
-            bytes_uploaded: large.bytes_uploaded + small.bytes_uploaded,
-        })
-    }
-
-    /// Pushes `blobs`, each as a task of its own so that hashing uses every core, `limit` at a time. The first error
-    /// stops all of them.
-    async fn class(&self, blobs: &[&PlannedBlob], limit: usize) -> Result<BlobCounts, UnpackError> {
-        let mut counts = BlobCounts::default();
-        let mut tasks = JoinSet::new();
-        for blob in blobs {
-            if tasks.len() >= limit
-                && let Some(done) = tasks.join_next().await
-            {
-                count(&mut counts, done??);
-            }
-            tasks.spawn(push_blob(
-                self.planned.source(),
-                self.repositories.clone(),
-                self.places(blob),
-                Descriptor::new(OCTETS, blob.digest, blob.size),
-                self.progress.clone(),
-            ));
-        }
-        while let Some(done) = tasks.join_next().await {
-            count(&mut counts, done??);
-        }
-        Ok(counts)
-    }
-
-    /// The repositories that need a blob, with what is known about each.
-    pub(super) fn places(&self, blob: &PlannedBlob) -> Vec<(usize, Presence)> {
-        blob.repositories.iter().map(|n| (*n, self.survey.presence[*n])).collect()
-    }
-
     /// Everything of one image but its tag. Gives the manifest that has to stand for its index, where one has to, and
     /// what became of its attachments.
     async fn image(&self, number: usize) -> Result<PushedImage, UnpackError> {
@@ -259,84 +175,6 @@ impl Push<'_> {
         }
         Ok(())
     }
-
-    /// One manifest by its digest, once for each repository.
-    pub(super) async fn manifest(
-        &self,
-        repository: usize,
-        record: &ManifestRecord,
-        is_sparse: bool,
-    ) -> Result<(), UnpackError> {
-        let known = || self.there.lock().unwrap_or_else(PoisonError::into_inner);
-        if known().contains(&(repository, record.digest)) {
-            return Ok(());
-        }
-        let remote = &self.repositories[repository];
-        let check = self.survey.presence[repository] == Presence::CheckFirst;
-        if !check
-            || remote.manifest_digest(&record.digest.to_string()).await? != Some(record.digest)
-        {
-            let manifest = self.read(record)?;
-            let pushed = match is_sparse {
-                true => remote.push_sparse_index(&manifest).await,
-                false => remote.push_manifest(None, &manifest).await,
-            };
-            pushed.map_err(|error| not_taken(record, error))?;
-        }
-        known().insert((repository, record.digest));
-        Ok(())
-    }
-
-    /// Reads a manifest again: what is pushed is what was verified, or nothing.
-    pub(super) fn read(&self, record: &ManifestRecord) -> Result<Manifest, UnpackError> {
-        Ok(self.verified.catalogue().read_manifest(self.verified.archive(), record)?)
-    }
-}
-
-/// Brings one blob into all repositories that need it: sent to the first, mounted into the others.
-pub(super) async fn push_blob(
-    source: Arc<dyn BlobSource>,
-    repositories: Arc<[RemoteRepository]>,
-    places: Vec<(usize, Presence)>,
-    blob: Descriptor,
-    progress: Arc<dyn Progress>,
-) -> Result<(Vec<BlobPushed>, u64), UnpackError> {
-    let source = Watched::start(&blob, source, progress);
-    let mut outcomes = Vec::with_capacity(places.len());
-    let mut mount_from: Option<&str> = None;
-    for (number, presence) in places {
-        let repository = &repositories[number];
-        outcomes.push(repository.push_blob(&blob, &source, mount_from, presence).await?);
-        mount_from = mount_from.or(Some(repository.name().path()));
-    }
-    // A damaged archive is noticed whatever the target has: nothing is tagged before every byte was hashed.
-    if !outcomes.contains(&BlobPushed::Uploaded) {
-        source.verify(&blob).await?;
-    }
-    source.done(&blob);
-    Ok((outcomes, blob.size))
-}
-
-pub(super) fn count(counts: &mut BlobCounts, (outcomes, size): (Vec<BlobPushed>, u64)) {
-    for outcome in outcomes {
-        match outcome {
-            BlobPushed::Uploaded => {
-                counts.uploaded += 1;
-                counts.bytes_uploaded += size;
-            }
-            BlobPushed::Mounted => counts.mounted += 1,
-            BlobPushed::AlreadyThere => counts.already_there += 1,
-        }
-    }
-}
-
-/// A refusal of a manifest that has layers which may lie elsewhere is mostly about these.
-fn not_taken(record: &ManifestRecord, error: RegistryError) -> UnpackError {
-    let is_refusal = matches!(error, RegistryError::Refused { .. } | RegistryError::Server { .. });
-    match is_refusal && record.has_nondistributable_layers() {
-        true => UnpackError::ForeignLayers { manifest: record.digest, source: error.into() },
-        false => error.into(),
-    }
 }
 
 /// Answers that a registry gives to an index whose manifests it does not all have (distribution-spec §pushing
@@ -374,7 +212,7 @@ mod tests {
     use super::may_want_children;
 
     #[test]
-    fn a_child_stands_for_its_index_only_where_the_registry_may_want_its_children() {
+    fn child_replaces_its_index_only_at_statuses_about_children() {
         let wanting: Vec<u16> = (400..600).filter(|status| may_want_children(*status)).collect();
         assert_eq!(wanting, [400, 404, 409, 412, 422]);
     }

@@ -6,11 +6,14 @@
 //! in another manifest as well: ours has one verified signature of each signer that has none in reach, beside what
 //! lies there already and can be read. It is the same for the same bundle and the same anchors.
 
+mod reported;
+
+pub(super) use reported::{reports, warnings};
+
 use super::error::UnpackError;
-use super::plan::{Plan, Planned};
+use super::plan::destinations::Plan;
 use super::verify::Verified;
 use crate::oci::{Descriptor, Digest, Manifest, Meaning, media_type};
-use crate::report::unpack::{RehomedOutcome, RehomedReport};
 use crate::trust::{Found, SignatureFinding, Signer, runtimes_read, signature_tag};
 use bytes::Bytes;
 use serde_json::json;
@@ -185,53 +188,4 @@ fn config(layers: &[Descriptor]) -> Bytes {
         "config": {},
     });
     Bytes::from(document.to_string())
-}
-
-/// What became of those of one image.
-fn of_image<'a>(
-    planned: &'a Planned,
-    number: usize,
-    outcomes: &'a [RehomedOutcome],
-) -> impl Iterator<Item = (&'a Rehomed, RehomedOutcome)> {
-    let verdict = &planned.verified.verdicts()[number];
-    let repository = planned.plan.images()[number].repository;
-    let children = verdict.children().iter().map(|child| child.digest);
-    let own = std::iter::once(verdict.digest()).chain(children);
-    own.filter_map(move |subject| {
-        let number = *planned.rehomed.numbers.get(&(repository, subject))?;
-        Some((&planned.rehomed.all[number], outcomes[number]))
-    })
-}
-
-/// The reports of one image.
-pub(super) fn reports(
-    planned: &Planned,
-    number: usize,
-    outcomes: &[RehomedOutcome],
-) -> Vec<RehomedReport> {
-    let report = |(one, outcome): (&Rehomed, RehomedOutcome)| RehomedReport {
-        subject: one.subject,
-        tag: one.tag.clone(),
-        digest: one.manifest.digest(),
-        from: one.from.clone(),
-        outcome,
-    };
-    of_image(planned, number, outcomes).map(report).collect()
-}
-
-/// What the operator has to know of them: what could not be moved.
-pub(super) fn warnings(
-    planned: &Planned,
-    number: usize,
-    outcomes: &[RehomedOutcome],
-    name: &str,
-) -> Vec<String> {
-    let kept = of_image(planned, number, outcomes).filter_map(|(one, outcome)| match outcome {
-        RehomedOutcome::NotRehomed { existing } => Some(format!(
-            "{name}: {} at the target is {existing} and lacks signatures that verified; to put them there: --on-existing-attachment replace",
-            one.tag
-        )),
-        _ => None,
-    });
-    kept.collect()
 }

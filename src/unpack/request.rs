@@ -1,13 +1,15 @@
-//! The request of the door: which archive goes where, who is trusted, and a setter for everything that has a default.
+//! The requests of the doors: which archive goes where, who is trusted, and a setter for everything that has a default.
 
 use super::{
     AttachmentChoice, AttachmentsRefused, ConfigureOptions, DEFAULT_JOBS, EmitOptions,
     InstallOptions, OnExistingAttachment, Target, TrustInputs,
 };
 use crate::archive::Input;
+use crate::archive::integrity::Depth;
 use crate::host::HostRoot;
+use crate::oci::Digest;
 use crate::transfer::Jobs;
-use crate::trust::Scope;
+use crate::trust::{Scope, SigningKey};
 use std::path::PathBuf;
 
 /// An archive to unpack, where it goes, and who is trusted.
@@ -113,5 +115,62 @@ impl Request {
     #[must_use]
     pub fn dry_run(self, dry_run: bool) -> Self {
         Self { dry_run, ..self }
+    }
+}
+
+/// An archive whose proven keys are installed, without a push.
+pub struct InstallRequest {
+    pub(super) input: Input,
+    pub(super) trust: TrustInputs,
+    pub(super) options: InstallOptions,
+    pub(super) dry_run: bool,
+}
+
+impl InstallRequest {
+    /// The keys of the archive of `input` that verified something under `trust`.
+    pub fn new(input: Input, trust: TrustInputs, options: InstallOptions) -> Self {
+        Self { input, trust, options, dry_run: false }
+    }
+
+    /// Whether to verify and plan, but change nothing.
+    #[must_use]
+    pub fn dry_run(self, dry_run: bool) -> Self {
+        Self { dry_run, ..self }
+    }
+}
+
+/// An archive that is verified and sealed where it lies.
+pub struct SealRequest<'a> {
+    pub(super) paths: &'a [PathBuf],
+    pub(super) key: &'a SigningKey,
+    pub(super) trust: TrustInputs,
+    pub(super) depth: Depth,
+    pub(super) accept_rotation: Option<Digest>,
+    pub(super) series: Vec<String>,
+}
+
+impl<'a> SealRequest<'a> {
+    /// The archive that `paths` name, verified under `trust` down to its last byte, and the key that seals it.
+    pub fn new(paths: &'a [PathBuf], key: &'a SigningKey, trust: TrustInputs) -> Self {
+        let (accept_rotation, series) = (None, Vec::new());
+        Self { paths, key, trust, depth: Depth::Whole, accept_rotation, series }
+    }
+
+    /// How much is read.
+    #[must_use]
+    pub fn depth(self, depth: Depth) -> Self {
+        Self { depth, ..self }
+    }
+
+    /// The successor in a change of the seal key that the operator means, by its fingerprint.
+    #[must_use]
+    pub fn accept_rotation(self, successor: Option<Digest>) -> Self {
+        Self { accept_rotation: successor, ..self }
+    }
+
+    /// Names of the series that are meant; any where none is given.
+    #[must_use]
+    pub fn series(self, names: Vec<String>) -> Self {
+        Self { series: names, ..self }
     }
 }

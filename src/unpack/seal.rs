@@ -3,7 +3,6 @@
 //! What a verified seal grants is that the inventory is authentic, as an expected bundle digest does. What is demanded of
 //! single images beside it holds as ever.
 
-use super::error::bounded;
 use super::refused::CarriedKey;
 use super::seal_refusal::SealRefusal;
 use super::series::KnownSeries;
@@ -11,6 +10,7 @@ use crate::archive::{Archive, head};
 use crate::host::{HostRoot, SealState, Series, StateError, Succession, record_seal};
 use crate::inventory::{Inventory, KeyEntry, Rotation, SEAL_USE};
 use crate::oci::Digest;
+use crate::oci::text::bounded;
 use crate::report::seal::{KeyStanding, SealReport, SeriesState, VerifiedSeal};
 use crate::seal::age::Place;
 use crate::seal::{self, Exceptions, ExpiryError, Standing, Verdict, check_expiry, fingerprint_of};

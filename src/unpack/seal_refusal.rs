@@ -1,6 +1,6 @@
 //! Why a bundle is refused for its seal.
 
-use super::error::Class;
+use super::class::Class;
 use crate::host::StateError;
 use crate::oci::Digest;
 use crate::seal::{ExpiryError, RotationError, SealError, SequenceError};

@@ -1,10 +1,10 @@
 //! What is remembered of the series that a sealed bundle says it is of, and of others of its key.
 
-use super::error::bounded;
 use super::seal_refusal::SealRefusal;
 use crate::host::{HostRoot, SealState, StateError, Succession, seal_states};
 use crate::inventory::Rotation;
 use crate::oci::Digest;
+use crate::oci::text::bounded;
 use crate::seal::{
     Exceptions, Known, RotationError, SequenceError, Standing, Verdict, fingerprint_of, heirs,
     lineage, rotation, sequence,

@@ -1,9 +1,10 @@
 //! GPG signatures on their way out: into registries that keep them, into a lookaside directory for a web server, or
 //! nowhere, which is reported.
 
+mod pushed;
+
 use super::error::UnpackError;
 use super::plan::Planned;
-use super::push::Push;
 use super::standing::{SignaturePublishing, SignatureStanding};
 use super::target::Target;
 use crate::archive::catalogue::CatalogueSignature;
@@ -182,27 +183,5 @@ fn surveyed_at(
             named(&name, SignatureOutcome::Published)
         }
         None => named(&own.name, SignatureOutcome::NameTaken),
-    }
-}
-
-impl Push<'_> {
-    /// Publishes the signatures of an image whose manifests and tag are there; `child` got its tag in place of the
-    /// root, which is not there then.
-    pub(super) async fn signatures(
-        &self,
-        number: usize,
-        child: Option<Digest>,
-    ) -> Result<(), UnpackError> {
-        let image = &self.planned.plan.images()[number];
-        let signatures = self.planned.signatures_of(number).iter();
-        for (signature, there) in signatures.zip(&self.survey.signatures[number]) {
-            let is_there = child.is_none() || signature.subject != image.digest;
-            if there.outcome == SignatureOutcome::Published && is_there {
-                let content = self.planned.signature(signature)?.content;
-                let signature = ExtensionSignature { name: there.name.clone(), content };
-                self.repositories[image.repository].push_signature(&signature).await?;
-            }
-        }
-        Ok(())
     }
 }

@@ -1,8 +1,6 @@
 //! What may be published of everything that is attached, and by what each of it is verified.
 
-use super::merging::Carried;
 use super::verify::Verified;
-use crate::archive::ArchiveError;
 use crate::archive::catalogue::{CatalogueImage, CatalogueSignature, ManifestRecord};
 use crate::report::unpack::AttachmentCounts;
 use crate::trust::{ImageVerdict, Verification, Vouching};
@@ -126,25 +124,6 @@ impl Verified {
         };
         let signatures = image.signatures().iter().map(signature).collect();
         ImageStanding { attachments, signatures }
-    }
-
-    /// A manifest that is attached to image `number`, and what of it is vouched for.
-    ///
-    /// # Errors
-    /// When it is no longer what it was.
-    pub(super) fn carried(
-        &self,
-        number: usize,
-        record: &ManifestRecord,
-        standing: Standing,
-    ) -> Result<Carried, ArchiveError> {
-        let whole = self.catalogue().read_manifest(self.archive(), record)?;
-        let findings = self.verdicts()[number].signatures().iter();
-        let made = findings.filter(|finding| {
-            finding.manifest == record.digest && finding.code.is_by_a_trusted_signer()
-        });
-        let vouched = made.map(|finding| finding.position).collect();
-        Ok(Carried::new(whole, standing, &vouched))
     }
 
     /// How many attachments and GPG signatures are verified, and how many are not.

@@ -7,7 +7,7 @@
 use super::arriving::{Arrived, Arriving};
 use super::error::UnpackError;
 use super::plan::PlannedBlob;
-use super::push::{Push, count, push_blob};
+use super::push::under_way::{Push, count, push_blob};
 use crate::archive::sequential::BlobStream;
 use crate::inventory::Stored;
 use crate::oci::source::{BlobSource, ByteStream, Held, SourceError, Verifying};

@@ -1,9 +1,9 @@
 //! Surveying: what the target has already, before anything is sent.
 
-use super::at_target::KeptSignatures;
 use super::error::UnpackError;
-use super::layout::read_there;
-use super::merging;
+use super::kept_signatures::KeptSignatures;
+use super::layout::there::read_there;
+use super::merging::{self, OnExistingAttachment};
 use super::plan::{Plan, Planned, PlannedBlob};
 use super::rehoming::Rehomed;
 use super::signatures::SurveyedSignature;
@@ -26,16 +26,6 @@ const IN_FLIGHT: usize = 16;
 const SAMPLE: usize = 8;
 /// What blobs are called where only digest and size count.
 pub(super) const OCTETS: &str = "application/octet-stream";
-
-/// What to do where the target has other bytes under an attachment's tag.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
-pub enum OnExistingAttachment {
-    /// Keep what is there, and add what is verified to it.
-    #[default]
-    Keep,
-    /// Put what is carried in its place.
-    Replace,
-}
 
 /// What the target has already.
 #[derive(Debug)]
@@ -74,8 +64,9 @@ impl Planned {
         let repositories: Vec<RemoteRepository> =
             plan.repositories().iter().map(|name| client.repository(name)).collect();
         let (repositories, plan) = (&repositories, plan);
-        let tags = stream::iter(plan.images())
-            .map(|image| async move {
+        let tags = stream::iter(0..plan.images().len())
+            .map(|number| async move {
+                let image = &plan.images()[number];
                 let Some(tag) = image.source.tag() else { return Ok(TagChange::ByDigest) };
                 let now = repositories[image.repository].manifest_digest(tag).await?;
                 Ok::<_, UnpackError>(tag_change(now, image.digest))
@@ -94,8 +85,10 @@ impl Planned {
             })
             .buffered(IN_FLIGHT)
             .try_collect::<Vec<_>>();
-        let rehomed = stream::iter(self.rehomed.iter())
-            .map(|rehomed| async move {
+        let rehomings = self.rehomed.iter().as_slice();
+        let rehomed = stream::iter(0..rehomings.len())
+            .map(|number| async move {
+                let rehomed = &rehomings[number];
                 let repository = &repositories[rehomed.repository];
                 let there = repository.manifest_by_tag(&rehomed.tag).await?;
                 Ok::<_, UnpackError>(self.rehomed_outcome(rehomed, there, on_existing, note))

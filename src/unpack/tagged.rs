@@ -1,26 +1,11 @@
 //! The last step of a push: tags are moved, and where a registry does not take all of them, those that are set are named.
 
-use super::error::UnpackError;
-use super::push::Push;
+use super::error::{TagsIncomplete, UnpackError};
+use super::push::under_way::Push;
 use crate::oci::Digest;
 use crate::report::unpack::TagChange;
 use futures_util::{StreamExt as _, stream};
-use std::fmt;
 use std::sync::atomic::{AtomicBool, Ordering};
-
-/// Most names in a message.
-const MOST: usize = 10;
-
-/// Tags that are set beside others that are not.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct TagsIncomplete {
-    /// Names at the target that lead to what was carried.
-    pub set: Vec<String>,
-    /// Names that do not, or of which that is not known.
-    pub unset: Vec<String>,
-    /// Numbers of the images whose tags are set.
-    pub(super) set_images: Vec<usize>,
-}
 
 impl Push<'_> {
     /// Moves all tags, `limit` at a time. After a failure no other one is begun, and those that were are ended: so it is
@@ -99,38 +84,5 @@ impl Push<'_> {
         let found = now.map_or_else(|| "not there".to_owned(), |digest| digest.to_string());
         let name = format!("{}:{name}", remote.name());
         Err(UnpackError::ReadBack { name, expected: wanted, found })
-    }
-}
-
-impl fmt::Display for TagsIncomplete {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let (set, all) = (self.set.len(), self.set.len() + self.unset.len());
-        write!(f, "{set} of {all} tags are set: {}", listed(&self.set))?;
-        write!(f, "; not set: {}", listed(&self.unset))
-    }
-}
-
-fn listed(names: &[String]) -> String {
-    let first = names[..names.len().min(MOST)].join(", ");
-    match names.len().checked_sub(MOST) {
-        None | Some(0) => first,
-        Some(more) => format!("{first} and {more} more"),
-    }
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn tags_are_named_up_to_a_bound() {
-        let names = |count| (0..count).map(|number| format!("r/a:{number}")).collect();
-        let of = |set, unset| {
-            TagsIncomplete { set: names(set), unset: names(unset), set_images: Vec::new() }
-                .to_string()
-        };
-        assert_eq!(of(2, 1), "2 of 3 tags are set: r/a:0, r/a:1; not set: r/a:0");
-        assert!(of(10, 1).ends_with("r/a:9; not set: r/a:0"));
-        assert!(of(1, 512).ends_with("r/a:9 and 502 more"));
     }
 }

@@ -2,57 +2,16 @@
 //! key, a bundle without a sequence, or one without its seal could move a tag to what was replaced long ago. So what
 //! filled each tag, and how old it was, is remembered by target repository and tag, whichever bundle it was.
 
-use super::error::UnpackError;
+use super::error::{TagsBack, UnpackError};
 use super::plan::{Plan, Planned, PlannedImage};
 use super::target::Target;
-use crate::host::records::tags::{TagBack, TagFill, TagPlace, TagStanding};
+use crate::host::records::tags::{TagFill, TagPlace, TagStanding};
 use crate::host::{HostRoot, check_tags, record_tags};
 use crate::oci::host_name::canonical;
+use crate::oci::text::bounded;
 use crate::report::unpack::{TagAge, TagChange};
-use crate::seal::age::Age;
 use crate::trust::Scope;
 use std::path::PathBuf;
-use time::format_description::well_known::Rfc3339;
-
-/// Tags that would go back in time: all of them, the first one named.
-#[derive(Debug, thiserror::Error)]
-#[error("{}", .0.first().map(|first| in_words(first, .0.len() - 1)).unwrap_or_default())]
-pub struct TagsBack(pub Vec<TagBack>);
-
-fn in_words(back: &TagBack, others: usize) -> String {
-    let code = if back.is_older { "tag-older" } else { "tag-age-unknown" };
-    let TagPlace { repository, tag } = &back.place;
-    let offered = match (&back.offered_age, back.is_older) {
-        (Some(age), true) => format!("an older one ({})", of_age(age)),
-        (Some(age), false) => {
-            format!("one that may not be newer ({})", of_age(age))
-        }
-        (None, _) => "one whose age nothing authenticates".to_owned(),
-    };
-    let others = match others {
-        0 => String::new(),
-        1 => "; and 1 more tag".to_owned(),
-        more => format!("; and {more} more tags"),
-    };
-    format!(
-        "{code}: {repository}:{tag} was filled with {} by a bundle ({}), and would go to {} of {offered}{others}",
-        back.known,
-        of_age(&back.known_age),
-        back.offered
-    )
-}
-
-/// A bundle's age, as messages have it.
-fn of_age(age: &Age) -> String {
-    let created = age.created.format(&Rfc3339).unwrap_or_default();
-    match &age.place {
-        Some(place) => {
-            let name = super::error::bounded(&place.name);
-            format!("series {name:?}, sequence {}, made {created}", place.sequence)
-        }
-        None => format!("without a sequence, made {created}"),
-    }
-}
 
 /// Refuses what would move a tag back in time, or may, unless one of the scopes allows it for the image's source. Gives
 /// how each image's tag stands; an image without a tag has none.
@@ -165,7 +124,7 @@ pub(super) fn warning(
             "{name}: moved from {from}, and nothing here tells whether that goes back in time"
         )),
         (TagAge::Newer, Some(TagStanding::Newer { other_series: Some(place) })) => {
-            let series = super::error::bounded(&place.name);
+            let series = bounded(&place.name);
             Some(format!(
                 "{name}: the series {series:?} filled it before; --seal-name says which series count"
             ))

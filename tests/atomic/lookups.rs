@@ -128,7 +128,7 @@ fn only_so_many_signatures_are_read() {
 }
 
 #[test]
-fn a_configuration_that_contradicts_itself_is_refused_before_anything_is_asked() {
+fn contradicting_configuration_is_refused_before_any_request() {
     let scene = Scene::new();
     let directory = looking_at(&file_url(scene.lookaside.path()));
     let arguments = ["--registries-d", text(directory.path())];
@@ -149,7 +149,7 @@ fn a_configuration_that_contradicts_itself_is_refused_before_anything_is_asked()
 }
 
 #[test]
-fn registries_without_the_extension_are_not_asked_for_signatures() {
+fn registry_without_the_extension_is_not_asked_for_signatures() {
     let mut scene = Scene::new();
     let proxy = FaultProxy::start(scene.side.address());
     scene.side.through(proxy.address());

@@ -79,8 +79,8 @@ impl Signed {
 }
 
 #[test]
-fn signatures_go_from_one_web_server_to_another_and_are_believed_there() {
-    let test = "signatures_go_from_one_web_server_to_another_and_are_believed_there";
+fn signatures_between_two_web_servers_are_believed() {
+    let test = "signatures_between_two_web_servers_are_believed";
     let Some(scene) = Signed::new(test) else { return };
     let Some(nginx) = Nginx::start(test, scene.lookaside.path()) else { return };
     scene.pack(&format!("http://{}", nginx.address()));

@@ -30,7 +30,7 @@ fn a_key_file_of_another_kind_names_its_option() {
     let armored =
         "-----BEGIN PGP PUBLIC KEY BLOCK-----\n\nmQEN\n-----END PGP PUBLIC KEY BLOCK-----\n";
     let certificate = "-----BEGIN CERTIFICATE-----\nMAA=\n-----END CERTIFICATE-----\n";
-    let public = Signer::generate().public_pem();
+    let public = Signer::p256().public_pem();
     let private = "-----BEGIN PRIVATE KEY-----\nMAA=\n-----END PRIVATE KEY-----\n";
     for (option, content, expected) in [
         ("--key", armored, Some("--gpg-key [SCOPE=]FILE")),
@@ -122,9 +122,9 @@ fn a_file_of_the_caller_that_cannot_be_used_is_a_wrong_call() {
 }
 
 #[test]
-fn a_name_that_nothing_binds_is_answered_with_what_would_bind_it() {
+fn unbound_name_is_refused_with_a_hint_that_binds_it() {
     let side = Connected::start();
-    let signer = Signer::generate();
+    let signer = Signer::p256();
     let image = side.unsigned("app");
     sign_bundle(&side.registry, "app", &image, &signer);
     let key = side.key("release.pub", &signer);
@@ -140,7 +140,7 @@ fn a_name_that_nothing_binds_is_answered_with_what_would_bind_it() {
 }
 
 #[test]
-fn an_archive_that_cannot_be_read_is_named_with_what_may_be_the_matter() {
+fn unreadable_archive_is_named_with_its_likely_cause() {
     let side = Connected::start();
     side.unsigned("app");
     side.pack(&["app:1"], &[]).expect_code(0);

@@ -2,8 +2,8 @@
 
 use crate::harness::command::{Program, Ran};
 use crate::harness::scene::{Connected, Enclave};
-use crate::harness::signer::Signer;
 use crate::harness::terminal::terminal;
+use bundle_testing::Signer;
 use std::io::Read as _;
 
 /// Two signed images and three others, packed.
@@ -22,7 +22,7 @@ const NAMES: [&str; 5] = [
 
 impl Scene {
     fn new() -> Self {
-        let (side, signer) = (Connected::start(), Signer::generate());
+        let (side, signer) = (Connected::start(), Signer::p256());
         for (number, name) in NAMES.iter().enumerate() {
             let repository = name.trim_end_matches(":1");
             if number < 2 {

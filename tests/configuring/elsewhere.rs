@@ -7,7 +7,7 @@ use std::fs;
 use std::path::Path;
 
 #[test]
-fn files_for_review_are_merged_with_the_hosts_which_stays_as_it_is() {
+fn review_files_are_merged_and_the_host_stays_as_it_is() {
     let scene = Scene::new();
     let own = "{\"default\": [{\"type\": \"insecureAcceptAnything\"}], \"transports\": {\"docker\": {\"quay.io\": [{\"type\": \"reject\"}]}}}";
     scene.write(POLICY, own);
@@ -140,7 +140,7 @@ fn configuration_alone_needs_a_bundle_that_is_trusted() {
     let file = scene.carried.side.file();
     let ran = scene.run("config install", &file, &[]);
     scene.expect_refused(ran, 3, &["no-anchor", "--trust-fingerprint"], &before);
-    let stranger = crate::harness::signer::Signer::generate();
+    let stranger = crate::harness::signer::Signer::p256();
     let stranger = scene.carried.side.key("stranger.pub", &stranger);
     let ran = scene.run("config install", &file, &["--key", &stranger]);
     scene.expect_refused(ran, 3, &["no-trusted-signature"], &before);
@@ -148,8 +148,8 @@ fn configuration_alone_needs_a_bundle_that_is_trusted() {
 }
 
 #[test]
-fn only_root_configures_the_host_and_that_is_known_before_the_push() {
-    let test = "only_root_configures_the_host_and_that_is_known_before_the_push";
+fn configuring_the_host_needs_root_before_the_push() {
+    let test = "configuring_the_host_needs_root_before_the_push";
     let scene = Scene::new();
     let Some(nobody) = Nobody::start(test) else { return };
     let file = nobody.copy(&scene.carried.side.file(), "x.tar.zst");

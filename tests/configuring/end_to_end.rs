@@ -157,16 +157,16 @@ fn shows_the_figure(arrived: &Arrived) {
     arrived.replace("unsigned", None);
     let unsigned = "A signature was required, but no signature exists";
     arrived.copy().expect_code(1).expect_error(&[unsigned]);
-    arrived.replace("of somebody else", Some(&Signer::generate()));
+    arrived.replace("of somebody else", Some(&Signer::p256()));
     arrived.copy().expect_code(1).expect_error(&["invalid signature"]);
     arrived.restore();
     arrived.copy().expect_code(0);
 }
 
 #[test]
-fn skopeo_takes_what_was_verified_from_the_mirror_and_nothing_else() {
-    let test = "skopeo_takes_what_was_verified_from_the_mirror_and_nothing_else";
-    let Some(arrived) = Arrived::by(test, &Publisher::Tests(Signer::generate())) else { return };
+fn skopeo_pulls_verified_images_alone_from_the_mirror() {
+    let test = "skopeo_pulls_verified_images_alone_from_the_mirror";
+    let Some(arrived) = Arrived::by(test, &Publisher::Tests(Signer::p256())) else { return };
     for name in [LOOKUPS, MIRRORS] {
         assert_eq!(file(&arrived.report, name)["outcome"], "created", "{name}");
     }
@@ -209,8 +209,8 @@ fn what_cosign_3_signed_in_the_older_form_is_enforced() {
 }
 
 #[test]
-fn what_cosign_3_signed_in_its_own_form_is_carried_and_not_enforced() {
-    let test = "what_cosign_3_signed_in_its_own_form_is_carried_and_not_enforced";
+fn cosign_3_bundles_are_carried_and_not_enforced() {
+    let test = "cosign_3_bundles_are_carried_and_not_enforced";
     let Some(cosign) = Cosign::three(test) else { return };
     let publisher = Publisher::Cosign(cosign, vec!["--recursive"]);
     let Some(arrived) = Arrived::with(test, &publisher, true) else { return };
@@ -222,9 +222,9 @@ fn what_cosign_3_signed_in_its_own_form_is_carried_and_not_enforced() {
 }
 
 #[test]
-fn what_lacks_a_signature_of_a_child_is_not_enforced_and_can_be_pulled() {
-    let test = "what_lacks_a_signature_of_a_child_is_not_enforced_and_can_be_pulled";
-    let publisher = Publisher::IndexOnly(Signer::generate());
+fn image_without_a_signed_child_is_pulled_unenforced() {
+    let test = "image_without_a_signed_child_is_pulled_unenforced";
+    let publisher = Publisher::IndexOnly(Signer::p256());
     let Some(arrived) = Arrived::with(test, &publisher, true) else { return };
     let expected = [(arrived.source.clone(), "uncovered".to_owned())];
     assert_eq!(left(&arrived.report, POLICY), expected);
@@ -233,12 +233,12 @@ fn what_lacks_a_signature_of_a_child_is_not_enforced_and_can_be_pulled() {
 }
 
 #[test]
-fn podman_takes_what_was_verified_from_the_mirror_and_nothing_else() {
-    let test = "podman_takes_what_was_verified_from_the_mirror_and_nothing_else";
+fn podman_pulls_verified_images_alone_from_the_mirror() {
+    let test = "podman_pulls_verified_images_alone_from_the_mirror";
     let podman = peers::find("podman-new").or_else(|| peers::require(test, "podman"));
     let Some(podman) = podman else { return };
-    let Some(arrived) = Arrived::by(test, &Publisher::Tests(Signer::generate())) else { return };
-    arrived.replace("of somebody else", Some(&Signer::generate()));
+    let Some(arrived) = Arrived::by(test, &Publisher::Tests(Signer::p256())) else { return };
+    arrived.replace("of somebody else", Some(&Signer::p256()));
     let wrong = arrived.pull_by(&podman);
     // Debian 12 has the check patched out: its podman refuses whatever a policy demands such signatures of.
     if wrong.code == Some(0) || wrong.stderr.contains("sigstore disabled") {

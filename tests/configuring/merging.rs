@@ -37,7 +37,7 @@ pub(super) fn one(subject: &str, code: &str) -> Vec<(String, String)> {
 }
 
 #[test]
-fn an_administrators_policy_keeps_every_byte_but_for_the_new_scope() {
+fn policy_of_an_administrator_changes_by_the_new_scope_alone() {
     let scene = Scene::new();
     let policy = "{\n\t\"default\" : [ {\"type\": \"insecureAcceptAnything\"} ],\n\t\"transports\":\n\t{\n\
                   \t\t\"docker-daemon\": {\"\": [{\"type\": \"insecureAcceptAnything\"}]},\n\
@@ -126,7 +126,7 @@ fn stricter_rules_and_keys_of_other_files_stay_and_are_named() {
 }
 
 #[test]
-fn a_scope_needs_signatures_of_every_child_and_covers_nothing_else() {
+fn scope_is_enforced_with_every_child_signed_and_no_wider() {
     let scene = Scene::new();
     let (side, signer) = (&scene.carried.side, &scene.carried.signer);
     // Of this one, below the other, only the index is signed.
@@ -155,7 +155,7 @@ fn a_scope_needs_signatures_of_every_child_and_covers_nothing_else() {
 }
 
 #[test]
-fn keys_are_named_where_they_are_installed_and_written_out_elsewhere() {
+fn policy_names_installed_keys_and_writes_out_others() {
     let scene = Scene::new();
     scene.configured(&[]);
     let rule = scene.demanded(APP)[0].clone();
@@ -181,7 +181,7 @@ fn of_two_keys_that_suffice_the_one_on_the_host_is_named() {
     scene.unpack(&["--install-keys"]).expect_code(0);
     // While publishers change their key they sign with both; the other one comes first by its fingerprint.
     let comes_first = |other: &Signer| other.fingerprint() < carried.signer.fingerprint();
-    let other = std::iter::repeat_with(Signer::generate).find(comes_first).expect("a key");
+    let other = std::iter::repeat_with(Signer::p256).find(comes_first).expect("a key");
     let (repository, source) = ("team/both", format!("{HOST}/team/both"));
     let image = images::image("both", "linux/amd64", &[100]);
     image.push(&carried.side.registry, repository, Some("1"));
@@ -200,7 +200,7 @@ fn of_two_keys_that_suffice_the_one_on_the_host_is_named() {
 fn several_keys_of_one_repository_need_newer_hosts() {
     let scene = Scene::new();
     let side = &scene.carried.side;
-    let other = Signer::generate();
+    let other = Signer::p256();
     let image = images::image("second", "linux/amd64", &[100]);
     image.push(&side.registry, "team/app", Some("2"));
     sign_simple_as(&side.registry, "team/app", &image.digest(), &other, APP);
@@ -222,7 +222,7 @@ fn the_tools_of_the_host_tell_its_policy_level() {
     let Some(skopeo) = super::skopeo(test) else { return };
     let mut scene = Scene::new();
     let side = &scene.carried.side;
-    let other = Signer::generate();
+    let other = Signer::p256();
     let image = images::image("second", "linux/amd64", &[100]);
     image.push(&side.registry, "team/app", Some("2"));
     sign_simple_as(&side.registry, "team/app", &image.digest(), &other, APP);
@@ -251,7 +251,7 @@ fn the_tools_of_the_host_tell_its_policy_level() {
 fn an_entry_of_a_log_is_demanded_where_it_was_demanded_here() {
     let scene = Scene::new();
     let Scene { carried, .. } = &scene;
-    let log = Signer::generate();
+    let log = Signer::p256();
     let key = carried.signer.public_pem();
     for part in std::iter::once(&carried.image).chain(&carried.image.children) {
         let mut signature = SimpleSigning::new(&carried.signer, APP, &part.digest());
@@ -303,7 +303,7 @@ fn images_that_the_hosts_own_rules_refuse_are_named() {
     assert_eq!(refused(&scene.configured(&["--install-keys"])), json!([]));
     assert_eq!(refused(&scene.configured(&[])), json!([]), "the rule is there, and met");
     // The publisher has changed its key: what is carried now meets another rule than the host has.
-    let other = Signer::generate();
+    let other = Signer::p256();
     let second = images::image("second", "linux/amd64", &[100]);
     second.push(&carried.side.registry, "team/app", Some("2"));
     sign_simple_as(&carried.side.registry, "team/app", &second.digest(), &other, APP);

@@ -15,7 +15,7 @@ use std::os::unix::fs::{PermissionsExt as _, chown, symlink};
 use std::time::Duration;
 
 #[test]
-fn files_that_cannot_be_merged_with_stop_the_run_before_the_push() {
+fn unmergeable_files_stop_the_run_before_the_push() {
     type Obstacle = fn(&Scene);
     let obstacles: [(&str, Obstacle, &str); 5] = [
         ("a link", link_policy, "symbolic link"),

@@ -156,7 +156,7 @@ fn what_lies_where_it_belongs_is_not_rehomed() {
     assert!(report["images"][0].get("rehomed").is_none(), "{report}");
     // Nor is a signature that did not verify.
     let image = scene.carried.side.unsigned("team/hidden");
-    publish(&scene, "team/hidden", &image, Hidden::Referrer, &Signer::generate());
+    publish(&scene, "team/hidden", &image, Hidden::Referrer, &Signer::p256());
     scene.pack(&["team/hidden:1"]);
     let report = scene.unpack(&["--json", "--allow-unsigned", HIDDEN]).expect_code(0).json();
     assert!(report["images"][0].get("rehomed").is_none(), "{report}");
@@ -165,7 +165,7 @@ fn what_lies_where_it_belongs_is_not_rehomed() {
 #[test]
 fn a_hidden_signature_joins_others_at_the_target() {
     let (scene, image) = with_hidden(Hidden::Referrer);
-    let own = SimpleSigning::new(&Signer::generate(), HIDDEN, &image.children[0].digest());
+    let own = SimpleSigning::new(&Signer::p256(), HIDDEN, &image.children[0].digest());
     let tag = cosign_tag(&image.children[0].digest(), "sig");
     let theirs = sig_manifest(&[own]);
     theirs.push(&scene.enclave.registry, "team/hidden", Some(&tag));
@@ -184,7 +184,7 @@ fn a_hidden_signature_joins_others_at_the_target() {
 #[test]
 fn a_full_list_at_the_target_stays_and_no_rule_is_written() {
     let (scene, image) = with_hidden(Hidden::Referrer);
-    let own = SimpleSigning::new(&Signer::generate(), HIDDEN, &image.children[0].digest());
+    let own = SimpleSigning::new(&Signer::p256(), HIDDEN, &image.children[0].digest());
     let tag = cosign_tag(&image.children[0].digest(), "sig");
     let theirs = sig_manifest(&vec![own; 1000]);
     theirs.push(&scene.enclave.registry, "team/hidden", Some(&tag));

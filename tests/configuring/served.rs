@@ -46,7 +46,7 @@ fn what_is_not_served_with_its_signatures_gets_no_rule() {
 }
 
 #[test]
-fn a_rule_covers_nothing_below_it_that_an_earlier_bundle_brought() {
+fn rule_covers_no_repository_below_it_from_earlier_bundles() {
     let scene = Scene::new();
     let below = format!("{APP}/tool");
     scene.carried.side.unsigned("team/app/tool");

@@ -90,7 +90,7 @@ fn a_mirror_without_a_rule_needs_a_permission_that_covers_it() {
 }
 
 #[test]
-fn a_repository_of_two_images_is_enforced_for_both_or_not_at_all() {
+fn repository_of_two_images_is_enforced_for_both_or_none() {
     let scene = Scene::new();
     let side = &scene.carried.side;
     let second = crate::harness::images::image("second", "linux/amd64", &[100]);

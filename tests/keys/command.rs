@@ -26,7 +26,7 @@ impl Scene {
 }
 
 #[test]
-fn keys_are_listed_with_what_they_are_good_for_and_what_grants_nothing() {
+fn keys_are_listed_with_their_scopes_or_without_a_grant() {
     let scene = Scene::new();
     let none = scene.keys(&["list"]).expect_code(0);
     assert!(none.stdout.contains("no key is installed"), "{none}");
@@ -155,7 +155,7 @@ fn an_authentic_inventory_names_its_keys() {
 fn keys_that_count_one_by_one_afterwards_are_warned_of() {
     let scene = Scene::new();
     let Carried { side, signer, image, key } = &scene.carried;
-    let second = Signer::generate();
+    let second = Signer::p256();
     let other = side.key("second.pub", &second);
     let name = format!("{HOST}/team/app");
     for digest in image.children.iter().chain([image]).map(TestImage::digest) {

@@ -26,7 +26,7 @@ pub(super) struct Logged {
 impl Logged {
     pub(super) fn new() -> Self {
         let side = Connected::start();
-        let (signer, log) = (Signer::generate(), Signer::generate());
+        let (signer, log) = (Signer::p256(), Signer::p256());
         let (key, log_key) = (side.key("release.pub", &signer), side.key("log.pub", &log));
         let own = Self { side, enclave: Enclave::start(), signer, log, key, log_key };
         own.image("team/app");
@@ -80,7 +80,7 @@ fn remove(enclave: &Enclave, keys: &[&str]) {
 }
 
 #[test]
-fn a_logs_key_is_installed_where_it_vouched_and_goes_on_to_be_demanded() {
+fn key_of_a_log_is_installed_and_demanded_afterwards() {
     let scene = Logged::new();
     let (key, log_key) = (scene.key.as_str(), scene.log_key.as_str());
     scene.pack("team/app", &["--key", key, "--rekor-key", log_key]);
@@ -175,7 +175,7 @@ fn a_demand_that_cannot_be_read_any_more_is_not_passed_over() {
 #[test]
 fn a_log_that_vouched_for_nothing_is_not_installed() {
     let scene = Logged::new();
-    let other = scene.side.key("other-log.pub", &Signer::generate());
+    let other = scene.side.key("other-log.pub", &Signer::p256());
     scene.pack("team/app", &["--key", &scene.key, "--carry-rekor-key", &other]);
     assert_eq!(carried(&scene.side)[1].1, "rekor");
     let options = ["--install-keys", "--key", &scene.key];
@@ -190,7 +190,7 @@ fn a_log_that_vouched_for_nothing_is_not_installed() {
 }
 
 #[test]
-fn a_trusted_root_is_installed_as_it_came_and_its_logs_are_demanded() {
+fn trusted_root_is_installed_unchanged_and_its_logs_demanded() {
     let scene = Logged::new();
     let text = format!("{:#}\n", trusted_root(&scene.log));
     let root = scene.side.text("trusted_root.json", &text);

@@ -86,7 +86,7 @@ fn the_key_that_verified_is_installed_with_what_it_verified() {
 fn keys_that_verified_nothing_stay_cargo() {
     let scene = Scene::new();
     let Carried { side, key, .. } = &scene.carried;
-    let (carried, trusted) = (Signer::generate(), Signer::generate());
+    let (carried, trusted) = (Signer::p256(), Signer::p256());
     let (carried, trusted) = (side.key("carried.pub", &carried), side.key("other.pub", &trusted));
     fs::remove_file(side.file()).expect("archive");
     side.pack(&["team/app:1"], &["--key", key, "--carry-key", &carried]).expect_code(0);
@@ -131,7 +131,7 @@ fn an_installed_key_admits_later_bundles_within_its_scope_only() {
 fn names_are_the_administrators_choice_and_never_a_vendors() {
     let scene = Scene::new();
     let fingerprint = scene.carried.signer.fingerprint();
-    let other = Signer::generate().fingerprint();
+    let other = Signer::p256().fingerprint();
     for (name, fingerprint) in [
         ("SIGSTORE-redhat-release3", fingerprint),
         ("rekor-key", fingerprint),
@@ -160,7 +160,7 @@ fn names_are_the_administrators_choice_and_never_a_vendors() {
 fn a_different_key_is_never_written_over() {
     let scene = Scene::new();
     fs::create_dir_all(scene.key().parent().expect("directory")).expect("directory");
-    for content in [Signer::generate().public_pem(), "something else".to_owned(), String::new()] {
+    for content in [Signer::p256().public_pem(), "something else".to_owned(), String::new()] {
         fs::write(scene.key(), &content).expect("file");
         let ran = scene.install(&[]);
         assert!(!matches!(ran.code, Some(0)), "{ran}");
@@ -235,7 +235,7 @@ fn records_that_others_could_have_written_grant_nothing() {
         fs::write(scene.record(), changed).expect("record");
         refuse(what);
     }
-    let other = Signer::generate().public_pem();
+    let other = Signer::p256().public_pem();
     fs::write(scene.record(), &good).expect("record");
     fs::write(scene.key(), other).expect("key");
     refuse("another key under the name");
@@ -259,8 +259,8 @@ fn nothing_is_installed_when_the_push_failed() {
 }
 
 #[test]
-fn only_root_installs_on_the_host_and_that_is_known_before_the_push() {
-    let test = "only_root_installs_on_the_host_and_that_is_known_before_the_push";
+fn installing_on_the_host_needs_root_before_the_push() {
+    let test = "installing_on_the_host_needs_root_before_the_push";
     let carried = Carried::new();
     let enclave = Enclave::start();
     // Whoever runs the tests as root has to give that up: the host's own keys are never touched.

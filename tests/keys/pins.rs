@@ -88,8 +88,8 @@ fn a_logs_key_with_the_label_of_a_signer_does_not_sign_images() {
 
 #[cfg(feature = "openpgp")]
 #[test]
-fn an_openpgp_fingerprint_is_typed_at_first_use_as_gpg_prints_it() {
-    let test = "an_openpgp_fingerprint_is_typed_at_first_use_as_gpg_prints_it";
+fn openpgp_fingerprint_is_typed_at_first_use_as_gpg_prints() {
+    let test = "openpgp_fingerprint_is_typed_at_first_use_as_gpg_prints";
     let Some(scene) = WithGpg::new(test) else { return };
     scene.pack(&["--carry-key", &scene.key()]);
     let groups: Vec<_> = scene.gpg.fingerprint().as_bytes().chunks(4).collect();

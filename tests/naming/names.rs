@@ -37,7 +37,7 @@ fn names_are_those_that_are_asked_for() {
 }
 
 #[test]
-fn sources_that_would_meet_are_refused_before_anything_is_contacted() {
+fn colliding_sources_are_refused_before_any_contact() {
     let side = Connected::start();
     side.unsigned("team/app");
     side.unsigned("team/db");

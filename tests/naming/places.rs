@@ -11,7 +11,7 @@ use std::fs;
 fn a_place_that_is_anothers_is_named_with_the_ways_out() {
     let side = Connected::start();
     side.unsigned("one");
-    let (vendor, tool) = (Signer::generate(), side.unsigned("tool"));
+    let (vendor, tool) = (Signer::p256(), side.unsigned("tool"));
     let name = "registry.redhat.io/ubi9/tool";
     sign_simple_as(&side.registry, "tool", &tool.digest(), &vendor, name);
     let images = [("one", "internal.example/redhat/ubi9/ubi"), ("tool", name)];
@@ -48,7 +48,7 @@ fn what_a_policy_accepts_whatever_it_is_shows_as_a_warning() {
     let side = Connected::start();
     side.unsigned("one");
     let file = pack(&side, "one.tar.zst", &[("one", "evil.example/ubi9/ubi")]);
-    let key = side.key("vendor.pub", &Signer::generate());
+    let key = side.key("vendor.pub", &Signer::p256());
     let policy = side.output("policy.json");
     let signed = serde_json::json!([{"type": "sigstoreSigned", "keyPath": key}]);
     let content = serde_json::json!({

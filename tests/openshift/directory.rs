@@ -128,7 +128,7 @@ fn said(scene: &Scene) -> (Vec<String>, Vec<String>) {
 #[test]
 fn a_later_bundle_takes_no_scope_or_mirror_away() {
     let scene = Scene::new();
-    let signer = Signer::generate();
+    let signer = Signer::p256();
     let key = scene.side.key("release.pub", &signer);
     let all = ["team/app", "team/db", "team/web"].map(super::named).to_vec();
     for repository in ["team/app", "team/db", "team/web"] {
@@ -155,7 +155,7 @@ fn a_later_bundle_takes_no_scope_or_mirror_away() {
         assert_eq!(sources, all, "{images:?}");
     }
     // Another key for a scope that has one: the rule stays, and that is said.
-    let other = Signer::generate();
+    let other = Signer::p256();
     let image = crate::harness::images::image("other", "linux/amd64", &[10]);
     image.push(&scene.side.registry, "team/app", Some("2"));
     scene.side.sign("team/app", &image.digest(), &other);

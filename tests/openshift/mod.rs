@@ -29,7 +29,7 @@ impl Scene {
 
     /// With `team/app`, all of it signed by the key in the file that is given too; packed.
     fn signed() -> (Self, Signer, String) {
-        let (scene, signer) = (Self::new(), Signer::generate());
+        let (scene, signer) = (Self::new(), Signer::p256());
         scene.side.signed("team/app", &signer);
         let key = scene.side.key("release.pub", &signer);
         scene.side.pack(&["team/app:1"], &["--key", &key]).expect_code(0);

@@ -38,7 +38,7 @@ fn scopes(documents: &BTreeMap<String, Value>) -> BTreeMap<String, Vec<String>> 
 #[test]
 fn a_cluster_is_told_mirrors_and_keys() {
     let scene = Scene::new();
-    let (one, two) = (Signer::generate(), Signer::generate());
+    let (one, two) = (Signer::p256(), Signer::p256());
     let side = &scene.side;
     for (repository, signer) in [("team/app", &one), ("team/db", &one), ("other/tool", &two)] {
         side.signed(repository, signer);
@@ -94,7 +94,7 @@ fn a_cluster_is_told_mirrors_and_keys() {
 #[test]
 fn a_policy_is_made_only_where_one_key_accepts_everything() {
     let scene = Scene::new();
-    let (one, two) = (Signer::generate(), Signer::generate());
+    let (one, two) = (Signer::p256(), Signer::p256());
     let side = &scene.side;
     side.signed("good", &one);
     side.unsigned("unsigned");
@@ -173,7 +173,7 @@ fn mirrored(scene: &Scene) -> [Vec<String>; 2] {
 #[test]
 fn tags_are_mirrored_only_where_a_policy_demands() {
     let scene = Scene::new();
-    let signer = Signer::generate();
+    let signer = Signer::p256();
     let side = &scene.side;
     side.signed("good", &signer);
     // The index alone is signed: no policy can demand it of a node that chooses a child.
@@ -230,7 +230,7 @@ fn signed_and_covered_repositories_leave_nothing_unenforced() {
 #[test]
 fn names_that_the_schemas_refuse_are_left_out() {
     let scene = Scene::new();
-    let signer = Signer::generate();
+    let signer = Signer::p256();
     for repository in ["good", "short", "six"] {
         scene.side.unsigned(repository);
     }

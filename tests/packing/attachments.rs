@@ -34,7 +34,7 @@ fn tagged(side: &Connected, repository: &str, subject: &Digest, ending: &str, me
 
 /// One image with every kind of attachment there is; gives what a pack has to find.
 fn attach_everything(side: &Connected) -> Vec<(String, String, String)> {
-    let signer = Signer::generate();
+    let signer = Signer::p256();
     let (repository, registry) = ("team/app", &side.registry);
     let image = side.signed(repository, &signer);
     let child = &image.children[1];
@@ -100,7 +100,7 @@ fn only_what_names_the_image_is_attached_to_it() {
     let Some(side) = Connected::docker(test) else {
         return;
     };
-    let signer = Signer::generate();
+    let signer = Signer::p256();
     let image = side.unsigned("app");
     let other = side.unsigned("app-other");
     other.push(&side.registry, "app", None);
@@ -136,7 +136,7 @@ fn only_what_names_the_image_is_attached_to_it() {
 #[test]
 fn chains_of_attachments_are_followed_to_their_end() {
     let side = Connected::start();
-    let signer = Signer::generate();
+    let signer = Signer::p256();
     let image = side.signed("app", &signer);
     // The signature of a signature of a signature: an honest chain, each link one level deeper.
     let mut subject = image.manifest.clone();

@@ -95,7 +95,7 @@ fn blobs_that_an_index_lists_travel_as_they_are() {
 }
 
 #[test]
-fn content_that_an_index_lists_and_nobody_has_is_named_by_its_type() {
+fn missing_content_of_an_index_is_named_by_its_type() {
     let side = Connected::start();
     let (image, blobs, listed) = cache();
     image.push(&side.registry, "app", None);

@@ -103,7 +103,7 @@ fn kind(of: &str) -> Value {
 }
 
 fn signature(of: &TestImage) -> TestImage {
-    sig_manifest(&[SimpleSigning::new(&Signer::generate(), &format!("{HOST}/app"), &of.digest())])
+    sig_manifest(&[SimpleSigning::new(&Signer::p256(), &format!("{HOST}/app"), &of.digest())])
 }
 
 fn attestations(of: &TestImage) -> TestImage {
@@ -120,7 +120,7 @@ fn a_list_of_referrers_in_a_layout_attaches_what_it_lists() {
     let sbom = images::artifact("application/spdx+json", &image, "sbom");
     let other = images::image("other", "linux/amd64", &[500]);
     let stray = images::artifact("application/spdx+json", &other, "stray");
-    let signed = SigstoreBundle::sign(&Signer::generate(), &image.digest());
+    let signed = SigstoreBundle::sign(&Signer::p256(), &image.digest());
     let signed = signed.referrer(&image.manifest);
     for name in ["", "registry.example/app:"] {
         let mut layout = Layout::new();

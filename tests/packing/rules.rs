@@ -4,13 +4,13 @@ use crate::harness::command::run;
 use crate::harness::fault_proxy::FaultProxy;
 use crate::harness::scene::{Connected, Enclave, HOST};
 use crate::harness::signatures::{sign_bundle, sign_simple_as};
-use crate::harness::signer::{Kind, Signer};
+use crate::harness::signer::Signer;
 use reqwest::Method;
 
 #[test]
 fn the_rule_for_signatures_decides_about_images_without_one() {
     let side = Connected::start();
-    let signer = Signer::generate();
+    let signer = Signer::p256();
     side.signed("team/signed", &signer);
     side.unsigned("team/plain");
     let scoped = |rule: &str| format!("{HOST}/team/plain={rule}");
@@ -38,7 +38,7 @@ fn the_rule_for_signatures_decides_about_images_without_one() {
 #[test]
 fn a_signature_for_another_name_names_it_and_the_way() {
     let side = Connected::start();
-    let signer = Signer::generate();
+    let signer = Signer::p256();
     let key = side.key("vendor.pub", &signer);
     let image = side.unsigned("mirror/app");
     let named = "quay.example/vendor/app";
@@ -58,7 +58,7 @@ fn a_signature_for_another_name_names_it_and_the_way() {
     assert!(ran.stdout.contains(words[0]), "{ran}");
 
     // Who made it is not known under another key, and what it says neither.
-    let other = side.key("other.pub", &Signer::generate());
+    let other = side.key("other.pub", &Signer::p256());
     let ran = enclave.unpack(&side.file(), &["--key", &other]).expect_code(3);
     assert!(!ran.stderr.contains(named), "{ran}");
 
@@ -71,7 +71,7 @@ fn a_signature_for_another_name_names_it_and_the_way() {
 #[test]
 fn without_signatures_wanted_nothing_is_looked_up() {
     let mut side = Connected::start();
-    side.signed("app", &Signer::generate());
+    side.signed("app", &Signer::p256());
     let proxy = FaultProxy::start(side.address());
     side.through(proxy.address());
     let lookups = || {
@@ -92,7 +92,7 @@ fn without_signatures_wanted_nothing_is_looked_up() {
 #[test]
 fn a_key_verifies_what_it_covers_and_travels_along() {
     let side = Connected::start();
-    let (signer, stranger) = (Signer::generate(), Signer::of_kind(Kind::Rsa2048));
+    let (signer, stranger) = (Signer::p256(), Signer::Rsa);
     side.signed("team/app", &signer);
     side.unsigned("other/app");
     let good = side.key("release.pub", &signer);
@@ -126,8 +126,8 @@ fn a_key_verifies_what_it_covers_and_travels_along() {
 #[test]
 fn a_carried_key_travels_and_verifies_nothing() {
     let side = Connected::start();
-    side.signed("app", &Signer::generate());
-    let stranger = Signer::generate();
+    side.signed("app", &Signer::p256());
+    let stranger = Signer::p256();
     let key = side.key("stranger.pub", &stranger);
     side.pack(&["app:1"], &["--carry-key", &key]).expect_code(0);
     let report = side.inspect();
@@ -139,7 +139,7 @@ fn a_carried_key_travels_and_verifies_nothing() {
 #[test]
 fn a_signature_for_another_repository_is_none_for_this_one() {
     let side = Connected::start();
-    let signer = Signer::generate();
+    let signer = Signer::p256();
     let image = side.unsigned("team/app");
     let key = side.key("release.pub", &signer);
     for (identity, expected) in [("team/app-evil", 3), ("team", 3), ("team/app", 0)] {
@@ -163,7 +163,7 @@ fn a_signature_for_another_repository_is_none_for_this_one() {
 #[test]
 fn a_signature_that_names_no_repository_is_pointed_out() {
     let side = Connected::start();
-    let signer = Signer::generate();
+    let signer = Signer::p256();
     let image = side.unsigned("app");
     sign_bundle(&side.registry, "app", &image, &signer);
     let key = side.key("release.pub", &signer);
@@ -179,11 +179,11 @@ fn a_signature_that_names_no_repository_is_pointed_out() {
 #[test]
 fn what_is_no_public_key_is_refused_before_anything_is_asked() {
     let side = Connected::start();
-    side.signed("app", &Signer::generate());
+    side.signed("app", &Signer::p256());
     let pem = |label: &str, body: &str| {
         format!("-----BEGIN {label}-----\n{body}\n-----END {label}-----\n")
     };
-    let good = Signer::generate().public_pem();
+    let good = Signer::p256().public_pem();
     for (name, content) in [
         (
             "private.key",
@@ -191,7 +191,7 @@ fn what_is_no_public_key_is_refused_before_anything_is_asked() {
         ),
         ("encrypted.key", pem("ENCRYPTED SIGSTORE PRIVATE KEY", "e30=")),
         ("cert.pem", pem("CERTIFICATE", "MAA=")),
-        ("two.pub", format!("{good}{}", Signer::generate().public_pem())),
+        ("two.pub", format!("{good}{}", Signer::p256().public_pem())),
         ("empty.pub", String::new()),
         ("garbage.pub", pem("PUBLIC KEY", "AAAA")),
     ] {
@@ -209,7 +209,7 @@ fn what_is_no_public_key_is_refused_before_anything_is_asked() {
 #[test]
 fn signatures_that_runtimes_cannot_check_are_pointed_out() {
     let side = Connected::start();
-    let signer = Signer::generate();
+    let signer = Signer::p256();
     let warned = |reference: &str| {
         side.pack(&[reference], &[]).expect_code(0).stdout.contains("bundle form only")
     };

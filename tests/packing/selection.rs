@@ -14,7 +14,7 @@ use serde_json::json;
 #[test]
 fn tags_are_resolved_once_and_everything_after_goes_by_digest() {
     let mut side = Connected::start();
-    side.signed("app", &Signer::generate());
+    side.signed("app", &Signer::p256());
     let proxy = FaultProxy::start(side.address());
     side.through(proxy.address());
     side.pack(&["app:1"], &[]).expect_code(0);
@@ -52,7 +52,7 @@ fn a_digest_is_a_source_and_stays_its_name() {
 #[test]
 fn a_platform_filter_keeps_what_was_asked_for() {
     let side = Connected::start();
-    let image = side.signed("app", &Signer::generate());
+    let image = side.signed("app", &Signer::p256());
     side.pack(&["app:1"], &["--platform", "linux/arm64"]).expect_code(0);
     let entry = &side.inspect()["images"][0];
     assert_eq!(
@@ -156,7 +156,7 @@ fn docker_manifests_keep_their_types_and_bytes() {
 }
 
 #[test]
-fn layers_with_addresses_of_their_own_are_left_out_and_their_addresses_never_asked() {
+fn layers_with_own_addresses_are_left_out_and_never_asked() {
     let side = Connected::start();
     let elsewhere = FaultProxy::start(side.address());
     let foreign = "application/vnd.oci.image.layer.nondistributable.v1.tar+gzip";
@@ -217,7 +217,7 @@ fn a_layout_directory_is_a_source() {
         let registry = Registry::at(server.address());
         image.push(&registry, "team/app", Some("1"));
         other.push(&registry, "team/other", Some("1"));
-        let signer = Signer::generate();
+        let signer = Signer::p256();
         let identity = format!("{HOST}/team/app");
         crate::harness::signatures::sign_simple_as(
             &registry,

@@ -110,7 +110,7 @@ impl Office<'_> {
 
     /// A new key with a certificate of a day.
     fn certify(&self, name: &str, issuer: &str, extensions: &str) -> Certified {
-        let signer = Signer::generate();
+        let signer = Signer::p256();
         let public = written(self.folder, &format!("{name}.pub"), &signer.public_pem());
         let extensions = format!("keyUsage=critical,digitalSignature\n{extensions}");
         let file = self.issue_below(issuer, name, &public, &extensions);

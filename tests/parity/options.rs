@@ -14,8 +14,8 @@ fn verdict(file: &Path, options: &[String], code: i32) -> Value {
 }
 
 #[test]
-fn a_gpg_key_given_as_an_option_vouches_for_the_images_of_its_scope() {
-    let test = "a_gpg_key_given_as_an_option_vouches_for_the_images_of_its_scope";
+fn given_gpg_key_vouches_for_the_images_of_its_scope() {
+    let test = "given_gpg_key_vouches_for_the_images_of_its_scope";
     if !cfg!(feature = "openpgp") {
         return println!("left out: {test}: this build checks no GPG signatures");
     }

@@ -117,8 +117,8 @@ fn what_cosign_2_signs_recursively_is_signed_all_through() {
 
 /// A container runtime looks for simple signatures under the tag only.
 #[test]
-fn simple_signatures_as_referrers_count_for_us_and_not_for_runtimes() {
-    let test = "simple_signatures_as_referrers_count_for_us_and_not_for_runtimes";
+fn simple_signature_as_referrer_counts_here_alone() {
+    let test = "simple_signature_as_referrer_counts_here_alone";
     let Some(cosign) = Cosign::two(test) else { return };
     let Some(shelf) = Shelf::start(test) else { return };
     let (pair, other) = (cosign.generate("release"), cosign.generate("other"));

@@ -23,7 +23,7 @@ const NAMES: [&str; 3] = ["team/one:1", "team/two:1", "team/three:1"];
 impl Scene {
     fn new() -> Self {
         let mut side = Connected::start();
-        let signer = Signer::generate();
+        let signer = Signer::p256();
         let one = image("shared", &[300_000, 4_000], &[200_000]);
         let two = image("two", &[1_200_000, 9_000], &[5_000_000, 100_000]);
         let three = image("three", &[40_000], &[2_700_000, 80_000]);
@@ -146,7 +146,7 @@ fn volumes_with_an_image_left_out_are_sound() {
 #[test]
 fn an_image_that_verification_refuses_is_never_just_left_out() {
     let scene = Scene::new();
-    let other = scene.side.key("other.pub", &Signer::generate());
+    let other = scene.side.key("other.pub", &Signer::p256());
     let scoped = format!("{HOST}/team/two={other}");
     let sources: Vec<String> = NAMES.iter().map(|name| scene.side.source(name)).collect();
     let ran = Program::bundle()

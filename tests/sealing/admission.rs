@@ -99,7 +99,7 @@ fn a_seal_that_nobody_asked_for_binds_nothing_and_is_told_of() {
 
 /// The seal covers the inventory, and the inventory everything else of the head by digest.
 #[test]
-fn an_entry_of_the_head_that_was_changed_under_a_good_seal_is_refused() {
+fn changed_entry_of_the_head_is_refused_under_a_good_seal() {
     let operator = Operator::new();
     let file = operator.numbered(7);
     let sound = fs::read(&file).expect("archive");
@@ -132,7 +132,7 @@ fn what_is_demanded_of_single_images_holds_beside_a_seal() {
         operator.side.text(&format!("{default}.json"), &text)
     };
     let (reject, accept) = (policy("reject"), policy("insecureAcceptAnything"));
-    let rekor = operator.side.key("rekor.pub", &crate::harness::signer::Signer::generate());
+    let rekor = operator.side.key("rekor.pub", &crate::harness::signer::Signer::p256());
     let predicate = "https://slsa.dev/provenance/v1";
     let enclave = Enclave::start();
     for (demand, code) in [
@@ -211,7 +211,7 @@ fn carried_keys_are_introduced_only_where_that_is_asked_for() {
     let operator = Operator::new();
     let scoped = format!("{HOST}/team={}", operator.key);
     let file = operator.side.output("introducing");
-    let stranger = operator.side.key("stranger.pub", &crate::harness::signer::Signer::generate());
+    let stranger = operator.side.key("stranger.pub", &crate::harness::signer::Signer::p256());
     let pack = crate::harness::command::Program::bundle().args(&["pack", "-q", "-o"]).arg(&file);
     let pack = pack.arg(operator.side.source("team/app:1")).args(&["--key", &scoped]);
     let pack = pack.args(&["--carry-key", &stranger]).arg("--seal-key");

@@ -11,7 +11,7 @@ use std::path::Path;
 use std::time::{Duration, Instant};
 
 #[test]
-fn a_pair_is_made_that_only_its_owner_can_read_and_nobody_without_the_password() {
+fn key_pair_is_readable_by_its_owner_with_the_password_alone() {
     let keys = Keys::made("ours");
     let mode = |path: &Path| fs::metadata(path).expect("file").permissions().mode() & 0o7777;
     assert_eq!(mode(&keys.private("ours")), 0o600);

@@ -156,7 +156,7 @@ fn a_state_that_was_deleted_is_reported() {
 }
 
 #[test]
-fn a_state_that_cannot_be_read_safely_is_refused_before_the_push() {
+fn unsafe_state_is_refused_before_the_push() {
     let operator = Operator::new();
     let (seven, eight) = (operator.numbered(7), operator.numbered(8));
     let enclave = Enclave::start();

@@ -26,7 +26,7 @@ impl Operator {
 }
 
 #[test]
-fn a_successor_seals_without_being_named_and_its_predecessor_no_more() {
+fn successor_seals_unnamed_and_its_predecessor_no_more() {
     let operator = Operator::with_successors();
     let announcing = operator.announcing("ours", "next", 7, 10);
     let last = operator.numbered(9);
@@ -155,7 +155,7 @@ fn a_key_that_seals_verifies_no_image() {
 }
 
 #[test]
-fn a_bundle_with_a_rotation_is_sealed_elsewhere_by_the_key_that_retires() {
+fn bundle_with_a_rotation_is_sealed_by_the_retiring_key() {
     let operator = Operator::with_successors();
     let (old, new) = (operator.public("ours"), operator.public("next"));
     let arguments =

@@ -27,7 +27,7 @@ impl Operator {
     /// With the seal key `ours`.
     pub(super) fn new() -> Self {
         let side = Connected::start();
-        let signer = Signer::generate();
+        let signer = Signer::p256();
         let image = side.signed("team/app", &signer);
         let key = side.key("release.pub", &signer);
         Self { side, keys: Keys::made("ours"), signer, image, key }

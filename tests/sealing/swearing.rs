@@ -285,7 +285,7 @@ fn a_damaged_bundle_is_not_sealed() {
 
 /// Where bundles must be sealed, sealing them is still possible.
 #[test]
-fn what_this_machine_demands_of_seals_does_not_keep_it_from_sealing() {
+fn demanded_seals_do_not_keep_this_machine_from_sealing() {
     let operator = Operator::new();
     let file = operator.unsealed("plain", &[]);
     let root = tempfile::tempdir().expect("root");

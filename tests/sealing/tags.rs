@@ -223,7 +223,7 @@ fn a_series_that_is_pinned_by_name_is_the_only_one() {
 }
 
 #[test]
-fn a_tag_that_a_sealed_bundle_filled_is_not_moved_without_a_seal() {
+fn tag_of_a_sealed_bundle_is_not_moved_without_a_seal() {
     let moving = Moving::new();
     let old = moving.packed("old", 10, &[]);
     let new = moving.packed("new", 90, &[]);
@@ -253,7 +253,7 @@ fn a_tag_that_a_sealed_bundle_filled_is_not_moved_without_a_seal() {
 }
 
 #[test]
-fn a_moved_tag_of_which_nothing_is_known_is_told_by_the_exit_status() {
+fn moved_tag_of_unknown_age_shows_in_the_exit_status() {
     let moving = Moving::new();
     let (first, other) = (moving.packed("first", 10, &[]), moving.org(42, 20));
     let enclave = Enclave::start();

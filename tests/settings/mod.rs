@@ -91,7 +91,7 @@ fn a_configured_machine_needs_the_file_alone() {
 }
 
 #[test]
-fn options_are_stronger_than_the_user_and_the_user_than_the_machine() {
+fn options_outweigh_user_settings_and_these_the_machines() {
     let scene = Scene::new();
     let target = |arguments: &[&str]| {
         let arguments = [&["--json", "--key", &scene.carried.key], arguments].concat();
@@ -116,7 +116,7 @@ fn options_are_stronger_than_the_user_and_the_user_than_the_machine() {
 #[test]
 fn keys_of_files_and_options_are_joined() {
     let scene = Scene::new();
-    let other = scene.carried.side.key("other.pub", &crate::harness::signer::Signer::generate());
+    let other = scene.carried.side.key("other.pub", &crate::harness::signer::Signer::p256());
     scene.system_to(&format!("[trust]\nkey = [\"{HOST}=/etc/bundle/keys/release.pub\"]"));
     let key = fs::read_to_string(&scene.carried.key).expect("a key");
     scene.below_root("etc/bundle/keys/release.pub", &key);

@@ -64,7 +64,7 @@ fn keys_on_the_command_line_contradict_a_policy_of_a_file() {
 }
 
 #[test]
-fn a_policy_on_the_command_line_takes_the_place_of_configured_keys() {
+fn policy_option_replaces_the_configured_keys() {
     let scene = scene();
     scene.system_to(&format!("[trust]\n{KEY}"));
     let reject = scene.enclave.root().join("etc/bundle/reject.json");

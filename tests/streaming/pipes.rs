@@ -86,7 +86,7 @@ fn a_pipe_gets_the_bytes_that_a_file_gets() {
 fn a_wrong_key_is_refused_before_the_first_layer_comes() {
     let carried = Carried::new();
     let enclave = Enclave::start();
-    let wrong = carried.side.key("wrong.pub", &Signer::generate());
+    let wrong = carried.side.key("wrong.pub", &Signer::p256());
     let bytes = std::fs::read(carried.side.file()).expect("archive");
     let at = cargo_at(&carried.side.file());
     // The pipe stays open: whoever waits for more waits for ever.
@@ -249,7 +249,7 @@ fn a_reader_that_goes_away_is_an_error_of_the_medium() {
 }
 
 #[test]
-fn a_pack_that_breaks_off_leaves_nothing_that_is_taken_for_an_archive() {
+fn broken_off_pack_leaves_no_file_taken_for_an_archive() {
     let mut side = Connected::start();
     images::image("large", "linux/amd64", &[3_000_000]).push(&side.registry, "app", Some("1"));
     let proxy = FaultProxy::start(side.address());

@@ -79,7 +79,7 @@ fn what_follows_the_end_is_refused() {
 #[test]
 fn frames_in_another_order_are_refused() {
     let side = Connected::start();
-    let signer = Signer::generate();
+    let signer = Signer::p256();
     // Layers of one size, so that frames can be swapped without anything else moving.
     let image = images::image("swap", "linux/amd64", &[9_000, 9_000, 9_000]);
     image.push(&side.registry, "team/app", Some("1"));

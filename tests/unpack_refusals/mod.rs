@@ -36,7 +36,7 @@ fn nothing_is_trusted_until_somebody_says_so() {
 fn the_couriers_own_bundle_is_refused() {
     // He signs his image with his own key, under the names of the real one, and carries that key.
     let attacker = Carried::new();
-    let honest = Signer::generate();
+    let honest = Signer::p256();
     let enclave = Enclave::start();
     let key = attacker.side.key("honest.pub", &honest);
     let pin = honest.fingerprint().to_string();
@@ -58,7 +58,7 @@ fn the_couriers_own_bundle_is_refused() {
 #[test]
 fn one_refused_image_keeps_all_others_out() {
     let side = Connected::start();
-    let (signer, stranger) = (Signer::generate(), Signer::generate());
+    let (signer, stranger) = (Signer::p256(), Signer::p256());
     side.signed("team/good", &signer);
     side.signed("team/bad", &stranger);
     side.unsigned("team/plain");
@@ -91,9 +91,9 @@ fn a_signed_image_without_its_signature_is_refused() {
 }
 
 #[test]
-fn a_signed_image_of_another_repository_is_refused_under_this_name() {
+fn signed_image_is_refused_under_the_name_of_another() {
     let side = Connected::start();
-    let signer = Signer::generate();
+    let signer = Signer::p256();
     let key = side.key("release.pub", &signer);
     let enclave = Enclave::start();
     let pack = |from: &str, name: &str| {
@@ -122,7 +122,7 @@ fn a_signed_image_of_another_repository_is_refused_under_this_name() {
 #[test]
 fn a_signature_that_is_wrong_in_one_place_is_none() {
     let side = Connected::start();
-    let signer = Signer::generate();
+    let signer = Signer::p256();
     let key = side.key("release.pub", &signer);
     let image = side.unsigned("team/app");
     let (digest, identity) = (image.digest(), format!("{HOST}/team/app"));
@@ -199,9 +199,9 @@ fn encode(bytes: &[u8]) -> String {
 }
 
 #[test]
-fn two_sources_that_become_one_are_refused_before_anything_is_pushed() {
+fn two_sources_of_one_target_are_refused_before_the_push() {
     let side = Connected::start();
-    let signer = Signer::generate();
+    let signer = Signer::p256();
     let key = side.key("release.pub", &signer);
     let hosts = ["a.example", "b.example"];
     let mut sources = Vec::new();

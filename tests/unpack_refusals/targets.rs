@@ -44,7 +44,7 @@ fn wrong_blob_of_a_layout_is_named_as_the_targets() {
 
 #[test]
 fn tags_that_are_set_beside_a_refused_one_are_named() {
-    let (side, signer) = (Connected::start(), Signer::generate());
+    let (side, signer) = (Connected::start(), Signer::p256());
     for repository in ["team/a", "team/b", "team/c"] {
         side.signed(repository, &signer);
     }

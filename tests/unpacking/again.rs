@@ -59,7 +59,7 @@ fn nothing_is_written_twice_where_clients_list_referrers() {
 }
 
 #[test]
-fn nothing_is_written_twice_of_a_stream_or_an_image_without_a_tag() {
+fn stream_and_untagged_image_are_written_once() {
     let carried = Carried::new();
     with_referrers(&carried);
     let enclave = Enclave::start();

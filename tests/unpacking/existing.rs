@@ -52,11 +52,10 @@ fn carried_signature(carried: &Carried) -> SimpleSigning {
 }
 
 #[test]
-fn signatures_at_the_target_that_hold_all_that_is_carried_are_kept() {
+fn signatures_at_the_target_stay_if_they_hold_all_carried() {
     let carried = Carried::new();
     let enclave = Enclave::start();
-    let local =
-        SimpleSigning::new(&Signer::generate(), "enclave/team/app", &carried.image.digest());
+    let local = SimpleSigning::new(&Signer::p256(), "enclave/team/app", &carried.image.digest());
     let both = put(&enclave, &carried, &[local, carried_signature(&carried)]);
     let arguments = ["--json", "--key", &carried.key];
     let ran = enclave.unpack(&carried.side.file(), &arguments).expect_code(0);
@@ -74,11 +73,10 @@ fn signatures_at_the_target_that_hold_all_that_is_carried_are_kept() {
 }
 
 #[test]
-fn other_signatures_at_the_target_are_not_lost_unless_it_is_asked_for() {
+fn other_signatures_at_the_target_stay_unless_replaced() {
     let carried = Carried::new();
     let enclave = Enclave::start();
-    let local =
-        SimpleSigning::new(&Signer::generate(), "enclave/team/app", &carried.image.digest());
+    let local = SimpleSigning::new(&Signer::p256(), "enclave/team/app", &carried.image.digest());
     let mut without_annotation = carried_signature(&carried);
     without_annotation.annotations = json!({});
     let tag = cosign_tag(&carried.image.digest(), "sig");
@@ -104,7 +102,7 @@ fn other_signatures_at_the_target_are_not_lost_unless_it_is_asked_for() {
 #[test]
 fn what_may_be_missing_is_said_again_at_the_target() {
     let mut side = Connected::start();
-    let signer = Signer::generate();
+    let signer = Signer::p256();
     side.signed("team/app", &signer);
     let key = side.key("release.pub", &signer);
     let proxy = crate::harness::fault_proxy::FaultProxy::start(side.address());

@@ -28,7 +28,7 @@ impl Carried {
 
     /// From any registry.
     pub(crate) fn from(side: Connected) -> Self {
-        let signer = Signer::generate();
+        let signer = Signer::p256();
         let image = side.signed("team/app", &signer);
         let key = side.key("release.pub", &signer);
         side.pack(&["team/app:1"], &["--key", &key]).expect_code(0);

@@ -212,7 +212,7 @@ fn blobs_that_several_repositories_need_are_sent_once() {
 #[test]
 fn an_image_by_digest_arrives_without_a_tag() {
     let side = Connected::start();
-    let signer = Signer::generate();
+    let signer = Signer::p256();
     let image = side.signed("team/app", &signer);
     let key = side.key("release.pub", &signer);
     side.pack(&[&format!("team/app@{}", image.digest())], &["--key", &key]).expect_code(0);

@@ -36,7 +36,7 @@ fn outcomes(report: &Value) -> Vec<&str> {
 }
 
 #[test]
-fn attachments_that_a_registry_refuses_stop_the_push_or_are_left_out() {
+fn refused_attachments_stop_the_push_or_are_left_out() {
     let carried = Carried::new();
     with_referrers(&carried);
     for status in [400, 403, 405, 415, 422] {

@@ -3,7 +3,7 @@
 use super::Carried;
 use crate::harness::scene::{Connected, Enclave, HOST};
 use crate::harness::signatures::sign_bundle;
-use crate::harness::signer::{Kind, Signer};
+use crate::harness::signer::{KINDS, Signer};
 
 #[test]
 fn a_key_admits_what_lies_in_its_scope() {
@@ -38,7 +38,7 @@ fn a_fingerprint_admits_the_carried_key_it_belongs_to() {
     let carried = Carried::new();
     let file = carried.side.file();
     let good = carried.signer.fingerprint().to_string();
-    let other = Signer::generate().fingerprint().to_string();
+    let other = Signer::p256().fingerprint().to_string();
     for (pin, expected) in [
         (good.clone(), 0),
         (format!("{HOST}/team={good}"), 0),
@@ -67,7 +67,7 @@ fn a_fingerprint_admits_the_carried_key_it_belongs_to() {
 #[test]
 fn the_bundle_digest_admits_what_was_verified_at_pack() {
     let side = Connected::start();
-    let signer = Signer::generate();
+    let signer = Signer::p256();
     side.signed("team/app", &signer);
     side.unsigned("team/plain");
     let key = side.key("release.pub", &signer);
@@ -101,7 +101,7 @@ fn the_bundle_digest_admits_what_was_verified_at_pack() {
 }
 
 #[test]
-fn without_the_bundle_digest_the_report_says_what_is_not_authentic() {
+fn report_names_unauthentic_parts_without_a_bundle_digest() {
     let carried = Carried::new();
     let enclave = Enclave::start();
     let ran = enclave.unpack(&carried.side.file(), &["--key", &carried.key, "-v"]).expect_code(0);
@@ -141,7 +141,7 @@ fn unsigned_images_come_in_by_name_only() {
 #[test]
 fn a_key_for_an_image_is_overruled_only_by_a_pattern_as_narrow() {
     let carried = Carried::new();
-    let wrong = carried.side.key("wrong.pub", &Signer::generate());
+    let wrong = carried.side.key("wrong.pub", &Signer::p256());
     for (scope, pattern, expected) in [
         (format!("{HOST}/team="), "*".to_owned(), 3),
         (format!("{HOST}/team="), HOST.to_owned(), 3),
@@ -167,7 +167,7 @@ fn a_key_for_an_image_is_overruled_only_by_a_pattern_as_narrow() {
 #[test]
 fn a_signature_that_names_no_repository_needs_a_bound_name() {
     let side = Connected::start();
-    let signer = Signer::generate();
+    let signer = Signer::p256();
     let image = side.unsigned("team/app");
     sign_bundle(&side.registry, "team/app", &image, &signer);
     for child in &image.children {
@@ -188,7 +188,7 @@ fn a_signature_that_names_no_repository_needs_a_bound_name() {
         enclave.unpack(&file, arguments).expect_code(3).expect_error(&[code]);
         enclave.expect_untouched();
     }
-    let wrong = side.key("wrong.pub", &Signer::generate());
+    let wrong = side.key("wrong.pub", &Signer::p256());
     let arguments = ["--key", wrong.as_str(), "--accept-unbound-names", HOST];
     enclave.unpack(&file, &arguments).expect_code(3);
     enclave.expect_untouched();
@@ -205,14 +205,14 @@ fn a_signature_that_names_no_repository_needs_a_bound_name() {
 #[test]
 fn every_kind_of_key_verifies() {
     let side = Connected::start();
-    for kind in [Kind::P256, Kind::Rsa2048, Kind::Ed25519] {
-        let signer = Signer::of_kind(kind);
-        let name = format!("team/{kind:?}").to_lowercase();
+    for (kind, generate) in KINDS {
+        let signer = generate();
+        let name = format!("team/{kind}");
         side.signed(&name, &signer);
         let key = side.key("release.pub", &signer);
         side.pack(&[&format!("{name}:1")], &["--key", &key]).expect_code(0);
         Enclave::start().unpack(&side.file(), &["--key", &key]).expect_code(0);
-        let other = side.key("other.pub", &Signer::of_kind(kind));
+        let other = side.key("other.pub", &generate());
         let enclave = Enclave::start();
         let ran = enclave.unpack(&side.file(), &["--key", &other]).expect_code(3);
         ran.expect_error(&["signature-wrong-key"]);
@@ -224,7 +224,7 @@ fn every_kind_of_key_verifies() {
 #[test]
 fn children_alone_may_be_signed_when_all_of_them_are() {
     let side = Connected::start();
-    let signer = Signer::generate();
+    let signer = Signer::p256();
     let image = side.unsigned("team/app");
     let key = side.key("release.pub", &signer);
     side.sign("team/app", &image.children[0].digest(), &signer);

@@ -90,8 +90,8 @@ fn a_limit_on_the_length_of_files_is_met_by_volumes() {
 }
 
 #[test]
-fn a_small_medium_is_refused_and_one_that_is_large_enough_is_not() {
-    let test = "a_small_medium_is_refused_and_one_that_is_large_enough_is_not";
+fn medium_is_refused_only_when_it_is_too_small() {
+    let test = "medium_is_refused_only_when_it_is_too_small";
     let folder = tempfile::tempdir().expect("folder");
     let (mount, at) = (folder.path().join("mount"), folder.path().display());
     std::fs::create_dir(&mount).expect("folder");

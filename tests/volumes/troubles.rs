@@ -18,7 +18,7 @@ fn read(path: &Path) -> Vec<u8> {
 }
 
 #[test]
-fn a_volume_that_is_missing_swapped_strange_or_of_another_length_is_named() {
+fn missing_swapped_or_strange_volume_is_named() {
     let (cut, other) = (Cut::new(), Cut::new());
     let enclave = Enclave::start();
     let refused = |parts: &[&str]| {

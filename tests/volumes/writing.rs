@@ -13,7 +13,7 @@ fn digests(cut: &Cut) -> Vec<Digest> {
 }
 
 #[test]
-fn volumes_have_at_most_their_size_and_the_same_bytes_whatever_the_jobs() {
+fn volumes_keep_their_size_and_bytes_whatever_the_jobs() {
     let cut = Cut::new();
     let pack = |jobs: &str| {
         // Only the time is given: everything else is the same run.
@@ -99,7 +99,7 @@ fn one_file_has_a_list_only_when_asked() {
 }
 
 #[test]
-fn a_shorter_set_replaces_a_longer_one_and_nothing_is_left_of_it() {
+fn shorter_set_of_volumes_replaces_a_longer_one_whole() {
     let cut = Cut::new();
     cut.pack(&["--volume-size", "4MiB"]).expect_code(0);
     let now = cut.volumes();
@@ -111,7 +111,7 @@ fn a_shorter_set_replaces_a_longer_one_and_nothing_is_left_of_it() {
 }
 
 #[test]
-fn what_would_be_taken_for_the_archive_or_a_volume_is_in_the_way() {
+fn files_named_like_the_archive_or_a_volume_are_in_the_way() {
     let cut = Cut::new();
     let packs = || cut.pack(&["--volume-size", MIB]);
     let before = digests(&cut);
@@ -136,8 +136,8 @@ fn what_would_be_taken_for_the_archive_or_a_volume_is_in_the_way() {
 }
 
 #[test]
-fn zstd_reads_each_volume_and_tar_and_skopeo_read_the_joined_ones() {
-    let test = "zstd_reads_each_volume_and_tar_and_skopeo_read_the_joined_ones";
+fn zstd_reads_each_volume_and_tar_and_skopeo_all_joined() {
+    let test = "zstd_reads_each_volume_and_tar_and_skopeo_all_joined";
     let cut = Cut::new();
     let joined = cut.side.output("joined.tar.zst");
     fs::write(&joined, cut.joined()).expect("joined");

@@ -65,7 +65,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn a_buffer_comes_back_with_its_last_piece_and_shows_nothing_of_before() {
+    fn buffer_returns_after_its_last_piece_without_old_bytes() {
         let buffers = Buffers::new(100);
         let idle = || buffers.idle.lock().expect("not poisoned").len();
         let fill = |byte: u8| {

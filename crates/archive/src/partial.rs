@@ -287,7 +287,7 @@ mod tests {
     }
 
     #[test]
-    fn what_an_interrupted_run_left_can_be_had_and_what_a_running_one_writes_cannot() {
+    fn leftovers_are_taken_unless_another_run_writes_them() {
         let folder = folder();
         let path = folder.path().join("a.partial");
         std::fs::write(&path, "left").expect("file");

@@ -1,65 +1,30 @@
 //! Small archives for tests, honest or hostile: every part of the inventory can be changed before it is written.
 
+mod values;
+
+pub use values::{
+    Contents, blob_entry, blueprint, fill, head_file, image_entry, inventory, keep_referenced,
+    layout_files,
+};
+
 use super::geometry::Geometry;
-use super::head::{self, HeadFile};
-use super::limits::LEVEL;
+use super::head::HeadFile;
 use super::read::Archive;
-use super::write::{ArchiveWriter, Blueprint};
-use aws_lc_rs::encoding::AsDer as _;
-use aws_lc_rs::rand::SystemRandom;
-use aws_lc_rs::signature::{ECDSA_P256_SHA256_ASN1_SIGNING, EcdsaKeyPair, KeyPair as _};
-use base64::Engine as _;
-use base64::engine::general_purpose::STANDARD;
+use super::write::ArchiveWriter;
 use bundle_inventory::{
-    AtomicSignature, AttachmentEntry, AttachmentKind, BlobEntry, FORMAT, FORMAT_VERSION, FileEntry,
-    Found, ImageEntry, Inventory, KeyEntry, Lookup, PackVerdict, Stored, Tool, Totals,
+    AtomicSignature, AttachmentEntry, AttachmentKind, Found, ImageEntry, KeyEntry, Stored,
 };
 use bundle_oci::atomic::AtomicName;
 use bundle_oci::layout::REF_NAME;
 use bundle_oci::{Descriptor, Digest, Platform, Reference, media_type};
+use bundle_testing::Signer;
 use serde_json::{Value, json};
-use std::collections::BTreeMap;
 use std::path::Path;
 
 /// Type of image configs.
 pub const CONFIG: &str = "application/vnd.oci.image.config.v1+json";
 /// Type of layers that were compressed before.
 pub const LAYER: &str = "application/vnd.oci.image.layer.v1.tar+gzip";
-
-/// Somebody who signs with a P-256 key.
-pub struct Signer(EcdsaKeyPair);
-
-impl Signer {
-    /// A signer with a fresh key.
-    pub fn generate() -> Self {
-        Self(EcdsaKeyPair::generate(&ECDSA_P256_SHA256_ASN1_SIGNING).expect("a key"))
-    }
-
-    /// The public key, DER SubjectPublicKeyInfo.
-    pub fn spki(&self) -> Vec<u8> {
-        self.0.public_key().as_der().expect("a public key").as_ref().to_vec()
-    }
-
-    /// The canonical file of the public key.
-    pub fn pem(&self) -> String {
-        let encoded = STANDARD.encode(self.spki());
-        let lines: Vec<&str> = encoded
-            .as_bytes()
-            .chunks(64)
-            .map(|line| std::str::from_utf8(line).expect("base64"))
-            .collect();
-        format!("-----BEGIN PUBLIC KEY-----\n{}\n-----END PUBLIC KEY-----\n", lines.join("\n"))
-    }
-
-    /// SHA-256 of the public key.
-    pub fn fingerprint(&self) -> Digest {
-        Digest::of(&self.spki())
-    }
-
-    fn sign(&self, message: &[u8]) -> String {
-        STANDARD.encode(self.0.sign(&SystemRandom::new(), message).expect("a signature"))
-    }
-}
 
 /// An archive in the making.
 #[derive(Default)]
@@ -71,7 +36,7 @@ pub struct Builder {
     /// What the inventory says about the keys of `key_files`.
     pub keys: Vec<KeyEntry>,
     key_files: Vec<HeadFile>,
-    blobs: BTreeMap<(Stored, Digest), Vec<u8>>,
+    blobs: Contents,
 }
 
 /// The JSON form of a descriptor.
@@ -113,25 +78,9 @@ impl Builder {
 
     /// Takes away what no image needs any more; gives the number of what is left.
     pub fn forget_unreferenced(&mut self) -> usize {
-        let mut wanted: Vec<Digest> = self.images.iter().map(|image| image.digest).collect();
-        let attachments = self.images.iter().flat_map(|image| &image.attachments);
-        wanted.extend(attachments.map(|attachment| attachment.digest));
         let omitted: Vec<Digest> =
             self.images.iter().flat_map(|image| image.omitted.clone()).collect();
-        let mut needed = std::collections::BTreeSet::new();
-        while let Some(digest) = wanted.pop() {
-            if omitted.contains(&digest) || !needed.insert(digest) {
-                continue;
-            }
-            let Some(content) = self.blobs.get(&(Stored::Trust, digest)) else { continue };
-            let Ok(document) = serde_json::from_slice::<Value>(content) else { continue };
-            let list = |key: &str| document[key].as_array().cloned().unwrap_or_default();
-            let mut named = [list("manifests"), list("layers")].concat();
-            named.push(document["config"].clone());
-            wanted
-                .extend(named.iter().filter_map(|d| d["digest"].as_str()?.parse::<Digest>().ok()));
-        }
-        self.blobs.retain(|(_, digest), _| needed.contains(digest));
+        keep_referenced(&mut self.blobs, &self.images, &omitted);
         self.blobs.len()
     }
 
@@ -169,20 +118,7 @@ impl Builder {
         children: &[Descriptor],
     ) -> &mut ImageEntry {
         let platforms: Vec<Platform> = children.iter().filter_map(|c| c.platform.clone()).collect();
-        self.images.push(ImageEntry {
-            source: source.parse().expect("a reference"),
-            fetched_from: source.to_owned(),
-            media_type: root.media_type.clone(),
-            digest: root.digest,
-            size: root.size,
-            platforms,
-            omitted: Vec::new(),
-            foreign: Vec::new(),
-            attachment_lookup: Lookup::Complete,
-            attachments: Vec::new(),
-            atomic_signatures: Vec::new(),
-            verdict: PackVerdict::unverified(),
-        });
+        self.images.push(ImageEntry { platforms, ..image_entry(source, root) });
         self.images.last_mut().expect("just pushed")
     }
 
@@ -215,7 +151,7 @@ impl Builder {
             "optional": null,
         })
         .to_string();
-        let signature = signer.sign(payload.as_bytes());
+        let signature = signer.sign_base64(payload.as_bytes());
         let mut layer = self.store(Stored::Trust, media_type::SIMPLE_SIGNING, payload.into());
         layer.annotations.insert("dev.cosignproject.cosign/signature".into(), signature);
         let config = self.blob(CONFIG, "{}");
@@ -257,7 +193,7 @@ impl Builder {
     /// Carries a public key.
     pub fn carry(&mut self, signer: &Signer) {
         let file = format!("keys/{}.pub", self.keys.len());
-        self.key_files.push(HeadFile { name: file.clone(), bytes: signer.pem().into_bytes() });
+        self.key_files.push(head_file(&file, signer.public_pem().as_bytes()));
         self.keys.push(KeyEntry {
             file,
             purpose: "cosign".into(),
@@ -280,54 +216,12 @@ impl Builder {
 
     /// Writes the archive.
     pub fn write(&self, path: &Path) {
-        let blobs: Vec<BlobEntry> = self
-            .blobs
-            .iter()
-            .map(|((stored, digest), content)| BlobEntry {
-                digest: *digest,
-                size: content.len() as u64,
-                stored: *stored,
-            })
-            .collect();
-        let mut files = vec![HeadFile {
-            name: head::OCI_LAYOUT.into(),
-            bytes: head::OCI_LAYOUT_CONTENT.into(),
-        }];
-        files.push(HeadFile { name: head::INDEX.into(), bytes: self.index_file() });
+        let blobs = self.blobs.iter().map(|((stored, _), content)| blob_entry(*stored, content));
+        let mut files = layout_files(&self.index_file());
         files.extend(self.key_files.iter().cloned());
-        let listed = files.iter().map(|file| FileEntry {
-            name: file.name.clone(),
-            size: file.bytes.len() as u64,
-            digest: Digest::of(&file.bytes),
-        });
-        let attachments: usize = self.images.iter().map(|image| image.attachments.len()).sum();
-        let inventory = Inventory {
-            format: FORMAT.into(),
-            format_version: FORMAT_VERSION.into(),
-            must_understand: Vec::new(),
-            name: None,
-            sequence: None,
-            created: "2026-01-01T00:00:00Z".into(),
-            expires: None,
-            rotation: None,
-            tool: Tool { name: "bundle".into(), version: "0".into() },
-            images: self.images.clone(),
-            keys: self.keys.clone(),
-            files: listed.collect(),
-            totals: Totals {
-                images: self.images.len() as u64,
-                attachments: attachments as u64,
-                blobs: blobs.len() as u64,
-                bytes: blobs.iter().map(|blob| blob.size).sum(),
-            },
-            blobs: blobs.clone(),
-            holes: Vec::new(),
-            volume_size: None,
-        };
-        let bytes = inventory.to_bytes().expect("JSON");
-        files.insert(1, HeadFile { name: head::INVENTORY.into(), bytes });
-        let blueprint =
-            Blueprint { files, blobs, mtime: 0, geometry: Geometry::WHOLE, level: LEVEL };
+        let mut inventory = inventory(self.images.clone(), &files, blobs.collect());
+        inventory.keys.clone_from(&self.keys);
+        let blueprint = blueprint(&inventory, files, Geometry::WHOLE);
         let writer = ArchiveWriter::create(path, blueprint).expect("created");
         for (number, content) in self.blobs.values().enumerate() {
             let mut entry = writer.entry(number).expect("an entry");

@@ -2,15 +2,13 @@
 
 use super::form::SeekTable;
 use super::geometry::Geometry;
-use super::head::{self, HeadFile};
-use super::limits::LEVEL;
+use super::head;
 use super::medium::Medium;
 use super::read::Archive;
+use super::testing::{self, blob_entry, inventory, layout_files};
 use super::write::{ArchiveWriter, Blueprint};
 use super::{ArchiveError, entry, frame, seek_table};
-use bundle_inventory::{
-    BlobEntry, FORMAT, FORMAT_VERSION, FileEntry, Inventory, Stored, Tool, Totals,
-};
+use bundle_inventory::{BlobEntry, Stored};
 use bundle_oci::source::BlobSource as _;
 use bundle_oci::{Descriptor, Digest};
 use futures_util::StreamExt as _;
@@ -44,53 +42,11 @@ fn blueprint(blobs: &[Blob]) -> Blueprint {
 }
 
 fn cut_blueprint(blobs: &[Blob], geometry: Geometry) -> Blueprint {
-    let entries: Vec<BlobEntry> = blobs
-        .iter()
-        .map(|b| BlobEntry {
-            digest: Digest::of(&b.content),
-            size: b.content.len() as u64,
-            stored: b.stored,
-        })
-        .collect();
-    let index = br#"{"schemaVersion":2,"manifests":[]}"#.to_vec();
-    let listed = [(head::OCI_LAYOUT, head::OCI_LAYOUT_CONTENT), (head::INDEX, &index)];
-    let inventory = Inventory {
-        format: FORMAT.into(),
-        format_version: FORMAT_VERSION.into(),
-        must_understand: vec![],
-        name: None,
-        sequence: None,
-        created: "2026-01-01T00:00:00Z".into(),
-        expires: None,
-        rotation: None,
-        tool: Tool { name: "bundle".into(), version: "0".into() },
-        images: vec![],
-        keys: vec![],
-        files: listed
-            .iter()
-            .map(|(name, bytes)| FileEntry {
-                name: (*name).into(),
-                size: bytes.len() as u64,
-                digest: Digest::of(bytes),
-            })
-            .collect(),
-        totals: Totals {
-            images: 0,
-            attachments: 0,
-            blobs: entries.len() as u64,
-            bytes: entries.iter().map(|b| b.size).sum(),
-        },
-        blobs: entries.clone(),
-        holes: vec![],
-        volume_size: geometry.volume_size(),
-    };
-    let file = |name: &str, bytes: &[u8]| HeadFile { name: name.into(), bytes: bytes.into() };
-    let files = vec![
-        file(head::OCI_LAYOUT, head::OCI_LAYOUT_CONTENT),
-        file(head::INVENTORY, &inventory.to_bytes().expect("JSON")),
-        file(head::INDEX, &index),
-    ];
-    Blueprint { files, blobs: entries, mtime: 0, geometry, level: LEVEL }
+    let entries = blobs.iter().map(|blob| blob_entry(blob.stored, &blob.content)).collect();
+    let files = layout_files(br#"{"schemaVersion":2,"manifests":[]}"#);
+    let mut inventory = inventory(vec![], &files, entries);
+    inventory.volume_size = geometry.volume_size();
+    testing::blueprint(&inventory, files, geometry)
 }
 
 /// Writes the raw blobs in the given order, in pieces of `piece` bytes.

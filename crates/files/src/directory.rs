@@ -50,7 +50,7 @@ impl Directory {
         }
     }
 
-    /// What has the name `name`, or nothing. A link is examined itself.
+    /// The thing named `name`, or nothing. A link is examined itself.
     pub fn examine(&self, name: &str) -> io::Result<Option<Stat>> {
         match rustix::fs::statat(&*self.0, name, AtFlags::SYMLINK_NOFOLLOW) {
             Ok(stat) => Ok(Some(stat)),

@@ -1,10 +1,10 @@
-//! What an attached manifest is, by the types of its content. Tags and lists are the finder's words and decide nothing.
+//! Kinds of attached manifests, by the types of their content. Tags, and the words of a finder, decide nothing.
 
 use super::AttachmentKind;
 use bundle_oci::runnable::is_runnable;
 use bundle_oci::{Manifest, Meaning, media_type};
 
-/// What cosign 3 says a signature states.
+/// The type of the statement that a signature by cosign 3 makes.
 const COSIGN_SIGN: &str = "https://sigstore.dev/cosign/sign/v1";
 
 impl AttachmentKind {

@@ -56,7 +56,7 @@ pub struct Inventory {
         skip_serializing_if = "Option::is_none"
     )]
     pub rotation: Option<Rotation>,
-    /// What wrote it.
+    /// The program that wrote it.
     #[serde(deserialize_with = "object")]
     pub tool: Tool,
     /// The images, in the order they were asked for.
@@ -71,7 +71,7 @@ pub struct Inventory {
     /// Every blob, in archive order.
     #[serde(deserialize_with = "objects::<MAX_BLOBS, _, _>")]
     pub blobs: Vec<BlobEntry>,
-    /// What was dropped from among the raw blobs after their places were taken, in archive order.
+    /// Blobs that were dropped from among the raw ones after their places were taken, in archive order.
     #[serde(
         default,
         deserialize_with = "objects::<MAX_BLOBS, _, _>",
@@ -113,7 +113,7 @@ pub struct Tool {
 pub struct ImageEntry {
     /// The logical reference: identity checks compare with it, the target's name comes from it.
     pub source: Reference,
-    /// Where the bytes came from: a reference, or `oci:DIR`.
+    /// The origin of the bytes: a reference, or `oci:DIR`.
     pub fetched_from: String,
     /// Media type of the root manifest.
     pub media_type: String,
@@ -130,7 +130,7 @@ pub struct ImageEntry {
     /// Non-distributable layers that were left out.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub foreign: Vec<Digest>,
-    /// Whether everything attached was found.
+    /// The end of the search for attachments: complete, or not.
     #[serde(deserialize_with = "name")]
     pub attachment_lookup: Lookup,
     /// Everything attached to the root, to its children, and to attachments.
@@ -143,12 +143,12 @@ pub struct ImageEntry {
         skip_serializing_if = "Vec::is_empty"
     )]
     pub atomic_signatures: Vec<AtomicSignature>,
-    /// What verification at pack found.
+    /// The result of verification at pack.
     #[serde(deserialize_with = "object")]
     pub verdict: PackVerdict,
 }
 
-/// How the search for attachments ended.
+/// The end of the search for attachments.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "kebab-case")]
 pub enum Lookup {
@@ -164,10 +164,10 @@ pub enum Lookup {
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "camelCase")]
 pub struct AttachmentEntry {
-    /// What it is, for people; decides nothing.
+    /// Its kind, for people; decides nothing.
     #[serde(deserialize_with = "name")]
     pub kind: AttachmentKind,
-    /// How it was found, and so how it is published.
+    /// The way it was found, and so the way it is published.
     #[serde(deserialize_with = "reading::found")]
     pub found: Found,
     /// The manifest it is attached to.
@@ -209,7 +209,7 @@ impl AttachmentKind {
     }
 }
 
-/// How an attachment is tied to its subject in a registry.
+/// The tie of an attachment to its subject in a registry.
 #[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
 #[serde(rename_all = "kebab-case")]
 pub enum Found {
@@ -236,7 +236,7 @@ pub struct AtomicSignature {
     pub digest: Digest,
     /// The manifest it signs: the image's root, or one of its children.
     pub subject: Digest,
-    /// Where it was found; nothing when whoever wrote the inventory did not say.
+    /// The place where it was found; nothing when the writer of the inventory did not say.
     #[serde(
         default,
         deserialize_with = "reading::optional_name",
@@ -245,7 +245,7 @@ pub struct AtomicSignature {
     pub found: Option<AtomicFound>,
 }
 
-/// Where a GPG signature was found. For people; it decides nothing.
+/// The place where a GPG signature was found. For people; it decides nothing.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "kebab-case")]
 pub enum AtomicFound {
@@ -265,7 +265,7 @@ impl AtomicFound {
     }
 }
 
-/// What was verified at pack. Worth nothing unless the bundle digest is vouched for from outside.
+/// The result of verification at pack. Worth nothing unless the bundle digest is vouched for from outside.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct PackVerdict {
     /// The verifier's code: `signed`, `index-unsigned`, `unverified`, …
@@ -273,7 +273,7 @@ pub struct PackVerdict {
     /// Fingerprints of the keys that verified, sorted.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub keys: Vec<String>,
-    /// Whom the certificates named that verified, as `SUBJECT (ISSUER)`, sorted.
+    /// Holders of the certificates that verified, as `SUBJECT (ISSUER)`, sorted.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub identities: Vec<String>,
 }
@@ -348,7 +348,7 @@ impl StatedVerdict {
 pub struct KeyEntry {
     /// `keys/NAME`.
     pub file: String,
-    /// What it verifies: `cosign`, or `seal` of the successor in a [`Rotation`].
+    /// The things it verifies: `cosign`, or `seal` of the successor in a [`Rotation`].
     #[serde(rename = "use")]
     pub purpose: String,
     /// `sha256:` of the DER of its SubjectPublicKeyInfo.

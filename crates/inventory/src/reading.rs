@@ -39,7 +39,7 @@ const BOUNDS: Bounds = Bounds { values: 3 << 20, members: 4096, text: 64 << 10 }
 /// Longest message of the JSON reader that is passed on: it quotes what it found.
 const MESSAGE: usize = 300;
 
-/// Why bytes are not an inventory this tool can act on.
+/// The reason why bytes are not an inventory this tool can act on.
 #[derive(Debug, thiserror::Error)]
 pub enum InventoryError {
     /// Not strict JSON of this shape, or more of it than there may be.
@@ -180,7 +180,7 @@ pub(super) fn exact_rotation<'de, D: Deserializer<'de>>(
     json::object(deserializer).map(Some)
 }
 
-/// Where an attachment was found: the text `referrer`, or an object with a tag.
+/// The place where an attachment was found: the text `referrer`, or an object with a tag.
 pub(super) fn found<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Found, D::Error> {
     #[derive(Deserialize)]
     #[serde(rename_all = "kebab-case")]

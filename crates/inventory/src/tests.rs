@@ -23,7 +23,7 @@ fn unknown_fields_and_newer_minor_versions_are_read() {
 }
 
 #[test]
-fn a_newer_major_version_is_named_even_when_its_shape_is_unknown() {
+fn newer_major_version_is_named_in_an_unknown_shape() {
     let value = json!({"format": "bundle", "formatVersion": "2.0", "images": "elsewhere"});
     assert!(matches!(read(&value), Err(InventoryError::Version(v)) if v == "2.0"));
     let other = json!({"format": "cake", "formatVersion": "1.0"});
@@ -86,7 +86,7 @@ fn lists_are_cut_off_while_they_are_read() {
 }
 
 #[test]
-fn what_is_quoted_from_an_inventory_is_short_and_the_place_is_told() {
+fn quotes_of_an_inventory_are_short_and_name_the_place() {
     let blob = |stored: String| {
         let mut value = minimal();
         value["blobs"] = json!([{"digest": Digest::of(b"x"), "size": 1, "stored": stored}]);

@@ -7,7 +7,7 @@ use bytes::Bytes;
 use serde::ser::{Serialize, SerializeMap as _, Serializer};
 use std::collections::BTreeMap;
 
-/// What a piece of content is, how long it is and what it hashes to.
+/// Type, length and digest of a piece of content.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Descriptor {
     /// Media type as written; never interpreted beyond the constants of [`super::media_type`].
@@ -24,7 +24,7 @@ pub struct Descriptor {
     pub artifact_type: Option<String>,
     /// Annotations, sorted by key.
     pub annotations: BTreeMap<String, String>,
-    /// Where foreign content may be had. Never fetched unless asked for.
+    /// Addresses of foreign content. Never fetched unless asked for.
     pub urls: Vec<String>,
     /// The content itself, where it stands inline (`data`) and has the size and digest above.
     pub content: Option<Bytes>,

@@ -1,4 +1,4 @@
-//! What the OCI specifications name, parsed at the edge: what exists here is valid.
+//! Values that the OCI specifications name, parsed at the edge: a value that exists here is valid.
 //!
 //! - [`digest`](mod@digest): SHA-256 digests as text, and the hasher that makes them
 //! - [`reference`](mod@reference): image references, normalised as container tools do; [`host_name`]: spellings of one host

@@ -30,7 +30,7 @@ pub struct Manifest {
     meaning: Meaning,
 }
 
-/// What a manifest says.
+/// The meaning of a manifest.
 #[derive(Debug, Clone)]
 pub enum Meaning {
     /// One image or artifact.
@@ -46,7 +46,7 @@ pub struct Image {
     pub config: Descriptor,
     /// Layers in order; duplicates are legal.
     pub layers: Vec<Descriptor>,
-    /// What this artifact is attached to.
+    /// The manifest that this artifact is attached to.
     pub subject: Option<Descriptor>,
     /// The artifact's own type.
     pub artifact_type: Option<String>,
@@ -62,7 +62,7 @@ pub struct Index {
     /// What else it lists: content of other media types, which is carried as blobs and is never an image (image-spec
     /// image-index.md: an unknown media type is no error).
     pub blobs: Vec<Descriptor>,
-    /// What this index is attached to.
+    /// The manifest that this index is attached to.
     pub subject: Option<Descriptor>,
     /// The artifact's own type.
     pub artifact_type: Option<String>,
@@ -70,7 +70,7 @@ pub struct Index {
     pub annotations: BTreeMap<String, String>,
 }
 
-/// Why a document is not a manifest that this product carries.
+/// The reason why a document is not a manifest that this product carries.
 #[derive(Debug, thiserror::Error)]
 pub enum ManifestError {
     /// Longer than [`MAX_MANIFEST`].
@@ -167,7 +167,7 @@ impl Manifest {
         &self.bytes
     }
 
-    /// What it says.
+    /// Its meaning.
     pub fn meaning(&self) -> &Meaning {
         &self.meaning
     }
@@ -177,7 +177,7 @@ impl Manifest {
         Descriptor::new(&self.media_type, self.digest, self.bytes.len() as u64)
     }
 
-    /// What it is attached to, when it is an attachment.
+    /// The manifest that it is attached to, when it is an attachment.
     pub fn subject(&self) -> Option<&Descriptor> {
         match &self.meaning {
             Meaning::Image(image) => image.subject.as_ref(),
@@ -374,7 +374,7 @@ mod tests {
     }
 
     #[test]
-    fn descriptors_that_two_readers_could_understand_differently_are_refused() {
+    fn descriptors_with_two_readings_are_refused() {
         let index = |more: &str, platform: &str| {
             let text = format!(
                 r#"{{"schemaVersion":2,"manifests":[{{"mediaType":"{}","digest":"sha256:{HEX}","size":1,"platform":{{"os":"linux","architecture":"amd64"{platform}}}{more}}}]}}"#,

@@ -31,7 +31,7 @@ pub struct Reference {
     digest: Option<Digest>,
 }
 
-/// Why a text is not a reference.
+/// The reason why a text is not a reference.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 pub enum ReferenceError {
     /// The grammar of distribution/reference does not admit it.

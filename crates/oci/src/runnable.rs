@@ -1,4 +1,4 @@
-//! Which manifests a container runtime would unpack and run, by the types in them and by the beginnings of their layers.
+//! Manifests that a container runtime would unpack and run, by the types in them and by the beginnings of their layers.
 //!
 //! Runtimes do not look at the type of a layer under the config of an image: whatever is a tar there, compressed or not,
 //! becomes part of a file system. So where the types say that a layer is something else, its first bytes have to be asked.
@@ -27,7 +27,7 @@ const COMPRESSED: [&[u8]; 4] =
 const SKIPPABLE: [u8; 3] = [0x2a, 0x4d, 0x18];
 /// Bytes of a layer that tell whether it is a file system: one header of a tar.
 pub const BEGINNING: usize = 512;
-/// Where a tar header has the sum of its bytes (POSIX pax, ustar header block).
+/// The place of the sum of its bytes in a tar header (POSIX pax, ustar header block).
 const CHECKSUM: std::ops::Range<usize> = 148..156;
 
 /// True for an image by its types: file-system layers under the config of an image.

@@ -11,7 +11,7 @@ use std::task::{Context, Poll};
 /// Content as it arrives. Pieces are of any length; an error ends the stream.
 pub type ByteStream = BoxStream<'static, Result<Bytes, SourceError>>;
 
-/// Where blobs come from: a registry's repository, a layout directory, an archive.
+/// A source of blobs: a registry's repository, a layout directory, an archive.
 pub trait BlobSource: Send + Sync {
     /// Opens `blob` at byte `offset`. What streams is not verified yet: wrap it in [`Verifying`].
     ///
@@ -39,7 +39,7 @@ impl BlobSource for Held {
     }
 }
 
-/// What kind of trouble a source met; decides the exit status and whether trying again makes sense.
+/// The kind of trouble that a source met; decides the exit status and whether trying again makes sense.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Trouble {
     /// The network, or a registry's answer.
@@ -56,9 +56,9 @@ pub enum Trouble {
 #[derive(Debug, thiserror::Error)]
 #[error("{what}")]
 pub struct SourceError {
-    /// What kind of trouble.
+    /// The kind of trouble.
     pub trouble: Trouble,
-    /// What failed about which thing.
+    /// The failed step and its object.
     pub what: String,
     /// The cause.
     #[source]

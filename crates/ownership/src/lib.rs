@@ -1,4 +1,4 @@
-//! Whose files count: the one rule for what is read as configuration, run as a program, or written into.
+//! The one rule for files that count: those that are read as configuration, run as a program, or written into.
 //!
 //! A path counts when nobody but root and the user who runs this decides what lies there: it, every directory above it
 //! and every link on the way belong to one of the two, and nobody else may write to them. In a directory that everybody
@@ -30,26 +30,26 @@ const STICKY: u32 = 0o1000;
 const OTHERS_OPEN: u32 = 0o066;
 /// Nobody but the owner writes to a file, whatever the umask.
 const FILE_MODE: u32 = 0o644;
-/// What is made is nobody else's to write to, whatever the umask.
+/// Mode of new directories: nobody else may write to them, whatever the umask.
 const DIRECTORY_MODE: u32 = 0o755;
 
-/// Why a path does not count.
+/// The reason why a path does not count.
 #[derive(Debug, thiserror::Error)]
 pub enum Distrust {
     /// Somebody else owns it, or what it leads through.
     #[error("{path} is owned by user {owner}, not by {expected}", path = .path.display())]
     Owner {
-        /// What is owned so.
+        /// The path with the wrong owner.
         path: PathBuf,
         /// By whom.
         owner: u32,
-        /// Who should own it, in words.
+        /// The expected owner, in words.
         expected: String,
     },
     /// Others may write to it, or to what it leads through.
     #[error("{path} can be written by others than its owner (mode {mode})", path = .path.display())]
     Exposed {
-        /// What can be written.
+        /// The path that others can write to.
         path: PathBuf,
         /// Its permission bits, in octal.
         mode: String,
@@ -69,13 +69,13 @@ impl Distrust {
         Self::System { path: path.to_owned(), source }
     }
 
-    /// Whether nothing lies there.
+    /// True when nothing lies there.
     pub fn is_absence(&self) -> bool {
         matches!(self, Self::System { source, .. } if source.kind() == ErrorKind::NotFound)
     }
 }
 
-/// Whether a directory where everybody may make files, as in `/tmp`, counts itself.
+/// The rule for a directory where everybody may make files, as in `/tmp`: it counts, or it does not.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Shared {
     /// It does: only what is made there matters.

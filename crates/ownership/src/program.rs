@@ -5,7 +5,7 @@ use std::ffi::{OsStr, OsString};
 use std::os::unix::fs::PermissionsExt as _;
 use std::path::{Path, PathBuf};
 
-/// Where programs are where the environment says nothing.
+/// Folders of programs where the environment names none.
 const USUAL: &str = "/usr/local/bin:/usr/bin:/bin";
 
 /// The program `name` of the `PATH`; `None` when there is none. Entries of the `PATH` that are not absolute do not count.

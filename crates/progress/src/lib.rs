@@ -1,4 +1,4 @@
-//! What a run tells while it works. The library speaks through this; what is printed is the binary's business.
+//! The reports of a run at work. The library speaks through this; printing is the binary's business.
 
 mod waits;
 
@@ -8,7 +8,7 @@ use bundle_oci::Digest;
 
 /// Hears of progress. Called from many threads.
 pub trait Progress: Send + Sync {
-    /// How much there is to transfer, as soon as that is known.
+    /// Announces the blobs and bytes to transfer, as soon as they are known.
     fn total(&self, blobs: u64, bytes: u64);
     /// A blob's transfer begins.
     fn started(&self, blob: &Digest, size: u64);

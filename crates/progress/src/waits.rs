@@ -1,4 +1,4 @@
-//! What is waited for at this moment. The library writes it here, whoever reads it prints it.
+//! Waits of this moment. The library writes them here, and the reader prints them.
 
 use std::collections::BTreeMap;
 use std::sync::atomic::{AtomicU64, Ordering};
@@ -29,7 +29,7 @@ struct Entry {
 /// Stands for a time that does not run.
 const RESTS: u64 = u64::MAX;
 
-/// Why nothing goes on.
+/// The reason for a wait.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 pub enum WaitKind {
     /// A server has to do something.
@@ -45,13 +45,13 @@ pub enum WaitKind {
 pub struct Wait {
     /// The server; empty for work of this machine.
     pub whom: Arc<str>,
-    /// What it has to do, or why there is a pause.
+    /// The work, or the reason for a pause.
     pub what: Arc<str>,
-    /// Why nothing goes on.
+    /// The reason for the wait.
     pub kind: WaitKind,
-    /// How long nothing has moved.
+    /// The time since anything moved.
     pub waited: Duration,
-    /// How long it may last in all.
+    /// The longest time that it may last in all.
     pub limit: Option<Duration>,
 }
 

@@ -6,10 +6,10 @@ use super::rotation::Rotation;
 use bundle_oci::Digest;
 use time::OffsetDateTime;
 
-/// How old a bundle is, as an authentic inventory says.
+/// The age of a bundle, as an authentic inventory says.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Age {
-    /// When it was made.
+    /// The time when it was made.
     pub created: OffsetDateTime,
     /// Its place in a series; `None` without a verified seal or a sequence.
     pub place: Option<Place>,
@@ -26,7 +26,7 @@ pub struct Place {
     pub sequence: u64,
 }
 
-/// How a bundle stands to another one.
+/// The order of two bundles in time.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Order {
     /// It is newer.
@@ -38,7 +38,7 @@ pub enum Order {
 }
 
 impl Age {
-    /// How this bundle stands to `known`. `rotations` are those of this bundle's series.
+    /// The place of this bundle in time beside `known`. `rotations` are those of this bundle's series.
     pub fn order(&self, known: &Self, rotations: &[Rotation]) -> Order {
         let by = |comparison| match comparison {
             std::cmp::Ordering::Less => Order::Older,

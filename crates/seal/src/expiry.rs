@@ -1,21 +1,21 @@
-//! Whether a sealed bundle is still to be used: `expires` of its inventory against this machine's clock.
+//! The end of a sealed bundle's use: `expires` of its inventory against this machine's clock.
 
 use bundle_trust::text::bounded;
 use time::format_description::well_known::Rfc3339;
 use time::{Duration, OffsetDateTime};
 
-/// How far this machine's clock may be behind the one that made the bundle.
+/// The time that this machine's clock may be behind the one that made the bundle.
 const SKEW: Duration = Duration::days(1);
 
-/// Why a bundle is not to be used any more, or nobody can say.
+/// The reason why a bundle is not to be used any more, or why that cannot be told.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 pub enum ExpiryError {
     /// Its time has passed.
     #[error("the bundle expired at {expires}; it is {now} here")]
     Expired {
-        /// When it did, as it says.
+        /// The end of its use, as it says.
         expires: String,
-        /// What the clock says.
+        /// The time on the clock.
         now: String,
     },
     /// A clock that runs before the bundle was made says nothing about its age: an empty battery must not prolong it.
@@ -23,17 +23,17 @@ pub enum ExpiryError {
         "the clock of this machine says {now}, before the bundle was made ({created}): whether it expired cannot be said"
     )]
     Clock {
-        /// When the bundle was made, as it says.
+        /// The time when the bundle was made, as it says.
         created: String,
-        /// What the clock says.
+        /// The time on the clock.
         now: String,
     },
     /// A time that is none.
     #[error("{field} of the bundle, {text:?}, is not a time by RFC 3339")]
     Malformed {
-        /// Which one.
+        /// The field's name.
         field: &'static str,
-        /// What stands there.
+        /// The field's text.
         text: String,
     },
 }

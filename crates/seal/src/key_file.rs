@@ -29,7 +29,7 @@ pub struct KeyFile {
     encrypted: Vec<u8>,
 }
 
-/// Why a private key file cannot be used.
+/// The reason why a private key file cannot be used.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 pub enum KeyFileError {
     /// Not one PEM block, or not alone.
@@ -50,7 +50,7 @@ pub enum KeyFileError {
     /// The password does not open it. A damaged file looks the same.
     #[error("the password is wrong, or the file is damaged")]
     Password,
-    /// What was encrypted is not a key that can be used.
+    /// The decrypted content is not a key that can be used.
     #[error(transparent)]
     Key(#[from] SigningError),
     /// It cannot be encrypted.
@@ -172,7 +172,7 @@ mod tests {
     }
 
     #[test]
-    fn another_method_or_shape_is_refused_before_the_password_is_used() {
+    fn key_file_of_another_shape_is_refused_before_its_password() {
         let (_, file) = made(b"");
         let same = changed(&file, "/kdf/params/r", json!(8));
         assert!(KeyFile::parse(same.as_bytes()).is_ok(), "the positive twin");

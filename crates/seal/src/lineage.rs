@@ -1,4 +1,4 @@
-//! Which keys belong together because they succeeded each other. One series of bundles goes through all of them.
+//! Keys that belong together because they succeeded each other. One series of bundles goes through all of them.
 
 use super::rotation::Rotation;
 use bundle_oci::Digest;

@@ -5,10 +5,10 @@ use super::signature::{fingerprint_of, sign};
 use bundle_inventory::{Inventory, InventoryError};
 use bundle_trust::{SigningError, SigningKey};
 
-/// Why there is no seal.
+/// The reason why a seal cannot be made.
 #[derive(Debug, thiserror::Error)]
 pub enum MakingError {
-    /// What is to be sealed is no inventory.
+    /// The bytes to seal are not an inventory.
     #[error("the inventory cannot be sealed")]
     Inventory(#[from] InventoryError),
     /// The bundle announces a rotation that this key may not announce.

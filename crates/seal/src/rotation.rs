@@ -6,7 +6,7 @@ use super::sequence::MAX_SEQUENCE;
 pub use bundle_inventory::Rotation;
 use bundle_oci::Digest;
 
-/// Why a rotation does not count, or a key does not seal this sequence.
+/// The reason why a rotation does not count, or why a key does not seal this sequence.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 pub enum RotationError {
     /// It speaks of another key than the one that sealed it.
@@ -30,7 +30,7 @@ pub enum RotationError {
         "the rotation begins with sequence {from_sequence}: expected more than the bundle's {sequence}, at most {MAX_SEQUENCE}"
     )]
     Begin {
-        /// Where it says it begins.
+        /// The sequence at which it says it begins.
         from_sequence: u64,
         /// The sequence of the bundle that announces it.
         sequence: u64,
@@ -96,7 +96,7 @@ impl std::fmt::Display for Shown {
     }
 }
 
-/// How a key stands to a series under the rotations that are known of it.
+/// The standing of a key in a series under the known rotations.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Standing {
     /// No rotation speaks of it: it seals when somebody else says that it may.
@@ -141,7 +141,7 @@ pub fn announce(
     }
 }
 
-/// Whether `key` may seal the bundle `sequence` of a series with these rotations.
+/// The standing of `key` for the bundle `sequence` of a series with these rotations.
 ///
 /// # Errors
 /// [`RotationError::Retired`], [`RotationError::Early`].

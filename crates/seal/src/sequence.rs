@@ -18,18 +18,18 @@ pub struct Known {
     pub bundle: Digest,
 }
 
-/// What the administrator allows for this run.
+/// Exceptions that the administrator allows for this run.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
 pub struct Exceptions {
     /// The one older sequence that may be used.
     pub rollback_to: Option<u64>,
-    /// Whether the sequence may go up by more than [`LONGEST_STEP`].
+    /// True where the sequence may go up by more than [`LONGEST_STEP`].
     pub long_step: bool,
-    /// Whether a bundle without a sequence may be used although its seal key has numbered ones.
+    /// True where a bundle without a sequence may be used although its seal key has numbered ones.
     pub unnumbered: bool,
 }
 
-/// Why a bundle may be used.
+/// The reason why a bundle may be used.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Verdict {
     /// It says no sequence: its age is not known. No bundle of its seal key has said one, or the administrator allowed it.
@@ -47,7 +47,7 @@ pub enum Verdict {
     },
 }
 
-/// Why a bundle may not be used.
+/// The reason why a bundle may not be used.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 pub enum SequenceError {
     /// Older than one that was used.

@@ -18,7 +18,7 @@ const MEDIA_TYPE: &str = "application/vnd.dev.sigstore.bundle.v0.3+json";
 const OLDER_MEDIA_TYPE: &str = "application/vnd.dev.sigstore.bundle+json;version=0.3";
 const SHA256: &str = "SHA2_256";
 
-/// Why a seal does not count.
+/// The reason why a seal does not count.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 pub enum SealError {
     /// More bytes than a seal has.
@@ -52,7 +52,7 @@ pub enum SealError {
         "the seal was made with another key than those that are trusted (its hint is {hint:?})"
     )]
     OtherKey {
-        /// What it says of its key. Anybody can write it.
+        /// The seal's own hint at its key. Anybody can write it.
         hint: String,
     },
     /// It names a trusted key, or is no signature, and does not verify.
@@ -63,7 +63,7 @@ pub enum SealError {
     Contradiction,
 }
 
-/// What is written. Field order is that of cosign.
+/// The written form of a seal. Field order is that of cosign.
 #[derive(Serialize)]
 #[serde(rename_all = "camelCase")]
 struct Written<'a> {
@@ -147,12 +147,12 @@ pub fn fingerprint_of(key: &PublicKey) -> Digest {
     Digest::of(key.spki())
 }
 
-/// What cosign says of a key: its fingerprint, in base64.
+/// The hint that cosign gives at a key: its fingerprint, in base64.
 fn hint_of(key: &PublicKey) -> String {
     STANDARD.encode(fingerprint_of(key).as_bytes())
 }
 
-/// What a seal says of itself. Anybody can write it.
+/// The statements of a seal about itself. Anybody can write them.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
 #[serde(rename_all = "camelCase")]
 pub struct Claim {
@@ -163,7 +163,7 @@ pub struct Claim {
     pub key: Option<Digest>,
 }
 
-/// What a seal says of itself; `None` when it is none that could count. Nothing is verified.
+/// The statements of a seal about itself; `None` when no such seal could count. Nothing is verified.
 pub fn claim(seal: &[u8]) -> Option<Claim> {
     let Seal { hint, .. } = Seal::parse(seal).ok()?;
     let bytes = STANDARD.decode(&hint).ok().filter(|bytes| bytes.len() == 32);
@@ -219,7 +219,7 @@ impl Seal {
         Ok(Self { hint, algorithm, digest, signature })
     }
 
-    /// Whether it says of itself that it signs these bytes.
+    /// True when it says of itself that it signs these bytes.
     fn states(&self, inventory: &[u8]) -> bool {
         match self.algorithm {
             HashAlgorithm::Sha256 => self.digest == Digest::of(inventory).as_bytes(),

@@ -1,7 +1,7 @@
 //! Archives, and the documents in them.
 
 use bundle::archive::geometry::Geometry;
-use bundle_fuzz::archives::{ARTIFACT, INDEX, MANIFEST, archive, contents, inventory};
+use bundle_fuzz::archives::{ARTIFACT, INDEX, MANIFEST, archive, contents, files, inventory};
 
 /// Hands over every seed: target, name, content.
 pub fn put_all(put: &mut dyn FnMut(&str, &str, &[u8])) {
@@ -19,7 +19,7 @@ pub fn put_all(put: &mut dyn FnMut(&str, &str, &[u8])) {
     put("frames", "tail", &bytes[compressed..]);
     put("frames", "no-table", &bytes[compressed..bytes.len() - 100]);
     for (name, geometry) in [("whole", whole), ("volumes", cut)] {
-        let inventory = inventory(&contents(), b"{}", geometry);
+        let inventory = inventory(&contents(), &files(), geometry);
         put("inventory", name, &inventory.to_bytes().expect("JSON"));
     }
     for (name, document) in [("manifest", MANIFEST), ("index", INDEX), ("artifact", ARTIFACT)] {

@@ -3,16 +3,17 @@
 use crate::cli::exit::Status;
 use crate::cli::failure::Failure;
 use crate::cli::key_naming::{KeyNaming, add_keys};
-use crate::cli::output::{Output, say, tell};
+use crate::cli::output::{Output, say};
 use crate::cli::pipes;
 use crate::cli::refusal::Hints;
 use crate::cli::sealed::say_seal;
+use crate::cli::standard_error::tell;
 use crate::cli::text::{count, line};
 use crate::cli::trust::Trust;
 use crate::cli::unpack;
 use crate::cli::verdict;
 use bundle::report::keys::InstallReport;
-use bundle::unpack::{UnpackError, install_keys};
+use bundle::unpack::{InstallRequest, UnpackError, install_keys};
 use clap::Args;
 use std::path::PathBuf;
 
@@ -38,7 +39,8 @@ pub(super) fn run(options: &Options) -> Result<Status, Failure> {
     let install = options.naming.options(options.trust.host_root()?)?;
     let trust = options.trust.inputs()?;
     let input = pipes::archive(&options.files)?;
-    let report = match install_keys(input, trust, install, options.dry_run) {
+    let request = InstallRequest::new(input, trust, install).dry_run(options.dry_run);
+    let report = match install_keys(request) {
         Ok(report) => report,
         Err(error) => {
             if let (UnpackError::Refused(refused), true) = (&error, options.json) {

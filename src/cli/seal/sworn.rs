@@ -1,6 +1,6 @@
 //! What a seal will swear to, as people read it before the bundle is sealed.
 
-use crate::cli::output::tell;
+use crate::cli::standard_error::tell;
 use crate::cli::text::{count, line, safe};
 use bundle::inventory::Lookup;
 use bundle::report::seal::{Sworn, SwornBasis, SwornImage};

@@ -3,12 +3,12 @@
 //!
 //! As in the container stack, the configuration is asked for the place that is fetched from, not for the logical name.
 
-use super::Attachments;
+use super::found::{Attachments, FoundSignature};
 use crate::host::RegistriesD;
-use crate::inventory::{AtomicFound, AtomicSignature, Lookup};
+use crate::inventory::{AtomicFound, Lookup};
 use crate::oci::atomic::{AtomicName, MAX_SIGNATURE, MAX_SIGNATURES, begins_as_openpgp};
 use crate::oci::source::{SourceError, Trouble};
-use crate::oci::{Descriptor, Digest, Reference, Repository};
+use crate::oci::{Digest, Reference, Repository};
 use crate::pack::held::Share;
 use crate::pack::{AttachmentErrors, PackError, SignatureRule};
 use crate::registry::{Client, Lookaside, RegistryError, RemoteRepository};
@@ -26,42 +26,6 @@ use std::sync::atomic::{AtomicU64, Ordering};
 const IN_FLIGHT: usize = 8;
 /// Most bytes of signatures of one image, all of which are held until the archive is written; real ones have a few KiB.
 const MAX_HELD: u64 = 64 << 20;
-/// What a signature is where only digest and size count.
-pub(in crate::pack) const OCTETS: &str = "application/octet-stream";
-
-/// A GPG signature that was found, with its content.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub(crate) struct FoundSignature {
-    /// Its name: the registry's, or one made of its content.
-    pub name: AtomicName,
-    /// Where it was found.
-    pub found: AtomicFound,
-    /// An OpenPGP message, if its maker was honest.
-    pub content: Bytes,
-}
-
-impl FoundSignature {
-    /// The manifest that it signs, by its name.
-    pub(crate) fn subject(&self) -> Digest {
-        self.name.subject()
-    }
-
-    /// Digest and size of its content.
-    pub(crate) fn blob(&self) -> Descriptor {
-        Descriptor::of(OCTETS, &self.content)
-    }
-
-    /// As the inventory lists it.
-    pub(in crate::pack) fn entry(&self) -> AtomicSignature {
-        AtomicSignature {
-            name: self.name.clone(),
-            digest: Digest::of(&self.content),
-            subject: self.subject(),
-            found: Some(self.found),
-        }
-    }
-}
-
 /// Where to look, and for whom.
 pub(in crate::pack) struct SignatureSearch<'a> {
     image: &'a Reference,

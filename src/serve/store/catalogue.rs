@@ -21,7 +21,7 @@ pub(crate) struct Catalogue {
     foreign: Vec<Arc<Entry>>,
 }
 
-/// What one repository holds.
+/// The content of one repository.
 #[derive(Debug, Default)]
 pub(crate) struct RepositoryContent {
     tags: BTreeMap<String, Tag>,
@@ -29,7 +29,7 @@ pub(crate) struct RepositoryContent {
     referrers: BTreeMap<Digest, BTreeSet<Digest>>,
 }
 
-/// Which manifest a tag names.
+/// The manifest that a tag names.
 #[derive(Debug)]
 struct Tag {
     digest: Digest,
@@ -43,7 +43,7 @@ struct Held {
     /// With artifact type and annotations when there is a subject, as the referrers API lists it.
     descriptor: Descriptor,
     subject: Option<Digest>,
-    /// How many tags name it.
+    /// The number of tags that name it.
     tags: usize,
     /// Its entry in `index.json` while no tag names it.
     entry: Arc<Entry>,
@@ -238,7 +238,7 @@ impl Catalogue {
     }
 }
 
-/// Where an entry belongs: its repository and tag.
+/// The place of an entry: its repository and tag.
 fn place(descriptor: &Descriptor) -> Option<(Name, Option<&str>)> {
     match descriptor.annotation(REF_NAME) {
         Some(text) => {

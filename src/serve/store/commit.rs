@@ -17,7 +17,7 @@ pub(crate) struct Commits {
     turn: tokio::sync::Mutex<()>,
 }
 
-/// Where the outcome of a change goes. Whoever asked may have gone, so that sending may fail.
+/// The receiver of a change's outcome. Whoever asked may have gone, so that sending may fail.
 type Reply = oneshot::Sender<Result<(), StoreError>>;
 
 #[derive(Debug)]

@@ -41,7 +41,7 @@ pub struct Store {
     uploads: Uploads,
 }
 
-/// What a store refuses, or fails at.
+/// The refusal or failure of a store.
 #[derive(Debug, thiserror::Error)]
 pub enum StoreError {
     /// The manifest refers to a blob or manifest that is not here.
@@ -54,7 +54,7 @@ pub enum StoreError {
         digest: Digest,
         /// Its length in bytes.
         found: u64,
-        /// What the manifest says.
+        /// The size that the manifest states.
         stated: u64,
     },
     /// No such manifest or tag.
@@ -72,7 +72,7 @@ pub enum StoreError {
     /// Too many at a time.
     #[error("too many uploads are unfinished")]
     TooManyUploads,
-    /// What was uploaded is something else.
+    /// The upload is something else.
     #[error("the upload hashes to {found}, not {stated}")]
     WrongDigest {
         /// Digest of what came.

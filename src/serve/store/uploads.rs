@@ -35,7 +35,7 @@ pub(crate) struct Upload {
     received: Arc<tokio::sync::Mutex<Received>>,
 }
 
-/// What came so far of an upload.
+/// The bytes of an upload that have come so far.
 pub(crate) struct Received {
     writer: BlobWriter,
     hasher: Hasher,
@@ -71,7 +71,7 @@ impl Uploads {
         Self { blobs, unfinished: Mutex::default() }
     }
 
-    /// What an upload that is not to be continued starts with.
+    /// The beginning of an upload that is not to be continued.
     pub(crate) fn receive(&self) -> Received {
         Received::new(&self.blobs)
     }

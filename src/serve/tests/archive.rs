@@ -1,12 +1,13 @@
 //! Archives served as they are.
 
-use crate::archive::testing::{Builder, LAYER, Signer};
+use crate::archive::testing::{Builder, LAYER};
 use crate::inventory::Found;
 use crate::oci::source::read_blob;
 use crate::oci::{Descriptor, Digest, Repository};
 use crate::registry::{Client, ClientOptions, RegistryError, RemoteRepository};
 use crate::serve::archive::{ArchiveContent, ArchiveContentError};
 use crate::serve::{Registry, run};
+use bundle_testing::Signer;
 use std::path::PathBuf;
 use std::sync::Arc;
 
@@ -17,7 +18,7 @@ fn archive(folder: &tempfile::TempDir, source: &str, content: &str) -> (PathBuf,
     let mut builder = Builder::new();
     let image = builder.simple_image("amd64", content);
     builder.add_image(source, &image, &[]);
-    builder.sign(0, &image, &Signer::generate());
+    builder.sign(0, &image, &Signer::p256());
     let note = builder.referrer(&image, "a note");
     builder.attach(0, image.digest, &note, Found::Referrer);
     let path = folder.path().join(Digest::of(format!("{source} {content}").as_bytes()).hex());
@@ -102,7 +103,7 @@ async fn gpg_signatures_are_announced_and_handed_out() {
 }
 
 #[tokio::test]
-async fn more_than_a_list_may_have_is_a_failure_and_not_a_shorter_list() {
+async fn list_beyond_its_bound_is_a_failure_and_is_not_cut() {
     let list_of = async |length: usize| {
         let folder = tempfile::tempdir().expect("a folder");
         let mut builder = Builder::new();

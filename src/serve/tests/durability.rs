@@ -73,7 +73,7 @@ async fn a_store_has_one_server_and_the_unfinished_is_removed() {
 }
 
 #[tokio::test]
-async fn a_layout_of_another_tool_is_served_and_its_other_entries_kept() {
+async fn layout_of_another_tool_is_served_with_all_its_entries() {
     let directory = Arc::new(tempfile::tempdir().expect("a directory"));
     let writer = LayoutWriter::open_or_create(directory.path()).expect("a layout");
     let write = async |text: String, media_type: &str| {
@@ -103,7 +103,7 @@ async fn a_layout_of_another_tool_is_served_and_its_other_entries_kept() {
 }
 
 #[tokio::test]
-async fn a_listed_manifest_that_is_damaged_or_gone_keeps_the_store_shut() {
+async fn store_stays_shut_when_a_listed_manifest_is_damaged() {
     let server = Server::new().await;
     let pushed = server.push_artifact("a", Target::Tag("1"), json!({})).await;
     let directory = server.stop().await;

@@ -139,7 +139,7 @@ async fn an_upload_that_broke_off_is_continued_where_it_stopped() {
 }
 
 #[tokio::test]
-async fn a_blob_that_is_here_is_mounted_and_another_one_starts_an_upload() {
+async fn present_blob_is_mounted_and_a_missing_one_uploaded() {
     let server = Server::new().await;
     let blob = server.push_blob("a", b"shared").await;
     let mount = async |digest: &str, from: &str| {

@@ -26,8 +26,7 @@ async fn nothing_trusted_or_another_key_refuses() {
     let scene = Scene::new().await;
     let none = Some(RefusalCode::NoAnchor);
     assert_eq!(refused(&scene, TrustInputs::default()).await, (vec![none, none], false));
-    let other =
-        TrustInputs { anchors: anchored("*", &Signer::generate()), ..TrustInputs::default() };
+    let other = TrustInputs { anchors: anchored("*", &Signer::p256()), ..TrustInputs::default() };
     let wrong = Some(RefusalCode::NoTrustedSignature);
     assert_eq!(refused(&scene, other).await, (vec![wrong, wrong], true));
     // One image that may be published does not help the other.
@@ -125,7 +124,7 @@ fn installed(signer: &Signer, scope: &str) -> TrustInputs {
     };
     let key = InstalledKey {
         record,
-        content: signer.pem().into_bytes(),
+        content: signer.public_pem().into_bytes(),
         path: "etc/pki/sigstore/vendor.pub".into(),
     };
     TrustInputs { installed: vec![key], ..TrustInputs::default() }
@@ -144,7 +143,7 @@ async fn an_installed_key_counts_within_its_scopes() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn an_installed_key_is_for_the_recorded_repository_and_not_for_those_below_it() {
+async fn installed_key_covers_its_repository_and_none_below_it() {
     let mut scene = Scene::new().await;
     scene.builder.images.pop();
     scene.builder.forget_unreferenced();
@@ -185,7 +184,7 @@ async fn a_key_for_one_tag_is_installed_for_that_tag_alone() {
 #[tokio::test(flavor = "multi_thread")]
 async fn keys_are_installed_for_what_they_verified_and_after_the_push() {
     let mut scene = Scene::new().await;
-    let stranger = Signer::generate();
+    let stranger = Signer::p256();
     scene.builder.carry(&stranger);
     let root = scene.folder.path().join("root");
     std::fs::create_dir(&root).expect("a root");

@@ -266,7 +266,7 @@ async fn each_attachment_is_verified_by_something_or_unverified() {
     let note = scene.builder.images[0].attachments[1].clone();
     let about = scene.builder.referrer(&scene.index.clone(), "named by a signature");
     scene.builder.attach(0, scene.index.digest, &about, Found::Referrer);
-    let signer = std::mem::replace(&mut scene.signer, Signer::generate());
+    let signer = std::mem::replace(&mut scene.signer, Signer::p256());
     scene.builder.sign(0, &about, &signer);
     scene.signer = signer;
     let junk = holder(&mut scene, media_type::DSSE, "{}");

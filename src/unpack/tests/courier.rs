@@ -11,7 +11,7 @@ use serde_json::json;
 /// trusted by nobody. `key` is put beside the keys of the index's only entry, and names the second one.
 async fn index_of_two_readings(key: Option<&str>) -> Result<UnpackReport, UnpackError> {
     let mut scene = Scene::new().await;
-    let signer = std::mem::replace(&mut scene.signer, Signer::generate());
+    let signer = std::mem::replace(&mut scene.signer, Signer::p256());
     let mut builder = Builder::new();
     let good = builder.simple_image("amd64", "good");
     let evil = builder.simple_image("amd64", "evil");

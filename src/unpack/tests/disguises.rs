@@ -62,7 +62,7 @@ async fn is_there(scene: &Scene, digest: Digest) -> bool {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn a_file_system_under_another_type_is_never_published_unverified() {
+async fn unverified_file_system_of_another_type_is_not_published() {
     for kind in TYPES {
         for (form, content, is_file_system) in contents() {
             for stream in [false, true] {

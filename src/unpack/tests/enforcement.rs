@@ -48,7 +48,7 @@ fn sign_children(scene: &mut Scene, number: usize, signer: &Signer) {
 #[tokio::test(flavor = "multi_thread")]
 async fn every_manifest_that_a_runtime_could_choose_needs_a_signature() {
     let mut scene = Scene::new().await;
-    let signer = std::mem::replace(&mut scene.signer, Signer::generate());
+    let signer = std::mem::replace(&mut scene.signer, Signer::p256());
     let image = APP.to_owned();
     assert_eq!(said(&scene, &[&signer]), Err(NotEnforceable::Uncovered { image: image.clone() }));
     let first = scene.children[0].clone();
@@ -60,10 +60,10 @@ async fn every_manifest_that_a_runtime_could_choose_needs_a_signature() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn one_key_is_preferred_and_several_are_named_where_they_are_needed() {
+async fn rules_name_one_key_and_several_where_they_need_them() {
     let mut scene = Scene::new().await;
-    let signer = std::mem::replace(&mut scene.signer, Signer::generate());
-    let other = Signer::generate();
+    let signer = std::mem::replace(&mut scene.signer, Signer::p256());
+    let other = Signer::p256();
     sign_children(&mut scene, 0, &signer);
     let image = scene.builder.simple_image("amd64", "the second one");
     let tag = "quay.io/org/app:2";
@@ -85,7 +85,7 @@ async fn one_key_is_preferred_and_several_are_named_where_they_are_needed() {
 #[tokio::test(flavor = "multi_thread")]
 async fn a_key_for_one_image_is_no_key_for_its_repository() {
     let mut scene = Scene::new().await;
-    let signer = std::mem::replace(&mut scene.signer, Signer::generate());
+    let signer = std::mem::replace(&mut scene.signer, Signer::p256());
     sign_children(&mut scene, 0, &signer);
     let under = |scopes: &[&str]| {
         let anchors = Anchors {
@@ -107,7 +107,7 @@ async fn a_key_for_one_image_is_no_key_for_its_repository() {
 #[tokio::test(flavor = "multi_thread")]
 async fn what_no_key_verified_is_named() {
     let mut scene = Scene::new().await;
-    let signer = std::mem::replace(&mut scene.signer, Signer::generate());
+    let signer = std::mem::replace(&mut scene.signer, Signer::p256());
     sign_children(&mut scene, 0, &signer);
     let accepting = br#"{"default": [{"type": "insecureAcceptAnything"}]}"#;
     assert!(Policy::parse(accepting).is_ok());

@@ -18,7 +18,7 @@ use super::{
     TrustInputs, UnpackError, unpack,
 };
 use crate::archive::Input;
-use crate::archive::testing::{Builder, LAYER, Signer};
+use crate::archive::testing::{Builder, LAYER};
 use crate::inventory::Found;
 use crate::oci::{Descriptor, Digest, Repository};
 use crate::progress::Progress;
@@ -26,6 +26,7 @@ use crate::registry::{Client, ClientOptions, RemoteRepository, RetryPolicy};
 use crate::report::unpack::UnpackReport;
 use crate::serve::{self, Registry, Store};
 use crate::trust::{Anchors, PublicKey, ScopedKey};
+use bundle_testing::Signer;
 use std::path::PathBuf;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
@@ -95,7 +96,7 @@ impl Scene {
     }
 
     fn at(host: String, folder: TempDir) -> Self {
-        let (mut builder, signer) = (Builder::new(), Signer::generate());
+        let (mut builder, signer) = (Builder::new(), Signer::p256());
         let shared = builder.blob(LAYER, "shared by all");
         let large = builder.blob(LAYER, "large ".repeat(300_000));
         let children = vec![

@@ -75,7 +75,7 @@ fn code(error: &UnpackError) -> RefusalCode {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn no_form_of_an_archive_brings_an_unsigned_image_to_a_signed_ones_place() {
+async fn unsigned_image_takes_no_signed_place_in_any_form() {
     let mut place = Place::new().await;
     let unsigned = ["internal.example"];
     place.carry("internal.example/redhat/ubi9/ubi:1");
@@ -131,7 +131,7 @@ async fn an_expected_bundle_takes_no_place_of_a_signed_image() {
 async fn a_policy_gives_no_place_away_and_its_permission_is_told() {
     let mut place = Place::new().await;
     let key = place.scene.folder.path().join("vendor.pub");
-    std::fs::write(&key, place.scene.signer.pem()).expect("a key");
+    std::fs::write(&key, place.scene.signer.public_pem()).expect("a key");
     let policy = place.scene.folder.path().join("policy.json");
     let content = serde_json::json!({
         "default": [{"type": "insecureAcceptAnything"}],

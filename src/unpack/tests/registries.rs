@@ -3,52 +3,12 @@
 use super::*;
 use crate::registry::ReferrersFrom;
 use crate::report::unpack::TagChange;
-use std::io::{BufRead as _, BufReader};
-use std::process::{Child, Command, Stdio};
-
-/// A docker-registry that ends with the value.
-struct DockerRegistry {
-    process: Child,
-    host: String,
-}
-
-impl Drop for DockerRegistry {
-    fn drop(&mut self) {
-        let _ = self.process.kill();
-        let _ = self.process.wait();
-    }
-}
-
-impl DockerRegistry {
-    /// Nothing where it is not installed; then the test is named as left out.
-    fn start(folder: &TempDir, test: &str) -> Option<Self> {
-        let config = serde_json::json!({
-            "version": 0.1,
-            "log": {"level": "info"},
-            "storage": {"filesystem": {"rootdirectory": folder.path().join("registry")}},
-            "http": {"addr": "127.0.0.1:0", "secret": "of the tests"},
-        });
-        let file = folder.path().join("registry.yml");
-        std::fs::write(&file, config.to_string()).expect("configuration");
-        let mut command = Command::new(bundle_testing::peers::require(test, "docker-registry")?);
-        command.arg("serve").arg(&file).stdout(Stdio::null()).stderr(Stdio::piped());
-        let mut process = command.spawn().expect("docker-registry starts");
-        let mut log = BufReader::new(process.stderr.take().expect("log")).lines();
-        let marker = "listening on ";
-        let line = log.by_ref().map_while(Result::ok).find(|line| line.contains(marker));
-        let line = line.expect("it listens");
-        let (_, rest) = line.split_once(marker).expect("an address");
-        let end = |c: char| c.is_whitespace() || c == '"';
-        let host = rest.split(end).next().unwrap_or_default().to_owned();
-        std::thread::spawn(move || log.map_while(Result::ok).for_each(drop));
-        Some(Self { process, host })
-    }
-}
+use bundle_testing::servers::DockerRegistry;
 
 fn scene(test: &str) -> Option<(Scene, DockerRegistry)> {
     let folder = tempfile::tempdir().expect("temporary folder");
-    let registry = DockerRegistry::start(&folder, test)?;
-    Some((Scene::at(registry.host.clone(), folder), registry))
+    let registry = DockerRegistry::start(test)?;
+    Some((Scene::at(registry.address().to_owned(), folder), registry))
 }
 
 #[tokio::test(flavor = "multi_thread")]
@@ -117,7 +77,7 @@ async fn an_index_with_several_platforms_left_is_an_error() {
     scene.index = scene.builder.index_of(&scene.children);
     scene.builder.add_image(APP, &scene.index, &scene.children);
     scene.builder.images.reverse();
-    let signer = std::mem::replace(&mut scene.signer, Signer::generate());
+    let signer = std::mem::replace(&mut scene.signer, Signer::p256());
     scene.builder.sign(0, &scene.index, &signer);
     scene.signer = signer;
     leave_out(&mut scene, &["linux/arm64"]);

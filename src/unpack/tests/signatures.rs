@@ -202,7 +202,7 @@ async fn where_no_registry_keeps_them_a_directory_gets_them() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn a_layout_has_no_place_for_them_and_a_directory_beside_it_does() {
+async fn gpg_signatures_go_to_a_lookaside_beside_a_layout() {
     let scene = signed(Scene::new().await);
     let sigs = scene.folder.path().join("sigs");
     let mut options = scene.options(scene.trusting("*"));
@@ -232,7 +232,7 @@ async fn what_is_no_message_never_breaks_a_lookaside() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn a_link_in_the_directory_stops_the_run_before_anything_is_published() {
+async fn link_in_the_lookaside_stops_the_run_before_publishing() {
     let scene = signed(Scene::new().await);
     let (sigs, outside) = (scene.folder.path().join("sigs"), scene.folder.path().join("outside"));
     for directory in [&sigs, &outside] {

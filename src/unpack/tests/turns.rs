@@ -67,7 +67,7 @@ async fn another_source_that_came_meanwhile_keeps_its_repository() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn a_key_that_is_removed_meanwhile_admits_nothing_and_stays_away() {
+async fn key_removed_meanwhile_admits_nothing_and_stays_removed() {
     let scene = Scene::new().await;
     let folder = tempfile::tempdir().expect("a directory");
     let root = HostRoot::under(folder.path()).expect("a root");

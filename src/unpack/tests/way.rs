@@ -60,7 +60,7 @@ async fn a_moved_tag_is_reported() {
     scene.builder.images.pop();
     let web = scene.builder.simple_image("amd64", "a newer one");
     scene.builder.add_image(WEB, &web, &[]);
-    let signer = std::mem::replace(&mut scene.signer, Signer::generate());
+    let signer = std::mem::replace(&mut scene.signer, Signer::p256());
     scene.builder.sign(1, &web, &signer);
     scene.signer = signer;
     // What was the old image's alone goes.
@@ -109,7 +109,7 @@ async fn a_file_that_changes_after_verification_is_not_published() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn a_damaged_archive_is_noticed_although_the_target_has_everything() {
+async fn damaged_archive_is_refused_where_the_target_has_it_all() {
     let scene = Scene::new().await;
     scene.run_trusting().await.expect("unpacked");
     let mut bytes = std::fs::read(scene.archive()).expect("read");
@@ -156,4 +156,16 @@ async fn a_registry_that_is_not_there_is_a_failure_of_the_network() {
     drop(free);
     let error = scene.run_trusting().await.expect_err("nobody there");
     assert_eq!(error.class(), Class::Network, "{error:?}");
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn unpacking_runs_as_a_task_of_its_own() {
+    let scene = Scene::new().await;
+    scene.builder.write(&scene.archive());
+    let (request, client) = (scene.options(scene.trusting("*")), scene.client.clone());
+    let progress: Arc<dyn Progress> = scene.progress.clone();
+    // The future has to be `Send` for this.
+    let task = tokio::spawn(async move { unpack(request, &client, &progress).await });
+    let report = task.await.expect("the task ends").expect("unpacked");
+    assert_eq!(scene.tag("org/app", "1").await, Some(report.images[0].digest));
 }

@@ -85,9 +85,9 @@ impl Exhibition {
         let server = DockerRegistry::start(test)?;
         let mut exhibition = Self {
             exhibits: Vec::new(),
-            a: Signer::generate(),
-            b: Signer::generate(),
-            log: Signer::generate(),
+            a: Signer::p256(),
+            b: Signer::p256(),
+            log: Signer::p256(),
             skopeo_key: String::new(),
             authorities: Authorities::new(test),
             openpgp: OpenPgpKeys::new(test),

@@ -11,7 +11,7 @@ use super::exhibits::Topic::{
     Signed,
 };
 use super::exhibits::{Exhibit, Exhibition};
-use crate::harness::signer::{Kind, Signer};
+use crate::harness::signer::Signer;
 use serde_json::{Value, json};
 
 /// A policy.json and what follows from it.
@@ -73,9 +73,9 @@ fn keys(exhibition: &Exhibition) -> Keys {
         a: file("a.pub", &exhibition.a.public_pem()),
         b: file("b.pub", &exhibition.b.public_pem()),
         log: file("log.pub", &exhibition.log.public_pem()),
-        other_log: file("other-log.pub", &Signer::generate().public_pem()),
+        other_log: file("other-log.pub", &Signer::p256().public_pem()),
         skopeo: file("by-skopeo.pub", &exhibition.skopeo_key),
-        rsa: file("rsa.pub", &Signer::of_kind(Kind::Rsa2048).public_pem()),
+        rsa: file("rsa.pub", &Signer::Rsa.public_pem()),
         missing: file("missing", "").replace("missing", "not-there"),
         no_key: file("no-key.pub", "no key"),
     }

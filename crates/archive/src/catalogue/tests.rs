@@ -5,10 +5,11 @@ mod attachments;
 
 use super::{Catalogue, CatalogueError};
 use crate::Archive;
-use crate::testing::{Builder, CONFIG, LAYER, Signer, tag_of, wire};
+use crate::testing::{Builder, CONFIG, LAYER, tag_of, wire};
 use bundle_inventory::Found;
 use bundle_oci::layout::REF_NAME;
 use bundle_oci::{Descriptor, Digest, media_type};
+use bundle_testing::Signer;
 use serde_json::{Value, json};
 
 /// What is changed in a world.
@@ -31,7 +32,7 @@ fn world() -> World {
         vec![builder.simple_image("amd64", "amd64's"), builder.simple_image("arm64", "arm64's")];
     let index = builder.index_of(&children);
     builder.add_image(SOURCE, &index, &children);
-    let signer = Signer::generate();
+    let signer = Signer::p256();
     builder.sign(0, &index, &signer);
     builder.sign(0, &children[0], &signer);
     let note = builder.referrer(&index, "a note");
@@ -162,7 +163,7 @@ fn a_key_is_listed_once_and_named_briefly() {
     let path = folder.path().join("a.tar.zst");
     let open = |change: &dyn Fn(&mut Builder)| {
         let mut world = world();
-        world.builder.carry(&Signer::generate());
+        world.builder.carry(&Signer::p256());
         change(&mut world.builder);
         world.builder.write(&path);
         Archive::open(&path).map(|_| ()).map_err(|error| error.to_string())

@@ -240,7 +240,7 @@ fn other_forms_and_other_files_are_refused_by_name() {
 /// Every state that a power cut can leave: what is written down in part, with the archive as it was; and all of it, with
 /// any part of the archive written, front to back or in any other order of sectors.
 #[test]
-fn an_interruption_leaves_a_bundle_or_what_sealing_again_makes_one() {
+fn interrupted_sealing_leaves_a_bundle_or_can_be_repeated() {
     for scene in [Scene::one(), Scene::with_index(200_000, Some(1 << 20))] {
         scene.seal(b"old seal").expect("sealed");
         let before = scene.bytes();

@@ -20,7 +20,7 @@ fn assert_untouched(folder: &Path) {
 }
 
 #[tokio::test]
-async fn a_new_archive_is_a_new_file_whatever_lies_under_the_name_of_its_partial_one() {
+async fn new_archive_is_a_new_file_beside_a_planted_partial_one() {
     let (folder, blobs) = (folder(), sample());
     let target = folder.path().join("a.tar.zst");
     let partial = partial_path(&target);

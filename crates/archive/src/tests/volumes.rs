@@ -69,7 +69,7 @@ fn each_trouble_with_a_volume_is_named() {
 }
 
 #[test]
-fn a_joined_file_that_ends_early_or_is_joined_wrongly_is_refused() {
+fn joined_file_is_refused_when_short_or_out_of_order() {
     let folder = folder();
     let volumes: Vec<Vec<u8>> =
         set(folder.path(), 1).iter().map(|path| std::fs::read(path).expect("volume")).collect();

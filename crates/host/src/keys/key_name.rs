@@ -109,7 +109,7 @@ mod tests {
 
     /// Otherwise a key would be installed whose record nobody finds again.
     #[test]
-    fn a_name_reads_back_as_itself_however_many_endings_it_came_with() {
+    fn key_name_reads_back_without_its_endings() {
         for text in ["acme.pub.pub", "acme.json.pub", "acme.pub.json", "acme.asc.json.asc"] {
             let name: KeyName = text.parse().expect("a name");
             assert_eq!(name.as_str(), "acme", "{text}");

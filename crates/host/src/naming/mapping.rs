@@ -266,8 +266,4 @@ impl fmt::Display for MapRule {
 }
 
 #[cfg(test)]
-#[path = "mapping_places.rs"]
-mod places_tests;
-#[cfg(test)]
-#[path = "mapping_tests.rs"]
 mod tests;

@@ -8,7 +8,7 @@ use std::cell::Cell;
 use std::collections::HashSet;
 use std::fmt;
 
-/// How much a document may hold. What is then made of it takes memory by the number of its values, not by its length:
+/// Bounds of a document. What is then made of it takes memory by the number of its values, not by its length:
 /// an empty text has two bytes of JSON and takes 24 in a list.
 #[derive(Debug, Clone, Copy)]
 pub struct Bounds {

@@ -10,7 +10,7 @@ use rustix::buffer::spare_capacity;
 use std::fs::File;
 use std::io;
 
-/// How much is read or written at once: large enough that the hop to a blocking thread does not show.
+/// Bytes read or written at once: large enough that the hop to a blocking thread does not show.
 const PIECE: usize = 256 << 10;
 /// Most pieces kept before they are written, so that content which comes byte by byte does not take memory.
 const MAX_PIECES: usize = 512;

@@ -28,7 +28,7 @@ const MAX_UNUSABLE: usize = 10_000;
 const KNOWN: [&str; 6] =
     ["schemaVersion", "mediaType", "manifests", "annotations", "subject", "artifactType"];
 
-/// Why an `index.json` cannot be used.
+/// The reason why an `index.json` cannot be used.
 #[derive(Debug, thiserror::Error)]
 pub enum IndexError {
     /// Not strict JSON.
@@ -42,7 +42,7 @@ pub enum IndexError {
     Entry {
         /// Place in `manifests`, from 0.
         number: usize,
-        /// What is wrong with it.
+        /// Its fault.
         why: String,
     },
 }
@@ -193,7 +193,7 @@ impl Serialize for IndexFile {
 pub struct UnusableEntry {
     /// Place in `manifests`, from 0.
     pub number: usize,
-    /// What is wrong with it.
+    /// Its fault.
     pub why: String,
     /// Its name, where it can be read.
     pub name: Option<String>,

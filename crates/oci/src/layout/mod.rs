@@ -56,7 +56,7 @@ pub enum LayoutError {
     Io {
         /// The layout.
         path: PathBuf,
-        /// What failed about which thing.
+        /// The failed step and its object.
         what: String,
         /// The cause.
         #[source]
@@ -67,7 +67,7 @@ pub enum LayoutError {
     NotALayout {
         /// The directory.
         path: PathBuf,
-        /// What is missing or wrong.
+        /// The missing or wrong part.
         why: String,
     },
     /// Its index cannot be used.
@@ -140,12 +140,12 @@ impl LayoutDirectory {
         &self.unusable
     }
 
-    /// Where it is.
+    /// Its path.
     pub fn path(&self) -> &Path {
         &self.path
     }
 
-    /// What `index.json` lists, in its order.
+    /// The entries of `index.json`, in its order.
     pub fn entries(&self) -> Vec<Descriptor> {
         self.with_index(|index| index.entries().iter().map(|e| e.descriptor().clone()).collect())
     }

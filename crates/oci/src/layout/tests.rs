@@ -92,7 +92,7 @@ async fn wrong_content_leaves_nothing_behind() {
 }
 
 #[tokio::test]
-async fn a_blob_that_is_here_is_not_written_again_unless_its_length_is_wrong() {
+async fn present_blob_is_written_again_only_at_a_wrong_length() {
     let (directory, writer) = scratch();
     let blob = Descriptor::of("x", b"hello");
     let path = blob_path(&directory, &blob.digest);

@@ -1,4 +1,4 @@
-//! What an index lists: manifests, anything else, platforms, content that stands inline.
+//! Entries of an index: manifests, anything else, platforms, content that stands inline.
 
 use super::*;
 

@@ -1,7 +1,8 @@
 //! Credentials that people already have: docker's `config.json`, containers' `auth.json`, credential helpers.
 
 use super::helper;
-use crate::{RegistryError, SetAside, secrets};
+use super::secret::{Credentials, Secret};
+use crate::{RegistryError, SetAside};
 use base64::{Engine as _, prelude::BASE64_STANDARD};
 use bundle_oci::Repository;
 use serde::Deserialize;
@@ -16,40 +17,6 @@ use tokio::sync::{Mutex, OnceCell};
 const MAX_FILE: u64 = 4 << 20;
 /// Most values of its JSON: an entry has two to six, and other programs keep their settings beside them.
 const MAX_VALUES: usize = 100_000;
-
-/// A text that must never be shown.
-#[derive(Clone, PartialEq, Eq)]
-pub(crate) struct Secret(String);
-
-impl Secret {
-    pub(super) fn new(text: impl Into<String>) -> Self {
-        let text = text.into();
-        secrets::remember(&text);
-        Self(text)
-    }
-
-    /// The text itself, for the request it belongs in.
-    pub(super) fn reveal(&self) -> &str {
-        &self.0
-    }
-}
-
-impl fmt::Debug for Secret {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str("(secret)")
-    }
-}
-
-/// What proves to a registry who asks.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub(crate) enum Credentials {
-    /// A user and a password.
-    Password { user: String, password: Secret },
-    /// A refresh token, to be changed for an access token (docker calls it identity token).
-    Identity(Secret),
-    /// A bearer token, ready for use (docker calls it registry token).
-    Bearer(Secret),
-}
 
 /// All places that credentials may come from, read when a registry first asks for some.
 #[derive(Debug)]

@@ -1,6 +1,6 @@
 //! Credential helpers: programs named `docker-credential-NAME` that speak docker's helper protocol.
 
-use super::credentials::{Credentials, Secret};
+use super::secret::{Credentials, Secret};
 use bundle_oci::json::{self, Bounds};
 use bundle_oci::text::bounded_to;
 use bundle_ownership::{find_program, search_path};
@@ -125,7 +125,7 @@ mod tests {
     }
 
     #[tokio::test]
-    async fn a_helper_is_asked_for_the_server_and_believed_only_when_it_succeeds() {
+    async fn helper_is_believed_only_when_it_succeeds() {
         let answer = r#"read -r server; echo "{\"Username\":\"$1\",\"Secret\":\"$server\"}""#;
         let password = Secret::new("registry.example");
         let user = "get".to_owned();

@@ -3,6 +3,7 @@
 mod challenge;
 mod credentials;
 mod helper;
+mod secret;
 mod token;
 
 #[cfg(test)]
@@ -15,8 +16,8 @@ use super::host::Host;
 use super::{RegistryError, secrets};
 use base64::{Engine as _, prelude::BASE64_STANDARD};
 use bundle_oci::Repository;
-use credentials::{Credentials, Secret};
 use reqwest::header::HeaderValue;
+use secret::{Credentials, Secret};
 use std::collections::HashMap;
 use std::sync::{Arc, Mutex};
 use std::time::Instant;

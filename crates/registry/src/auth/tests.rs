@@ -1,6 +1,7 @@
 //! Credentials as they lie in people's files.
 
-use super::credentials::{CredentialStore, Credentials, Secret};
+use super::credentials::CredentialStore;
+use super::secret::{Credentials, Secret};
 use super::{Scope, scopes};
 use crate::RegistryError;
 use std::collections::HashMap;

@@ -1,6 +1,6 @@
 //! Buying a token (distribution's token authentication specification, and its OAuth2 form for refresh tokens).
 
-use super::credentials::Credentials;
+use super::secret::Credentials;
 use super::{Grant, basic};
 use crate::host::Host;
 use crate::reach::is_loopback;

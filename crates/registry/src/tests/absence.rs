@@ -25,7 +25,7 @@ pub(super) fn kind(error: &RegistryError) -> &'static str {
 }
 
 #[tokio::test]
-async fn only_404_means_absent_and_only_passing_trouble_is_tried_again() {
+async fn only_404_means_absent_and_only_passing_trouble_is_retried() {
     let html = "<html>Not here</html>";
     let unknown = r#"{"errors":[{"code":"NAME_UNKNOWN","message":"repository name not known"}]}"#;
     for (code, body, wanted, asked) in [
@@ -118,8 +118,8 @@ async fn what_a_registry_asks_to_wait_is_told() {
 }
 
 #[tokio::test]
-async fn a_server_that_does_not_answer_or_is_not_there_is_a_network_error() {
-    let address = super::peer::free_address();
+async fn silent_or_missing_server_is_a_network_error() {
+    let address = bundle_testing::servers::free_address();
     let error = repository(&address).tags().await.expect_err("nobody there");
     assert_eq!(kind(&error), "network", "{error:?}");
     assert!(told(&error).contains(&address), "{}", told(&error));

@@ -187,7 +187,7 @@ async fn a_registry_token_is_shown_as_it_is() {
 }
 
 #[tokio::test]
-async fn what_a_token_service_refuses_is_told_and_what_passes_is_tried_again() {
+async fn refusal_of_a_token_service_is_told_and_trouble_retried() {
     for (code, body, asked) in [
         (401, r#"{"details":"incorrect username or password"}"#, 1),
         (403, "", 1),

@@ -127,7 +127,7 @@ async fn answers_of_a_wrong_length_or_place_are_errors() {
 }
 
 #[tokio::test]
-async fn redirects_are_followed_but_credentials_stay_with_the_registry() {
+async fn redirects_are_followed_without_credentials() {
     let bytes = content(1000);
     let blob = Descriptor::of("x", &bytes);
     let all = bytes.clone();

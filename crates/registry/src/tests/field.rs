@@ -262,8 +262,8 @@ async fn a_silent_server_is_asked_once_for_all_its_repositories() {
 }
 
 #[tokio::test]
-async fn a_server_that_is_not_there_is_asked_once_for_all_its_repositories() {
-    let address = super::peer::free_address();
+async fn missing_server_is_asked_once_for_all_its_repositories() {
+    let address = bundle_testing::servers::free_address();
     let repository = repository(&address);
     let first = repository.tags().await.expect_err("nobody there");
     assert!(matches!(first, RegistryError::Network { .. }), "{first:?}");

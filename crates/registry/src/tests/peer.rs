@@ -1,53 +1,9 @@
-//! Real servers, started on free loopback ports and gone with the test.
+//! Peers of one test: programs that it needs, servers that end with it, files with credentials.
 
 use std::path::{Path, PathBuf};
 use std::process::{Child, Command, Stdio};
 use std::time::Duration;
 use tempfile::TempDir;
-
-/// A user that [`DockerRegistry::with_password`] knows.
-pub(super) const USER: &str = "tester";
-/// The password of [`USER`].
-pub(super) const PASSWORD: &str = "a-test-password";
-/// bcrypt of [`PASSWORD`], the one form that docker-registry reads.
-const HASH: &str = "$2b$05$abcdefghijklmnopqrstuukvYklUfnuUBF63ESy2SqVoti7eMfK2C";
-
-/// A docker-registry over a temporary directory.
-pub(super) struct DockerRegistry {
-    pub(super) address: String,
-    _server: Running,
-}
-
-impl DockerRegistry {
-    /// `None`, and said, where the program is not there or does not work.
-    pub(super) async fn start() -> Option<Self> {
-        Self::configured("").await
-    }
-
-    pub(super) async fn with_password() -> Option<Self> {
-        Self::configured("auth: {htpasswd: {realm: test, path: DIR/htpasswd}}\n").await
-    }
-
-    async fn configured(extra: &str) -> Option<Self> {
-        let directory = TempDir::new().expect("a directory");
-        let path = directory.path().to_str().expect("text").to_owned();
-        let address = free_address();
-        let config = format!(
-            "version: 0.1\nlog: {{level: error, accesslog: {{disabled: true}}}}\n\
-             storage: {{filesystem: {{rootdirectory: DIR/data}}}}\nhttp: {{addr: '{address}'}}\n{extra}"
-        );
-        let write = |name: &str, text: &str| {
-            std::fs::write(directory.path().join(name), text).expect("written");
-        };
-        write("config.yml", &config.replace("DIR", &path));
-        write("htpasswd", &format!("{USER}:{HASH}\n"));
-        let config = directory.path().join("config.yml");
-        let mut command = Command::new(require("docker-registry")?);
-        command.arg("serve").arg(config);
-        let server = Running::start(command, directory, &address).await;
-        Some(Self { address, _server: server })
-    }
-}
 
 /// The program `name`; `None` where it does not work, and then the running test is named as left out.
 pub(super) fn require(name: &str) -> Option<PathBuf> {
@@ -87,12 +43,6 @@ impl Drop for Running {
         drop(self.child.kill());
         drop(self.child.wait());
     }
-}
-
-/// A loopback address that nothing listens on.
-pub(super) fn free_address() -> String {
-    let listener = std::net::TcpListener::bind("127.0.0.1:0").expect("a free port");
-    listener.local_addr().expect("an address").to_string()
 }
 
 /// Writes a containers auth.json with one entry.

@@ -28,7 +28,7 @@ async fn taking(special: impl Fn(&Seen) -> Option<Response> + Send + Sync + 'sta
 }
 
 #[tokio::test]
-async fn an_upload_is_one_put_of_known_length_at_the_place_that_was_named() {
+async fn upload_is_one_put_of_known_length_at_the_named_place() {
     for length in [0, 100, 1_000_000] {
         let bytes = content(length);
         let blob = Descriptor::of("x", &bytes);
@@ -294,7 +294,7 @@ async fn a_place_that_may_not_be_used_is_an_error() {
 }
 
 #[tokio::test]
-async fn a_manifest_goes_out_byte_for_byte_and_its_subject_may_be_understood() {
+async fn manifest_goes_out_byte_for_byte_with_its_subject() {
     let subject = image(&empty_config(), &[], "");
     let referrer = attachment(&subject, "a");
     let right = subject.digest().to_string();

@@ -1,6 +1,6 @@
 //! Against docker-registry.
 
-use super::peer::{DockerRegistry, PASSWORD, USER, authfile};
+use super::peer::authfile;
 use super::{Memory, attachment, content, empty_config, image, options, read, told};
 use super::{repository, repository_with};
 use crate::{
@@ -9,7 +9,14 @@ use crate::{
 };
 use bundle_oci::source::{SourceError, Trouble};
 use bundle_oci::{Descriptor, Digest, Manifest};
+use bundle_testing::servers::{Access, DockerRegistry, PASSWORD, USER};
 use std::sync::atomic::Ordering;
+
+/// A registry for the running test, which is named as left out where there is none.
+fn started(access: Access) -> Option<DockerRegistry> {
+    let test = std::thread::current().name().unwrap_or("a test").to_owned();
+    DockerRegistry::start_with(&test, access)
+}
 
 /// Pushes an image without layers under a tag.
 async fn pushed(repository: &RemoteRepository, tag: &str) -> Manifest {
@@ -25,10 +32,10 @@ async fn pushed(repository: &RemoteRepository, tag: &str) -> Manifest {
 
 #[tokio::test]
 async fn blobs_of_every_size_go_in_and_come_out_the_same() {
-    let Some(registry) = DockerRegistry::start().await else {
+    let Some(registry) = started(Access::Open) else {
         return;
     };
-    let repository = repository(&registry.address);
+    let repository = repository(registry.address());
     for length in [0, 1, 256 << 10, (256 << 10) + 1, 3_000_000] {
         let bytes = content(length);
         let (blob, source) = (Descriptor::of("x", &bytes), Memory::of(&bytes));
@@ -52,14 +59,14 @@ async fn blobs_of_every_size_go_in_and_come_out_the_same() {
 
 #[tokio::test]
 async fn a_blob_is_mounted_where_it_is_and_uploaded_where_it_is_not() {
-    let Some(registry) = DockerRegistry::start().await else {
+    let Some(registry) = started(Access::Open) else {
         return;
     };
-    let here = repository(&registry.address);
+    let here = repository(registry.address());
     let bytes = content(500_000);
     let (blob, source) = (Descriptor::of("x", &bytes), Memory::of(&bytes));
     let client = crate::Client::new(options()).expect("a client");
-    let name = format!("{}/other/app", registry.address);
+    let name = format!("{}/other/app", registry.address());
     let other = client.repository(&name.parse().expect("a name"));
     let pushed = here.push_blob(&blob, &source, Some("other/app"), Presence::Unknown);
     assert_eq!(pushed.await.expect("pushed"), BlobPushed::Uploaded);
@@ -72,10 +79,10 @@ async fn a_blob_is_mounted_where_it_is_and_uploaded_where_it_is_not() {
 
 #[tokio::test]
 async fn a_wrong_source_never_completes_an_upload() {
-    let Some(registry) = DockerRegistry::start().await else {
+    let Some(registry) = started(Access::Open) else {
         return;
     };
-    let repository = repository(&registry.address);
+    let repository = repository(registry.address());
     for length in [100, 1_000_000] {
         let mut bytes = content(length);
         let blob = Descriptor::of("x", &bytes);
@@ -99,11 +106,11 @@ async fn a_wrong_source_never_completes_an_upload() {
 }
 
 #[tokio::test]
-async fn manifests_are_found_by_tag_and_by_digest_and_absence_is_certain() {
-    let Some(registry) = DockerRegistry::start().await else {
+async fn manifests_are_found_by_tag_and_digest_or_surely_absent() {
+    let Some(registry) = started(Access::Open) else {
         return;
     };
-    let repository = repository(&registry.address);
+    let repository = repository(registry.address());
     assert!(repository.manifest_by_tag("v1").await.expect("asked").is_none());
     let absent = repository.tags().await.expect_err("no repository yet");
     assert!(matches!(&absent, RegistryError::NotFound { .. }), "{absent:?}");
@@ -130,10 +137,10 @@ async fn manifests_are_found_by_tag_and_by_digest_and_absence_is_certain() {
 
 #[tokio::test]
 async fn all_tags_are_listed() {
-    let Some(registry) = DockerRegistry::start().await else {
+    let Some(registry) = started(Access::Open) else {
         return;
     };
-    let repository = repository(&registry.address);
+    let repository = repository(registry.address());
     let manifest = pushed(&repository, "t0").await;
     let mut wanted = vec!["t0".to_owned()];
     for number in 1..30 {
@@ -149,11 +156,11 @@ async fn all_tags_are_listed() {
 }
 
 #[tokio::test]
-async fn a_manifest_whose_blobs_are_missing_is_refused_in_the_registrys_own_words() {
-    let Some(registry) = DockerRegistry::start().await else {
+async fn manifest_without_its_blobs_is_refused_by_the_registry() {
+    let Some(registry) = started(Access::Open) else {
         return;
     };
-    let repository = repository(&registry.address);
+    let repository = repository(registry.address());
     let manifest = image(&Descriptor::of("x", b"missing"), &[], "");
     let error = repository.push_manifest(Some("v1"), &manifest).await;
     let error = error.expect_err("refused");
@@ -162,11 +169,11 @@ async fn a_manifest_whose_blobs_are_missing_is_refused_in_the_registrys_own_word
 }
 
 #[tokio::test]
-async fn referrers_added_at_the_same_time_are_all_kept_under_the_fallback_tag() {
-    let Some(registry) = DockerRegistry::start().await else {
+async fn referrers_added_at_once_are_all_kept_at_the_fallback_tag() {
+    let Some(registry) = started(Access::Open) else {
         return;
     };
-    let repository = repository(&registry.address);
+    let repository = repository(registry.address());
     let subject = pushed(&repository, "v1").await;
     let digest = subject.digest();
     let none = repository.referrers(&digest).await.expect("listed");
@@ -209,11 +216,11 @@ async fn referrers_added_at_the_same_time_are_all_kept_under_the_fallback_tag() 
 }
 
 #[tokio::test]
-async fn an_image_under_the_fallback_tag_is_neither_a_list_nor_overwritten() {
-    let Some(registry) = DockerRegistry::start().await else {
+async fn image_under_the_fallback_tag_is_never_overwritten() {
+    let Some(registry) = started(Access::Open) else {
         return;
     };
-    let repository = repository(&registry.address);
+    let repository = repository(registry.address());
     let subject = pushed(&repository, "v1").await;
     let digest = subject.digest();
     let other = image(&empty_config(), &[empty_config()], "");
@@ -237,7 +244,7 @@ async fn an_image_under_the_fallback_tag_is_neither_a_list_nor_overwritten() {
 
 #[tokio::test]
 async fn a_password_opens_and_no_or_a_wrong_one_does_not() {
-    let Some(registry) = DockerRegistry::with_password().await else {
+    let Some(registry) = started(Access::Basic) else {
         return;
     };
     let directory = tempfile::tempdir().expect("a directory");
@@ -245,9 +252,9 @@ async fn a_password_opens_and_no_or_a_wrong_one_does_not() {
         let path = directory.path().join("auth.json");
         authfile(&path, key, USER, password);
         let options = ClientOptions { authfile: Some(path), tls_verify: false, ..options() };
-        repository_with(options, &registry.address)
+        repository_with(options, registry.address())
     };
-    let address = registry.address.as_str();
+    let address = registry.address();
     for key in [address, &format!("{address}/team"), &format!("{address}/team/app")] {
         let repository = with(key, PASSWORD);
         let bytes = content(400_000);

@@ -30,7 +30,7 @@ fn entry(referrer: &Manifest) -> ListEntry {
 const INDEX: (&str, &str) = ("content-type", media_type::OCI_INDEX);
 
 #[tokio::test]
-async fn the_api_is_read_to_its_last_page_and_each_referrer_listed_once() {
+async fn referrers_api_is_read_to_its_last_page_without_doubles() {
     let subject = subject();
     let [a, b, c] = ["a", "b", "c"].map(|name| attachment(&subject, name));
     let pages = [index(&[&a, &b]), index(&[&b, &c]), index(&[])];

@@ -36,7 +36,7 @@ async fn ask(alternative: &str, is_given: bool) -> Option<Result<(), RegistryErr
 }
 
 #[tokio::test]
-async fn a_certificate_that_was_given_is_trusted_with_the_mark_of_a_ca() {
+async fn given_certificate_is_trusted_with_the_mark_of_a_ca() {
     let Some(asked) = ask("IP:127.0.0.1", true).await else { return };
     asked.expect("it equals the one that was given");
 }

@@ -190,7 +190,7 @@ async fn only_404_says_that_a_lookaside_has_no_more() {
 }
 
 #[tokio::test]
-async fn a_lookaside_leads_only_where_it_may_and_its_content_is_bounded() {
+async fn lookaside_is_bounded_and_leads_only_where_it_may() {
     let target = Script::start(|_| Some(full(200, &[], "moved"))).await;
     let end = format!("http://{}/there", target.address);
     let script = Script::start(move |seen| match seen.target.as_str() {

@@ -1,9 +1,10 @@
 //! Certificates, against nginx.
 
-use super::peer::{Running, free_address, require};
+use super::peer::{Running, require};
 use super::script::{Script, full};
 use super::{options, repository_with, told};
 use crate::{ClientOptions, RegistryError};
+use bundle_testing::servers::free_address;
 use std::path::Path;
 use std::process::{Command, Stdio};
 use tempfile::TempDir;

@@ -44,7 +44,7 @@ fn check(rule: &str, rows: &[(&str, &str, Expected)]) {
 }
 
 #[test]
-fn match_repository_compares_normalised_host_and_path_and_nothing_else() {
+fn match_repository_compares_normalised_host_and_path_alone() {
     check(
         "match-repository",
         &[
@@ -102,7 +102,7 @@ fn match_exact_wants_the_same_text_with_a_pin_in_both() {
 }
 
 #[test]
-fn match_repo_digest_or_exact_lets_the_tag_be_any_where_the_digest_decides() {
+fn match_repo_digest_or_exact_ignores_the_tag_at_a_digest() {
     check(
         "match-repo-digest-or-exact",
         &[
@@ -142,7 +142,7 @@ fn exact_reference_ignores_where_the_image_comes_from() {
 }
 
 #[test]
-fn exact_repository_ignores_where_the_image_comes_from_and_every_tag() {
+fn exact_repository_ignores_origin_and_tag_of_the_image() {
     check(
         "exact-repository=quay.io/org/repo",
         &[
@@ -161,7 +161,7 @@ fn exact_repository_ignores_where_the_image_comes_from_and_every_tag() {
 }
 
 #[test]
-fn remap_identity_replaces_whole_components_and_reads_the_result_again() {
+fn remap_identity_replaces_whole_components_and_rereads() {
     check(
         "remap-identity=mirror.example/vendor=quay.io/org",
         &[

@@ -175,7 +175,7 @@ mod tests {
     }
 
     #[test]
-    fn other_kinds_of_keys_are_refused_by_their_kind_and_what_is_no_key_as_such() {
+    fn other_kinds_of_keys_are_refused_by_their_kind() {
         let p384 = EcdsaKeyPair::generate(&ECDSA_P384_SHA384_ASN1_SIGNING).expect("a key");
         let ed25519 = Ed25519KeyPair::generate().expect("a key");
         let kinds = [

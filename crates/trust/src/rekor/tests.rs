@@ -1,6 +1,7 @@
 //! One-field breaks of a valid entry, made with a log of our own; each has the valid entry beside it.
 
 use super::*;
+use crate::testing::HasPublicKey as _;
 use crate::testing::Signer;
 use crate::{BlocksError, PublicKey, SignatureError};
 use base64::Engine as _;
@@ -211,7 +212,7 @@ fn the_log_must_have_signed_every_field() {
 }
 
 #[test]
-fn times_that_no_log_can_mean_are_refused_even_if_it_signed_them() {
+fn impossible_times_are_refused_even_if_a_log_signed_them() {
     let world = World::new();
     let at = |time: Value| {
         let mut payload = world.payload(world.body().to_string().as_bytes());

@@ -56,7 +56,7 @@ mod tests {
     use std::path::PathBuf;
 
     #[test]
-    fn a_scope_stands_before_the_first_equals_sign_and_paths_keep_theirs() {
+    fn scope_ends_at_the_first_equals_sign_and_paths_keep_theirs() {
         for (text, scope, value) in [
             ("release.pub", "*", "release.pub"),
             ("quay.io=release.pub", "quay.io", "release.pub"),

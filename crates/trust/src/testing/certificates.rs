@@ -1,5 +1,6 @@
 //! X.509 certificates of any property, made on the spot.
 
+use super::HasPublicKey as _;
 use super::Signer;
 use crate::Algorithm;
 use base64::Engine as _;

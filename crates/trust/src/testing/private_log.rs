@@ -1,5 +1,6 @@
 //! A transparency log of one's own.
 
+use super::HasPublicKey as _;
 use super::Signer;
 use super::scene::base64;
 use crate::trusted_root::TrustedRoot;

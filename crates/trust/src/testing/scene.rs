@@ -1,5 +1,6 @@
 //! One image in a world, with what is attached to it and what is trusted.
 
+use super::HasPublicKey as _;
 use super::{Signer, Store};
 use crate::formats::dsse::Envelope;
 use crate::{

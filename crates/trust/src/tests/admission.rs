@@ -1,5 +1,6 @@
 //! On what ground an image is admitted, and what never admits it.
 
+use crate::testing::HasPublicKey as _;
 use crate::testing::{Scene, Signer};
 use crate::{Admission, RefusalCode, Scoped, SignatureCode as Code, StatedAtPack};
 use bundle_oci::Digest;
@@ -40,7 +41,7 @@ fn every_key_whose_scope_covers_the_image_may_verify_it() {
 }
 
 #[test]
-fn an_unsigned_image_needs_a_permission_as_narrow_as_the_narrowest_key() {
+fn unsigned_image_needs_a_permission_narrower_than_any_key() {
     for (key, pattern, admitted) in [
         (None, "*", true),
         (None, "quay.io/org/*", true),
@@ -82,7 +83,7 @@ fn the_case_of_a_host_name_moves_no_image_out_of_a_keys_scope() {
 }
 
 #[test]
-fn no_other_host_moves_an_unsigned_image_to_the_place_of_a_signed_one() {
+fn unsigned_image_of_another_host_takes_no_signed_place() {
     for (source, key, pattern, admitted) in [
         ("quay.io:443/org/repo:1", "quay.io/org", "*", false),
         ("other.example/org/repo:1", "quay.io/org/repo", "*", false),
@@ -195,7 +196,7 @@ fn no_ground_admits_an_image_whose_manifests_are_not_all_there() {
 }
 
 #[test]
-fn a_carried_key_becomes_an_anchor_only_by_its_pinned_fingerprint() {
+fn carried_key_becomes_an_anchor_only_by_its_fingerprint() {
     let (signer, stranger) = (Signer::p256(), Signer::p256());
     let carried = [("a.pub", signer.public()), ("b.pub", stranger.public())];
     let pin = |text: String| text.parse::<Scoped<crate::Fingerprint>>().expect("a pin");

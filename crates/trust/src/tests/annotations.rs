@@ -2,6 +2,7 @@
 
 use crate::rekor::{LogKey, MAX_ANNOTATION, MAX_INDEX, MAX_TIME};
 use crate::sigstore_bundle::simple_signing::{Accompanied, Accompanying};
+use crate::testing::HasPublicKey as _;
 use crate::testing::scene::base64;
 use crate::testing::{PrivateLog, Signer};
 use crate::vouched::{LOG_ANNOTATION, Signed};

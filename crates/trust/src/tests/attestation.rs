@@ -1,5 +1,6 @@
 //! Attestations: verified with the same keys as signatures, and demanded where somebody says so.
 
+use crate::testing::HasPublicKey as _;
 use crate::testing::scene::{base64, bundle, envelope, statement};
 use crate::testing::{Scene, Signer};
 use crate::{Admission, RefusalCode, SignatureCode as Code, dsse::IN_TOTO};
@@ -31,7 +32,7 @@ fn scene(signer: &Signer) -> Scene {
 }
 
 #[test]
-fn a_bare_envelope_by_every_kind_of_key_is_verified_and_names_its_type() {
+fn bare_envelope_is_verified_for_each_kind_of_key() {
     for signer in [Signer::p256(), Signer::p521(), Signer::ed25519(), Signer::Rsa] {
         let scene = scene(&signer);
         let verdict = scene.judge();
@@ -100,7 +101,7 @@ fn an_attestation_of_something_else_or_by_somebody_else_is_none() {
 }
 
 #[test]
-fn a_bare_envelope_never_signs_an_image_whatever_its_predicate_says() {
+fn bare_envelope_signs_no_image_whatever_its_predicate() {
     let signer = Signer::p256();
     let mut scene = Scene::image();
     scene.trust("quay.io", &signer);
@@ -115,7 +116,7 @@ fn a_bare_envelope_never_signs_an_image_whatever_its_predicate_says() {
 }
 
 #[test]
-fn a_demanded_attestation_must_be_there_verified_and_of_that_type() {
+fn demanded_attestation_has_to_be_verified_and_of_its_type() {
     let (signer, other) = (Signer::p256(), Signer::p256());
     for (demanded, trusted, refused) in [
         ("https://slsa.dev/provenance/v1", true, false),

@@ -1,5 +1,6 @@
 //! Sigstore bundles signed with a key, from the layer to the admission.
 
+use crate::testing::HasPublicKey as _;
 use crate::testing::scene::{BUNDLE, bundle, statement};
 use crate::testing::{Scene, Signer};
 use crate::{Admission, RefusalCode, SignatureCode as Code, dsse::IN_TOTO};
@@ -17,7 +18,7 @@ fn scene(signer: &Signer) -> Scene {
 type Change = fn(&mut Value);
 
 #[test]
-fn a_signed_statement_that_says_something_else_is_refused_by_its_own_code() {
+fn signed_statement_about_something_else_has_its_own_code() {
     let changes: &[(&str, Code, Change)] = &[
         ("untouched", Code::Verified, |_| {}),
         ("older statement type", Code::Verified, |s| {
@@ -286,7 +287,7 @@ fn a_bundle_counts_only_where_something_binds_the_name() {
 }
 
 #[test]
-fn an_attestation_by_a_stranger_is_an_attestation_and_its_signature_a_wrong_key() {
+fn statement_by_a_stranger_attests_or_has_a_wrong_key() {
     let (signer, stranger) = (Signer::p256(), Signer::p256());
     let mut scene = scene(&signer);
     let root = scene.root.clone();

@@ -2,6 +2,7 @@
 //! permissions that are wider, or by the word of whoever packed.
 
 use crate::formats::dsse::IN_TOTO;
+use crate::testing::HasPublicKey as _;
 use crate::testing::demands::{DEMANDS, demand};
 use crate::testing::scene::{bundle, statement};
 use crate::testing::{Scene, Signer};
@@ -34,7 +35,7 @@ fn a_name_that_nothing_binds_takes_no_image_out_of_a_demand() {
 }
 
 #[test]
-fn a_permission_to_come_unsigned_is_narrower_than_any_demand_or_gives_way() {
+fn permission_gives_way_unless_narrower_than_each_demand() {
     for what in ["signers", "log"] {
         for (source, pattern, scope, admitted) in [
             ("quay.io/org/repo:1", "*", "*", true),

@@ -2,6 +2,7 @@
 //! layers of the manifest under the tag `sha256-….sig`, by the annotations of today.
 
 use crate::certificate::{Authorities, Pki};
+use crate::testing::HasPublicKey as _;
 use crate::testing::certificates::{EMAIL, Sketch, authority, names, purposes};
 use crate::testing::scene::{CONFIG, wire};
 use crate::testing::{Scene, Signer};
@@ -150,7 +151,7 @@ fn organisation(signer: &Signer) -> (String, String) {
 }
 
 #[test]
-fn the_old_spelling_of_an_annotation_is_one_that_runtimes_do_not_read() {
+fn old_spelling_of_an_annotation_is_unknown_to_runtimes() {
     let signer = Signer::p256();
     let (root, leaf) = organisation(&signer);
     for (annotation, read) in

@@ -1,5 +1,6 @@
 //! ECDSA signatures as security modules give them: r and s of fixed length, one after the other (IEEE P1363).
 
+use crate::testing::HasPublicKey as _;
 use crate::testing::scene::{base64, bundle, statement};
 use crate::testing::{Scene, Signer};
 use crate::{Admission, Hashing, SignatureCode as Code, SignatureError, dsse::IN_TOTO};

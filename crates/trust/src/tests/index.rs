@@ -201,7 +201,7 @@ fn a_buildx_attestation_of_a_signed_child_passes_as_attachment() {
 }
 
 #[test]
-fn an_attestation_in_an_unsigned_index_attaches_itself_to_nothing_beside() {
+fn attestation_in_an_unsigned_index_covers_its_child_alone() {
     for (beside, admitted) in [(false, true), (true, false)] {
         let (mut scene, children, _) = children_signed();
         let subject = match beside {

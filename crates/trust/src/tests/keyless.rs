@@ -231,7 +231,7 @@ fn in_log(annotations: &mut BTreeMap<String, String>, change: Change<Value>) {
 }
 
 #[test]
-fn one_wrong_annotation_of_a_simple_signature_is_enough_to_refuse() {
+fn simple_signature_is_refused_for_one_wrong_annotation() {
     type Annotations = BTreeMap<String, String>;
     let Some(vectors) = folder() else { return };
     let (valid, payload, signature) = simple(&vectors);

@@ -1,6 +1,7 @@
 //! What is a public key, and what is not.
 
 use crate::reading::pem::PemError;
+use crate::testing::HasPublicKey as _;
 use crate::testing::Signer;
 use crate::{Algorithm, Fingerprint, KeyError, PublicKey};
 use base64::Engine as _;

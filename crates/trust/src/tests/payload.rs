@@ -1,5 +1,6 @@
 //! Simple signing, from the layer to the admission.
 
+use crate::testing::HasPublicKey as _;
 use crate::testing::{Scene, Signer};
 use crate::{Admission, Attached, Found, RefusalCode, SignatureCode as Code, simple_signing};
 use aws_lc_rs::signature::{RSA_PKCS1_SHA512, RSA_PSS_SHA256};
@@ -49,7 +50,7 @@ fn a_signature_by_another_key_of_any_kind_is_a_wrong_key() {
 type Change = fn(&Scene, String) -> Vec<u8>;
 
 #[test]
-fn a_signed_payload_that_says_something_else_is_refused_by_its_own_code() {
+fn signed_payload_about_something_else_has_its_own_code() {
     let changes: &[(&str, Code, Change)] = &[
         ("untouched", Code::Verified, |_, payload| payload.into_bytes()),
         ("other tag", Code::Verified, |_, p| p.replace("org/repo", "org/repo:2").into_bytes()),
@@ -185,7 +186,7 @@ fn only_pkcs1_with_sha256_is_a_signature_by_an_rsa_key() {
 }
 
 #[test]
-fn a_flipped_bit_in_the_payload_is_noticed_whether_or_not_the_descriptor_follows() {
+fn flipped_payload_is_refused_even_if_its_descriptor_follows() {
     let signer = Signer::p256();
     let mut scene = Scene::image();
     scene.trust("*", &signer);
@@ -249,7 +250,7 @@ fn a_signature_manifest_beyond_its_limits_is_refused_as_such() {
 }
 
 #[test]
-fn an_attachment_that_cannot_be_read_is_never_a_missing_signature() {
+fn unreadable_attachment_is_never_a_missing_signature() {
     let signer = Signer::p256();
     let valid = || {
         let mut scene = Scene::image();

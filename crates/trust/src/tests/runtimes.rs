@@ -1,6 +1,7 @@
 //! Under a policy nothing counts that container runtimes do not get to see, however well it is signed.
 
 use crate::policy::PreparedPolicy;
+use crate::testing::HasPublicKey as _;
 use crate::testing::certificates::{EMAIL, Sketch, authority, names, purposes};
 use crate::testing::scene::{CONFIG, base64, wire};
 use crate::testing::{Scene, Signer};

@@ -2,6 +2,7 @@
 
 use crate::certificate::{Authorities, Pki};
 use crate::rekor::LogKey;
+use crate::testing::HasPublicKey as _;
 use crate::testing::certificates::{EMAIL, Sketch, authority, names};
 use crate::testing::scene::base64;
 use crate::testing::scene::{bundle, statement};

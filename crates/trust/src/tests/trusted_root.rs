@@ -1,5 +1,6 @@
 //! What is no usable trusted root, over one that is (docs/spec/verification.md §6.2).
 
+use crate::testing::HasPublicKey as _;
 use crate::testing::Signer;
 use crate::testing::certificates::{self, Sketch};
 use crate::testing::scene::base64;

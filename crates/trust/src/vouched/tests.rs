@@ -2,6 +2,7 @@
 
 use super::*;
 use crate::certificate::{Authorities, Subject};
+use crate::testing::HasPublicKey as _;
 use crate::testing::Signer;
 use crate::testing::certificates::{EMAIL, Sketch, authority, names, new_issuer, pem, purposes};
 use base64::Engine as _;

@@ -71,7 +71,7 @@ fn files_are_read_until_there_is_none_and_nothing_else_is() {
 }
 
 #[test]
-fn a_signature_that_both_places_have_is_carried_under_the_name_of_the_registry() {
+fn signature_in_both_places_has_the_name_of_the_registry() {
     let subject = Digest::of(b"manifest");
     let signature = |name: &str, found, content: &'static [u8]| FoundSignature {
         name: AtomicName::of(subject, name.as_bytes()),

@@ -163,7 +163,7 @@ fn what_lies_below_an_attachment_attaches_to_nothing_outside() {
 fn one_tag_of_a_repository_names_one_attachment() {
     let found = refusal(|w| {
         let (index, source) = (w.index.clone(), w.builder.images[0].source.clone());
-        let second = w.builder.signature(&source, &index, &Signer::generate());
+        let second = w.builder.signature(&source, &index, &Signer::p256());
         w.builder.attach(0, index.digest, &second, tag_of(&index.digest, "sig"));
     });
     assert!(found.contains("is also the one of"), "{found}");

@@ -265,7 +265,7 @@ fn mode(place: &Path, mode: u32) {
 }
 
 #[test]
-fn a_name_of_a_backup_that_is_taken_stops_before_anything_is_written() {
+fn taken_backup_name_stops_before_anything_is_written() {
     let scene = Scene::new();
     let plan = scene.plan(&["quay.io/a"]).expect("a plan");
     let backup = plan.decided().files[1].backup().expect("a backup");

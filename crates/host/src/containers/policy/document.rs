@@ -232,7 +232,7 @@ mod tests {
     }
 
     #[test]
-    fn members_are_added_in_the_documents_own_layout_and_nothing_else_moves() {
+    fn added_members_follow_the_layout_of_the_document() {
         for (before, after) in [
             (r#"{"a":{"b":{"x":1}}}"#, r#"{"a":{"b":{"x":1, "n": [{"type": "reject"}]}}}"#),
             (r#"{"a":{"b":{}}}"#, r#"{"a":{"b":{"n": [{"type": "reject"}]}}}"#),

@@ -167,7 +167,7 @@ fn what_the_administrator_wrote_stands() {
 }
 
 #[test]
-fn what_is_rejected_by_default_opens_only_when_that_was_asked_for() {
+fn rejecting_default_opens_only_when_asked() {
     let empty = json!([{ "type": "reject" }]);
     for (existing, opens) in [
         (policy("reject", json!({})), true),
@@ -261,7 +261,7 @@ fn only_what_the_hosts_know_is_written() {
 }
 
 #[test]
-fn a_file_that_the_stack_refuses_is_refused_and_what_is_wrong_is_named() {
+fn file_that_the_stack_refuses_is_refused_by_its_fault() {
     for (existing, named) in [
         (r#"{"default":[{"type":"reject"}],"extra":1}"#, "extra"),
         (r#"{"default":[{"type":"reject","more":1}]}"#, "more"),

@@ -61,7 +61,7 @@ fn each_repository_gets_an_entry_and_earlier_ones_stay() {
 }
 
 #[test]
-fn a_source_moves_to_another_mirror_and_a_blocked_one_stays_blocked() {
+fn source_moves_to_another_mirror_and_stays_blocked() {
     let own = run(None, &[], &blocked(&[APP])).content.expect("content");
     let moved = run(Some(&own), &[], &request(&[(APP.0, "new.example/app")]));
     assert!(body(&moved).contains("blocked = true"), "{}", body(&moved));
@@ -161,7 +161,7 @@ fn a_wider_entry_that_does_it_already_is_enough() {
 }
 
 #[test]
-fn later_drop_ins_take_the_place_of_earlier_ones_and_of_the_main_file() {
+fn later_drop_ins_replace_earlier_ones_and_the_main_file() {
     let to = |mirror: &str| {
         format!(
             "[[registry]]\nlocation = \"quay.io/org/app\"\n[[registry.mirror]]\nlocation = \"{mirror}\"\n"

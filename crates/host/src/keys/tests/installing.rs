@@ -99,7 +99,7 @@ fn a_key_that_a_power_cut_left_without_its_record_is_completed() {
 }
 
 #[test]
-fn a_different_key_under_the_name_is_refused_and_all_stays_as_it_was() {
+fn other_key_under_a_name_is_refused_without_a_change() {
     let scratch = scratch();
     try_install(&scratch, &[acme()]).expect("first");
     let before = listing(scratch.path());

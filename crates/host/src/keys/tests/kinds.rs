@@ -75,7 +75,7 @@ fn each_kind_has_its_place_and_reads_back() {
 }
 
 #[test]
-fn what_is_not_in_the_one_form_of_its_use_is_refused_and_grants_nothing() {
+fn record_in_another_form_is_refused_and_grants_nothing() {
     let openpgp = canonical(OPENPGP);
     let private = openpgp.replace("PUBLIC KEY", "PRIVATE KEY");
     let cases: Vec<(&str, KeyUse, Vec<u8>)> = vec![
@@ -156,7 +156,7 @@ fn news_of_an_openpgp_key_are_added_to_what_is_there() {
 }
 
 #[test]
-fn whom_certificates_may_name_is_recorded_with_the_root_and_with_no_key() {
+fn identities_are_recorded_with_a_root_and_never_with_a_key() {
     let holder = |identity: &str| Holder {
         identity: identity.into(),
         issuer: "https://issuer.example".into(),

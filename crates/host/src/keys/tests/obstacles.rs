@@ -97,7 +97,7 @@ fn an_obstacle_that_comes_up_after_planning_is_refused_too() {
 }
 
 #[test]
-fn a_root_that_is_moved_meanwhile_is_still_the_one_that_was_opened() {
+fn root_stays_the_opened_one_when_it_is_moved() {
     let scratch = scratch();
     let (first, second) = (scratch.path().join("first"), scratch.path().join("second"));
     fs::create_dir(&first).expect("directory");

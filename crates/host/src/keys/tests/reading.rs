@@ -55,7 +55,7 @@ fn records_count_only_under_their_own_name() {
 }
 
 #[test]
-fn a_store_whose_directories_cannot_be_relied_on_says_so_as_a_whole() {
+fn store_with_unsafe_directories_is_refused_as_a_whole() {
     let scratch = scratch();
     assert!(installed_keys(&root(&scratch)).expect("an empty store").keys.is_empty());
     try_install(&scratch, &[acme()]).expect("install");

@@ -99,7 +99,7 @@ fn only_what_was_named_is_replaced_and_only_by_a_trusted_key() {
 }
 
 #[test]
-fn whatever_a_power_cut_leaves_trusts_nothing_wrong_and_is_completed() {
+fn power_cut_leaves_no_wrong_trust_and_is_completed() {
     // The three states between the steps: the old record is gone; the new key has its name; the record is half written.
     type Cut = fn(&TempDir);
     let cuts: [(&str, Cut, usize); 3] = [

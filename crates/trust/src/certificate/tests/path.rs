@@ -1,6 +1,7 @@
 //! The path to a root, and what the certificates on it must be.
 
 use super::*;
+use crate::testing::HasPublicKey as _;
 
 #[test]
 fn a_valid_certificate_gives_its_key_its_names_and_its_issuer() {
@@ -36,7 +37,7 @@ fn keys_of_every_supported_algorithm_are_vouched_for_and_vouch() {
 }
 
 #[test]
-fn every_certificate_of_the_path_is_valid_at_the_time_that_counts() {
+fn path_is_refused_unless_all_are_valid_at_the_time() {
     let world = World::new();
     let valid = |sketch: Sketch, (from, until)| sketch.valid(from, until);
     assert!(world.check_with(&world.leaf(), &valid(world.middle(), AROUND)).is_ok());
@@ -109,7 +110,7 @@ fn only_a_whole_path_to_a_trusted_root_counts() {
 }
 
 #[test]
-fn an_intermediate_must_be_an_authority_that_may_sign_certificates() {
+fn intermediate_is_refused_unless_it_may_sign_certificates() {
     let world = World::new();
     let bare = || Sketch::new("middle", &world.middle, "root");
     let missing = Err(no_path("an authority on the way is missing or not trusted"));

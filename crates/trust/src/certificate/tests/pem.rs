@@ -1,6 +1,7 @@
 //! What is read as certificates.
 
 use super::*;
+use crate::testing::HasPublicKey as _;
 
 #[test]
 fn what_is_presented_is_one_leaf_and_a_short_chain() {

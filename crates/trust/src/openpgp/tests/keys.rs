@@ -47,7 +47,7 @@ fn a_key_holds_until_it_expires_and_again_once_it_is_extended() {
 }
 
 #[test]
-fn a_revoked_key_vouches_for_nothing_not_even_for_what_it_signed_before() {
+fn revoked_key_vouches_for_nothing_even_if_signed_before() {
     let Some(gpg) = Gpg::find("a revoked key") else { return };
     let key = gpg.key("a@example", "ed25519", "sign", "never");
     let message = gpg.sign(&key, PAYLOAD);

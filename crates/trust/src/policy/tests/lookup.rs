@@ -47,7 +47,7 @@ fn the_narrowest_scope_applies_alone() {
 }
 
 #[test]
-fn scopes_are_compared_whole_and_normalised_names_are_what_is_compared() {
+fn scopes_are_compared_whole_by_normalised_names() {
     let pinned = format!("quay.io/org/app@sha256:{HEX}");
     for (scope, source) in [
         ("docker.io/library/alpine:3", "alpine:3"),
@@ -86,7 +86,7 @@ fn scopes_are_compared_whole_and_normalised_names_are_what_is_compared() {
 }
 
 #[test]
-fn a_reference_with_tag_and_digest_has_to_satisfy_the_scopes_of_both() {
+fn reference_with_tag_and_digest_needs_the_scopes_of_both() {
     let both = format!("quay.io/org/app:prod@sha256:{HEX}");
     let pinned = format!("quay.io/org/app@sha256:{HEX}");
     // A wide permission for what is not tagged `prod` must not admit something under that tag.

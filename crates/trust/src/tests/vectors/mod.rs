@@ -39,7 +39,7 @@ fn judge(folder: &Path, row: &Row) -> Verdict {
 }
 
 #[test]
-fn every_row_of_the_table_is_judged_as_expected_and_for_the_stated_reason() {
+fn rows_of_the_table_are_judged_for_their_stated_reasons() {
     let Some(folder) = folder() else { return };
     let (mut accepted, mut refused, mut not_read) = (0, 0, Vec::new());
     let mut rows = rows(&folder);

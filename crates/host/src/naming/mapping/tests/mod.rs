@@ -1,3 +1,8 @@
+//! Names at the target, and the places that they are.
+
+mod places;
+mod policies;
+
 use super::*;
 
 fn repository(text: &str) -> Repository {
