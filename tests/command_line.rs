@@ -3,6 +3,7 @@
 
 mod endings;
 mod errors;
+mod log;
 mod places;
 mod streams;
 mod tables;

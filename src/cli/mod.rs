@@ -10,6 +10,7 @@
 //! - [`short_help`]: what `-h` shows
 //! - [`table`], [`image_row`]: a line for each image; [`detail`]: how much is told; [`colour`]: colours
 //! - [`progress`]: bars on a terminal, lines elsewhere
+//! - [`log`]: each request and retry
 //! - [`waiting`]: lines about what is waited for
 //! - [`refusal`]: why images are refused, and how to go on
 //! - [`pipes`]: an archive on standard input or output
@@ -41,6 +42,7 @@ mod image_row;
 mod inspect;
 mod key_naming;
 mod keygen;
+mod log;
 mod naming;
 mod output;
 mod pack;
@@ -178,6 +180,13 @@ pub(crate) fn run() -> ExitCode {
         }
     };
     colour::decide(arguments.color);
+    log::start(match &arguments.command {
+        Command::Pack(options) => options.verbosity.level(),
+        Command::Unpack(options) => options.verbosity.level(),
+        Command::Verify(options) => options.verbosity.level(),
+        Command::Inspect(options) => options.verbosity.level(),
+        _ => 0,
+    });
     signals::listen();
     let outcome = match arguments.command {
         Command::Pack(options) => run_async(pack::run(*options)),

@@ -106,7 +106,7 @@ pub(super) struct Options {
     #[arg(short, long)]
     quiet: bool,
     #[command(flatten)]
-    verbosity: Verbosity,
+    pub(super) verbosity: Verbosity,
     #[command(flatten)]
     sealing: Sealing,
     #[command(flatten)]

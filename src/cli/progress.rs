@@ -1,5 +1,6 @@
 //! Progress on stderr: bars on a terminal, plain lines elsewhere.
 
+use super::log;
 use super::standard_error::tell;
 use super::text::{safe, size};
 use super::waiting::{Shown, Telling};
@@ -31,7 +32,7 @@ pub(super) enum Talk {
 pub(super) fn progress(talk: Talk, waits: &Waits) -> Arc<dyn Progress> {
     let shown: Shown = match talk {
         Talk::Quiet => return Arc::new(Silent),
-        Talk::Progress if std::io::stderr().is_terminal() => Box::new(Bars::new()),
+        Talk::Progress if std::io::stderr().is_terminal() && !log::is_on() => Box::new(Bars::new()),
         Talk::Progress => Box::new(Lines::default()),
     };
     Arc::new(Telling::start(shown, waits.clone()))

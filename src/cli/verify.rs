@@ -41,7 +41,7 @@ pub(super) struct Options {
     #[arg(short, long)]
     quiet: bool,
     #[command(flatten)]
-    verbosity: Verbosity,
+    pub(super) verbosity: Verbosity,
     #[command(flatten)]
     trust: Trust,
 }

@@ -14,7 +14,7 @@ const LOOK: Duration = Duration::from_secs(1);
 /// What lasts longer is told, and told again.
 const LONG: Duration = Duration::from_secs(8);
 /// A pause that is known to be longer is told when it begins.
-const LONG_PAUSE: Duration = Duration::from_secs(5);
+const LONG_PAUSE: Duration = Duration::from_secs(3);
 
 /// Where progress is shown.
 pub(super) type Shown = Box<dyn Progress>;

@@ -3,7 +3,7 @@
 use super::addresses::Reach;
 use super::auth::{Challenge, CredentialStore, Grants, Held};
 use super::reach::{self, Tls, is_loopback, same_origin};
-use super::server::Server;
+use super::server::{self, Server};
 use super::transport::Transports;
 use super::{Asked, RegistryError, RetryPolicy, Said, retry};
 use bundle_oci::Digest;
@@ -268,11 +268,13 @@ impl Host {
         let stall = self.retry_policy.stall;
         let told = server.told(&asked, stall);
         let mut sent = std::pin::pin!(self.client(request.url())?.execute(request));
-        let (mut before, mut quiet) = (0, Instant::now());
+        let began = Instant::now();
+        let (mut before, mut quiet) = (0, began);
         loop {
             match tokio::time::timeout(LOOK.min(stall / 4), &mut sent).await {
                 Ok(Ok(response)) => {
                     server.heard();
+                    server::log(&asked, &response, began);
                     return Ok(response);
                 }
                 Ok(Err(error)) => {

@@ -141,6 +141,7 @@ impl Tries {
 impl Pause {
     /// Waits.
     pub(super) async fn over(self, waits: &Waits, whom: &str) {
+        tracing::info!("{whom}: trying again in {}: {}", shown(self.length), self.why);
         let _told = waits.pause(whom, &self.why, self.length);
         tokio::time::sleep(self.length).await;
     }

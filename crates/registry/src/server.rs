@@ -129,10 +129,11 @@ impl Server {
     ) -> Result<Response, RegistryError> {
         let attempt = self.attempt()?;
         let limit = limit.unwrap_or(attempt.wait());
-        let _told = self.told(&asked, limit);
+        let (_told, began) = (self.told(&asked, limit), Instant::now());
         match tokio::time::timeout(limit, sent).await {
             Ok(Ok(response)) => {
                 self.heard();
+                log(&asked, &response, began);
                 Ok(response)
             }
             Ok(Err(error)) => Err(attempt.failed(RegistryError::of_transport(asked, error))),
@@ -149,6 +150,12 @@ impl Server {
         let why = format!("nothing came for {}", shown(self.silence));
         RegistryError::GivenUp { host: self.name.clone(), why, hint: Some(SLOW) }
     }
+}
+
+/// Notes an answer in the log.
+pub(super) fn log(asked: &Asked, response: &Response, began: Instant) {
+    let (status, time) = (response.status().as_u16(), began.elapsed().as_millis());
+    tracing::debug!("{asked}: {status} after {time} ms");
 }
 
 impl Attempt {
