@@ -45,7 +45,7 @@ const SCREENS: [Screen; 9] = [
             ("dry_run", "Verify; push nothing"),
             ("verbose", "Show all that is known of each image"),
         ],
-        examples: "  sudo bundle unpack --install-keys app.tar.zst --key release.pub --to HOST:5000\n  bundle unpack app.tar.zst --to HOST:5000 --seal-pub operator.pub",
+        examples: "  sudo bundle unpack --install-keys app.tar.zst --key release.pub --to HOST:5000",
     },
     Screen {
         command: &["verify"],
@@ -90,7 +90,6 @@ const SCREENS: [Screen; 9] = [
             ("files", "The bundle; its volumes; - is a pipe"),
             ("key", "Images of SCOPE are signed by this key"),
             ("seal_pub", "The bundle is sealed with this key"),
-            ("install_keys_as", "Name of an installed key's file"),
             ("replace_key", "Let a new key take an old one's place"),
             ("dry_run", "Verify; install nothing"),
             ("json", "Print the report as JSON"),

@@ -164,7 +164,7 @@ mod tests {
     fn a_long_pause_is_told_when_it_begins_and_a_short_one_never() {
         let (mut lines, now) = (Lines::default(), Instant::now());
         let pauses =
-            [wait(WaitKind::Pause, "a", 0, Some(30)), wait(WaitKind::Pause, "b", 0, Some(4))];
+            [wait(WaitKind::Pause, "a", 0, Some(30)), wait(WaitKind::Pause, "b", 0, Some(2))];
         assert_eq!(
             lines.due(&pauses, now),
             ["waiting for a: no answer to GET /v2/; asked again in 30 s"]
