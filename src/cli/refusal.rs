@@ -41,6 +41,9 @@ pub(super) fn ways_on(refused: &Refused, file: &str, hints_for: Hints) -> Vec<St
                 .into(),
         );
     }
+    if hints_for.command == "unpack" && refused.verdicts.iter().any(ImageVerdict::is_admitted) {
+        hints.push("to publish the others without the refused ones: --skip-refused".into());
+    }
     if refused.by_policy {
         hints.push(
             "the policy decides alone: change it as containers-policy.json(5) says, or leave out --policy and --host-policy and give --key SCOPE=FILE"

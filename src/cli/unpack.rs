@@ -29,10 +29,10 @@ use bundle::oci::layout::LayoutError;
 use bundle::progress::Waits;
 use bundle::registry::{Client, RegistryError};
 use bundle::report::unpack::{ImageReport, TagAge, UnpackReport};
-use bundle::trust::{GivenScope, Scope};
+use bundle::trust::{GivenScope, Pattern, Scope};
 use bundle::unpack::{
-    self, AttachmentChoice, AttachmentsRefused, Class, InstallOptions, OnExistingAttachment,
-    Request, Target, UnpackError,
+    self, AttachmentChoice, AttachmentsRefused, Class, ImageSelection, InstallOptions,
+    OnExistingAttachment, RefusedImages, Request, Target, UnpackError,
 };
 use clap::{Args, ValueEnum};
 use std::num::NonZeroU16;
@@ -72,6 +72,15 @@ pub(super) struct Options {
     /// Large blobs transferred at the same time [default: 4]
     #[arg(long, value_parser = clap::value_parser!(u16).range(1..=64))]
     jobs: Option<u16>,
+    /// Unpack only images that PATTERN covers (repeatable)
+    #[arg(long, value_name = "PATTERN")]
+    only: Vec<Pattern>,
+    /// Leave out images that PATTERN covers (repeatable)
+    #[arg(long, value_name = "PATTERN")]
+    exclude: Vec<Pattern>,
+    /// Publish the other images where some are refused; nothing of the refused ones is published (exit status 4)
+    #[arg(long)]
+    skip_refused: bool,
     /// Verify and print what would be pushed; push nothing
     #[arg(long)]
     dry_run: bool,
@@ -154,7 +163,7 @@ async fn work(options: Options) -> Result<Status, Failure> {
             output.write()?;
             let unclear = |i: &ImageReport| i.tag_age == Some(TagAge::Unknown);
             let partial = |image: &ImageReport| !image.is_complete() || unclear(image);
-            Ok(match report.images.iter().any(partial) {
+            Ok(match !report.skipped.is_empty() || report.images.iter().any(partial) {
                 true => Status::Partial,
                 false => options.config.status(&report),
             })
@@ -187,6 +196,10 @@ impl Options {
         let rollbacks = self.allow_tag_rollback.iter();
         let rollbacks = rollbacks.map(|scope| GivenScope::new("--allow-tag-rollback", scope));
         trust.given_scopes.extend(rollbacks);
+        for (option, patterns) in [("--only", &self.only), ("--exclude", &self.exclude)] {
+            let scopes = patterns.iter().map(|pattern| GivenScope::of_pattern(option, pattern));
+            trust.given_scopes.extend(scopes);
+        }
         let request = Request::new(pipes::archive(&self.files)?, target.clone(), trust)
             .memory(self.trust.host_root()?)
             .allow_tag_rollback(self.allow_tag_rollback.clone())
@@ -198,6 +211,14 @@ impl Options {
                 target,
                 &self.emission,
             )?)
+            .selection(ImageSelection {
+                only: self.only.clone(),
+                exclude: self.exclude.clone(),
+                refused: match self.skip_refused {
+                    true => RefusedImages::Skip,
+                    false => RefusedImages::Fail,
+                },
+            })
             .attachments(match self.attachments {
                 Attachments::All => AttachmentChoice::All,
                 Attachments::Verified => AttachmentChoice::Verified,

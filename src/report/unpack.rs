@@ -39,6 +39,12 @@ pub struct UnpackReport {
     pub dry_run: bool,
     /// One entry an image, in the inventory's order.
     pub images: Vec<ImageReport>,
+    /// Images that are refused and left out (`--skip-refused`).
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    pub skipped: Vec<ImageVerdict>,
+    /// Images that nobody asked for (`--only`, `--exclude`), with their digests.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    pub not_selected: Vec<Reference>,
     /// Repositories at the target and where their content comes from; none for a layout directory.
     #[serde(skip_serializing_if = "Vec::is_empty")]
     pub repositories: Vec<RepositoryReport>,

@@ -4,6 +4,7 @@ use super::error::UnpackError;
 use super::refused::{CarriedAuthority, CarriedKey};
 use crate::archive::{Archive, Catalogue};
 use crate::inventory::KeyEntry;
+use crate::oci::Reference;
 use crate::oci::text::bounded;
 use crate::trust::openpgp::KeyringError;
 use crate::trust::{KeyMaterial, KeyMaterialError, KeyUse};
@@ -16,6 +17,20 @@ pub struct Checked {
     catalogue: Arc<Catalogue>,
     carried: Vec<CarriedKey>,
     authorities: Vec<CarriedAuthority>,
+    /// Every image of the bundle, with its digest.
+    names: Vec<Reference>,
+    /// Images that are left out.
+    not_selected: Vec<Reference>,
+}
+
+/// What a checked bundle is made of.
+pub(super) struct Parts {
+    pub(super) archive: Arc<Archive>,
+    pub(super) catalogue: Arc<Catalogue>,
+    pub(super) carried: Vec<CarriedKey>,
+    pub(super) authorities: Vec<CarriedAuthority>,
+    pub(super) names: Vec<Reference>,
+    pub(super) not_selected: Vec<Reference>,
 }
 
 impl Checked {
@@ -48,7 +63,9 @@ impl Checked {
                 }),
             }
         }
-        Ok(Self { archive, catalogue, carried, authorities })
+        let images = archive.inventory().images.iter();
+        let names = images.map(|image| image.source.with_digest(image.digest)).collect();
+        Ok(Self { archive, catalogue, carried, authorities, names, not_selected: Vec::new() })
     }
 
     /// The archive.
@@ -71,10 +88,26 @@ impl Checked {
         &self.authorities
     }
 
-    pub(super) fn into_parts(
-        self,
-    ) -> (Arc<Archive>, Arc<Catalogue>, Vec<CarriedKey>, Vec<CarriedAuthority>) {
-        (self.archive, self.catalogue, self.carried, self.authorities)
+    /// Every image of the bundle, with its digest.
+    pub(super) fn names(&self) -> &[Reference] {
+        &self.names
+    }
+
+    /// The same with some of the images alone; `wanted` says of each whether it stays.
+    pub(super) fn with_images(self, wanted: &[bool]) -> Self {
+        let is_kept = |number: usize| wanted.get(number).is_some_and(|wanted| *wanted);
+        let left = self.names.iter().zip(wanted).filter(|(_, wanted)| !**wanted);
+        Self {
+            not_selected: left.map(|(name, _)| name.clone()).collect(),
+            archive: Arc::new(self.archive.with_images(&is_kept)),
+            catalogue: Arc::new(self.catalogue.with_images(&is_kept)),
+            ..self
+        }
+    }
+
+    pub(super) fn into_parts(self) -> Parts {
+        let Self { archive, catalogue, carried, authorities, names, not_selected } = self;
+        Parts { archive, catalogue, carried, authorities, names, not_selected }
     }
 }
 

@@ -245,6 +245,9 @@ pub enum UnpackError {
     /// The host's configuration cannot be changed as it should be.
     #[error(transparent)]
     Configure(#[from] ConfigError),
+    /// No image of the bundle is asked for.
+    #[error("no image of the bundle is left to unpack")]
+    NothingSelected,
     /// A permission to stay unenforced for nothing that is carried.
     #[error("--allow-unenforced {0} covers no carried repository")]
     AllowsNothing(Box<Scope>),

@@ -57,6 +57,7 @@ mod reporting;
 mod request;
 mod seal;
 mod seal_refusal;
+mod selection;
 mod series;
 mod signatures;
 mod sources;
@@ -91,6 +92,7 @@ pub use refused_attachment::AttachmentsRefused;
 pub use request::{InstallRequest, Request, SealRequest};
 pub use seal::SealInputs;
 pub use seal_refusal::SealRefusal;
+pub use selection::{ImageSelection, RefusedImages};
 pub use standing::AttachmentChoice;
 pub use survey::Survey;
 pub use swear::seal_verified;
@@ -123,7 +125,8 @@ pub async fn unpack(
     progress: &Arc<dyn Progress>,
 ) -> Result<UnpackReport, UnpackError> {
     let Request { input, target, trust, memory: root, emit, install, configure, .. } = request;
-    let Request { attachments, on_existing_attachment, attachments_refused, .. } = request;
+    let Request { selection, attachments, on_existing_attachment, attachments_refused, .. } =
+        request;
     let Request { lookaside, jobs, dry_run, allow_tag_rollback: going_back, .. } = request;
     let earlier = install::earlier_names(&trust.installed);
     let installed = trust.installed.clone();
@@ -133,7 +136,8 @@ pub async fn unpack(
         let (archive, stream) = input.open()?;
         let planned = Opened::of(Arc::new(archive))
             .check()?
-            .verify_for(target, trust)?
+            .select(&selection)?
+            .verify_some_for(target, trust, selection.refused)?
             .plan_with(attachments)?;
         emit::check(emit.as_ref(), &planned)?;
         configure::check(configure.as_ref(), &planned)?;

@@ -122,6 +122,8 @@ pub(super) fn report(planned: &Planned, done: Done) -> UnpackReport {
         target: planned.plan.target().to_string(),
         dry_run: done.dry_run,
         images,
+        skipped: verified.skipped().to_vec(),
+        not_selected: verified.not_selected().to_vec(),
         attachments,
         repositories: sources::report(&planned.plan, &done.memory),
         blobs: done.blobs,

@@ -2,7 +2,7 @@
 
 use super::{
     AttachmentChoice, AttachmentsRefused, ConfigureOptions, DEFAULT_JOBS, EmitOptions,
-    InstallOptions, OnExistingAttachment, Target, TrustInputs,
+    ImageSelection, InstallOptions, OnExistingAttachment, Target, TrustInputs,
 };
 use crate::archive::Input;
 use crate::archive::integrity::Depth;
@@ -22,6 +22,7 @@ pub struct Request {
     pub(super) emit: Option<EmitOptions>,
     pub(super) install: Option<InstallOptions>,
     pub(super) configure: Option<ConfigureOptions>,
+    pub(super) selection: ImageSelection,
     pub(super) attachments: AttachmentChoice,
     pub(super) on_existing_attachment: OnExistingAttachment,
     pub(super) attachments_refused: AttachmentsRefused,
@@ -42,6 +43,7 @@ impl Request {
             emit: None,
             install: None,
             configure: None,
+            selection: ImageSelection::default(),
             attachments: AttachmentChoice::default(),
             on_existing_attachment: OnExistingAttachment::default(),
             attachments_refused: AttachmentsRefused::default(),
@@ -79,6 +81,12 @@ impl Request {
     #[must_use]
     pub fn configure(self, configure: Option<ConfigureOptions>) -> Self {
         Self { configure, ..self }
+    }
+
+    /// Which images are unpacked, and what those that are refused do.
+    #[must_use]
+    pub fn selection(self, selection: ImageSelection) -> Self {
+        Self { selection, ..self }
     }
 
     /// Which attachments are published.

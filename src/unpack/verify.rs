@@ -1,11 +1,12 @@
 //! Verifying: every image is judged by what is trusted. Only here a [`Verified`] is made.
 
 use super::at_target::AtTarget;
-use super::check::Checked;
+use super::check::{Checked, Parts};
 use super::error::UnpackError;
 use super::evidence::{ArchiveEvidence, found};
 use super::refused::{CarriedAuthority, CarriedKey, Refused};
 use super::seal::{self, Recording, Seal, SealInputs};
+use super::selection::RefusedImages;
 use super::target::Target;
 use super::{installed, pins};
 use crate::archive::catalogue::CatalogueImage;
@@ -66,6 +67,8 @@ pub struct Verified {
     carried_authorities: Vec<CarriedAuthority>,
     names_bound: bool,
     seal: Seal,
+    skipped: Vec<ImageVerdict>,
+    not_selected: Vec<Reference>,
 }
 
 /// A verified archive whose images may be published at this target, under the names that they have there. There is no
@@ -86,7 +89,7 @@ impl Checked {
     /// [`UnpackError::InstalledKey`] when a key of the host cannot be loaded;
     /// [`UnpackError::Archive`] when something that verification reads is damaged.
     pub fn verify(self, trust: TrustInputs) -> Result<Verified, UnpackError> {
-        self.judge(trust, &UnknownPlaces)
+        self.judge(trust, &UnknownPlaces, RefusedImages::Fail)
     }
 
     /// Judges every image as one that goes to `target`: what admits on less than a trusted signature takes no place there
@@ -95,12 +98,32 @@ impl Checked {
     /// # Errors
     /// As [`Self::verify`].
     pub fn verify_for(self, target: Target, trust: TrustInputs) -> Result<Addressed, UnpackError> {
-        let verified = self.judge(trust, &target)?;
+        self.verify_some_for(target, trust, RefusedImages::Fail)
+    }
+
+    /// The same, where images that may not be published may be left out.
+    ///
+    /// # Errors
+    /// As [`Self::verify`]; where refused images are skipped, [`UnpackError::Refused`] when there is no other.
+    pub fn verify_some_for(
+        self,
+        target: Target,
+        trust: TrustInputs,
+        refused: RefusedImages,
+    ) -> Result<Addressed, UnpackError> {
+        let verified = self.judge(trust, &target, refused)?;
         Ok(Addressed { verified, target })
     }
 
-    fn judge(self, trust: TrustInputs, places: &dyn Places) -> Result<Verified, UnpackError> {
-        let (archive, catalogue, mut carried, mut carried_authorities) = self.into_parts();
+    fn judge(
+        self,
+        trust: TrustInputs,
+        places: &dyn Places,
+        refused: RefusedImages,
+    ) -> Result<Verified, UnpackError> {
+        let Parts { mut archive, mut catalogue, mut carried, authorities, names, not_selected } =
+            self.into_parts();
+        let mut carried_authorities = authorities;
         let bundle = archive.bundle_digest();
         let is_expected = match trust.expect_bundle {
             Some(expected) if expected != bundle => {
@@ -122,9 +145,6 @@ impl Checked {
             policy.prepare(archive.inventory().images.iter().map(|image| &image.source))
         });
         let first_use = trust.first_use.clone();
-        let images = archive.inventory().images.iter();
-        let names: Vec<Reference> =
-            images.map(|image| image.source.with_digest(image.digest)).collect();
         let idle_scopes = idle_scopes(&trust.given_scopes, &names);
         let mut anchors = anchors(trust, &carried, &carried_authorities, names_bound)?;
         anchors.policy = policy;
@@ -134,7 +154,15 @@ impl Checked {
         }
         let all: Vec<usize> = (0..archive.inventory().images.len()).collect();
         let bench = Bench { anchors: &anchors, places, names_bound };
-        let verdicts = judge_all(&archive, &catalogue, &all, bench, None)?;
+        let mut verdicts = judge_all(&archive, &catalogue, &all, bench, None)?;
+        let mut skipped = Vec::new();
+        if refused == RefusedImages::Skip && verdicts.iter().any(ImageVerdict::is_admitted) {
+            let is_kept =
+                |number: usize| verdicts.get(number).is_some_and(ImageVerdict::is_admitted);
+            archive = Arc::new(archive.with_images(&is_kept));
+            catalogue = Arc::new(catalogue.with_images(&is_kept));
+            (verdicts, skipped) = verdicts.into_iter().partition(ImageVerdict::is_admitted);
+        }
         if !verdicts.iter().all(ImageVerdict::is_admitted) {
             let any_anchor = !anchors.is_empty();
             let (report_version, bundle_digest) = ("1.0", bundle);
@@ -167,6 +195,8 @@ impl Checked {
             carried_authorities,
             names_bound,
             seal,
+            skipped,
+            not_selected,
         })
     }
 }
@@ -185,6 +215,16 @@ impl Verified {
     /// What the verifier says about every image, in the inventory's order. All are admitted.
     pub fn verdicts(&self) -> &[ImageVerdict] {
         &self.verdicts
+    }
+
+    /// What the verifier says about images that are refused and left out.
+    pub fn skipped(&self) -> &[ImageVerdict] {
+        &self.skipped
+    }
+
+    /// Images that nobody asked for, with their digests.
+    pub fn not_selected(&self) -> &[Reference] {
+        &self.not_selected
     }
 
     /// The bundle digest is the expected one, or the seal was verified, so what the inventory says is authentic.

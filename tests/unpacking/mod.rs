@@ -5,6 +5,7 @@ mod attached;
 mod existing;
 mod pushing;
 mod refused;
+mod selecting;
 mod trust;
 
 use crate::harness::images::TestImage;

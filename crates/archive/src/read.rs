@@ -20,17 +20,18 @@ use futures_util::future::BoxFuture;
 use futures_util::{StreamExt as _, stream};
 use std::collections::HashMap;
 use std::path::{Path, PathBuf};
+use std::sync::Arc;
 
 /// An opened archive. Cheap to share; reading needs no lock.
 #[derive(Debug)]
 pub struct Archive {
     path: PathBuf,
-    files: Vec<HeadFile>,
+    files: Arc<[HeadFile]>,
     mtime: u64,
     inventory: Inventory,
     bundle_digest: Digest,
-    numbers: HashMap<Digest, u32>,
-    content: Content,
+    numbers: Arc<HashMap<Digest, u32>>,
+    content: Arc<Content>,
 }
 
 /// Where the content of blobs is.
@@ -97,8 +98,27 @@ impl Archive {
     fn new(path: PathBuf, read: placed::Read, content: Content) -> Self {
         let placed::Read { files, mtime, inventory, bundle_digest } = read;
         let blobs = inventory.blobs.iter().enumerate();
-        let numbers = blobs.map(|(n, blob)| (blob.digest, n as u32)).collect();
+        let numbers = Arc::new(blobs.map(|(n, blob)| (blob.digest, n as u32)).collect());
+        let (files, content) = (files.into(), Arc::new(content));
         Self { path, files, mtime, inventory, bundle_digest, numbers, content }
+    }
+
+    /// The same archive, as if its inventory listed some of the images alone: those whose number `is_kept` accepts. Blobs and
+    /// the bundle digest stay.
+    #[must_use]
+    pub fn with_images(&self, is_kept: &dyn Fn(usize) -> bool) -> Self {
+        let mut inventory = self.inventory.clone();
+        let mut numbers = 0..;
+        inventory.images.retain(|_| numbers.next().is_some_and(is_kept));
+        Self {
+            path: self.path.clone(),
+            files: Arc::clone(&self.files),
+            mtime: self.mtime,
+            inventory,
+            bundle_digest: self.bundle_digest,
+            numbers: Arc::clone(&self.numbers),
+            content: Arc::clone(&self.content),
+        }
     }
 
     /// What it was opened as.
@@ -108,7 +128,7 @@ impl Archive {
 
     /// What it was found to be.
     pub fn form(&self) -> Form {
-        match &self.content {
+        match &*self.content {
             Content::Placed(_) => Form::Frames,
             Content::Passing(passing) => passing.form,
         }
@@ -116,7 +136,7 @@ impl Archive {
 
     /// The files that it lies in; `None` for one that is read in order.
     pub fn medium(&self) -> Option<&Medium> {
-        match &self.content {
+        match &*self.content {
             Content::Placed(placed) => Some(&placed.medium),
             Content::Passing(_) => None,
         }
@@ -124,7 +144,7 @@ impl Archive {
 
     /// Where everything lies; `None` for one that is read in order.
     pub(super) fn placed(&self) -> Option<&Placed> {
-        match &self.content {
+        match &*self.content {
             Content::Placed(placed) => Some(placed),
             Content::Passing(_) => None,
         }
@@ -132,7 +152,7 @@ impl Archive {
 
     /// Length of its files in bytes; `None` for one that comes through a pipe.
     pub fn length(&self) -> Option<u64> {
-        match &self.content {
+        match &*self.content {
             Content::Placed(placed) => Some(placed.medium.length()),
             Content::Passing(passing) => passing.length,
         }
@@ -150,7 +170,7 @@ impl Archive {
 
     /// What became of the seek table; `None` for an archive that is read in order, which has no use for one.
     pub fn seek_table(&self) -> Option<SeekTable> {
-        match &self.content {
+        match &*self.content {
             Content::Placed(placed) => Some(placed.seek_table),
             Content::Passing(_) => None,
         }
@@ -169,7 +189,7 @@ impl Archive {
     /// Bytes that head and trust section took as they came, or take at least where they have their places: what they may
     /// ask of who verifies goes by it.
     pub(super) fn evidence_length(&self) -> u64 {
-        match &self.content {
+        match &*self.content {
             Content::Placed(_) => {
                 let files = self.files.iter().map(|file| file.bytes.len() as u64);
                 let blobs = self.inventory.blobs.iter();
@@ -190,7 +210,7 @@ impl Archive {
     /// `None` for a blob that is not here, or that has no place of its own.
     pub fn stored_frames(&self, digest: &Digest) -> Option<Vec<(u64, u64)>> {
         let number = *self.numbers.get(digest)? as usize;
-        match &self.content {
+        match &*self.content {
             Content::Placed(placed) => placed.frames(number, &self.inventory.blobs[number]),
             Content::Passing(_) => None,
         }
@@ -201,7 +221,7 @@ impl Archive {
     /// # Errors
     /// [`ArchiveError::Structure`] when there is something.
     pub fn check_holes(&self) -> Result<(), ArchiveError> {
-        match &self.content {
+        match &*self.content {
             Content::Placed(placed) => placed.check_holes(&self.inventory.holes),
             Content::Passing(_) => Ok(()),
         }
@@ -227,7 +247,7 @@ impl Archive {
     /// is not kept.
     pub fn reader(&self, digest: &Digest, from: u64) -> Result<EntryReader, ArchiveError> {
         let number = *self.numbers.get(digest).ok_or(ArchiveError::Absent(*digest))? as usize;
-        match &self.content {
+        match &*self.content {
             Content::Placed(placed) => {
                 placed.reader(number, self.inventory.blobs[number], self.mtime, from)
             }

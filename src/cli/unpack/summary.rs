@@ -55,6 +55,17 @@ pub(super) fn summary(report: &UnpackReport, detail: Detail) -> Output {
     }
     table.add_to(&mut out);
     tally.add_to(&mut out);
+    for refused in &report.skipped {
+        say!(out, "refused: {}", line(&verdict::describe(refused)));
+    }
+    if !report.skipped.is_empty() {
+        let some = count(report.skipped.len() as u64, "image");
+        say!(out, "warning: {some} refused, and nothing of them published");
+    }
+    if !report.not_selected.is_empty() {
+        let some = count(report.not_selected.len() as u64, "image");
+        say!(out, "left out: {some} by --only or --exclude");
+    }
     if detail == Detail::Line {
         add_sums(&mut out, report);
         add_common_remarks(&mut out, report.images.iter().map(|image| &image.verdict));

@@ -38,6 +38,7 @@ impl UnpackError {
             | Self::ReservedTag(_)
             | Self::LayoutIsNoMirror
             | Self::AllowsNothing(_)
+            | Self::NothingSelected
             | Self::Configure(
                 ConfigError::NotRoot | ConfigError::ReviewInPlace(_) | ConfigError::Ca(_),
             )

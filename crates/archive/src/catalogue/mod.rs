@@ -37,8 +37,8 @@ use std::sync::Arc;
 #[derive(Debug)]
 pub struct Catalogue {
     images: Vec<CatalogueImage>,
-    manifests: Vec<ManifestRecord>,
-    numbers: HashMap<Digest, u32>,
+    manifests: Arc<[ManifestRecord]>,
+    numbers: Arc<HashMap<Digest, u32>>,
 }
 
 /// One manifest or index: what names it, and what it names.
@@ -76,7 +76,7 @@ struct Child {
 }
 
 /// The manifests of one image of the inventory.
-#[derive(Debug)]
+#[derive(Debug, Clone)]
 pub struct CatalogueImage {
     manifests: Vec<u32>,
     attachments: Vec<CatalogueAttachment>,
@@ -95,7 +95,7 @@ pub struct CatalogueSignature {
 }
 
 /// The manifests of one attachment.
-#[derive(Debug)]
+#[derive(Debug, Clone)]
 pub struct CatalogueAttachment {
     /// What it is, by its content; `None` where an image that can be run is among its manifests.
     pub kind: Option<AttachmentKind>,
@@ -136,6 +136,17 @@ impl Catalogue {
         atomic::check_names(&catalogue, archive.inventory())?;
         index::check(&catalogue, archive)?;
         Ok(catalogue)
+    }
+
+    /// The same with some of the images alone: those whose number `is_kept` accepts.
+    #[must_use]
+    pub fn with_images(&self, is_kept: &dyn Fn(usize) -> bool) -> Self {
+        let images = self.images.iter().enumerate().filter(|(number, _)| is_kept(*number));
+        Self {
+            images: images.map(|(_, image)| image.clone()).collect(),
+            manifests: Arc::clone(&self.manifests),
+            numbers: Arc::clone(&self.numbers),
+        }
     }
 
     /// The images, in the inventory's order and as many as it has.

@@ -111,7 +111,8 @@ impl<'a> Walk<'a> {
             let digest = self.archive.inventory().blobs[place].digest;
             return Err(CatalogueError::Unreferenced(digest));
         }
-        Ok(Catalogue { images, manifests: self.manifests, numbers: self.numbers })
+        let (manifests, numbers) = (self.manifests.into(), Arc::new(self.numbers));
+        Ok(Catalogue { images, manifests, numbers })
     }
 
     /// Counts what the manifest with this number has as what verification examines.
