@@ -99,6 +99,7 @@ impl From<&PackError> for Status {
             PackError::Registry { source, .. } => source.as_ref().into(),
             PackError::Missing { trouble, .. } => (*trouble).into(),
             PackError::Source { source, .. } | PackError::Blob { source, .. } => source.into(),
+            PackError::Tags(_) => Self::Network,
             PackError::Refused(_)
             | PackError::Unsigned(_)
             | PackError::RunnableAttachment { .. } => Self::Refused,

@@ -1,8 +1,10 @@
 //! `bundle pack`.
 
+mod asked;
 mod sealing;
 mod summary;
 
+use self::asked::asked;
 use self::sealing::Sealing;
 use self::summary::summary;
 use super::carry::Carry;
@@ -31,7 +33,7 @@ use bundle::oci::Platform;
 use bundle::ownership::check_for_root;
 use bundle::pack::{
     self, AttachmentErrors, FailedImages, Interrupted, Left, Location, NeedsFile, OtherFile,
-    PackError, Request, SignatureRule, Source,
+    PackError, Request, SignatureRule, Wanted,
 };
 use bundle::progress::Waits;
 use bundle::trust::{GivenScope, Pattern, Scoped};
@@ -43,9 +45,13 @@ use std::path::{Path, PathBuf};
 /// Gather images, their signatures and keys into one file
 #[derive(Args)]
 pub(super) struct Options {
-    /// REGISTRY/REPO:TAG, REGISTRY/REPO@sha256:…, oci:DIR[:REF]; SOURCE=NAME says which image it logically is
-    #[arg(required = true, value_name = "SOURCE[=NAME]", value_parser = super::parsed::<Source>)]
-    sources: Vec<Source>,
+    /// REGISTRY/REPO:TAG, REGISTRY/REPO@sha256:…, oci:DIR[:REF]; REGISTRY/REPO:GLOB means all tags that match, such as 1.*;
+    /// SOURCE=NAME says which image it logically is
+    #[arg(required_unless_present = "file", value_name = "SOURCE[=NAME]")]
+    sources: Vec<String>,
+    /// Pack the images of a list too: one SOURCE or SOURCE=NAME in each line, # comments; - is standard input (repeatable)
+    #[arg(short, long, value_name = "FILE")]
+    file: Vec<PathBuf>,
     /// The file to write; - is standard output, and the report then goes to standard error
     #[arg(short, long, value_name = "FILE")]
     output: PathBuf,
@@ -135,6 +141,14 @@ enum OnAttachmentError {
     Warn,
 }
 
+/// True for what is asked of a registry.
+fn is_in_registry(wanted: &Wanted) -> bool {
+    match wanted {
+        Wanted::Image(source) => matches!(source.location, Location::Registry(_)),
+        Wanted::Tags(..) => true,
+    }
+}
+
 /// A name that later bundles of the series are compared by, so it is plain.
 fn series_name(text: &str) -> Result<String, String> {
     let plain = |c: char| c.is_ascii_alphanumeric() || "._-".contains(c);
@@ -164,11 +178,13 @@ impl Options {
 
     /// What the library is asked for. This may ask for a password.
     fn request(&self) -> Result<Request, Failure> {
+        let wanted = asked(&self.sources, &self.file)?;
+        let is_remote = wanted.iter().any(is_in_registry);
         let seal_key = self.sealing.unlock()?;
         let signers = self.signers.files().read(Path::new("/"))?;
         let carried = self.carry.read()?;
         let place = self.sealing.place(seal_key.as_ref())?;
-        let request = Request::new(self.sources.clone(), self.output()?)
+        let request = Request::new(wanted, self.output()?)
             .signers(signers)
             .carry(carried)
             .platforms(self.platform.clone())
@@ -178,7 +194,7 @@ impl Options {
                 OnAttachmentError::Fail => AttachmentErrors::Fail,
                 OnAttachmentError::Warn => AttachmentErrors::Warn,
             })
-            .lookasides(self.lookasides()?)
+            .lookasides(self.lookasides(is_remote)?)
             .failed_images(match self.keep_going {
                 true => FailedImages::LeaveOut,
                 false => FailedImages::Fail,
@@ -221,8 +237,8 @@ impl Options {
     }
 
     /// Where signatures lie beside registries; nowhere for layout directories.
-    fn lookasides(&self) -> Result<RegistriesD, Failure> {
-        if !self.sources.iter().any(|s| matches!(s.location, Location::Registry(_))) {
+    fn lookasides(&self, is_remote: bool) -> Result<RegistriesD, Failure> {
+        if !is_remote {
             return Ok(RegistriesD::default());
         }
         let home = std::env::home_dir().filter(|home| counts_as_home(home));
@@ -253,7 +269,9 @@ impl Options {
                 | PackError::Source { .. }
                 | PackError::Blob { .. }
         );
-        let others = self.sources.len() > 1 && !self.keep_going && !pipes::is_pipe(&self.output);
+        let others = (self.sources.len() > 1 || !self.file.is_empty())
+            && !self.keep_going
+            && !pipes::is_pipe(&self.output);
         let mut failure = match error {
             PackError::Stopped(left) => interrupted(left).await,
             PackError::NotSealed { path, source } => self.sealing.not_sealed(&path, &source),
@@ -337,6 +355,12 @@ fn failed(error: PackError) -> Failure {
                 return failure;
             }
             failure.hint("give the key that signed them, or --signatures SCOPE=if-present to carry them as they are")
+        }
+        PackError::Tags(faults) => {
+            for fault in faults.iter().skip(1) {
+                tell!("{}", safe(fault));
+            }
+            failure
         }
         PackError::SeveralMissing(missing) => {
             for image in missing {

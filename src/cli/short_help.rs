@@ -15,9 +15,9 @@ const SCREENS: [Screen; 9] = [
         command: &["pack"],
         options: &[
             ("sources", "REGISTRY/REPO:TAG, …@sha256:…, oci:DIR"),
+            ("file", "Pack the images of a list too"),
             ("output", "The file to write; - is standard output"),
             ("key", "Images of SCOPE are signed by this key"),
-            ("platform", "Keep this platform of indexes alone"),
             ("signatures", "required, if-present or none"),
             ("accept_unsigned", "These images may come unsigned"),
             ("seal_key", "Seal the bundle with this key"),

@@ -82,6 +82,9 @@ pub enum PackError {
     /// Images that the given keys do not admit.
     #[error("{} of the images cannot be verified: nothing was packed", .0.len())]
     Refused(Vec<ImageVerdict>),
+    /// Globs that mean no tag, and repositories whose tags cannot be listed; the first one is named.
+    #[error("{}", several(.0))]
+    Tags(Vec<String>),
     /// An image that must have a signature has none.
     #[error("image {0} has no signature, and one is required")]
     Unsigned(Box<Reference>),
@@ -217,4 +220,13 @@ pub(super) fn with_causes(error: &dyn std::error::Error) -> String {
     let causes = std::iter::successors(error.source(), |cause| cause.source());
     let text = causes.fold(error.to_string(), |text, cause| format!("{text}: {cause}"));
     text.chars().take(LONGEST).collect()
+}
+
+/// The first of several faults, and how many more there are.
+fn several(faults: &[String]) -> String {
+    match faults {
+        [] => String::new(),
+        [one] => one.clone(),
+        [first, others @ ..] => format!("{first}; and {} more", others.len()),
+    }
 }

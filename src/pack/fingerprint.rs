@@ -28,6 +28,7 @@ impl Fingerprint {
 /// of them changes a byte of what is asked for.
 pub(super) fn of(request: &Selection) -> Fingerprint {
     let Selection {
+        wanted: _,
         sources,
         platforms,
         signatures,

@@ -2,6 +2,7 @@
 //!
 //! - [`pack`] (here): the door, the whole of it
 //! - `request`: what the door takes ([`Request`]); `output`: the archive's files and their checksums
+//! - `expand`: globs of tags become images
 //! - [`select`]: what was asked for, parsed ([`Source`])
 //! - `origin`: one place images are read from, a repository or a layout directory
 //! - `resolve`: tags become digests, once; indexes become their manifests (`Resolved`)
@@ -22,6 +23,7 @@ mod carried;
 mod discover;
 mod entry_kind;
 pub mod error;
+mod expand;
 mod fetch;
 mod fingerprint;
 mod gather;
@@ -51,7 +53,9 @@ pub use crate::signers::CarriedKey;
 pub use crate::transfer::DEFAULT_JOBS;
 pub use error::{Left, NeedsFile, Occupied, PackError};
 pub use request::{Interrupted, OtherFile, Output, Request};
-pub use select::{AttachmentErrors, FailedImages, Location, SignatureRule, Source};
+pub use select::{
+    AttachmentErrors, FailedImages, Location, SignatureRule, Source, SourceTextError, Wanted,
+};
 pub use series::{Expires, Handover, SeriesPlace};
 
 use crate::progress::Progress;
@@ -112,6 +116,7 @@ async fn work(
         return Err(PackError::NeedsFile(NeedsFile::Beside));
     }
     if request.dry_run {
+        expand::expand(&mut selection, client).await?;
         let plan = prepare(&selection, client, progress).await?;
         let sizes = plan.sizes();
         let Plan { inventory, bundle_digest, verdicts, left_out, warnings, .. } = plan;
@@ -125,8 +130,12 @@ async fn work(
         ));
     }
     let mut begun = None;
+    if is_stream {
+        expand::expand(&mut selection, client).await?;
+    }
     if let Output::File(path) = &output {
         output::check(path, &selection.geometry, lists_checksums, request.other_file)?;
+        expand::expand(&mut selection, client).await?;
         match interrupted {
             Interrupted::Discarded => resume::discard(path)?,
             Interrupted::Resumed => {

@@ -1,7 +1,7 @@
 //! The request of the door: what to pack, where to, and a setter for everything that has a default.
 
 use super::select::Selection;
-use super::{AttachmentErrors, CarriedKey, FailedImages, SeriesPlace, SignatureRule, Source};
+use super::{AttachmentErrors, CarriedKey, FailedImages, SeriesPlace, SignatureRule, Wanted};
 use crate::archive::geometry::Geometry;
 use crate::host::RegistriesD;
 use crate::host::records::begun::BegunPlans;
@@ -57,9 +57,9 @@ pub struct Request {
 
 impl Request {
     /// A pack of `sources`, in this order, to `output`. Nothing is trusted, so nothing is verified.
-    pub fn new(sources: Vec<Source>, output: Output) -> Self {
+    pub fn new(wanted: Vec<Wanted>, output: Output) -> Self {
         Self {
-            selection: Selection::new(sources),
+            selection: Selection::new(wanted),
             output,
             seal_key: None,
             begun_plans: None,

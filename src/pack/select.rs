@@ -5,9 +5,12 @@ use super::series::SeriesPlace;
 use crate::archive::geometry::Geometry;
 use crate::archive::limits::LEVEL;
 use crate::host::{PolicyFile, RegistriesD};
-use crate::oci::{Digest, Platform, Reference, reference::ReferenceError};
+use crate::oci::text::bounded;
+use crate::oci::{Digest, Platform, Reference, Repository};
 use crate::transfer::{DEFAULT_JOBS, Jobs};
 use crate::trust::{Anchors, GivenScope, Pattern, Scoped};
+use bundle_lists::TagGlob;
+use bundle_lists::name::{self, NameError, Typed, has_glob};
 use std::fmt;
 use std::path::PathBuf;
 use std::str::FromStr;
@@ -21,6 +24,36 @@ pub struct Source {
     /// Its logical reference: what identity checks compare with, and what its name at the target comes from. `None`
     /// when a layout has to tell.
     pub name: Option<Reference>,
+}
+
+/// What is asked for: one image, or tags of a repository.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Wanted {
+    /// One image.
+    Image(Source),
+    /// The tags of a repository that a glob means; which ones is asked when the pack begins.
+    Tags(Repository, TagGlob),
+}
+
+impl FromStr for Wanted {
+    type Err = SourceTextError;
+
+    /// As [`Source`], or `REGISTRY/REPO:GLOB`.
+    fn from_str(text: &str) -> Result<Self, SourceTextError> {
+        if let Some((source, _)) = text.rsplit_once('=')
+            && !text.starts_with("oci:")
+            && has_glob(source)
+        {
+            return Err(NameError::NamedTags(bounded(text)).into());
+        }
+        if TRANSPORTS.iter().any(|transport| text.starts_with(transport)) || text.contains('=') {
+            return text.parse().map(Self::Image);
+        }
+        match name::read(text)? {
+            Typed::Image(_) => text.parse().map(Self::Image),
+            Typed::Tags(repository, glob) => Ok(Self::Tags(repository, glob)),
+        }
+    }
 }
 
 impl fmt::Display for Source {
@@ -53,21 +86,32 @@ pub enum Location {
 /// Why a text is not a source.
 #[derive(Debug, thiserror::Error)]
 pub enum SourceTextError {
-    /// Not a reference with a tag or digest.
+    /// Not a reference with a registry, and a tag or digest.
     #[error(transparent)]
-    Reference(#[from] ReferenceError),
+    Name(#[from] NameError),
     /// A transport that is not read.
     #[error(
         "{0:?} sources are not supported: use REGISTRY/REPO:TAG, REGISTRY/REPO@sha256:… or oci:DIR[:REF]"
     )]
     Transport(String),
-    /// A URL.
-    #[error("{0:?} has a scheme: write the registry without https://")]
-    Scheme(String),
     /// `oci:` without a directory.
     #[error("{0:?} names no directory: expected oci:DIR[:REF]")]
     NoDirectory(String),
 }
+
+impl SourceTextError {
+    /// The way on, as an imperative.
+    pub fn hint(&self) -> Option<String> {
+        match self {
+            Self::Name(error) => error.hint(),
+            _ => None,
+        }
+    }
+}
+
+/// Transports by their beginnings; the first one is read, the others are named.
+const TRANSPORTS: [&str; 6] =
+    ["oci:", "docker-archive:", "oci-archive:", "dir:", "containers-storage:", "docker-daemon:"];
 
 impl FromStr for Source {
     type Err = SourceTextError;
@@ -77,26 +121,19 @@ impl FromStr for Source {
         // References never hold an equals sign; a directory may, so the last one counts, and only before a reference.
         let (location, name) = match text.rsplit_once('=') {
             Some((location, name)) if !text.starts_with("oci:") => {
-                (location, Some(Reference::parse_pinned(name)?))
+                (location, Some(name::read_image(name)?))
             }
-            Some((location, name)) => match Reference::parse_pinned(name) {
+            Some((location, name)) => match name::read_image(name) {
                 Ok(name) => (location, Some(name)),
                 Err(_) => (text, None),
             },
             None => (text, None),
         };
-        for transport in
-            ["docker:", "docker-archive:", "oci-archive:", "dir:", "containers-storage:"]
-        {
-            if location.starts_with(transport) {
-                return Err(SourceTextError::Transport(transport.to_owned()));
-            }
-        }
-        if location.starts_with("https://") || location.starts_with("http://") {
-            return Err(SourceTextError::Scheme(location.chars().take(300).collect()));
+        if let Some(transport) = TRANSPORTS[1..].iter().find(|one| location.starts_with(**one)) {
+            return Err(SourceTextError::Transport((*transport).to_owned()));
         }
         let Some(rest) = location.strip_prefix("oci:") else {
-            let reference = Reference::parse_pinned(location)?;
+            let reference = name::read_image(location)?;
             let name = name.unwrap_or_else(|| reference.clone());
             return Ok(Self { location: Location::Registry(reference), name: Some(name) });
         };
@@ -162,7 +199,9 @@ pub enum FailedImages {
 /// Everything that decides what is in an archive, and how it is gathered.
 #[derive(Debug, Clone)]
 pub(super) struct Selection {
-    /// The images, in order.
+    /// What is asked for, in order.
+    pub(super) wanted: Vec<Wanted>,
+    /// The images of that, in order; none before it was asked which tags there are.
     pub(super) sources: Vec<Source>,
     /// Platforms to keep; all when empty.
     pub(super) platforms: Vec<Platform>,
@@ -205,10 +244,16 @@ pub(super) struct Selection {
 }
 
 impl Selection {
-    /// These images, and the defaults.
-    pub(super) fn new(sources: Vec<Source>) -> Self {
+    /// What is asked for, and the defaults.
+    pub(super) fn new(wanted: Vec<Wanted>) -> Self {
+        let is_image = |wanted: &Wanted| match wanted {
+            Wanted::Image(source) => Some(source.clone()),
+            Wanted::Tags(..) => None,
+        };
+        let sources = wanted.iter().filter_map(is_image).collect();
         let now = SystemTime::now().duration_since(UNIX_EPOCH).map_or(0, |since| since.as_secs());
         Self {
+            wanted,
             sources,
             platforms: Vec::new(),
             signatures: Vec::new(),

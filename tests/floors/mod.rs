@@ -25,6 +25,7 @@ const LOWER: &[&str] = &[
     "ownership",
     "progress",
     "inventory",
+    "lists",
     "report",
     "trust",
     "seal",
@@ -36,12 +37,13 @@ const LOWER: &[&str] = &[
 ];
 
 /// From the ground up. `archive` and `registry` never know each other; `trust` does no I/O.
-const FLOORS: [Floor; 19] = [
+const FLOORS: [Floor; 20] = [
     Floor { name: "ownership", may_use: &[], never: &["reqwest", "tokio"] },
     Floor { name: "files", may_use: &["ownership"], never: &["reqwest", "tokio"] },
     Floor { name: "oci", may_use: &["files", "ownership"], never: &["reqwest"] },
     Floor { name: "progress", may_use: &["oci"], never: &["reqwest", "tokio", "std::fs"] },
     Floor { name: "inventory", may_use: &["oci"], never: &["reqwest", "tokio", "std::fs"] },
+    Floor { name: "lists", may_use: &["oci"], never: &["reqwest", "tokio", "std::fs"] },
     Floor {
         name: "report",
         may_use: &["oci", "inventory", "trust", "seal", "archive", "host"],

@@ -4,5 +4,6 @@ mod attachments;
 mod bytes;
 mod indexes;
 mod layouts;
+mod lists;
 mod rules;
 mod selection;
