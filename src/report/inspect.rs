@@ -7,7 +7,7 @@ use crate::archive::read::Archive;
 use crate::inventory::{ImageEntry, KeyEntry, Rotation, Stored, Tool, Totals};
 use crate::oci::Digest;
 use crate::report::pack::FileSize;
-use crate::report::size::{self, ImageSize};
+use crate::report::size::ImageSize;
 use crate::seal::{Claim, claim};
 use serde::{Serialize, Serializer};
 
@@ -57,7 +57,8 @@ pub struct InspectReport {
     pub seek_table: Option<SeekTable>,
     /// Images, as in the inventory.
     pub images: Vec<ImageEntry>,
-    /// Bytes of content of each image, in the same order; none where the manifests of the bundle are damaged.
+    /// Bytes of content of each image, in the same order; none where the manifests of the bundle are damaged,
+    /// or mention more content than is counted.
     #[serde(skip_serializing_if = "Vec::is_empty")]
     pub sizes: Vec<ImageSize>,
     /// Keys, which vouch for nothing: compare fingerprints with those that came another way.
@@ -121,7 +122,8 @@ impl InspectReport {
             seek_table: archive.seek_table(),
             images: inventory.images.clone(),
             sizes: Catalogue::read(archive)
-                .map(|catalogue| size::of_archive(archive, &catalogue))
+                .ok()
+                .and_then(|catalogue| catalogue.sizes(archive))
                 .unwrap_or_default(),
             keys: inventory.keys.clone(),
             totals: inventory.totals,

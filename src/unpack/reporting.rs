@@ -14,7 +14,6 @@ use crate::host::records::tags::TagStanding;
 use crate::inventory::{AttachmentKind, Lookup};
 use crate::oci::Digest;
 use crate::report::configuration::ConfigurationReport;
-use crate::report::size;
 use crate::report::unpack::{
     AttachmentOutcome, AttachmentReport, BlobCounts, EmissionReport, ImageReport, KeyReport,
     LookasideOutcome, NotPublished, TagChange, UnpackReport,
@@ -44,7 +43,7 @@ pub(super) fn report(planned: &Planned, done: Done) -> UnpackReport {
         warnings.push(text.to_owned());
     }
     warnings.extend(verified.warnings_after(&done.recording));
-    let sizes = size::of_archive(verified.archive(), verified.catalogue());
+    let sizes = verified.catalogue().sizes(verified.archive()).unwrap_or_default();
     let mut images = Vec::new();
     for (number, (entry, image, verdict)) in verified.images().enumerate() {
         let name = &planned.plan.images()[number].target;

@@ -11,7 +11,7 @@ const AHEAD: usize = 4 << 10;
 /// Reads a block's header as a frame of ours may hold it: the bytes that follow it, and whether the block is the last.
 ///
 /// # Errors
-/// [`ArchiveError::Structure`] for a header that is none of zstd's, and for an empty block before the last. A hole in a
+/// [`ArchiveError::Structure`] for a header that zstd does not have, and for an empty block before the last. A hole in a
 /// file reads as empty blocks without end, and no compressor writes one.
 fn check_block(header: [u8; 3], at: u64) -> Result<(u64, bool), ArchiveError> {
     let (length, is_last) = frame::parse_block_header(header, at)?;

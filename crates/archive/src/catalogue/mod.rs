@@ -6,6 +6,7 @@
 //!
 //! - [`Catalogue`] (here): what came out
 //! - `walk`: from the roots of images and attachments downwards
+//! - `size`: how many bytes each image takes
 //! - `tally`: how much of it verification reads
 //! - `attachments`: what is attached to what, and under which names
 //! - `atomic`: GPG signatures, which no manifest names
@@ -18,12 +19,14 @@ mod atomic;
 mod attachments;
 pub mod error;
 mod index;
+mod size;
 mod tally;
 #[cfg(test)]
 mod tests;
 mod walk;
 
 pub use error::CatalogueError;
+pub use size::{ImageSize, Mentioned, SizeTally};
 
 use super::{Archive, ArchiveError};
 use bundle_inventory::{AttachmentKind, BlobEntry, Found};
