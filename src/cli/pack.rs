@@ -65,7 +65,7 @@ pub(super) struct Options {
     signatures: Vec<Scoped<SignatureRule>>,
     /// Images that may come without a trusted signature: the bundle says so, and its seal then admits them in the enclave
     /// (repeatable)
-    #[arg(long, value_name = "PATTERN", conflicts_with = "policy")]
+    #[arg(long, value_name = "PATTERN", conflicts_with_all = ["policy", "host_policy"])]
     accept_unsigned: Vec<Pattern>,
     /// What a failed lookup of attachments does: fail the image, or carry it marked incomplete (exit status 4)
     #[arg(long, value_enum, default_value = "fail")]

@@ -48,7 +48,8 @@ pub(super) fn judge(request: &Selection, resolved: Resolved) -> Result<Judged, P
             ));
         }
         let signed = image.attachments.has_signature();
-        let accepted = request.accepts_unsigned(&image.source.with_digest(image.root().digest()));
+        // A key with a narrower scope outweighs the pattern that accepts the image, whatever is looked up.
+        let accepted = anchors.may_come_unsigned(&image.source.with_digest(image.root().digest()));
         let mut found = match accepted {
             true => PackVerdict::without_signers(StatedVerdict::UnsignedAccepted),
             false => PackVerdict::unverified(),
@@ -59,7 +60,6 @@ pub(super) fn judge(request: &Selection, resolved: Resolved) -> Result<Judged, P
             match verdict.admission() {
                 // The operator accepts it, and that is what the inventory states.
                 Admission::UnsignedAllowed { .. } => {}
-                // A key with a narrower scope outweighs the pattern that accepts the image.
                 Admission::Refused(_) => {
                     found = PackVerdict::unverified();
                     if rule == SignatureRule::Required {
@@ -68,7 +68,8 @@ pub(super) fn judge(request: &Selection, resolved: Resolved) -> Result<Judged, P
                 }
                 _ => {
                     found = recorded(&verdict);
-                    if !judge_image(&image, anchors, NameBinding::Unbound).is_admitted() {
+                    let unbound = judge_image(&image, anchors, NameBinding::Unbound);
+                    if !is_by_signers(unbound.admission()) {
                         warnings.push(format!(
                             "{}: its signatures name no repository; unpack needs --expect-bundle, or \
                              --accept-unbound-names for it",
@@ -89,6 +90,11 @@ pub(super) fn judge(request: &Selection, resolved: Resolved) -> Result<Judged, P
     } else {
         Err(PackError::Refused(refused))
     }
+}
+
+/// True for grounds other than that an image may come unsigned.
+fn is_by_signers(admission: &Admission) -> bool {
+    !matches!(admission, Admission::Refused(_) | Admission::UnsignedAllowed { .. })
 }
 
 /// A verdict as the inventory keeps it.

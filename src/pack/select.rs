@@ -292,11 +292,6 @@ impl Selection {
         }
     }
 
-    /// True when the operator accepts this image, with its digest, without a trusted signature.
-    pub(super) fn accepts_unsigned(&self, source: &Reference) -> bool {
-        self.accept_unsigned.iter().any(|pattern| pattern.covers(source))
-    }
-
     /// True when this image is verified at pack.
     pub(super) fn is_covered(&self, source: &Reference) -> bool {
         self.policy.is_some() || self.anchors.covers(source)

@@ -4,6 +4,7 @@ use super::scene::{Operator, everything, forged};
 use super::{PASSWORD, seal_given};
 use crate::harness::command::Program;
 use crate::harness::scene::{Enclave, HOST, inspect};
+use crate::harness::signatures::sign_bundle;
 use serde_json::{Value, json};
 use std::fs;
 use std::path::{Path, PathBuf};
@@ -176,6 +177,25 @@ fn accepted_image_takes_no_protected_place() {
 }
 
 #[test]
+fn signature_without_a_name_is_warned_of_beside_an_acceptance() {
+    let operator = operator();
+    let image = operator.side.unsigned("team/bundled");
+    for manifest in std::iter::once(&image).chain(&image.children) {
+        sign_bundle(&operator.side.registry, "team/bundled", manifest, &operator.signer);
+    }
+    let source = operator.side.source("team/bundled:1");
+    let bundled = format!("{HOST}/team/bundled");
+    let options = ["--dry-run", "--json", "-o", "none.tar.zst", "--key", &operator.key];
+    for accepted in [&[][..], &["--accept-unsigned", &bundled]] {
+        let program = Program::bundle().args(&["pack", "-q"]).arg(&source).args(&options);
+        let report = program.args(accepted).run().expect_code(0).json();
+        assert_eq!(report["images"][0]["verdict"]["code"], "signed", "{accepted:?}");
+        let warnings = report["warnings"].to_string();
+        assert!(warnings.contains("name no repository"), "{accepted:?}: {warnings}");
+    }
+}
+
+#[test]
 fn narrower_key_outweighs_a_pattern_at_pack() {
     let operator = operator();
     let source = operator.side.source("team/tool:1");
@@ -190,6 +210,16 @@ fn narrower_key_outweighs_a_pattern_at_pack() {
     pack(&["--key", &narrow, "--accept-unsigned", &tool]).expect_code(0);
     pack(&["--key", &broad, "--accept-unsigned", &tool]).expect_code(0);
     pack(&["--signatures", "required"]).expect_code(3);
+    // So it is where nothing is looked up.
+    for (pattern, code) in [(HOST, "unverified"), (tool.as_str(), "unsigned-accepted")] {
+        let options = ["--json", "--key", &narrow, "--signatures", "none"];
+        let ran = pack(&[&options[..], &["--accept-unsigned", pattern]].concat()).expect_code(0);
+        assert_eq!(ran.json()["images"][0]["verdict"]["code"], code, "{pattern}");
+    }
+    // A policy decides alone.
+    let policy = operator.side.text("policy.json", r#"{"default": [{"type": "reject"}]}"#);
+    pack(&["--policy", &policy, "--accept-unsigned", &tool]).expect_code(2);
+    pack(&["--host-policy", "--accept-unsigned", &tool]).expect_code(2);
     pack(&["--signatures", "required", "--accept-unsigned", &tool]).expect_code(0);
     // A pattern that covers nothing is a mistake, and is told with the nearest name.
     let ran = pack(&["--accept-unsigned", &format!("{HOST}/team/toll")]).expect_code(2);

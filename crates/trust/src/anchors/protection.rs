@@ -89,6 +89,12 @@ impl Anchors {
         Some(Permission { reach, scopes: self.accept_unbound_names.iter().collect() })
     }
 
+    /// True for a source that may come without a trusted signature, by the rule of the narrowest scope. A policy decides
+    /// alone, so beside one nothing may.
+    pub fn may_come_unsigned(&self, source: &Reference) -> bool {
+        !self.has_policy() && self.allows_unsigned(source).is_some()
+    }
+
     /// How far the permission reaches by which `source` may come unsigned. Its place has to be asked for as well, see
     /// [`Self::protector_of`].
     ///
